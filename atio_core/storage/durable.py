@@ -1,0 +1,253 @@
+"""Make bytes and names survive a power loss: the only home of fsync, link and replace.
+
+What a disk keeps after a power loss, by POSIX and by trial on ext4 and xfs:
+
+1. The bytes of a file, once the file was synced. A name published before that may show an empty file.
+2. A name, once the folder that holds it was synced; and that folder's own name, once its parent was, and so on up.
+3. Nothing else, and not in the order in which it was done: of two names made in a folder, either may survive alone.
+
+So the order is always: write, sync the file, publish its name, sync the folder (and, once, the folders above it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+
+from atio_core.errors import UnsupportedStoreError
+
+if sys.platform == "darwin":
+    import fcntl
+
+AnyPath = str | Path
+
+# What file systems without hard links answer. EPERM is vfat's and exfat's, EMLINK that of "one name a file".
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+_NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1  # Linux
+_RENAME_EXCL = 4  # macOS
+_REPLACE_TRIES = 60  # with pauses of 1 to 50 ms: about 2.5 seconds, longer than a virus scanner holds a small file
+_MAKE_TRIES = 100
+
+
+def sync_file(fd: int) -> None:
+    """Wait until the bytes of an open file (or the names in an open folder) are on the disk itself.
+
+    Args:
+        fd: Its descriptor.
+
+    Raises:
+        OSError: The disk refused. What was written since the last sync must be taken for lost.
+    """
+    if sys.platform == "darwin":
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # macOS' fsync leaves the bytes in the drive's own cache
+        except OSError as error:
+            if error.errno not in _NO_SUCH_CALL:
+                raise
+        else:
+            return
+    os.fsync(fd)
+
+
+def sync_folder(path: AnyPath) -> None:
+    """Wait until the names in a folder are on the disk. Windows has no such call and needs none.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        OSError: The folder can't be opened, or the disk refused.
+    """
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync_file(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system (SMB, vboxsf) whose folders can't be synced, only its files
+            raise
+    finally:
+        os.close(fd)
+
+
+def publish_new(temporary: AnyPath, final: AnyPath) -> None:
+    """Move a file to a new name if that name is free: never half, never replacing. Syncs nothing.
+
+    Args:
+        temporary: A complete, synced file, on the same file system.
+        final: The name to take.
+
+    Raises:
+        FileExistsError: The name is taken; the temporary file is still there.
+        UnsupportedStoreError: This file system can neither link nor rename without replacing.
+        OSError: Nothing was published; the temporary file is still there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.tmp").write_bytes(b"1")
+        >>> publish_new(folder / "a.tmp", folder / "a")
+        >>> [path.name for path in folder.iterdir()]
+        ['a']
+    """
+    try:
+        os.link(temporary, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        with contextlib.suppress(OSError):  # published: a temporary name that stays is litter, and cleaning's to take
+            os.unlink(temporary)
+        return
+    _rename_new(os.fspath(temporary), os.fspath(final))
+
+
+def replace(temporary: AnyPath, target: AnyPath) -> None:
+    """Put a file in the place of another in one step. Syncs nothing.
+
+    Args:
+        temporary: A complete, synced file, on the same file system.
+        target: The name to take, free or not.
+
+    Raises:
+        OSError: The target is as it was. On Windows only after some seconds of trying: a reader's open file bars it.
+    """
+    if os.name != "nt":
+        os.replace(temporary, target)
+        return
+    for attempt in range(_REPLACE_TRIES):
+        try:
+            os.replace(temporary, target)
+        except PermissionError:
+            if attempt + 1 == _REPLACE_TRIES:
+                raise
+            time.sleep(min(0.001 * 2**attempt, 0.05))
+        else:
+            return
+
+
+def _rename_new(temporary: str, final: str) -> None:
+    """Rename, but refuse a taken name: for file systems without links."""
+    if os.name == "nt":
+        os.rename(temporary, final)  # refuses a taken name by itself
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
+        else:
+            source, target = os.fsencode(temporary), os.fsencode(final)
+            failed = libc.renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+        number = ctypes.get_errno() if failed else 0
+    except AttributeError:
+        number = errno.ENOSYS  # an old C library
+    if number in _NO_SUCH_CALL:
+        message = (
+            f"The file system of {os.path.dirname(final)!r} has neither hard links nor a rename that refuses to "
+            "replace, so two writers could overwrite each other. Nothing was published. Use another file system."
+        )
+        raise UnsupportedStoreError(message, path=final)
+    if number:
+        raise OSError(number, os.strerror(number), temporary, None, final)
+
+
+class SyncedFolders:
+    """Makes folders, and makes their names survive a power loss.
+
+    A folder's name is synced whoever made it: a writer that died before it did so leaves a folder that looks like
+    any other. That is done once per folder and instance, and costs a look into a set from then on.
+
+    Example:
+        >>> import tempfile
+        >>> root = tempfile.mkdtemp()
+        >>> SyncedFolders().ensure(Path(root, "a/b"), Path(root))
+        >>> os.listdir(root)
+        ['a']
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()  # folders that are there, with durable names from the mount point down
+
+    def ensure(self, folder: AnyPath, root: AnyPath) -> None:
+        """Make `folder` and all above it, where missing, and sync all their names.
+
+        Args:
+            folder: The folder that is about to hold a file: `root`, or below it. Absolute.
+            root: Above it, folders are somebody else's: those that may not be opened are passed over.
+
+        Raises:
+            OSError: A folder can't be made or synced; those made so far stay.
+        """
+        path = os.fspath(folder)
+        if path in self._known:
+            return
+        made = _make_all(path)
+        self._known -= made  # one that had vanished is another folder now
+        top = os.fspath(root)
+        while path != top and path not in self._known:
+            parent = os.path.dirname(path)
+            if parent == path:
+                message = f"{os.fspath(folder)!r} does not lie below {top!r}"
+                raise ValueError(message)
+            sync_folder(parent)
+            path = parent
+        if top not in self._known:
+            _sync_above(top, made)
+        path = os.fspath(folder)
+        while path != top and path not in self._known:
+            self._known.add(path)
+            path = os.path.dirname(path)
+        self._known.add(top)
+
+    def forget(self) -> None:
+        """Look again at every folder: one of them has vanished."""
+        self._known.clear()
+
+
+def _make_all(folder: str) -> set[str]:
+    """`mkdir -p`; returns the folders that this call made. Others may make and remove them at the same time."""
+    made: set[str] = set()
+    missing = [folder]
+    for _ in range(_MAKE_TRIES):
+        if not missing:
+            return made
+        try:
+            os.mkdir(missing[-1])
+            made.add(missing.pop())
+        except FileNotFoundError:
+            parent = os.path.dirname(missing[-1])
+            if parent == missing[-1]:
+                raise
+            missing.append(parent)
+        except OSError as error:
+            if os.path.isdir(missing[-1]):  # there already, whatever the error (a drive says that it may not be made)
+                missing.pop()
+            elif not isinstance(error, FileExistsError):
+                raise
+            elif os.path.lexists(missing[-1]):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), missing[-1]) from error
+    message = "folders on the way vanish as fast as they are made"
+    raise FileNotFoundError(errno.ENOENT, message, folder)
+
+
+def _sync_above(root: str, made: set[str]) -> None:
+    """Sync the names from `root` up to its mount point."""
+    made_here = {os.path.realpath(path) for path in made}
+    path = os.path.realpath(root)
+    while not os.path.ismount(path):
+        parent = os.path.dirname(path)
+        try:
+            sync_folder(parent)
+        except PermissionError:
+            if path in made_here:  # our own new name would be lost; an older one has been there all along
+                raise
+        path = parent
