@@ -1,0 +1,231 @@
+"""Log entries as bytes: one line of JSON that ends with a digest of all that stands before it.
+
+    {"format":1,"table":"…","version":7,…,"digest":"xxh3-128:…"}
+
+The digest covers the bytes up to the comma before `"digest"`. Fields at their default are left out, so that small
+entries stay small; readers fill them in. Times are microseconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from atio_core.errors import DamagedError, NewerFormatError
+from atio_core.format.digest import digest
+from atio_core.format.records import file_from_json, file_to_json, inside
+from atio_core.model.entry import (
+    NO_KEY,
+    DataVersion,
+    KeyListRef,
+    LogEntry,
+    PartitionField,
+    Recent,
+    SchemaRef,
+    Tag,
+    Totals,
+)
+from atio_core.model.manifest import ManifestRef
+from atio_core.model.ranges import VersionRanges
+
+FORMAT = 1
+_DIGEST_KEY = b',"digest":"'
+
+
+def encode_entry(entry: LogEntry) -> bytes:
+    """Return the bytes of an entry."""
+    body = json.dumps(_to_json(entry), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    head = body[:-1]
+    return head + _DIGEST_KEY + digest(head).encode() + b'"}\n'
+
+
+def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntry:
+    """Return the entry that bytes hold.
+
+    Args:
+        data: The whole object.
+        path: Its name, for messages.
+        version: The version that its name stands for.
+        table: The table's location, for messages.
+
+    Raises:
+        DamagedError: The bytes are not what was written, or belong under another name.
+        NewerFormatError: A later release wrote them.
+    """
+    head, separator, tail = data.rpartition(_DIGEST_KEY)
+    expected = tail.removesuffix(b'"}\n').decode("ascii", "replace")
+    found = digest(head)
+    if not separator or found != expected:
+        raise _damaged(table, version, path, "its bytes don't give its digest", expected=expected, found=found)
+    fields: dict[str, Any] = json.loads(head + b"}")
+    if fields["format"] > FORMAT:
+        raise NewerFormatError(
+            f"version {version} of the table {table} was written in format {fields['format']}, and this release"
+            f" reads formats up to {FORMAT}; upgrade atio",
+            table=table,
+            version=version,
+        )
+    try:
+        entry = _from_json(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(table, version, path, f"it doesn't follow the format ({error!r})") from error
+    if entry.version != version:
+        raise _damaged(table, version, path, f"it holds version {entry.version}")
+    return entry
+
+
+def _damaged(table: str, version: int, path: str, why: str, **facts: str) -> DamagedError:
+    message = (
+        f"the log entry {path} of the table {table} is damaged: {why}; bring the file back from a backup, or read"
+        f" another version"
+    )
+    return DamagedError(message, table=table, version=version, path=path, **({"expected": "", "found": ""} | facts))
+
+
+def _to_json(entry: LogEntry) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "table": entry.table_id,
+        "version": entry.version,
+        "commit": entry.commit_id,
+        "parent": entry.parent_commit_id,
+        "clock": entry.clock_us,
+        "time": entry.time_us,
+        "operation": entry.operation,
+        "data": _data_to_json(entry.data),
+        "kind": entry.kind,
+        "schema": entry.schema,
+        "schemas": {str(number): _schema_to_json(ref) for number, ref in entry.schemas.items()},
+        "last": [entry.last_schema, entry.last_column],
+        "totals": _totals_to_json(entry.totals),
+        "retained": entry.retained.spans,
+        "horizon": entry.horizon_us,
+        "grace": entry.grace_us,
+        "key_retention": entry.key_retention_us,
+        "recent": _recent_to_json(entry.recent),
+        "manifests": [_manifest_to_json(ref) for ref in entry.manifests],
+        "files": [file_to_json(file) for file in entry.files],
+    }
+    optional: dict[str, Any] = {
+        "partition_fields": [[f.name, f.column] for f in entry.partition_fields],
+        "content": entry.content,
+        "tags": {name: [tag.version, tag.until_us] for name, tag in entry.tags.items()},
+        "dropped": entry.dropped.spans,
+        "key_lists": [_key_list_to_json(ref) for ref in entry.key_lists],
+        "reader_features": entry.reader_features,
+        "writer_features": entry.writer_features,
+    }
+    return fields | {name: value for name, value in optional.items() if value}
+
+
+def _from_json(fields: dict[str, Any]) -> LogEntry:
+    last_schema, last_column = fields["last"]
+    return LogEntry(
+        table_id=_text(fields["table"]),
+        version=fields["version"],
+        commit_id=_text(fields["commit"]),
+        parent_commit_id=fields["parent"],
+        clock_us=fields["clock"],
+        time_us=fields["time"],
+        operation=fields["operation"],
+        data=_data_from_json(fields["data"]),
+        kind=fields["kind"],
+        schema=fields["schema"],
+        schemas={int(number): _schema_from_json(ref) for number, ref in fields["schemas"].items()},
+        last_schema=last_schema,
+        last_column=last_column,
+        partition_fields=tuple(PartitionField(name, column) for name, column in fields.get("partition_fields", ())),
+        manifests=tuple(_manifest_from_json(ref) for ref in fields["manifests"]),
+        files=tuple(file_from_json(record) for record in fields["files"]),
+        totals=Totals(*fields["totals"]),
+        content=fields.get("content"),
+        tags={name: Tag(version, until) for name, (version, until) in fields.get("tags", {}).items()},
+        retained=_ranges(fields["retained"]),
+        dropped=_ranges(fields.get("dropped", ())),
+        horizon_us=fields["horizon"],
+        grace_us=fields["grace"],
+        key_retention_us=fields["key_retention"],
+        recent=_recent_from_json(fields["recent"]),
+        key_lists=tuple(_key_list_from_json(ref) for ref in fields.get("key_lists", ())),
+        reader_features=tuple(fields.get("reader_features", ())),
+        writer_features=tuple(fields.get("writer_features", ())),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r}")
+    return value
+
+
+def _totals_to_json(totals: Totals) -> list[int]:
+    return [totals.files, totals.rows, totals.bytes]
+
+
+def _ranges(spans: Iterable[Iterable[int]]) -> VersionRanges:
+    return VersionRanges(tuple((low, high) for low, high in spans))
+
+
+def _data_to_json(data: DataVersion) -> list[Any]:
+    added, removed = _totals_to_json(data.added), _totals_to_json(data.removed)
+    return [data.version, data.time_us, data.operation, data.message, data.properties, added, removed]
+
+
+def _data_from_json(fields: list[Any]) -> DataVersion:
+    version, time_us, operation, message, properties, added, removed = fields
+    return DataVersion(version, time_us, operation, message, properties, Totals(*added), Totals(*removed))
+
+
+def _schema_to_json(ref: SchemaRef) -> dict[str, Any]:
+    if ref.inline is not None:
+        return {"digest": ref.digest, "inline": _base64(ref.inline)}
+    return {"digest": ref.digest, "path": ref.path}
+
+
+def _schema_from_json(fields: dict[str, Any]) -> SchemaRef:
+    if "inline" in fields:
+        return SchemaRef(fields["digest"], inline=base64.b64decode(fields["inline"], validate=True))
+    return SchemaRef(fields["digest"], path=inside(fields["path"]))
+
+
+def _manifest_to_json(ref: ManifestRef) -> list[Any]:
+    return [ref.path, ref.digest, ref.size, ref.files, ref.rows, ref.bytes, ref.level, ref.partitions]
+
+
+def _manifest_from_json(fields: list[Any]) -> ManifestRef:
+    path, digest_, size, files, rows, bytes_, level, partitions = fields
+    bounds = tuple((low, high) for low, high in partitions)
+    return ManifestRef(inside(path), digest_, size, files, rows, bytes_, level, bounds)
+
+
+def _recent_to_json(recent: Recent) -> dict[str, Any]:
+    fields: dict[str, Any] = {"commits": _base64(b"".join(recent.commits)), "times": list(recent.times_us)}
+    if any(key != NO_KEY for key in recent.keys):
+        fields["keys"] = _base64(b"".join(recent.keys))
+    return fields
+
+
+def _recent_from_json(fields: dict[str, Any]) -> Recent:
+    commits = _sixteens(fields["commits"])
+    keys = _sixteens(fields["keys"]) if "keys" in fields else (NO_KEY,) * len(commits)
+    return Recent(commits, keys, tuple(fields["times"]))
+
+
+def _key_list_to_json(ref: KeyListRef) -> list[Any]:
+    span = [ref.first_version, ref.last_version, ref.first_time_us, ref.last_time_us]
+    return [ref.path, ref.digest, ref.size, ref.count, *span]
+
+
+def _key_list_from_json(fields: list[Any]) -> KeyListRef:
+    return KeyListRef(inside(fields[0]), *fields[1:])
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _sixteens(text: str) -> tuple[bytes, ...]:
+    data = base64.b64decode(text, validate=True)
+    return tuple(data[at : at + 16] for at in range(0, len(data), 16))

@@ -1,0 +1,116 @@
+"""Every name inside a table: built, parsed and refused here, and nowhere else.
+
+    _atio/log/999999/254-1.json      version 1; buckets and places count down, so the first name is the latest version
+    _atio/manifests/<uuid7>.arrow
+    _atio/keys/<uuid7>.arrow
+    _atio/schemas/<uuid7>.arrow
+    _atio/tmp/<uuid7>.tmp
+    data/<field>=<value>/…/<uuid7>.parquet
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from atio_core.model.data_file import Scalar
+from atio_core.model.partition import value_segment
+
+META = "_atio"
+LOG = "_atio/log/"
+MANIFESTS = "_atio/manifests/"
+KEYS = "_atio/keys/"
+SCHEMAS = "_atio/schemas/"
+TEMPORARY = "_atio/tmp"
+DATA = "data/"
+CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, f"{TEMPORARY}/")
+"""The folders in which cleaning looks for files that no version names."""
+
+_FIRST_BUCKET = 999_999
+_BUCKET = re.compile(r"[0-9]{6}")
+_PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
+_OURS = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|tmp)")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Names of numbered objects that count down, `per_bucket` in a folder: the first in sorted order is the highest.
+
+    Example:
+        >>> Numbered(LOG).name(1), Numbered(LOG).name(256)
+        ('_atio/log/999999/254-1.json', '_atio/log/999998/255-256.json')
+    """
+
+    folder: str
+    per_bucket: int = 256
+
+    @property
+    def highest(self) -> int:
+        """The last number that has a name."""
+        return self.per_bucket * (_FIRST_BUCKET + 1) - 1
+
+    def bucket(self, number: int) -> int:
+        """Return how many buckets were begun before this number's: a newer bucket has a higher one."""
+        return number // self.per_bucket
+
+    def name(self, number: int) -> str:
+        """Return the name of a number."""
+        if not 0 < number <= self.highest:
+            raise ValueError(f"{number} has no name: numbers go from 1 to {self.highest}")
+        place = self.per_bucket - 1 - number % self.per_bucket
+        return f"{self.folder}{_FIRST_BUCKET - self.bucket(number):06d}/{place:03d}-{number}.json"
+
+    def parse(self, name: str) -> int | None:
+        """Return the number that has this name, or None if it is no such name."""
+        bucket, _, place = name.removeprefix(self.folder).partition("/")
+        match = _PLACE.fullmatch(place)
+        if match is None or not _BUCKET.fullmatch(bucket):
+            return None
+        number = int(match[2])
+        return number if number <= self.highest and self.name(number) == name else None
+
+
+def data_path(fields: Sequence[str], values: Sequence[Scalar], file_id: uuid.UUID) -> str:
+    """Return the name of a new data file in the folder of its partition."""
+    folders = [value_segment(field, value) for field, value in zip(fields, values, strict=True)]
+    return DATA + "/".join([*folders, f"{file_id}.parquet"])
+
+
+def manifest_path(file_id: uuid.UUID) -> str:
+    """Return the name of a new manifest."""
+    return f"{MANIFESTS}{file_id}.arrow"
+
+
+def key_list_path(file_id: uuid.UUID) -> str:
+    """Return the name of a new list of keys."""
+    return f"{KEYS}{file_id}.arrow"
+
+
+def schema_path(file_id: uuid.UUID) -> str:
+    """Return the name of a new schema."""
+    return f"{SCHEMAS}{file_id}.arrow"
+
+
+def file_id_of(path: str) -> uuid.UUID | None:
+    """Return the UUID in a file's name, or None if atio gives no such name.
+
+    Files are known by it, never by their path: some file systems fold case or Unicode.
+    """
+    match = _OURS.fullmatch(path.rpartition("/")[2])
+    return uuid.UUID(match[1]) if match else None
+
+
+def is_inside(path: str) -> bool:
+    """Say whether a path read from an entry stays inside the table."""
+    parts = path.split("/")
+    plain = all(part not in ("", ".", "..") for part in parts)
+    return plain and "\\" not in path and "\0" not in path and parts[0] in ("data", META)
+
+
+def without_nested_tables(paths: Iterable[str]) -> list[str]:
+    """Drop everything in folders that hold an `_atio` of their own: another table's files are not ours to clean."""
+    found = list(paths)
+    nested = {path[: at + 1] for path in found if (at := path.find(f"/{META}/")) >= 0}
+    return [path for path in found if not any(path.startswith(root) for root in nested)]
