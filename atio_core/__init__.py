@@ -1,0 +1,116 @@
+"""Atomic, durable, versioned tables and files on a plain disk.
+
+`import atio_core as atio` loads nothing but this file: each public name brings its module in on first use,
+and the libraries behind it no earlier than the data at hand needs them.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from atio_core.errors import (
+        AlreadyExistsError,
+        AtioError,
+        CommitConflictError,
+        CommitError,
+        CommitUnknownError,
+        DamagedError,
+        InvalidInputError,
+        NewerFormatError,
+        NotFoundError,
+        NotPreservableError,
+        ReleaseNotFoundError,
+        SchemaMismatchError,
+        StagedFilesExpiredError,
+        StorageError,
+        TableNotFoundError,
+        TagNotFoundError,
+        UnsupportedFormatError,
+        UnsupportedStoreError,
+        VersionExpiredError,
+        VersionNotFoundError,
+    )
+    from atio_core.functions import expire_snapshots, read_table, write_snapshot
+    from atio_core.maintenance.expiry import ExpiryReport
+    from atio_core.retention import Retention
+    from atio_core.snapshot import Snapshot
+    from atio_core.table import Table
+    from atio_core.write import WriteResult, write
+
+    __version__: str
+
+__all__ = [
+    "AlreadyExistsError",
+    "AtioError",
+    "CommitConflictError",
+    "CommitError",
+    "CommitUnknownError",
+    "DamagedError",
+    "ExpiryReport",
+    "InvalidInputError",
+    "NewerFormatError",
+    "NotFoundError",
+    "NotPreservableError",
+    "ReleaseNotFoundError",
+    "Retention",
+    "SchemaMismatchError",
+    "Snapshot",
+    "StagedFilesExpiredError",
+    "StorageError",
+    "Table",
+    "TableNotFoundError",
+    "TagNotFoundError",
+    "UnsupportedFormatError",
+    "UnsupportedStoreError",
+    "VersionExpiredError",
+    "VersionNotFoundError",
+    "WriteResult",
+    "expire_snapshots",
+    "read_table",
+    "write",
+    "write_snapshot",
+]
+
+_HOMES = {
+    "ExpiryReport": "atio_core.maintenance.expiry",
+    "Retention": "atio_core.retention",
+    "Snapshot": "atio_core.snapshot",
+    "Table": "atio_core.table",
+    "WriteResult": "atio_core.write",
+    "expire_snapshots": "atio_core.functions",
+    "read_table": "atio_core.functions",
+    "write": "atio_core.write",
+    "write_snapshot": "atio_core.functions",
+}
+_ERRORS = "atio_core.errors"  # the home of every other name
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("atio")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, _ERRORS)), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep `atio.write` the function: the import system would put the module `atio_core.write` there."""
+        if name in _HOMES and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
