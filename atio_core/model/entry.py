@@ -131,7 +131,6 @@ class LogEntry:
         content: Digest of the values, whatever the files.
         tags: Named versions.
         retained: The versions that can be read, this one included.
-        dropped: What an expire entry let go of its parent's `retained`.
         horizon_us: Files older than this that no retained version names may be deleted, and are never committed.
         grace_us: How far an expiry's horizon lies behind its clock.
         key_retention_us: How long an idempotency key is remembered.
@@ -161,7 +160,6 @@ class LogEntry:
     content: str | None = None
     tags: dict[str, Tag] = field(default_factory=dict[str, Tag])
     retained: VersionRanges = field(default_factory=VersionRanges)
-    dropped: VersionRanges = field(default_factory=VersionRanges)
     horizon_us: int = 0
     grace_us: int = HOUR_US
     key_retention_us: int = 30 * DAY_US

@@ -1,0 +1,107 @@
+"""The schema that a change's files were written with, and its place among a version's schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from atio_core.errors import CommitConflictError, DamagedError
+from atio_core.format.digest import digest
+from atio_core.format.names import schema_path
+from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_bytes, inline_ref
+from atio_core.log.scratch import Scratch
+from atio_core.model.entry import LogEntry, SchemaRef
+from atio_core.storage.base import ObjectStore
+
+FIELD_ID = b"PARQUET:field_id"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSchema:
+    """A schema whose columns have ids, as its files have them.
+
+    Attributes:
+        plain: Its bytes.
+        digest: Their digest: two equal schemas, ids included, have the same.
+        last_column: The highest column id in it.
+    """
+
+    plain: bytes
+    digest: str
+    last_column: int
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> WrittenSchema:
+        """Return the written form of a schema whose fields have ids."""
+        plain = encode_schema(schema)
+        return cls(plain, digest(plain), max((column_id(field) for field in schema), default=0))
+
+
+def column_id(field: pa.Field) -> int:
+    """Return the id of a column."""
+    return int((field.metadata or {})[FIELD_ID])
+
+
+def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> pa.Schema:
+    """Give every column an id: that of the same column (name and type) in `like`, else a new one.
+
+    Args:
+        schema: Without ids.
+        like: The table's schema so far.
+        last_column: The highest id ever given in the table.
+    """
+    known: Mapping[tuple[str, pa.DataType], int] = {(f.name, f.type): column_id(f) for f in like} if like else {}
+    fields: list[pa.Field] = []
+    for field in schema:
+        number = known.get((field.name, field.type))
+        if number is None:
+            last_column += 1
+            number = last_column
+        fields.append(field.with_metadata({**(field.metadata or {}), FIELD_ID: str(number).encode()}))
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def add_schema(base: LogEntry, written: WrittenSchema, scratch: Scratch) -> tuple[LogEntry, int]:
+    """Return the base with a schema as its current one, and the schema's number."""
+    last_column = max(base.last_column, written.last_column)
+    for number, ref in base.schemas.items():
+        if ref.digest == written.digest:
+            return base.with_(schema=number, last_column=last_column), number
+    ref = inline_ref(written.plain)
+    if ref is None:
+        path = schema_path(scratch.new_id())
+        scratch.put(path, written.plain)
+        ref = SchemaRef(written.digest, path=path)
+    number = base.last_schema + 1
+    schemas = base.schemas | {number: ref}
+    return base.with_(schema=number, schemas=schemas, last_schema=number, last_column=last_column), number
+
+
+def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
+    """Raise `CommitConflictError` with `write_again` if the table's schema isn't the one that files were written for."""
+    if base.version and base.schemas[base.schema].digest != written.digest:
+        raise CommitConflictError(
+            f"{operation} of {table} was written for a schema that is no longer the latest's; nothing was committed:"
+            " write the data again",
+            table=table,
+            version=base.version,
+            winner=base.version,
+            write_again=True,
+        )
+
+
+def read_schema(store: ObjectStore, ref: SchemaRef, version: int) -> pa.Schema:
+    """Return a schema that an entry names.
+
+    Raises:
+        NotFoundError: Its file isn't there: damage, or the version has expired.
+        DamagedError: Its bytes are not what was written.
+    """
+    plain = inline_bytes(ref) if ref.path is None else store.read(ref.path)
+    if digest(plain) != ref.digest:
+        message = f"the schema {ref.path} of the table {store.location} is damaged; bring it back from a backup"
+        facts = {"table": store.location, "version": version, "path": ref.path}
+        raise DamagedError(message, expected=ref.digest, found=digest(plain), **facts)
+    return decode_schema(plain)

@@ -1,0 +1,271 @@
+"""The commit loop: rebase a change on the latest version, create the next entry, confirm it. The only retry loop.
+
+1. The data files are written already, and synced; nothing names them yet.
+2. Read the latest entry. If it has this commit's id or key, it is done, whatever conflicts.
+3. Rebase the change on it, or raise `CommitConflictError`.
+4. Make the latest's name durable, then create the next entry. Another's entry there: go to 2. A lost answer:
+   `storage/readback.py`.
+5. Make sure that the entry is on the chain (`log/confirm.py`). A stray is taken away: go to 2.
+
+Once a create was sent without a clear answer, only success or `CommitUnknownError` may come of it, unless another's
+entry was seen under that name; and the files that it names stay.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from atio_core.errors import (
+    CommitConflictError,
+    CommitUnknownError,
+    NewerFormatError,
+    StagedFilesExpiredError,
+    StorageError,
+    VersionExpiredError,
+)
+from atio_core.format.entry_json import encode_entry
+from atio_core.format.names import file_id_of
+from atio_core.log.change import Change, Intent, Rebased
+from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
+from atio_core.log.confirm import on_chain
+from atio_core.log.key_list import find_older, find_recent, push
+from atio_core.log.scratch import Scratch
+from atio_core.model.entry import DataVersion, LogEntry, empty_entry
+from atio_core.model.ids import Clock, system_clock, uuid7_time_us
+from atio_core.storage.readback import Answer, Created
+
+_ROUNDS = 1_000
+_LONGEST_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit came to.
+
+    Attributes:
+        version: The number of the entry that has the commit's id or key.
+        entry: That entry; None if its version has expired since.
+        repeated: The key was used before: nothing was changed now.
+        base: The entry that it was made from; None if that isn't known.
+    """
+
+    version: int
+    entry: LogEntry | None
+    repeated: bool = False
+    base: LogEntry | None = None
+
+
+def jittered_pause(tries: int) -> None:
+    """Wait a random time after a lost race: at most 50 milliseconds, however often it was lost."""
+    time.sleep(random.uniform(0, min(0.001 * 2 ** min(tries, 10), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - no secret
+
+
+def commit(
+    log: CommitLog,
+    change: Change,
+    intent: Intent,
+    *,
+    base: LogEntry | None = None,
+    clock: Clock = system_clock,
+    pause: Callable[[int], None] = jittered_pause,
+) -> Committed:
+    """Make a change the next version.
+
+    Args:
+        log: The table's log.
+        change: What is wished for. Its data files are written already.
+        intent: The commit's id, key and expectations.
+        base: The entry to try first, from a read not long ago; else the latest is looked for.
+        clock: Where the time comes from.
+        pause: Waits after the n-th lost race.
+
+    Raises:
+        CommitConflictError: Nothing was committed: what came in between stands against it.
+        CommitUnknownError: It may have landed.
+        StagedFilesExpiredError: Its files are older than the table's horizon; nothing was committed.
+    """
+    run = _Run(log, change, intent, clock)
+    try:
+        for tries in range(_ROUNDS):
+            done = run.once(base if tries == 0 else None)
+            if done is not None:
+                return done
+            pause(tries)
+        raise CommitConflictError(
+            f"{change.operation} of {log.location} lost {_ROUNDS} races in a row; nothing was committed: try again"
+            " when fewer writers are at work",
+            table=log.location,
+        )
+    except BaseException as error:
+        run.failed(error)
+        raise
+
+
+@dataclass(slots=True)
+class _Run:
+    """One commit over all its tries."""
+
+    log: CommitLog
+    change: Change
+    intent: Intent
+    clock: Clock
+    looked_up_to: int = -1
+    unclear: set[int] = field(default_factory=set[int])
+    scratch: Scratch | None = None
+
+    def once(self, base: LogEntry | None) -> Committed | None:
+        """Try once; None if the race was lost."""
+        base = base or self.log.find_latest() or empty_entry(str(uuid.uuid4()))
+        require_features(base.writer_features, WRITER_FEATURES, "commit after", base, self.log.location)
+        done = self._look_up(base)
+        if done is not None:
+            return done
+        self._check(base)
+        self.scratch = Scratch(self.log.store, base, self.clock)
+        rebased = self.change.rebase(base, self.scratch)
+        if rebased is None:
+            return Committed(base.version, base)
+        entry = next_entry(base, rebased, self, self.scratch)
+        return self._create(base, entry)
+
+    def _look_up(self, base: LogEntry) -> Committed | None:
+        ids = (self.intent.commit_id, self.intent.key)
+        version = find_recent(base, ids)
+        if version is None and (self.looked_up_to >= 0 or any(self.intent.key)):
+            version = find_older(
+                self.log.store,
+                base,
+                ids,
+                after_version=max(self.looked_up_to, 0),
+                not_before_us=self.intent.key_not_before_us if self.looked_up_to < 0 else 0,
+            )
+        self.looked_up_to = base.version
+        if version is None:
+            return None
+        try:
+            entry = base if version == base.version else self.log.get(version)
+        except VersionExpiredError:
+            entry = None
+        own = entry is not None and entry.commit_id == self.intent.commit_id.hex()
+        if not (own or self.unclear):
+            self._delete_files()
+        return Committed(version, entry, repeated=not own)
+
+    def _check(self, base: LogEntry) -> None:
+        expected = self.intent.expected_version
+        if expected is not None and base.data.version != expected:
+            raise CommitConflictError(
+                f"{self.change.operation} of {self.log.location} expected version {expected} to be the latest, but it is"
+                f" {base.data.version}; nothing was committed: read it, and decide again",
+                table=self.log.location,
+                version=base.data.version,
+                winner=base.data.version,
+            )
+        for file in self.change.adds:
+            file_id = file_id_of(file.path)
+            if file_id is None or uuid7_time_us(file_id) < base.horizon_us:
+                raise StagedFilesExpiredError(
+                    f"{file.path} was written before the horizon of the table {self.log.location}: cleaning may have"
+                    " taken it; nothing was committed: write the data again, or give the table a longer grace period",
+                    table=self.log.location,
+                    path=file.path,
+                )
+
+    def _create(self, base: LogEntry, entry: LogEntry) -> Committed | None:
+        self.unclear.add(entry.version)
+        created = self._send(base, entry)
+        if created.answer is Answer.UNKNOWN:
+            raise self.unknown("the store didn't answer") from created.cause
+        if created.answer is Answer.GONE:
+            if not created.sent:
+                self.unclear.discard(entry.version)
+            return None
+        if created.answer is Answer.TAKEN:
+            self.unclear.discard(entry.version)
+            self._discard_scratch()
+            return None
+        stored = self.log.decode(entry.version, created.data)
+        confirmed = on_chain(self.log, stored)
+        if confirmed is None:
+            raise self.unknown("so many versions were made meanwhile that nobody can tell any more")
+        if not confirmed:
+            self.log.sequence.take_away(entry.version)
+            self.unclear.discard(entry.version)
+            return None
+        self.unclear.clear()
+        return Committed(stored.version, stored, base=base)
+
+    def _send(self, base: LogEntry, entry: LogEntry) -> Created:
+        before = self.unclear - {entry.version}
+        try:
+            return self.log.sequence.create(
+                entry.version, encode_entry(entry), after=base.version, is_ours=lambda data: self._is_ours(entry, data)
+            )
+        except StorageError as error:
+            if not error.unknown:
+                self.unclear = before  # refused before anything was sent
+            raise
+
+    def _is_ours(self, entry: LogEntry, data: bytes) -> bool:
+        try:
+            return self.log.decode(entry.version, data).commit_id == entry.commit_id
+        except NewerFormatError:
+            return False  # a later release wrote it; reading the latest will say so
+
+    def failed(self, error: BaseException) -> None:
+        """Leave nothing behind if it is certain that nothing landed; else say that it isn't."""
+        if not self.unclear:
+            self._discard_scratch()
+            self._delete_files()
+        elif isinstance(error, Exception) and not isinstance(error, CommitUnknownError):
+            raise self.unknown(str(error)) from error
+        elif not isinstance(error, Exception):
+            error.add_note(str(self.unknown("it was interrupted")))
+
+    def unknown(self, why: str) -> CommitUnknownError:
+        """Return the error for a commit that may have landed."""
+        commit_id = self.intent.commit_id.hex()
+        return CommitUnknownError(
+            f"{self.change.operation} of {self.log.location} may have been committed or not ({why}); look for the commit"
+            f" id {commit_id} in the table's history, or commit again with the same idempotency key",
+            table=self.log.location,
+            commit_id=commit_id,
+        )
+
+    def _discard_scratch(self) -> None:
+        if self.scratch is not None:
+            with suppress(StorageError):  # what stays is cleaned later; it must not hide why the commit failed
+                self.scratch.discard()
+
+    def _delete_files(self) -> None:
+        with suppress(StorageError):
+            self.log.store.delete([file.path for file in self.change.adds])
+
+
+def next_entry(base: LogEntry, rebased: Rebased, run: _Run, scratch: Scratch) -> LogEntry:
+    """Return the entry that follows `base`, complete."""
+    change, intent, version = run.change, run.intent, base.version + 1
+    clock_us = run.clock()
+    time_us = max(clock_us, base.time_us)
+    recent, key_lists = push(base, intent.commit_id, intent.key, time_us, scratch, run.log.limits)
+    data = base.data
+    if change.changes_rows:
+        told = (change.operation, intent.message, intent.properties)
+        data = DataVersion(version, time_us, *told, rebased.added, rebased.removed)
+    return rebased.entry.with_(
+        version=version,
+        commit_id=intent.commit_id.hex(),
+        parent_commit_id=base.commit_id or None,
+        clock_us=clock_us,
+        time_us=time_us,
+        operation=change.operation,
+        data=data,
+        retained=rebased.entry.retained.with_next(version),
+        recent=recent,
+        key_lists=key_lists,
+    )

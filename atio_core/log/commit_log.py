@@ -1,0 +1,145 @@
+"""The versions of a table: latest, by number, and which of them can be read.
+
+1. Latest: `log/sequence.py`.
+2. Version k: k's entry is read first, then the latest; k can be read only if the latest's ranges hold it. A stray can
+   take the freed name k between the two, so the second look is the judge.
+3. A data version whose own entry was dropped is stood for by a later entry that kept its rows (a tag, an expiry, a
+   compaction): the lowest retained entry at or after k, if its data version isn't above k.
+"""
+
+from __future__ import annotations
+
+from atio_core.errors import (
+    DamagedError,
+    NewerFormatError,
+    TableNotFoundError,
+    VersionExpiredError,
+    VersionNotFoundError,
+)
+from atio_core.format.entry_json import decode_entry
+from atio_core.format.names import LOG, Numbered
+from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.log.sequence import Sequence
+from atio_core.model.entry import LogEntry
+from atio_core.storage.base import ObjectStore
+
+READER_FEATURES: frozenset[str] = frozenset()
+WRITER_FEATURES: frozenset[str] = frozenset()
+_ROUNDS = 100
+
+
+class CommitLog:
+    """The log of one table.
+
+    Args:
+        store: The table's store.
+        limits: Bounds on entries.
+    """
+
+    def __init__(self, store: ObjectStore, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.store = store
+        self.limits = limits
+        self.sequence = Sequence(store, Numbered(LOG, limits.per_bucket))
+
+    @property
+    def location(self) -> str:
+        """The table's path, for messages."""
+        return self.store.location
+
+    def find_latest(self) -> LogEntry | None:
+        """Return the latest entry, or None if the table isn't there."""
+        found = self.sequence.latest()
+        return None if found is None else self.decode(*found)
+
+    def latest(self) -> LogEntry:
+        """Return the latest entry. Raises `TableNotFoundError` if there is none."""
+        entry = self.find_latest()
+        if entry is None:
+            message = f"there is no table at {self.location}; write a first version, or correct the path"
+            raise TableNotFoundError(message, table=self.location)
+        return entry
+
+    def read(self, version: int) -> LogEntry | None:
+        """Return the entry under a version's name, or None. Whether it may be read, only the latest can tell."""
+        if not 0 < version <= self.sequence.names.highest:
+            return None
+        data = self.sequence.read(version)
+        return None if data is None else self.decode(version, data)
+
+    def get(self, version: int) -> LogEntry:
+        """Return the entry that holds the rows of a version.
+
+        Raises:
+            VersionNotFoundError: No such version was ever committed.
+            VersionExpiredError: It was, and has been expired since.
+        """
+        name = version
+        for _ in range(_ROUNDS):
+            data = self.sequence.read(name) if 0 < name <= self.sequence.names.highest else None
+            latest = self.latest()
+            stands_for = latest.retained.at_or_after(version) if version > 0 else None
+            if stands_for is None:
+                raise self._not_found(version, latest)
+            if stands_for == latest.version:
+                return self._holding(latest, version, latest)
+            if stands_for == name and data is not None:
+                return self._holding(self.decode(name, data), version, latest)
+            if stands_for == name:
+                self._raise_missing(name, latest)
+            name = stands_for
+        raise self._expired(version, self.latest())
+
+    def is_retained(self, data_version: int) -> bool:
+        """Say whether a data version can still be read."""
+        try:
+            return self.get(data_version).data.version == data_version
+        except VersionExpiredError:
+            return False
+
+    def decode(self, version: int, data: bytes) -> LogEntry:
+        """Return the entry that bytes hold, if this release knows all that a reader must."""
+        path = self.sequence.names.name(version)
+        entry = decode_entry(data, path=path, version=version, table=self.location)
+        require_features(entry.reader_features, READER_FEATURES, "read", entry, self.location)
+        return entry
+
+    def _holding(self, entry: LogEntry, version: int, latest: LogEntry) -> LogEntry:
+        if entry.data.version > version:
+            raise self._expired(version, latest)
+        return entry
+
+    def _not_found(self, version: int, latest: LogEntry) -> VersionNotFoundError:
+        message = f"the table {self.location} has no version {version}: its latest is {latest.data.version}"
+        return VersionNotFoundError(message, table=self.location, version=version)
+
+    def _expired(self, version: int, latest: LogEntry) -> VersionExpiredError:
+        kept = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in latest.retained.spans)
+        message = (
+            f"version {version} of the table {self.location} has expired (retained: {kept}); read a retained version,"
+            " and keep versions for longer than reads take"
+        )
+        return VersionExpiredError(message, table=self.location, version=version)
+
+    def _raise_missing(self, version: int, latest: LogEntry) -> None:
+        """A retained entry that isn't there is damage, unless it was let go between the two looks."""
+        again = self.latest()
+        if version in again.retained and again.version >= latest.version and self.sequence.read(version) is None:
+            raise missing_entry(self.location, self.sequence.names.name(version), version)
+
+
+def require_features(needed: tuple[str, ...], known: frozenset[str], verb: str, entry: LogEntry, table: str) -> None:
+    """Raise `NewerFormatError` if an entry needs what this release doesn't know."""
+    unknown = sorted(set(needed) - known)
+    if unknown:
+        raise NewerFormatError(
+            f"to {verb} version {entry.version} of the table {table}, a release that knows {', '.join(unknown)}"
+            " is needed; upgrade atio",
+            table=table,
+            version=entry.version,
+        )
+
+
+def missing_entry(table: str, path: str, version: int) -> DamagedError:
+    """Return the error for a retained entry that isn't there."""
+    message = f"the log entry {path} of the table {table} is missing; bring it back from a backup"
+    return DamagedError(message, table=table, version=version, path=path, expected="a log entry", found="nothing")

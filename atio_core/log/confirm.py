@@ -1,0 +1,45 @@
+"""Is this commit on the chain, or did it create a name that cleaning had freed (a stray)?
+
+1. If no newer bucket than its own has an entry, it is on the chain: names in the newest bucket are never freed.
+2. Else the latest's recent ids tell, if they reach back to its version.
+3. Else a retained entry a little above it, whose recent ids do.
+4. Else the key lists of the latest, if they span its version.
+5. Else nobody can tell any more.
+"""
+
+from __future__ import annotations
+
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.key_list import find_older
+from atio_core.model.entry import LogEntry
+
+
+def on_chain(log: CommitLog, mine: LogEntry) -> bool | None:
+    """Return whether an entry that was created is a version of the table; None if that can't be found out."""
+    if not log.sequence.newer_bucket(mine.version):
+        return True
+    latest = log.latest()
+    told = _told_by(latest, mine)
+    if told is None:
+        told = _told_by_retained(log, latest, mine)
+    if told is None and any(ref.first_version <= mine.version <= ref.last_version for ref in latest.key_lists):
+        told = find_older(log.store, latest, [bytes.fromhex(mine.commit_id)]) == mine.version
+    return told
+
+
+def _told_by(witness: LogEntry, mine: LogEntry) -> bool | None:
+    position = witness.version - mine.version
+    if 0 <= position < len(witness.recent.commits):
+        return witness.recent.commits[position] == bytes.fromhex(mine.commit_id)
+    return False if position < 0 else None
+
+
+def _told_by_retained(log: CommitLog, latest: LogEntry, mine: LogEntry) -> bool | None:
+    """A witness must be retained after it was read: else a stray may have been read under its freed name."""
+    version = latest.retained.at_or_after(mine.version + 1)
+    while version is not None and version < latest.version and version - mine.version < log.limits.recent:
+        witness = log.read(version)
+        if witness is not None and version in log.latest().retained:
+            return _told_by(witness, mine)
+        version = latest.retained.at_or_after(version + 1)
+    return None

@@ -1,0 +1,121 @@
+"""The data files of a version: an inline list and manifests; read, add, remove, spill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from atio_core.errors import DamagedError, NotFoundError, VersionExpiredError
+from atio_core.format.digest import digest
+from atio_core.format.manifest_arrow import decode_manifest, encode_manifest
+from atio_core.format.names import manifest_path
+from atio_core.format.records import file_to_json
+from atio_core.log.limits import Limits
+from atio_core.log.scratch import Scratch
+from atio_core.model.data_file import DataFile
+from atio_core.model.entry import LogEntry, Totals
+from atio_core.model.manifest import ManifestRef, bound_text, merge_from
+from atio_core.storage.base import ObjectStore
+
+
+def read_manifest(store: ObjectStore, ref: ManifestRef) -> tuple[DataFile, ...]:
+    """Return the files that a manifest lists.
+
+    Raises:
+        NotFoundError: It isn't there: damage, or the version has expired.
+        DamagedError: Its bytes are not what was written.
+    """
+    data = store.read(ref.path)
+    found = digest(data)
+    if found != ref.digest:
+        message = f"the manifest {ref.path} of the table {store.location} is damaged; bring it back from a backup"
+        raise DamagedError(message, table=store.location, path=ref.path, expected=ref.digest, found=found)
+    return decode_manifest(data)
+
+
+def files_of(
+    store: ObjectStore, entry: LogEntry, wanted: Callable[[ManifestRef], bool] = lambda _: True
+) -> tuple[DataFile, ...]:
+    """Return the data files of a version, in the order of their rows.
+
+    Args:
+        store: The table's store.
+        entry: The version.
+        wanted: Says which manifests are to be opened.
+    """
+    listed = [file for ref in entry.manifests if wanted(ref) for file in read_manifest(store, ref)]
+    return (*listed, *entry.files)
+
+
+def with_added(base: LogEntry, files: Sequence[DataFile], scratch: Scratch, limits: Limits) -> LogEntry:
+    """Return the entry with these files behind its own."""
+    totals = base.totals + Totals.of(list(files))
+    inline = (*base.files, *files)
+    if len(inline) <= limits.inline_files and _length(inline) <= limits.inline_bytes:
+        return base.with_(files=inline, totals=totals)
+    refs = list(base.manifests)
+    for start in range(0, len(inline), limits.manifest_files):
+        refs.append(_write(inline[start : start + limits.manifest_files], 0, scratch))
+    return base.with_(files=(), manifests=_merged(refs, scratch, limits), totals=totals)
+
+
+def without(
+    base: LogEntry, goes: Callable[[DataFile], bool], may_hold: Callable[[ManifestRef], bool], scratch: Scratch
+) -> LogEntry:
+    """Return the entry without the files that go. Manifests that list none of them stay as they are."""
+    refs: list[ManifestRef] = []
+    removed = Totals()
+    for ref in base.manifests:
+        listed = read_manifest(scratch.store, ref) if may_hold(ref) else ()
+        stays = [file for file in listed if not goes(file)]
+        if len(stays) == len(listed):
+            refs.append(ref)
+            continue
+        removed += Totals.of(listed) - Totals.of(stays)
+        if stays:
+            refs.append(_write(stays, ref.level, scratch))
+    inline = tuple(file for file in base.files if not goes(file))
+    removed += Totals.of(base.files) - Totals.of(inline)
+    return base.with_(manifests=tuple(refs), files=inline, totals=base.totals - removed)
+
+
+def missing_file(table: str, version: int, error: NotFoundError, *, retained: bool) -> Exception:
+    """Return the error for a file of a version that isn't there: damage while the version is retained, else expiry."""
+    path = getattr(error, "path", "a file")
+    if retained:
+        message = f"{path}, a file of version {version} of the table {table}, is missing; bring it back from a backup"
+        return DamagedError(message, table=table, version=version, path=path, expected="the file", found="nothing")
+    message = (
+        f"version {version} of the table {table} expired while it was read; read a retained version, and keep versions"
+        " for longer than reads take (keep_for)"
+    )
+    return VersionExpiredError(message, table=table, version=version)
+
+
+def _merged(refs: list[ManifestRef], scratch: Scratch, limits: Limits) -> tuple[ManifestRef, ...]:
+    while (start := merge_from(refs, fanout=limits.fanout, target_files=limits.manifest_files)) is not None:
+        files = [file for ref in refs[start:] for file in read_manifest(scratch.store, ref)]
+        refs = [*refs[:start], _write(files, refs[start].level + 1, scratch)]
+    return tuple(refs)
+
+
+def _write(files: Sequence[DataFile], level: int, scratch: Scratch) -> ManifestRef:
+    data = encode_manifest(files)
+    path = manifest_path(scratch.new_id())
+    scratch.put(path, data)
+    totals = Totals.of(list(files))
+    return ManifestRef(
+        path, digest(data), len(data), totals.files, totals.rows, totals.bytes, level, _partition_bounds(files)
+    )
+
+
+def _partition_bounds(files: Sequence[DataFile]) -> tuple[tuple[str, str], ...]:
+    dimensions = {len(file.partition) for file in files}
+    if len(dimensions) != 1:
+        return ()
+    texts = [[bound_text(file.partition[d]) for file in files] for d in range(dimensions.pop())]
+    return tuple((min(column), max(column)) for column in texts)
+
+
+def _length(files: Iterable[DataFile]) -> int:
+    return sum(len(json.dumps(file_to_json(file))) for file in files)

@@ -1,0 +1,115 @@
+"""Which commits and idempotency keys a table has seen: the recent ones inline, older ones in sorted lists.
+
+Both are 16 bytes: a commit's id as it is, a key as BLAKE2b digest. An entry holds between `recent` and twice as many;
+then the older half becomes a list, and neighbouring lists of like size become one. A list whose newest member is older
+than the table's key retention is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from atio_core.errors import DamagedError, NotFoundError
+from atio_core.format.digest import digest
+from atio_core.format.keys_arrow import decode_keys, encode_keys
+from atio_core.format.names import key_list_path
+from atio_core.log.limits import Limits
+from atio_core.log.scratch import Scratch
+from atio_core.model.entry import NO_KEY, KeyListRef, LogEntry, Recent
+from atio_core.storage.base import ObjectStore
+
+
+def key_digest(key: str | None) -> bytes:
+    """Return the 16 bytes that stand for an idempotency key."""
+    return NO_KEY if key is None else hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def find_recent(entry: LogEntry, ids: Collection[bytes]) -> int | None:
+    """Return the version among the entry's recent commits that has one of these ids, or None."""
+    recent = entry.recent
+    for position, (commit, key) in enumerate(zip(recent.commits, recent.keys, strict=True)):
+        if commit in ids or (key in ids and key != NO_KEY):
+            return entry.version - position
+    return None
+
+
+def find_older(
+    store: ObjectStore, entry: LogEntry, ids: Collection[bytes], *, after_version: int = 0, not_before_us: int = 0
+) -> int | None:
+    """Return the version in the entry's key lists that has one of these ids, or None.
+
+    Args:
+        store: The table's store.
+        entry: An entry on the chain.
+        ids: Commit ids and digests of keys.
+        after_version: Lists that end at or before this version were looked through already.
+        not_before_us: The ids can't have been used before this time.
+    """
+    wanted = [one for one in ids if one != NO_KEY]
+    for ref in reversed(entry.key_lists):
+        if ref.last_version <= after_version or ref.last_time_us < not_before_us:
+            continue
+        versions = _read(store, ref, entry.version)
+        found = next((versions[one] for one in wanted if one in versions), None)
+        if found is not None:
+            return found
+    return None
+
+
+def push(
+    base: LogEntry, commit: bytes, key: bytes, time_us: int, scratch: Scratch, limits: Limits
+) -> tuple[Recent, tuple[KeyListRef, ...]]:
+    """Return the recent ids and key lists of the entry that follows `base`."""
+    old = base.recent
+    recent = Recent((commit, *old.commits), (key, *old.keys), (time_us, *old.times_us))
+    if len(recent.commits) < 2 * limits.recent:
+        return recent, base.key_lists
+    spilled = _spill(recent, base.version + 1, scratch, limits.recent)
+    lists = [ref for ref in base.key_lists if ref.last_time_us >= time_us - base.key_retention_us]
+    kept = Recent(*(part[: limits.recent] for part in (recent.commits, recent.keys, recent.times_us)))
+    return kept, _merged([*lists, spilled], scratch, base.version, limits.fanout)
+
+
+def _spill(recent: Recent, newest: int, scratch: Scratch, keep: int) -> KeyListRef:
+    versions: dict[bytes, int] = {}
+    for position in range(keep, len(recent.commits)):
+        versions[recent.commits[position]] = newest - position
+        if recent.keys[position] != NO_KEY:
+            versions.setdefault(recent.keys[position], newest - position)
+    times = recent.times_us[keep:]
+    return _write(versions, (min(times), max(times)), scratch)
+
+
+def _merged(refs: list[KeyListRef], scratch: Scratch, version: int, fanout: int) -> tuple[KeyListRef, ...]:
+    """Make one of the lists at the end while they are of like size, so that their number grows with a logarithm."""
+    while len(refs) >= fanout:
+        tail = refs[-fanout:]
+        if max(ref.count for ref in tail) >= fanout * min(ref.count for ref in tail):
+            break
+        versions: dict[bytes, int] = {}
+        for ref in tail:
+            versions |= _read(scratch.store, ref, version)
+        times = (tail[0].first_time_us, tail[-1].last_time_us)
+        refs = [*refs[:-fanout], _write(versions, times, scratch)]
+    return tuple(refs)
+
+
+def _write(versions: dict[bytes, int], times: tuple[int, int], scratch: Scratch) -> KeyListRef:
+    data = encode_keys(versions)
+    path = key_list_path(scratch.new_id())
+    scratch.put(path, data)
+    first, last = min(versions.values()), max(versions.values())
+    return KeyListRef(path, digest(data), len(data), len(versions), first, last, *times)
+
+
+def _read(store: ObjectStore, ref: KeyListRef, version: int) -> dict[bytes, int]:
+    message = f"{{}}; the list of keys {ref.path} of the table {store.location} can't be read: bring it back from a backup"
+    facts = {"table": store.location, "version": version, "path": ref.path, "expected": ref.digest}
+    try:
+        data = store.read(ref.path)
+    except NotFoundError as error:
+        raise DamagedError(message.format("it is missing"), found="nothing", **facts) from error
+    if digest(data) != ref.digest:
+        raise DamagedError(message.format("it is damaged"), found=digest(data), **facts)
+    return decode_keys(data)

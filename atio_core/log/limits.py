@@ -1,0 +1,27 @@
+"""Bounds that keep an entry small. Tests make them tiny, so that rare paths become common ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Attributes:
+    per_bucket: Entries in a folder of the log (part of the format).
+    recent: Commit ids that an entry holds at least; older ones move into a list once there are twice as many.
+    inline_files: Data files that an entry holds at most.
+    inline_bytes: Their records' length at most.
+    fanout: Manifests, or key lists, of one level that become one of the next.
+    manifest_files: Data files in a manifest at most.
+    """
+
+    per_bucket: int = 256
+    recent: int = 64
+    inline_files: int = 16
+    inline_bytes: int = 24_576
+    fanout: int = 8
+    manifest_files: int = 10_000
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,85 @@
+"""Numbered immutable objects, each created once if its name is free; knows nothing of tables.
+
+Names count down (`format/names.py`), so that the first name in a sorted listing is the latest.
+
+1. Latest: list; take the first name of the newest bucket that isn't empty; read it. If a newer bucket has an object by
+   then, or the one listed is gone, start over. There is nothing at all only if two rounds find no name.
+2. Create: see `storage/readback.py`.
+
+Why the second look: between looking into the folder of buckets and into one of them, newer buckets may come, the names
+in the one chosen may be freed, and a slow writer may create one of them anew (a stray).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from atio_core.errors import NotFoundError, StorageError
+from atio_core.format.names import Numbered
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.readback import Created, create
+
+_ROUNDS = 100
+
+
+class Sequence:
+    """Numbered objects in one folder of a store.
+
+    Args:
+        store: Where they lie.
+        names: How they are named.
+    """
+
+    def __init__(self, store: ObjectStore, names: Numbered) -> None:
+        self.store = store
+        self.names = names
+
+    def latest(self) -> tuple[int, bytes] | None:
+        """Return the highest number and its bytes, or None if there is none at all."""
+        empty_rounds = 0
+        for _ in range(_ROUNDS):
+            number = self.highest()
+            if number is None:
+                empty_rounds += 1
+                if empty_rounds == 2:  # noqa: PLR2004 - one empty look may fall between a bucket's coming and going
+                    return None
+                continue
+            data = self.read(number)
+            if data is not None and not self.newer_bucket(number):
+                return number, data
+        raise StorageError(
+            f"the log of {self.store.location} changed {_ROUNDS} times while its latest entry was looked for;"
+            " try again when fewer writers are at work"
+        )
+
+    def highest(self) -> int | None:
+        """Return the first number that a listing shows, or None. It may be outdated by the time it is returned."""
+        return next(self.numbers(), None)
+
+    def numbers(self) -> Iterator[int]:
+        """Yield the numbers that have an object, highest first. Names that don't parse are none."""
+        for name in self.store.list(self.names.folder):
+            number = self.names.parse(name)
+            if number is not None:
+                yield number
+
+    def newer_bucket(self, number: int) -> bool:
+        """Say whether a bucket newer than this number's has an object."""
+        highest = self.highest()
+        return highest is not None and self.names.bucket(highest) > self.names.bucket(number)
+
+    def read(self, number: int) -> bytes | None:
+        """Return an object's bytes, or None if there is none of this number."""
+        try:
+            return self.store.read(self.names.name(number))
+        except NotFoundError:
+            return None
+
+    def create(self, number: int, data: bytes, *, after: int, is_ours: Callable[[bytes], bool]) -> Created:
+        """Create an object if its number is free; `after` is the number before it that must be durable (0: none)."""
+        name = self.names.name(number)
+        return create(self.store, name, data, after=self.names.name(after) if after else None, is_ours=is_ours)
+
+    def take_away(self, number: int) -> None:
+        """Delete an object, there or not."""
+        self.store.delete([self.names.name(number)])

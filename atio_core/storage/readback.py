@@ -1,0 +1,90 @@
+"""Was that create ours? Classifies the answer to `put_if_absent`, lost answers included.
+
+1. The store says that it created the object: it is ours.
+2. The store failed before anything was sent: nothing happened.
+3. Anything else (taken, time-out, lost answer): the name is read, and what stands there decides.
+   - Our commit: ours, with the bytes that are stored.
+   - Another's: taken. Only this makes "taken" believed: stores say it of one's own create, too.
+   - Nothing, and the store had said "taken": the name was freed meanwhile, or the store wants the call again.
+   - Nothing, and the answer was lost: the same bytes are sent again.
+
+The sequence of failures behind this: a request takes effect and its answer is lost; the client (or its library, by
+itself) sends it again and is told "taken"; it then takes its own object for another's and does its work twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError
+from atio_core.storage.base import ObjectStore
+
+_SENDS = 8
+
+
+class Answer(Enum):
+    """What a create came to."""
+
+    OURS = "ours"
+    TAKEN = "taken"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The outcome of a create.
+
+    Attributes:
+        answer: Whose the name is now.
+        data: The bytes under it, where it is ours or another's.
+        sent: Whether a create was sent that may take effect later.
+        cause: The last failure, if any.
+    """
+
+    answer: Answer
+    data: bytes = b""
+    sent: bool = True
+    cause: StorageError | None = None
+
+
+def create(
+    store: ObjectStore, name: str, data: bytes, *, after: str | None, is_ours: Callable[[bytes], bool]
+) -> Created:
+    """Create an object if its name is free, and find out what became of it.
+
+    Args:
+        store: Where.
+        name: The name to take.
+        data: The content.
+        after: An existing object whose name must be durable first.
+        is_ours: Says of bytes found under the name whether this caller sent them.
+
+    Raises:
+        StorageError: The first send failed before it could take effect: nothing was written.
+    """
+    sent = False
+    cause: StorageError | None = None
+    for _ in range(_SENDS):
+        try:
+            store.put_if_absent(name, data, after=after)
+            return Created(Answer.OURS, data)
+        except AlreadyExistsError:
+            said_taken = True
+        except StorageError as error:
+            if not (error.unknown or sent):
+                raise
+            sent, said_taken, cause = True, False, error
+        try:
+            found = store.read(name)
+        except NotFoundError:
+            if said_taken:
+                return Created(Answer.GONE, sent=sent, cause=cause)
+            continue
+        except StorageError as error:
+            sent, cause = True, error
+            continue
+        return Created(Answer.OURS if is_ours(found) else Answer.TAKEN, found)
+    return Created(Answer.UNKNOWN, cause=cause)
