@@ -1,15 +1,19 @@
-"""What a table asks of the place where it lies: bytes by name.
+r"""What a table asks of the place where it lies: bytes by name.
 
 Rules that every store keeps, and that `tests/atio_core/storage/contract.py` checks:
 
-1. A name is a relative path of non-empty parts joined by `/`; no part is `.` or `..`.
-2. When `put`, `put_if_absent` or a writer's `close` returns, the bytes, the name and every folder on the way to it
+1. A name is a relative path of non-empty parts joined by `/`; no part is `.` or `..`, none holds NUL or `\`.
+   No name is another's folder. Folders are no objects: each comes with the first name in it, and stays.
+2. When `put`, `put_if_absent` or a writer's `close` returns, the bytes, the name and every folder on the way
    survive a power loss.
-3. An object appears whole or not at all: under its name by `put_if_absent`; for `put` and `open_write`, whose names
-   nobody knows before they return, a crash may leave a part behind.
+3. An object appears whole or not at all: under its name by `put_if_absent`; for `put` and `open_write`, whose
+   names nobody knows before they return, a crash may leave a part behind.
 4. Of any number of `put_if_absent` calls on one name, at most one takes effect.
-5. `list` is no snapshot: names made or deleted while it runs may or may not be seen, one folder at a time.
-6. Failures are `StorageError`. Its `unknown` is True when the call may have taken effect all the same.
+5. `list` is no snapshot: a folder is looked into when the iteration reaches it, so names made or deleted
+   meanwhile may or may not be seen. It shows temporary files, where a store has some, and follows no links to
+   folders.
+6. A deleted name may come back with a power loss.
+7. Failures are `StorageError`. Its `unknown` is True when the call may have taken effect all the same.
 """
 
 from __future__ import annotations
@@ -17,20 +21,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
+from atio_core.errors import InvalidInputError
+
+_NOT_PARTS = ("", ".", "..")
+
 
 class ObjectWriter(Protocol):
-    """A new object while it is being written. Leaving it without `close` must be followed by `abort`."""
+    """A new object while it is being written. Whoever leaves it without a successful `close` calls `abort`.
+
+    Example:
+        writer = store.open_write(name)
+        try:
+            writer.write(data)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+    """
 
     def write(self, data: memoryview | bytes) -> int:
-        """Add bytes at the end; returns how many, always all of them."""
+        """Add bytes at the end; returns how many, always all of them. Raises `StorageError`."""
         ...
 
     def close(self) -> None:
-        """Make the object durable under its name."""
+        """Make the object durable under its name. Does nothing when called again. Raises `StorageError`."""
         ...
 
     def abort(self) -> None:
-        """Give the object up and take away what was written. Does nothing after `close`."""
+        """Give the object up and take away what was written. Does nothing after a successful `close`."""
         ...
 
 
@@ -48,14 +66,19 @@ class ObjectStore(Protocol):
         ...
 
     def read_into(self, name: str, start: int, into: memoryview) -> int:
-        """Fill `into` with the object's bytes from `start` on; returns how many there were (fewer only at its end).
+        """Fill `into` with the object's bytes from `start` on; returns how many: fewer only at its end.
 
         Raises `NotFoundError` if there is none.
         """
         ...
 
     def put(self, name: str, data: bytes) -> None:
-        """Store a new object under a name that nobody else uses."""
+        """Store a new object under a name that nobody else uses.
+
+        Raises:
+            AlreadyExistsError: Somebody does use it. (A store may replace that object instead.)
+            StorageError: With `unknown=True` if the object may be there now.
+        """
         ...
 
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
@@ -64,21 +87,21 @@ class ObjectStore(Protocol):
         Args:
             name: The name to take.
             data: The whole content.
-            after: An existing object whose name must be durable before this one appears.
+            after: An object whose name must be durable before this one appears. It may be deleted already.
 
         Raises:
-            AlreadyExistsError: The store says that the name is taken. (It may have been taken by this very call.)
+            AlreadyExistsError: The store says that the name is taken. (Perhaps this very call took it.)
             UnsupportedStoreError: The store has no way to refuse a taken name.
             StorageError: With `unknown=True` if the object may be there now.
         """
         ...
 
     def open_write(self, name: str) -> ObjectWriter:
-        """Start a new object under a name that nobody else uses."""
+        """Start a new object under a name that nobody else uses. Raises as `put`, here or at `close`."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the names that begin with `prefix` (which is empty or ends with `/`), sorted, lazily."""
+        """Yield the names that begin with `prefix` (empty, or ending with `/`), lazily and sorted."""
         ...
 
     def size(self, name: str) -> int:
@@ -86,5 +109,56 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, names: Iterable[str]) -> list[str]:
-        """Delete objects; those that are missing already are fine. Returns the names that could not be deleted yet."""
+        """Delete objects; those that are missing already are fine.
+
+        Returns:
+            The names that could not be deleted yet: files that somebody has open, on Windows.
+
+        Raises:
+            StorageError: One couldn't be deleted for good; those after it are still there.
+        """
         ...
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no name by rule 1.
+
+    Raises:
+        InvalidInputError: It isn't one.
+
+    Example:
+        >>> check_name("data/a.parquet")
+        >>> check_name("data/../../etc/passwd")
+        Traceback (most recent call last):
+        atio_core.errors.InvalidInputError: 'data/../../etc/passwd' is no name of an object: ...
+    """
+    parts = name.split("/")
+    unfit = any(part in parts for part in _NOT_PARTS) or "\0" in name or "\\" in name
+    if not unfit and (name.isascii() or _is_unicode(name)):
+        return
+    message = (
+        f"{name!r} is no name of an object: it must be a relative path of parts joined by '/', none of them "
+        "empty, '.' or '..', without NUL, backslash and halves of characters."
+    )
+    raise InvalidInputError(message, path=name)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8", "surrogateescape")  # what Python makes of any file's name on a disk
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what `list` can't take: anything but "" and a name with `/` at its end.
+
+    Raises:
+        InvalidInputError: It is neither.
+    """
+    if prefix.endswith("/"):
+        check_name(prefix[:-1])
+    elif prefix:
+        message = f"{prefix!r} is no prefix to list: it must be empty or end with '/'."
+        raise InvalidInputError(message, path=prefix)

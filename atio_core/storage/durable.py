@@ -3,10 +3,10 @@
 What a disk keeps after a power loss, by POSIX and by trial on ext4 and xfs:
 
 1. The bytes of a file, once the file was synced. A name published before that may show an empty file.
-2. A name, once the folder that holds it was synced; and that folder's own name, once its parent was, and so on up.
-3. Nothing else, and not in the order in which it was done: of two names made in a folder, either may survive alone.
+2. A name, once the folder that holds it was synced; that folder's name, once its parent was, and so on up.
+3. Nothing else, and not in the order of doing: of two names made in a folder, either may survive alone.
 
-So the order is always: write, sync the file, publish its name, sync the folder (and, once, the folders above it).
+So the order is always: write, sync the file, publish its name, sync the folder (once, also those above it).
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import sys
 import time
-from pathlib import Path
 
 from atio_core.errors import UnsupportedStoreError
 
 if sys.platform == "darwin":
     import fcntl
 
-AnyPath = str | Path
+AnyPath = str | os.PathLike[str]
 
+_WINDOWS = os.name == "nt"
 # What file systems without hard links answer. EPERM is vfat's and exfat's, EMLINK that of "one name a file".
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # Linux
 _RENAME_EXCL = 4  # macOS
-_REPLACE_TRIES = 60  # with pauses of 1 to 50 ms: about 2.5 seconds, longer than a virus scanner holds a small file
+_SYNC_FILE_RANGE_WRITE = 2
+_REPLACE_TRIES = 60  # with pauses of 1 to 50 ms: 2.5 seconds, longer than a virus scanner holds a small file
 _MAKE_TRIES = 100
 
 
@@ -56,6 +58,22 @@ def sync_file(fd: int) -> None:
     os.fsync(fd)
 
 
+def start_writing(fd: int, start: int, count: int) -> None:
+    """Let the disk begin with bytes that a later `sync_file` will wait for. A hint, which only Linux takes.
+
+    590 MB written and synced in steps of 8 MiB took 0.15 s instead of 0.23 s on a virtual disk, and 0.32 s
+    instead of 0.46 s with computing in between. Unlike `posix_fadvise`, it drops nothing from the page cache.
+
+    Args:
+        fd: The open file.
+        start: The first byte.
+        count: How many.
+    """
+    if sys.platform == "linux" and (call := getattr(_libc(), "sync_file_range", None)) is not None:
+        # Its answer doesn't matter: it waits for nothing, and leaves errors of the disk for fsync to report.
+        call(fd, ctypes.c_int64(start), ctypes.c_int64(count), _SYNC_FILE_RANGE_WRITE)
+
+
 def sync_folder(path: AnyPath) -> None:
     """Wait until the names in a folder are on the disk. Windows has no such call and needs none.
 
@@ -65,13 +83,13 @@ def sync_folder(path: AnyPath) -> None:
     Raises:
         OSError: The folder can't be opened, or the disk refused.
     """
-    if os.name == "nt":
+    if _WINDOWS:
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         sync_file(fd)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system (SMB, vboxsf) whose folders can't be synced, only its files
+        if error.errno != errno.EINVAL:  # some file systems (SMB, vboxsf) sync files alone
             raise
     finally:
         os.close(fd)
@@ -90,8 +108,8 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
         OSError: Nothing was published; the temporary file is still there.
 
     Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "a.tmp").write_bytes(b"1")
         >>> publish_new(folder / "a.tmp", folder / "a")
         >>> [path.name for path in folder.iterdir()]
@@ -103,7 +121,7 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
         if error.errno not in _NO_LINKS:
             raise
     else:
-        with contextlib.suppress(OSError):  # published: a temporary name that stays is litter, and cleaning's to take
+        with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
             os.unlink(temporary)
         return
     _rename_new(os.fspath(temporary), os.fspath(final))
@@ -117,9 +135,9 @@ def replace(temporary: AnyPath, target: AnyPath) -> None:
         target: The name to take, free or not.
 
     Raises:
-        OSError: The target is as it was. On Windows only after some seconds of trying: a reader's open file bars it.
+        OSError: The target is as it was. On Windows, where a reader's open file bars it, after some seconds.
     """
-    if os.name != "nt":
+    if not _WINDOWS:
         os.replace(temporary, target)
         return
     for attempt in range(_REPLACE_TRIES):
@@ -133,25 +151,29 @@ def replace(temporary: AnyPath, target: AnyPath) -> None:
             return
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _rename_new(temporary: str, final: str) -> None:
     """Rename, but refuse a taken name: for file systems without links."""
-    if os.name == "nt":
+    if _WINDOWS:
         os.rename(temporary, final)  # refuses a taken name by itself
         return
-    libc = ctypes.CDLL(None, use_errno=True)
     try:
         if sys.platform == "darwin":
-            failed = libc.renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
+            failed = _libc().renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
         else:
             source, target = os.fsencode(temporary), os.fsencode(final)
-            failed = libc.renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+            failed = _libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
         number = ctypes.get_errno() if failed else 0
     except AttributeError:
         number = errno.ENOSYS  # an old C library
     if number in _NO_SUCH_CALL:
         message = (
-            f"The file system of {os.path.dirname(final)!r} has neither hard links nor a rename that refuses to "
-            "replace, so two writers could overwrite each other. Nothing was published. Use another file system."
+            f"The file system of {os.path.dirname(final)!r} has neither hard links nor a rename that refuses "
+            "to replace, so that writers could overwrite each other. Nothing was published. Use another disk."
         )
         raise UnsupportedStoreError(message, path=final)
     if number:
@@ -161,13 +183,13 @@ def _rename_new(temporary: str, final: str) -> None:
 class SyncedFolders:
     """Makes folders, and makes their names survive a power loss.
 
-    A folder's name is synced whoever made it: a writer that died before it did so leaves a folder that looks like
-    any other. That is done once per folder and instance, and costs a look into a set from then on.
+    A folder's name is synced whoever made it: a writer that died before it did so leaves a folder that looks
+    like any other. That is done once per folder and instance, and costs a look into a set from then on.
 
     Example:
         >>> import tempfile
         >>> root = tempfile.mkdtemp()
-        >>> SyncedFolders().ensure(Path(root, "a/b"), Path(root))
+        >>> SyncedFolders().ensure(f"{root}/a/b", root)
         >>> os.listdir(root)
         ['a']
     """
@@ -187,34 +209,43 @@ class SyncedFolders:
         Raises:
             OSError: A folder can't be made or synced; those made so far stay.
         """
-        path = os.fspath(folder)
-        if path in self._known:
+        wanted: str = os.fspath(folder)
+        if wanted in self._known:
             return
-        made = _make_all(path)
+        top: str = os.fspath(root)
+        made = _make_all(wanted)
         self._known -= made  # one that had vanished is another folder now
-        top = os.fspath(root)
-        while path != top and path not in self._known:
-            parent = os.path.dirname(path)
-            if parent == path:
-                message = f"{os.fspath(folder)!r} does not lie below {top!r}"
-                raise ValueError(message)
-            sync_folder(parent)
-            path = parent
+        new = [path for path in _between(wanted, top) if path not in self._known]
+        for path in new:
+            sync_folder(os.path.dirname(path))
         if top not in self._known:
             _sync_above(top, made)
-        path = os.fspath(folder)
-        while path != top and path not in self._known:
-            self._known.add(path)
-            path = os.path.dirname(path)
-        self._known.add(top)
+        self._known.update(new, (top,))
+
+    def __reduce__(self) -> tuple[type[SyncedFolders], tuple[()]]:
+        """Another process may be on another machine: it looks for itself."""
+        return SyncedFolders, ()
 
     def forget(self) -> None:
         """Look again at every folder: one of them has vanished."""
         self._known.clear()
 
 
+def _between(folder: str, root: str) -> list[str]:
+    """`folder` and those above it, without `root`."""
+    found: list[str] = []
+    path = folder
+    while path != root:
+        found.append(path)
+        path = os.path.dirname(path)
+        if path == found[-1]:
+            message = f"{folder!r} does not lie below {root!r}"
+            raise ValueError(message)
+    return found
+
+
 def _make_all(folder: str) -> set[str]:
-    """`mkdir -p`; returns the folders that this call made. Others may make and remove them at the same time."""
+    """`mkdir -p`, while others may make and remove folders; returns those that this call made."""
     made: set[str] = set()
     missing = [folder]
     for _ in range(_MAKE_TRIES):
@@ -229,7 +260,9 @@ def _make_all(folder: str) -> set[str]:
                 raise
             missing.append(parent)
         except OSError as error:
-            if os.path.isdir(missing[-1]):  # there already, whatever the error (a drive says that it may not be made)
+            if os.path.isdir(
+                missing[-1]
+            ):  # there already, whatever the error: a drive's is "permission denied"
                 missing.pop()
             elif not isinstance(error, FileExistsError):
                 raise

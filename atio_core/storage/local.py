@@ -1,0 +1,349 @@
+"""A table on a disk: one file per object, below one folder.
+
+How the rules of `base.py` are kept:
+
+- `put_if_absent`: a temporary file in a folder of its own is written, synced and closed, then takes the final
+  name in one step that refuses a taken one, then the folder is synced. A crash leaves nothing or the whole
+  object, and perhaps a temporary file, which cleaning takes.
+- `put` and `open_write`: the file is made under its final name at once. Nobody knows that name before it is
+  synced.
+- Before anything is written, the folder and all above it get durable names, whoever made them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TypeVar
+
+from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError
+from atio_core.model.ids import Clock, system_clock, uuid7
+from atio_core.storage.base import check_name, check_prefix
+from atio_core.storage.durable import (
+    AnyPath,
+    SyncedFolders,
+    publish_new,
+    start_writing,
+    sync_file,
+    sync_folder,
+)
+
+_Result = TypeVar("_Result")
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FILES_STAY = os.name == "nt"
+_MODE = 0o666  # less the process's umask
+_STEP_BYTES = 8 << 20  # written at once, and handed on to the disk
+
+_HINTS = {
+    errno.ENOSPC: "The disk is full: free some space, then try again.",
+    errno.EDQUOT: "The disk quota is used up: free some space or raise it, then try again.",
+    errno.EROFS: "The file system is mounted read-only: use another place, or mount it for writing.",
+    errno.EACCES: "This user lacks the permission: check who owns the folder and its mode.",
+    errno.EPERM: "The system doesn't allow it: check who owns the folder, its mode and its attributes.",
+    errno.ENAMETOOLONG: "The path is longer than the system takes: use a shorter folder or partition values.",
+    errno.ENOTDIR: "A part of the path is a file where a folder is needed: use another path, or move it.",
+    errno.EISDIR: "There is a folder where a file is expected: move it away.",
+    errno.EMFILE: "This process has too many files open: close some, or raise its limit (`ulimit -n`).",
+    errno.ENFILE: "The system has too many files open.",
+    errno.EIO: "The disk reports an error: check it (`dmesg`), then try again.",
+}
+
+
+def refused(error: OSError, action: str, path: AnyPath, *, unknown: bool = False) -> StorageError:
+    """Say what the system refused, where, and what to do.
+
+    Args:
+        error: What the system call raised.
+        action: What was tried: "write", "list", …
+        path: Where.
+        unknown: Whether it may have taken effect all the same.
+
+    Example:
+        >>> print(refused(OSError(errno.ENOSPC, "No space left on device"), "write", "/data/a"))
+        Could not write '/data/a': No space left on device. The disk is full: free some space, then try again.
+    """
+    number = error.errno or 0
+    said = error.strerror or str(error) or type(error).__name__
+    parts = [f"Could not {action} {os.fspath(path)!r}: {said}.", _HINTS.get(number, "")]
+    if unknown:
+        parts.append("It may have taken effect all the same.")
+    message = " ".join(part for part in parts if part)
+    return StorageError(message, path=os.fspath(path), errno=error.errno, unknown=unknown)
+
+
+class LocalStore:
+    """An `ObjectStore` in a folder.
+
+    Args:
+        root: The folder; made with the first object.
+        temporary: The name of the folder below it that takes temporary files.
+        clock: What dates the names of temporary files.
+
+    Example:
+        >>> import tempfile
+        >>> store = LocalStore(tempfile.mkdtemp(), temporary="tmp")
+        >>> store.put_if_absent("log/1.json", b"{}")
+        >>> list(store.list("log/")), store.read("log/1.json")
+        (['log/1.json'], b'{}')
+    """
+
+    __slots__ = ("_clock", "_folders", "_root", "_temporary")
+
+    def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
+        check_name(temporary)
+        self._root = os.path.abspath(root)  # the process may change its working directory
+        self._temporary = os.path.join(self._root, temporary)
+        self._clock = clock
+        self._folders = SyncedFolders()
+
+    @property
+    def location(self) -> str:
+        """The folder's absolute path."""
+        return self._root
+
+    def read(self, name: str) -> bytes:
+        """Return the whole object. Raises `NotFoundError` if there is none."""
+        path = self._path(name)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.readall()
+        except OSError as error:
+            raise self._read_refused(error, "read", name) from error
+
+    def read_into(self, name: str, start: int, into: memoryview) -> int:
+        """Fill `into` from `start` on; returns how many bytes there were."""
+        path = self._path(name)
+        done = 0
+        try:
+            with open(path, "rb", buffering=0) as file:
+                file.seek(start)
+                while done < len(into) and (count := file.readinto(into[done:])):
+                    done += count
+        except OSError as error:
+            raise self._read_refused(error, "read", name) from error
+        return done
+
+    def size(self, name: str) -> int:
+        """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
+        path = self._path(name)
+        try:
+            found = os.stat(path)
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        except OSError as error:
+            raise self._read_refused(error, "look at", name) from error
+        return found.st_size
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a new object under a name that nobody else uses."""
+        writer = self.open_write(name)
+        try:
+            writer.write(data)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+
+    def open_write(self, name: str) -> LocalWriter:
+        """Start a new object under a name that nobody else uses."""
+        path = self._path(name)
+        with _refusals("write", path):
+            fd = self._in_folders(lambda: os.open(path, _CREATE, _MODE), os.path.dirname(path))
+        return LocalWriter(path, fd)
+
+    def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+        """Create the object if its name is free; what comes before it by `after` is made durable first."""
+        path = self._path(name)
+        folder = os.path.dirname(path)
+        with _refusals("write", path):
+            if after is not None:
+                self._sync_name(self._path(after))
+            self._in_folders(lambda: self._create(path, data), folder, self._temporary)
+        with _refusals("make durable", path, unknown=True):
+            sync_folder(folder)
+
+    def delete(self, names: Iterable[str]) -> list[str]:
+        """Delete objects; returns those that somebody has open (on Windows).
+
+        The folder isn't synced: a file that comes back with a power loss is as unreachable as before, and
+        the next cleaning takes it.
+        """
+        remaining: list[str] = []
+        for name in names:
+            path = self._path(name)
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                if not (_OPEN_FILES_STAY and isinstance(error, PermissionError)):
+                    raise refused(error, "delete", path) from error
+                remaining.append(name)
+        return remaining
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with `prefix`, sorted; each folder is listed when its turn comes."""
+        check_prefix(prefix)
+        return self._walk(prefix)
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        if self._lies_behind_a_link(prefix):
+            return
+        stack = [iter(self._look_into(prefix))]
+        while stack:
+            name = next(stack[-1], None)
+            if name is None:
+                stack.pop()
+            elif name.endswith("/"):
+                stack.append(iter(self._look_into(name)))
+            else:
+                yield name
+
+    def _look_into(self, folder: str) -> list[str]:
+        """The sorted names in a folder. Those of folders end with `/`, and so sort as what lies in them."""
+        path = self._root + "/" + folder
+        try:
+            with os.scandir(path) as entries:
+                return sorted(filter(None, [_listed(folder, entry) for entry in entries]))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if os.path.isfile(self._root):
+                raise refused(error, "list", self._root) from error
+            return []  # nothing there, or gone since its parent was listed
+        except OSError as error:
+            raise refused(error, "list", path) from error
+
+    def _lies_behind_a_link(self, prefix: str) -> bool:
+        ends = [at for at, character in enumerate(prefix) if character == "/"]
+        return any(os.path.islink(self._root + "/" + prefix[:end]) for end in ends)
+
+    def _path(self, name: str) -> str:
+        check_name(name)
+        return self._root + "/" + name
+
+    def _in_folders(self, act: Callable[[], _Result], *folders: str) -> _Result:
+        """Act in folders that are there, with durable names. If one vanishes, they are made again, once."""
+        try:
+            for folder in folders:
+                self._folders.ensure(folder, self._root)
+            return act()
+        except FileNotFoundError:
+            self._folders.forget()
+            for folder in folders:
+                self._folders.ensure(folder, self._root)
+            return act()
+
+    def _create(self, path: str, data: bytes) -> None:
+        temporary = f"{self._temporary}/{uuid7(self._clock)}.tmp"
+        try:
+            fd = os.open(temporary, _CREATE, _MODE)
+            try:
+                _write_all(fd, memoryview(data))
+                sync_file(fd)
+            finally:
+                os.close(fd)
+            publish_new(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error counts; litter goes with cleaning
+                os.unlink(temporary)
+            raise
+
+    def _sync_name(self, path: str) -> None:
+        """Make a name durable, whoever made it: its maker may not have come to sync the folder yet."""
+        folder = os.path.dirname(path)
+        try:
+            sync_folder(folder)
+        except FileNotFoundError:
+            return  # deleted since, folder and all
+        self._folders.ensure(folder, self._root)
+
+    def _read_refused(self, error: OSError, action: str, name: str) -> AtioError:
+        if not isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+            return refused(error, action, self._path(name))
+        if os.path.isfile(self._root):
+            return refused(error, action, self._root)
+        return NotFoundError(f"There is no object {name!r} in {self._root!r}.", path=name)
+
+
+class LocalWriter:
+    """An `ObjectWriter` for a file that lies under its final name from the start."""
+
+    __slots__ = ("_complete", "_fd", "_path", "_started", "_written")
+
+    def __init__(self, path: str, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+        self._written = 0
+        self._started = 0  # so many bytes are on their way to the disk
+        self._complete = False
+
+    def write(self, data: memoryview | bytes) -> int:
+        """Add bytes at the end; returns how many, always all of them."""
+        view = memoryview(data).cast("B")
+        with _refusals("write", self._path):
+            for start in range(0, len(view), _STEP_BYTES):
+                self._written += _write_all(self._fd, view[start : start + _STEP_BYTES])
+                if self._written - self._started >= _STEP_BYTES:
+                    start_writing(self._fd, self._started, self._written - self._started)
+                    self._started = self._written
+        return len(view)
+
+    def close(self) -> None:
+        """Sync the file and its folder."""
+        if self._complete:
+            return
+        with _refusals("write", self._path):
+            sync_file(self._fd)
+            self._close_file()
+        with _refusals("make durable", self._path, unknown=True):
+            sync_folder(os.path.dirname(self._path))
+        self._complete = True
+
+    def abort(self) -> None:
+        """Remove the file, unless it is complete."""
+        if self._complete:
+            return
+        with _refusals("remove", self._path):
+            try:
+                if self._fd >= 0:
+                    self._close_file()
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path)
+
+    def _close_file(self) -> None:
+        fd, self._fd = self._fd, -1  # closed even where close reports an error
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _refusals(action: str, path: str, *, unknown: bool = False) -> Generator[None]:
+    """Turn the system's errors into ours."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except FileExistsError as error:
+        message = f"{path!r} exists already, and is left as it is."
+        raise AlreadyExistsError(message, path=path) from error
+    except OSError as error:
+        raise refused(error, action, path, unknown=unknown) from error
+
+
+def _write_all(fd: int, view: memoryview) -> int:
+    done = 0
+    while done < len(view):
+        done += os.write(fd, view[done:])
+    return done
+
+
+def _listed(folder: str, entry: os.DirEntry[str]) -> str:
+    """What an entry of a folder adds to a listing: a name, a folder's name with `/`, or nothing.
+
+    A link to a folder adds nothing: what lies behind it isn't the table's, and cleaning must not reach it.
+    """
+    if entry.is_dir(follow_symlinks=False):
+        return f"{folder}{entry.name}/"
+    return folder + entry.name if entry.is_file() else ""

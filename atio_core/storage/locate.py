@@ -1,0 +1,94 @@
+"""From what a user calls a table's place to the store that keeps it."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+
+from atio_core.errors import InvalidInputError
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.local import LocalStore
+from atio_core.storage.memory import MemoryStore
+
+# Two letters at least: "c:/data" is a drive. One slash is enough: pathlib makes "s3:/b" of "s3://b".
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(/?)(.*)", re.DOTALL)
+_WINDOWS_DRIVE = re.compile(r"/[A-Za-z]:")
+_SUPPORTED = "Use a folder's path, a 'file:///…' URL, or 'memory://<name>' for this process alone."
+
+_memories: dict[str, MemoryStore] = {}
+
+
+def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, temporary: str) -> ObjectStore:
+    """Return the store at a path or URL. Touches no disk but to see that the path is no file.
+
+    Args:
+        path: A folder (`~` is the home), a `file://` URL, or `memory://<name>`, a store per name.
+        temporary: The name of the folder for temporary files, below it.
+
+    Raises:
+        InvalidInputError: It is none of these, or a file.
+
+    Example:
+        >>> locate("memory://example", temporary="tmp").location
+        'memory://example'
+        >>> locate("s3://bucket/table", temporary="tmp")
+        Traceback (most recent call last):
+        atio_core.errors.InvalidInputError: 's3://bucket/table' can't hold a table: no store is known for ...
+    """
+    text = _text(path)
+    url = _URL.fullmatch(text)
+    if url is None:
+        return _local(text, text, temporary)
+    scheme, double, rest = url[1].lower(), url[2], url[3]
+    if scheme == "memory" and double:
+        return _memory(text, rest)
+    if scheme == "file":
+        return _local(text, _path_of_file_url(text, double, rest), temporary)
+    raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './{text}'.)")
+
+
+def _text(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    try:
+        text = os.fsdecode(path)
+    except TypeError as error:
+        raise _refuse(path, f"it is a {type(path).__name__}, not a path.") from error
+    if not text.strip():
+        raise _refuse(text, "it is empty.")
+    if "\0" in text:
+        raise _refuse(text, "it holds a NUL character.")
+    return text
+
+
+def _memory(text: str, name: str) -> MemoryStore:
+    name = name.strip("/")
+    if not name:
+        raise _refuse(text, "it lacks a name.")
+    return _memories.setdefault(name, MemoryStore(name))
+
+
+def _path_of_file_url(text: str, double: str, rest: str) -> str:
+    if not double:  # file:/data, by RFC 8089
+        return urllib.parse.unquote("/" + rest)
+    host, slash, path = rest.partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise _refuse(text, "a file URL has three slashes and an absolute path.")
+    path = urllib.parse.unquote("/" + path)
+    return path[1:] if os.name == "nt" and _WINDOWS_DRIVE.match(path) else path
+
+
+def _local(text: str, path: str, temporary: str) -> LocalStore:
+    folder = os.path.expanduser(path) if path == text else path
+    if folder.startswith("~") and path == text:
+        raise _refuse(text, f"that home is not known. (If it is a folder, write './{text}'.)")
+    try:
+        is_file = os.path.lexists(folder) and not os.path.isdir(folder)
+    except (OSError, ValueError) as error:
+        raise _refuse(text, f"{error}.") from error
+    if is_file:
+        raise _refuse(text, "it is a file, and a table is a folder.")
+    return LocalStore(folder, temporary=temporary)
+
+
+def _refuse(path: object, reason: str) -> InvalidInputError:
+    return InvalidInputError(f"{path!r} can't hold a table: {reason} {_SUPPORTED}", path=path)

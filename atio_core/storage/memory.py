@@ -1,0 +1,136 @@
+"""A table in the memory of this process: for tests, for a try, and as the contract's plainest reading."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+
+from atio_core.errors import AlreadyExistsError, NotFoundError
+from atio_core.storage.base import check_name, check_prefix
+
+
+class MemoryStore:
+    """An `ObjectStore` in a dict. It outlives no process, but for that it keeps the contract.
+
+    Args:
+        name: What messages call it.
+
+    Example:
+        >>> store = MemoryStore()
+        >>> store.put_if_absent("log/1.json", b"{}")
+        >>> list(store.list("log/")), store.read("log/1.json")
+        (['log/1.json'], b'{}')
+    """
+
+    __slots__ = ("_lock", "_name", "_objects")
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+        self._objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def location(self) -> str:
+        """Its URL."""
+        return f"memory://{self._name}"
+
+    def read(self, name: str) -> bytes:
+        """Return the whole object. Raises `NotFoundError` if there is none."""
+        check_name(name)
+        with self._lock:
+            found = self._objects.get(name)
+        if found is None:
+            message = f"There is no object {name!r} in {self.location!r}."
+            raise NotFoundError(message, path=name)
+        return found
+
+    def read_into(self, name: str, start: int, into: memoryview) -> int:
+        """Fill `into` from `start` on; returns how many bytes there were."""
+        part = memoryview(self.read(name))[start : start + into.nbytes]
+        into.cast("B")[: len(part)] = part
+        return len(part)
+
+    def size(self, name: str) -> int:
+        """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
+        return len(self.read(name))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a new object under a name that nobody else uses."""
+        self.put_if_absent(name, data)
+
+    def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+        """Create the object if its name is free; `after` asks for nothing, as memory keeps all or none."""
+        check_name(name)
+        if after is not None:
+            check_name(after)
+        content = bytes(data)
+        with self._lock:
+            kept = self._objects.setdefault(name, content)
+        if kept is not content:
+            raise self._taken(name)
+
+    def open_write(self, name: str) -> MemoryWriter:
+        """Start a new object under a name that nobody else uses."""
+        check_name(name)
+        if name in self._objects:
+            raise self._taken(name)
+        return MemoryWriter(self, name)
+
+    def delete(self, names: Iterable[str]) -> list[str]:
+        """Delete objects; those that are missing already are fine."""
+        for name in names:
+            check_name(name)
+            with self._lock:
+                self._objects.pop(name, None)
+        return []
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with `prefix`, sorted; each folder is listed when its turn comes."""
+        check_prefix(prefix)
+        return self._walk(prefix)
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        for name in self._look_into(prefix):
+            if name.endswith("/"):
+                yield from self._walk(name)
+            else:
+                yield name
+
+    def _look_into(self, folder: str) -> list[str]:
+        """The sorted names in a folder; those of folders end with `/`."""
+        with self._lock:
+            below = [name[len(folder) :] for name in self._objects if name.startswith(folder)]
+        return sorted({folder + first + slash for first, slash, _ in (name.partition("/") for name in below)})
+
+    def _taken(self, name: str) -> AlreadyExistsError:
+        message = f"{name!r} exists already in {self.location!r}, and is left as it is."
+        return AlreadyExistsError(message, path=name)
+
+
+class MemoryWriter:
+    """An `ObjectWriter` that appears as a whole when it is closed."""
+
+    __slots__ = ("_data", "_name", "_open", "_store")
+
+    def __init__(self, store: MemoryStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._data = bytearray()
+        self._open = True
+
+    def write(self, data: memoryview | bytes) -> int:
+        """Add bytes at the end; returns how many, always all of them."""
+        view = memoryview(data).cast("B")
+        self._data += view
+        return len(view)
+
+    def close(self) -> None:
+        """Show the object under its name."""
+        if self._open:
+            self._store.put(self._name, bytes(self._data))
+            self._open = False
+
+    def abort(self) -> None:
+        """Give the object up, unless it is complete."""
+        self._open = False
+        self._data.clear()
