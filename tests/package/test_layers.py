@@ -1,0 +1,85 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "atio_core").rglob("*.py")) + sorted((ROOT / "atio_dagster").rglob("*.py"))
+NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
+
+# What makes bytes and names durable.
+DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "replace", "symlink", "syncfs"}
+# Loaded on first use, inside the functions that need them.
+HEAVY = {"dagster", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "sqlalchemy", "xlsxwriter"}
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
+
+
+def system_calls(tree: ast.AST) -> Iterator[str]:
+    """Yield the functions of `os` that a module names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom) and node.module == "os":
+            yield from (alias.name for alias in node.names)
+
+
+def late_imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules that are imported inside functions."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield str(node.module)
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Yield the string constants of a module that are no docstrings."""
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield node.value
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has below its docstring."""
+    first = function.body[1] if ast.get_docstring(function) and len(function.body) > 1 else function.body[0]
+    return int(function.end_lineno or 0) - first.lineno + 1
+
+
+@each_module
+def test_one_module_makes_things_durable(path: Path) -> None:
+    """Whoever wants to know why a crash or a power loss does no harm reads one file."""
+    called = set(system_calls(ast.parse(path.read_text(encoding="utf-8")))) & DURABLE
+    assert path == ROOT / "atio_core/storage/durable.py" or not called
+
+
+@each_module
+def test_one_module_spells_paths_inside_a_table(path: Path) -> None:
+    """A name inside a table is built and parsed in one place."""
+    spelled = [text for text in texts(ast.parse(path.read_text(encoding="utf-8"))) if "_atio/" in text]
+    assert path == ROOT / "atio_core/format/names.py" or not spelled
+
+
+@each_module
+def test_only_heavy_libraries_are_imported_late(path: Path) -> None:
+    """An import inside a function saves start-up time; it never hides a cycle between our modules."""
+    imported = {name.partition(".")[0] for name in late_imports(ast.parse(path.read_text(encoding="utf-8")))}
+    allowed = HEAVY | ({"importlib"} if path == ROOT / "atio_core/__init__.py" else set())
+    assert imported <= allowed
+
+
+@each_module
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    """A file has fewer than 400 lines, a function fewer than 60 below its docstring."""
+    source = path.read_text(encoding="utf-8")
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert source.count("\n") < 400
+    assert [node.name for node in functions if body_lines(node) >= 60] == []

@@ -1,0 +1,112 @@
+import ast
+import inspect
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import atio_core
+import atio_core as atio
+from atio_core import errors
+
+ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.AtioError)
+}
+
+
+def run(code: str) -> str:
+    """Run code in an interpreter of its own and return what it printed."""
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def promised_to_type_checkers() -> dict[str, str]:
+    """Return the public names under `if TYPE_CHECKING`, with the modules that they come from."""
+    tree = ast.parse(inspect.getsource(atio_core))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def test_the_public_names_are_these() -> None:
+    """A name joins or leaves the public ones only on purpose."""
+    others = {
+        "ExpiryReport",
+        "Retention",
+        "Snapshot",
+        "Table",
+        "WriteResult",
+        "expire_snapshots",
+        "read_table",
+        "write",
+        "write_snapshot",
+    }
+    assert sorted(others | ERRORS) == atio.__all__
+
+
+@pytest.mark.parametrize("name", atio.__all__)
+def test_each_public_name_can_be_used(name: str) -> None:
+    """Each public name is found, and lives in the module that type checkers are told."""
+    home = promised_to_type_checkers()[name]
+    assert getattr(atio, name) is vars(import_module(home))[name]
+    assert getattr(atio, name).__doc__
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """Editors and type checkers are shown the names that can be used, and no others."""
+    assert sorted(promised_to_type_checkers()) == atio.__all__
+
+
+def test_dir_lists_the_public_names_before_their_first_use() -> None:
+    """Completion in a shell offers every public name at once."""
+    assert set(atio.__all__) <= set(run("import atio_core; print(*dir(atio_core))").split())
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A misspelled name fails as on any module."""
+    with pytest.raises(AttributeError, match=r"module 'atio_core' has no attribute 'wrte'"):
+        _ = atio.wrte  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    "first", ["import atio_core.write", "from atio_core.write import WriteResult", "atio_core.WriteResult"]
+)
+def test_write_stays_a_function(first: str) -> None:
+    """`atio.write` is the function, whoever imported the module of the same name before."""
+    assert run(f"import atio_core; {first}; print(type(atio_core.write).__name__)") == "function\n"
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`atio.__version__` is what the installer knows."""
+    code = "import atio_core, importlib.metadata as m; print(atio_core.__version__ == m.version('atio'))"
+    assert run(code) == "True\n"
+
+
+def test_import_loads_nothing_but_the_standard_library() -> None:
+    """`import atio_core` costs next to nothing: no third party's module, none of our own layers."""
+    code = "import sys; before = set(sys.modules); import atio_core; print(*set(sys.modules) - before)"
+    loaded = {name for name in run(code).split() if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert loaded == {"atio_core"}
+
+
+@pytest.mark.parametrize("package", ["atio_core", "atio_dagster"])
+def test_both_packages_are_typed(package: str) -> None:
+    """Type checkers of users may rely on our annotations."""
+    assert (Path(str(import_module(package).__file__)).parent / "py.typed").exists()
+
+
+def test_every_module_can_be_imported_alone() -> None:
+    """No module needs another to have been imported first."""
+    modules = [info.name for info in pkgutil.walk_packages(atio_core.__path__, "atio_core.")]
+    code = """
+import sys, importlib
+for name in sys.stdin.read().split():
+    for loaded in [m for m in sys.modules if m.partition(".")[0] == "atio_core"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+    subprocess.run([sys.executable, "-c", code], input=" ".join(modules), check=True, text=True)
