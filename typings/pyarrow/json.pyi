@@ -1,4 +1,4 @@
-"""pyarrow ships no types: to the type checker, all of it is Any."""
+# pyarrow ships no types: to the type checker, all of it is Any.
 
 from typing import Any
 
