@@ -12,6 +12,8 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "replace", "symlink", "syncfs"}
 # Loaded on first use, inside the functions that need them.
 HEAVY = {"dagster", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "sqlalchemy", "xlsxwriter"}
+# Layers of ours that import pyarrow at their top, and so may be loaded late as well. (import-linter sees late imports.)
+OURS = {"atio_core.changes", "atio_core.data"}
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
 
@@ -67,9 +69,10 @@ def test_one_module_spells_paths_inside_a_table(path: Path) -> None:
 @each_module
 def test_only_heavy_libraries_are_imported_late(path: Path) -> None:
     """An import inside a function saves start-up time; it never hides a cycle between our modules."""
-    imported = {name.partition(".")[0] for name in late_imports(ast.parse(path.read_text(encoding="utf-8")))}
+    imported = set(late_imports(ast.parse(path.read_text(encoding="utf-8"))))
+    late = {name for name in imported if ".".join(name.split(".")[:2]) not in OURS}
     allowed = HEAVY | ({"importlib"} if path == ROOT / "atio_core/__init__.py" else set())
-    assert imported <= allowed
+    assert {name.partition(".")[0] for name in late} <= allowed
 
 
 @each_module
