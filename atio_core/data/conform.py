@@ -1,0 +1,136 @@
+"""From the columns that a data file holds to those that a version shows.
+
+Columns are matched by the id that each field carries as its Parquet field id, never by name or place: a renamed column
+keeps its values, a dropped and re-added one doesn't get the old ones back. A column that a file lacks is null there.
+Where the types differ the values are widened, or the read is refused: a value is never changed to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import pyarrow as pa
+
+from atio_core.errors import InvalidInputError, SchemaMismatchError
+
+FIELD_ID = b"PARQUET:field_id"
+
+
+def field_id(field: pa.Field) -> int | None:
+    """Return the column id that a field carries, or None."""
+    metadata: dict[bytes, bytes] = field.metadata or {}
+    value = metadata.get(FIELD_ID)
+    return None if value is None or value == b"-1" else int(value)
+
+
+def storage_type(kind: pa.DataType) -> pa.DataType:
+    """Return what an extension type is kept as; any other type is itself."""
+    return storage_type(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def leaf_count(kind: pa.DataType) -> int:
+    """Return how many Parquet columns a column of this type becomes."""
+    kind = storage_type(kind)
+    if not pa.types.is_nested(kind):
+        return 1
+    return sum(leaf_count(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def leaves_of(schema: pa.Schema, ids: Container[int | None]) -> list[int]:
+    """Return the places, among a file's Parquet columns, of the columns with these ids.
+
+    Args:
+        schema: The file's own, with every column that it holds.
+        ids: The columns that are wanted.
+    """
+    leaves: list[int] = []
+    place = 0
+    for field in schema:
+        count = leaf_count(field.type)
+        if field_id(field) in ids:
+            leaves.extend(range(place, place + count))
+        place += count
+    return leaves
+
+
+def choose(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the schema with only these columns, in this order; with all of them for None.
+
+    Raises:
+        InvalidInputError: There is no column of this name.
+    """
+    if columns is None:
+        return schema
+    known = set(schema.names)
+    for name in columns:
+        if name not in known:
+            raise InvalidInputError(
+                f"There is no column {name!r}. Choose among: {', '.join(map(repr, schema.names))}.",
+                column=name,
+            )
+    return pa.schema([schema.field(name) for name in columns], metadata=schema.metadata)
+
+
+def as_parquet(kind: pa.DataType) -> pa.DataType:
+    """Return a type as it comes back from Parquet: some come back as another one that holds the same values."""
+    if pa.types.is_dictionary(kind):
+        return as_parquet(kind.value_type)
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", kind.tz)
+    if pa.types.is_time32(kind):
+        return pa.time32("ms")
+    return pa.date32() if pa.types.is_date64(kind) else kind
+
+
+def changed_by_parquet(written: pa.Schema, read: pa.Schema) -> pa.Field | None:
+    """Return the first field whose type doesn't come back, and can't be restored either; None if all do."""
+    for field, found in zip(written, read, strict=True):
+        if as_parquet(found.type) != as_parquet(field.type):
+            return field
+    return None
+
+
+def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
+    """Give a column that was read from Parquet the type that it was written with.
+
+    Raises:
+        TypeError: It is of another type, which Parquet doesn't make of this one.
+    """
+    if as_parquet(values.type) != as_parquet(kept):
+        raise TypeError(f"{values.type} instead of {kept}")
+    if values.type == kept and str(values.type) == str(
+        kept
+    ):  # equal types may differ in the names of inner fields
+        return values
+    if pa.types.is_dictionary(kept) and not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    return values.cast(kept)
+
+
+def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int) -> pa.ChunkedArray:
+    """Give a column the type of a version's schema, with the same values.
+
+    Raises:
+        SchemaMismatchError: A value would change.
+    """
+    if values.type == field.type:
+        return values
+    try:
+        if _loses_digits(values.type, field.type):
+            raise pa.ArrowInvalid("floats would lose digits")
+        return values.cast(field.type, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SchemaMismatchError(
+            f"Column {field.name!r} of table {table!r}, version {version}, is {field.type}, but an older file of it "
+            f"has {values.type} values that don't fit: {error}. Read an older version, or write these rows again.",
+            table=table,
+            version=version,
+            column=field.name,
+        ) from error
+
+
+def _loses_digits(old: pa.DataType, new: pa.DataType) -> bool:
+    """What Arrow's safe casts let through."""
+    if not pa.types.is_floating(old):
+        return False
+    return not pa.types.is_floating(new) or new.bit_width < old.bit_width

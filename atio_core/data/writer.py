@@ -1,0 +1,274 @@
+"""Writes rows as Parquet data files, several side by side, each in one pass.
+
+While a file is written, every byte is digested twice: for the digest of the whole file, and for those of its blocks,
+which go into its Parquet footer (see `blocks.py`). What is written from there on is the file's footer, with a digest
+of its own in the record. Memory stays bounded: a column of a row group is encoded, written and forgotten.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atio_core.data.blocks import BlockDigester, Blocks
+from atio_core.data.conform import changed_by_parquet
+from atio_core.data.encoding import choose_encoding
+from atio_core.data.stats import column_stats
+from atio_core.errors import NotPreservableError, StorageError
+from atio_core.format.digest import named, running_digest
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.storage.base import ObjectStore, ObjectWriter
+
+TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on disk
+_LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
+_GROUP_ROWS = 1 << 20
+_GROUP_BYTES = 64 << 20
+_WORKERS = max(1, min(8, os.cpu_count() or 1))
+
+Info = dict[str, Any]
+
+
+def write_files(
+    store: ObjectStore,
+    table: pa.Table,
+    *,
+    new_path: Callable[[], str],
+    info: Info,
+    slice_info: Callable[[Info, int, int], Info],
+    schema: int,
+    partition: tuple[Scalar, ...],
+    commit_id: str,
+    time_us: int,
+    target_bytes: int = TARGET_BYTES,
+    late: bool = False,
+) -> list[DataFile]:
+    """Write a table's rows as data files, durably, and return their records in the order of the rows.
+
+    If anything fails, an interrupt included, none of the files is left, and the first error is raised.
+
+    Args:
+        store: Where to write.
+        table: The rows; each field carries its column's id. No rows make one file of none.
+        new_path: Gives a name that nobody else uses.
+        info: What belongs to this piece of data alone.
+        slice_info: The part of `info` for some rows: `slice_info(info, offset, rows)`.
+        schema: The number of the schema in the log entry.
+        partition: The value of each partition field.
+        commit_id: The commit that adds the files.
+        time_us: When they are written, in microseconds since 1970.
+        target_bytes: About how many bytes of `table` go into one file.
+        late: They come in by a descriptor or a kept stage.
+
+    Raises:
+        NotPreservableError: Parquet can't keep a column.
+        StorageError: The store refused.
+    """
+    layout = _Layout.of(table, target_bytes)
+    stop = threading.Event()
+
+    def write(path: str, offset: int, count: int) -> DataFile:
+        rows = table.slice(offset, count)
+        sink, metadata = _write_file(store, path, rows, layout, stop)
+        return DataFile(
+            path=path,
+            format="parquet",
+            size=sink.size,
+            rows=count,
+            digest=sink.digest,
+            footer_size=sink.footer_size,
+            footer_digest=sink.footer_digest,
+            schema=schema,
+            partition=partition,
+            stats=column_stats(metadata, rows),
+            commit_id=commit_id,
+            time_us=time_us,
+            late=late,
+            piece=slice_info(info, offset, count),
+        )
+
+    cuts = [(new_path(), offset, count) for offset, count in _cuts(table.num_rows, layout.files)]
+    try:
+        return [write(*cuts[0])] if len(cuts) == 1 else _side_by_side(write, cuts, stop)
+    except BaseException as error:
+        _undo(lambda: store.delete([path for path, _, _ in cuts]), error)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a table is cut and encoded; decided once for all its files."""
+
+    files: int
+    group_rows: int
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, table: pa.Table, target_bytes: int) -> _Layout:
+        size = table.nbytes
+        files = max(-(-size // target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
+        if files > _WORKERS:  # so that the last round keeps all threads busy
+            files = -(-files // _WORKERS) * _WORKERS
+        row_bytes = max(1, size // max(1, table.num_rows))
+        most = max(1, min(_GROUP_ROWS, _GROUP_BYTES // row_bytes))
+        rows = -(-table.num_rows // files)
+        return cls(files, -(-rows // -(-rows // most)) if rows else 1, choose_encoding(table).options())
+
+
+def _cuts(rows: int, files: int) -> list[tuple[int, int]]:
+    """Cut rows into pieces of equal length: the offset and the number of rows of each."""
+    bounds = [rows * index // files for index in range(files + 1)]
+    return [(start, stop - start) for start, stop in itertools.pairwise(bounds) if stop > start] or [(0, 0)]
+
+
+def _side_by_side(
+    write: Callable[[str, int, int], DataFile], cuts: Sequence[tuple[str, int, int]], stop: threading.Event
+) -> list[DataFile]:
+    """Write files in threads. At the first failure the others are stopped; it is raised when all have ended."""
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-write") as pool:
+        try:
+            futures = [pool.submit(write, *cut) for cut in cuts]
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+class _StoppedError(Exception):
+    """Another file of the same write has failed."""
+
+
+class _Sink:
+    """What Parquet writes into: it digests the bytes and hands them on."""
+
+    closed = False  # pyarrow asks
+
+    def __init__(self, out: ObjectWriter, stop: threading.Event) -> None:
+        self._out: ObjectWriter | None = out
+        self._stop = stop
+        self._blocks = BlockDigester()
+        self._footer = running_digest()
+        self._part: Any = self._blocks
+        self._whole = running_digest()
+        self.size = 0
+        self.footer_size = 0
+
+    @property
+    def digest(self) -> str:
+        """Of all bytes so far."""
+        return named(self._whole)
+
+    @property
+    def footer_digest(self) -> str:
+        """Of the bytes since `start_footer`."""
+        return named(self._footer)
+
+    def write(self, data: bytes) -> int:
+        """Add bytes."""
+        if self._out is None:
+            return len(data)
+        if self._stop.is_set():
+            raise _StoppedError
+        view = memoryview(data)
+        self._whole.update(view)
+        self._part.update(view)
+        self._out.write(view)
+        self.size += len(view)
+        return len(view)
+
+    def start_footer(self) -> Blocks:
+        """Return the digests of the blocks so far; what is written from here on is the footer."""
+        self._part = self._footer
+        self.footer_size = -self.size
+        return self._blocks.finish()
+
+    def end_footer(self) -> None:
+        """The file is complete."""
+        self.footer_size += self.size
+
+    def give_up(self) -> None:
+        """Take no more: Parquet's writer can't be left without it writing its footer."""
+        self._out = None
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Left to the one who opened the file."""
+
+
+def _write_file(
+    store: ObjectStore, path: str, rows: pa.Table, layout: _Layout, stop: threading.Event
+) -> tuple[_Sink, pq.FileMetaData]:
+    """Write one file, durably; leave nothing if that fails."""
+    out = store.open_write(path)
+    sink = _Sink(out, stop)
+    try:
+        metadata = _write_parquet(sink, rows, layout)
+        out.close()
+    except BaseException as error:
+        _undo(out.abort, error)
+        raise
+    return sink, metadata
+
+
+def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> pq.FileMetaData:
+    if not rows.schema.names:  # Parquet counts rows by its columns
+        rows = pa.table({"rows": pa.nulls(rows.num_rows)}).replace_schema_metadata(rows.schema.metadata)
+    collected: list[pq.FileMetaData] = []
+    try:
+        writer = pq.ParquetWriter(
+            sink, rows.schema, write_page_checksum=True, metadata_collector=collected, **layout.options
+        )
+        try:
+            writer.write_table(rows, row_group_size=layout.group_rows)
+            writer.add_key_value_metadata(sink.start_footer().to_footer())
+            writer.close()
+            sink.end_footer()
+        except BaseException as error:
+            sink.give_up()
+            _undo(writer.close, error)
+            raise
+    except pa.ArrowMemoryError:
+        raise
+    except pa.ArrowException as error:
+        raise _refused(rows, error) from error
+    field = changed_by_parquet(rows.schema, collected[0].schema.to_arrow_schema())
+    if field is not None:
+        raise NotPreservableError(
+            f"Column {field.name!r} is {field.type}, which Parquet gives back as another type. Cast it before writing.",
+            column=field.name,
+        )
+    return collected[0]
+
+
+def _refused(rows: pa.Table, error: pa.ArrowException) -> NotPreservableError:
+    """Say which column Parquet can't keep: the first that fails by itself."""
+    for field in rows.schema:
+        try:
+            pq.write_table(rows.select([field.name]), pa.BufferOutputStream(), compression="none")
+        except pa.ArrowException as reason:
+            return NotPreservableError(
+                f"Column {field.name!r}, {field.type}, can't be kept in Parquet: {reason} "
+                "Convert it before writing, or leave it out.",
+                column=field.name,
+            )
+    return NotPreservableError(f"These rows can't be kept in Parquet: {error}")
+
+
+def _undo(act: Callable[[], object], error: BaseException) -> None:
+    """Clean up after an error, which stays the one that is raised."""
+    try:
+        act()
+    except (StorageError, pa.ArrowException) as further:
+        error.add_note(f"Cleaning up failed too: {further} What is left takes space until cleaning finds it.")
