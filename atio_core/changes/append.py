@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
+from atio_core.changes.writing import Writing
+from atio_core.data.frames import Piece
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
@@ -35,13 +37,24 @@ class Append:
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         require_same_schema(base, self.schema, self.operation, scratch.store.location)
-        if base.partition_fields:
-            raise InvalidInputError(
-                f"the table {scratch.store.location} is partitioned by"
-                f" {', '.join(f.name for f in base.partition_fields)}: use overwrite_partitions, which says where rows go",
-                table=scratch.store.location,
-            )
+        require_unpartitioned(base, scratch.store.location)
         entry, number = add_schema(base, self.schema, scratch)
         content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
         files = [replace(file, schema=number) for file in self.adds]
         return Rebased(with_added(entry, files, scratch, self.limits).with_(content=content), Totals.of(files))
+
+
+def write_append(writing: Writing, piece: Piece) -> Append:
+    """Write the files of an append. Raises `SchemaMismatchError` before anything is written."""
+    require_unpartitioned(writing.base, writing.store.location)
+    rows, schema = writing.own_schema(piece)
+    files, content = writing.files(rows, piece.info)
+    return Append(files, schema, content, writing.limits)
+
+
+def require_unpartitioned(base: LogEntry, table: str) -> None:
+    """Raise `InvalidInputError` if a table is partitioned."""
+    if base.partition_fields:
+        fields = ", ".join(field.name for field in base.partition_fields)
+        message = f"the table {table} is partitioned by {fields}: use overwrite_partitions, which says where rows go"
+        raise InvalidInputError(message, table=table, version=base.version)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
+
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
-from atio_core.errors import InvalidInputError
+from atio_core.changes.writing import Writing
+from atio_core.data.frames import Piece, align, schema_fits
+from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
 from atio_core.log.file_list import with_added, without
@@ -78,6 +82,59 @@ class OverwritePartitions:
         content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
         entry = with_added(entry, files, scratch, self.limits).with_(partition_fields=fields, content=content)
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
+
+
+def write_overwrite(writing: Writing, piece: Piece) -> Overwrite:
+    """Write the files of an overwrite."""
+    rows, schema = writing.new_schema(piece)
+    files, content = writing.files(rows, piece.info)
+    return Overwrite(files, schema, content, writing.limits)
+
+
+def write_partitions(
+    writing: Writing, pieces: Mapping[tuple[Scalar, ...], Piece], fields: tuple[str, ...]
+) -> OverwritePartitions:
+    """Write the files of some partitions.
+
+    Raises:
+        InvalidInputError: The table has other partition fields.
+        SchemaMismatchError: A piece doesn't fit the table, or the first piece.
+    """
+    store = writing.store
+    require_fields(writing.base, fields, store.location)
+    fitted = _fitted(writing, pieces)
+    written: list[DataFile] = []
+    contents: list[str] = []
+    try:
+        for values, (rows, _) in fitted.items():
+            files, content = writing.files(rows, pieces[values].info, fields, values)
+            written += files
+            contents.append(f"{values!r} {content}")
+    except BaseException:
+        store.delete([file.path for file in written])
+        raise
+    schema = next(iter(fitted.values()))[1]
+    content = digest("\n".join(sorted(contents)).encode())
+    return OverwritePartitions(written, frozenset(pieces), fields, schema, content, writing.limits)
+
+
+def _fitted(
+    writing: Writing, pieces: Mapping[tuple[Scalar, ...], Piece]
+) -> dict[tuple[Scalar, ...], tuple[pa.Table, WrittenSchema]]:
+    """Fit all pieces before the first is written; a new table takes the schema of the first."""
+    if writing.base.schema:
+        return {values: writing.own_schema(piece) for values, piece in pieces.items()}
+    (first, piece), *others = pieces.items()
+    fitted = {first: writing.new_schema(piece)}
+    rows, schema = fitted[first]
+    for values, other in others:
+        reason = schema_fits(piece.table.schema, other.table.schema)
+        if reason is not None:
+            table = writing.store.location
+            message = f"the partitions {first} and {values} of the table {table} don't fit each other: {reason}"
+            raise SchemaMismatchError(f"{message}; nothing was written", table=table)
+        fitted[values] = pa.Table.from_arrays(align(other.table, piece.table.schema).columns, schema=rows.schema), schema
+    return fitted
 
 
 def require_fields(base: LogEntry, fields: tuple[str, ...], table: str) -> None:

@@ -39,6 +39,11 @@ class WrittenSchema:
         return cls(plain, digest(plain), max((column_id(field) for field in schema), default=0))
 
 
+def written_schema(schema: pa.Schema, ref: SchemaRef) -> WrittenSchema:
+    """Return the written form of a schema that an entry names already."""
+    return WrittenSchema(b"", ref.digest, max((column_id(field) for field in schema), default=0))
+
+
 def column_id(field: pa.Field) -> int:
     """Return the id of a column."""
     return int((field.metadata or {})[FIELD_ID])

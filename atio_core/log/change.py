@@ -49,25 +49,3 @@ class Change(Protocol):
             InvalidInputError: It doesn't fit this base.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """Who commits what, the same over all tries.
-
-    Attributes:
-        commit_id: 16 bytes, unique to the commit.
-        key: Digest of the idempotency key; `NO_KEY` for none.
-        key_not_before_us: The key can't have been used before this time.
-        expected_version: The data version that the change must follow directly; None for any.
-        message: A sentence for the history.
-        properties: Facts for the history.
-        grace_us: The grace period of a table made by this commit.
-    """
-
-    commit_id: bytes
-    key: bytes
-    key_not_before_us: int = 0
-    expected_version: int | None = None
-    message: str | None = None
-    properties: dict[str, str] = field(default_factory=dict[str, str])

@@ -30,12 +30,13 @@ from atio_core.errors import (
 )
 from atio_core.format.entry_json import encode_entry
 from atio_core.format.names import file_id_of
-from atio_core.log.change import Change, Intent, Rebased
+from atio_core.log.change import Change, Rebased
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.confirm import on_chain
+from atio_core.log.intent import Intent
 from atio_core.log.key_list import find_older, find_recent, push
 from atio_core.log.scratch import Scratch
-from atio_core.model.entry import DataVersion, LogEntry, empty_entry
+from atio_core.model.entry import NO_KEY, DataVersion, LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock, uuid7_time_us
 from atio_core.storage.readback import Answer, Created
 
@@ -51,13 +52,13 @@ class Committed:
         version: The number of the entry that has the commit's id or key.
         entry: That entry; None if its version has expired since.
         repeated: The key was used before: nothing was changed now.
-        base: The entry that it was made from; None if that isn't known.
+        nothing: The change left nothing to be done; `entry` is the latest.
     """
 
     version: int
     entry: LogEntry | None
     repeated: bool = False
-    base: LogEntry | None = None
+    nothing: bool = False
 
 
 def jittered_pause(tries: int) -> None:
@@ -106,6 +107,32 @@ def commit(
         raise
 
 
+def look_up(log: CommitLog, base: LogEntry, intent: Intent, *, after_version: int | None = None) -> Committed | None:
+    """Return the commit that has the intent's id or key already, or None.
+
+    Args:
+        log: The table's log.
+        base: An entry on the chain.
+        intent: What is to be committed.
+        after_version: Versions up to this one were looked through before; None if this is the first look, at which
+            the commit's own id can't be there yet.
+    """
+    first = after_version is None
+    ids = (intent.key,) if first else (intent.commit_id, intent.key)
+    version = find_recent(base, ids)
+    if version is None and not (first and intent.key == NO_KEY):
+        since = intent.key_not_before_us if first else 0
+        version = find_older(log.store, base, ids, after_version=after_version or 0, not_before_us=since)
+    if version is None:
+        return None
+    try:
+        entry = base if version == base.version else log.get(version)
+    except VersionExpiredError:
+        entry = None
+    own = entry is not None and entry.commit_id == intent.commit_id.hex()
+    return Committed(version, entry, repeated=not own)
+
+
 @dataclass(slots=True)
 class _Run:
     """One commit over all its tries."""
@@ -129,32 +156,17 @@ class _Run:
         self.scratch = Scratch(self.log.store, base, self.clock)
         rebased = self.change.rebase(base, self.scratch)
         if rebased is None:
-            return Committed(base.version, base)
+            return Committed(base.version, base, nothing=True)
         entry = next_entry(base, rebased, self, self.scratch)
         return self._create(base, entry)
 
     def _look_up(self, base: LogEntry) -> Committed | None:
-        ids = (self.intent.commit_id, self.intent.key)
-        version = find_recent(base, ids)
-        if version is None and (self.looked_up_to >= 0 or any(self.intent.key)):
-            version = find_older(
-                self.log.store,
-                base,
-                ids,
-                after_version=max(self.looked_up_to, 0),
-                not_before_us=self.intent.key_not_before_us if self.looked_up_to < 0 else 0,
-            )
+        first = self.looked_up_to < 0
+        done = look_up(self.log, base, self.intent, after_version=None if first else self.looked_up_to)
         self.looked_up_to = base.version
-        if version is None:
-            return None
-        try:
-            entry = base if version == base.version else self.log.get(version)
-        except VersionExpiredError:
-            entry = None
-        own = entry is not None and entry.commit_id == self.intent.commit_id.hex()
-        if not (own or self.unclear):
+        if done is not None and done.repeated and not self.unclear:
             self._delete_files()
-        return Committed(version, entry, repeated=not own)
+        return done
 
     def _check(self, base: LogEntry) -> None:
         expected = self.intent.expected_version
@@ -198,7 +210,7 @@ class _Run:
             self.unclear.discard(entry.version)
             return None
         self.unclear.clear()
-        return Committed(stored.version, stored, base=base)
+        return Committed(stored.version, stored)
 
     def _send(self, base: LogEntry, entry: LogEntry) -> Created:
         before = self.unclear - {entry.version}

@@ -89,6 +89,26 @@ class CommitLog:
             name = stands_for
         raise self._expired(version, self.latest())
 
+    def read_retained(self, version: int) -> LogEntry:
+        """Return an entry that the latest was seen to retain.
+
+        Raises:
+            VersionExpiredError: It has been let go meanwhile.
+            DamagedError: It is missing or damaged, and still retained.
+        """
+        try:
+            entry = self.read(version)
+        except DamagedError:
+            entry = None
+            if version in self.latest().retained:
+                raise
+        if entry is not None:
+            return entry
+        latest = self.latest()
+        if version in latest.retained:
+            raise missing_entry(self.location, self.sequence.names.name(version), version)
+        raise self._expired(version, latest)
+
     def is_retained(self, data_version: int) -> bool:
         """Say whether a data version can still be read."""
         try:

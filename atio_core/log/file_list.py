@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from atio_core.errors import DamagedError, NotFoundError, VersionExpiredError
 from atio_core.format.digest import digest
-from atio_core.format.manifest_arrow import decode_manifest, encode_manifest
+from atio_core.format.manifest_arrow import decode_manifest, decode_paths, encode_manifest
 from atio_core.format.names import manifest_path
 from atio_core.format.records import file_to_json
 from atio_core.log.limits import Limits
@@ -25,12 +25,21 @@ def read_manifest(store: ObjectStore, ref: ManifestRef) -> tuple[DataFile, ...]:
         NotFoundError: It isn't there: damage, or the version has expired.
         DamagedError: Its bytes are not what was written.
     """
+    return decode_manifest(_checked(store, ref))
+
+
+def read_paths(store: ObjectStore, ref: ManifestRef) -> list[tuple[str, int, bool]]:
+    """Return path, size and `late` of the files that a manifest lists; fails as `read_manifest` does."""
+    return decode_paths(_checked(store, ref))
+
+
+def _checked(store: ObjectStore, ref: ManifestRef) -> bytes:
     data = store.read(ref.path)
     found = digest(data)
     if found != ref.digest:
         message = f"the manifest {ref.path} of the table {store.location} is damaged; bring it back from a backup"
         raise DamagedError(message, table=store.location, path=ref.path, expected=ref.digest, found=found)
-    return decode_manifest(data)
+    return data
 
 
 def files_of(

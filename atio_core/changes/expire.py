@@ -1,0 +1,40 @@
+"""Let versions go, and move the horizon. Rebases over everything: it decides again from each new base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from atio_core.log.change import Rebased
+from atio_core.log.scratch import Scratch
+from atio_core.model.data_file import DataFile
+from atio_core.model.entry import LogEntry
+from atio_core.model.ranges import VersionRanges
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """A decision: what stays retained beside the new entry itself, and the new horizon. None of it if `nothing`."""
+
+    retained: VersionRanges
+    horizon_us: int
+    nothing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Attributes:
+    decide: Decides from a base; it reads all that has to be known before the entry is created.
+    """
+
+    decide: Callable[[LogEntry], LetGo]
+    adds: tuple[DataFile, ...] = field(default=(), init=False)
+    operation: str = field(default="expire", init=False)
+    changes_rows: bool = field(default=False, init=False)
+
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:  # noqa: ARG002 - nothing to be written first
+        """Apply the change to a base."""
+        decision = self.decide(base)
+        if decision.nothing:
+            return None
+        return Rebased(base.with_(retained=decision.retained, horizon_us=decision.horizon_us))

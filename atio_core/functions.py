@@ -1,0 +1,124 @@
+"""`write_snapshot`, `read_table` and `expire_snapshots`: `Table` in one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from atio_core.errors import InvalidInputError, UnsupportedFormatError
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.snapshot import Output, Snapshot
+from atio_core.table import Table
+
+
+def write_snapshot(
+    obj: Any, table_path: str | os.PathLike[str], mode: str = "overwrite", format: str = "parquet", **options: Any
+) -> Snapshot:
+    """Write a frame as the next version of a table.
+
+    Args:
+        obj: A pandas or polars frame, an Arrow table or record-batch reader.
+        table_path: The table's folder; it is made if it isn't there.
+        mode: "overwrite" replaces all rows, "append" adds rows behind them.
+        format: How data files are written: "parquet".
+        **options: `expected_version`, `idempotency_key`, `key_not_before`, `message`, `properties`: see
+            `Table.overwrite`.
+
+    Returns:
+        The new version.
+
+    Raises:
+        InvalidInputError: There is no such mode or option.
+        UnsupportedFormatError: There is no such format.
+        NotPreservableError: The frame couldn't come back equal; nothing was written.
+        SchemaMismatchError: The frame doesn't fit the table; nothing was written.
+        CommitError: Nothing was committed, or the commit may have landed: see `AtioError`'s tree.
+        StorageError: The store failed; nothing was committed.
+
+    Example:
+        >>> import atio_core as atio, pandas as pd
+        >>> atio.write_snapshot(pd.DataFrame({"a": [1]}), "memory://functions-example").version
+        1
+        >>> atio.write_snapshot(pd.DataFrame({"a": [2]}), "memory://functions-example", mode="append").rows
+        2
+    """
+    if format != "parquet":
+        message = f"tables keep their rows as parquet, not as {format!r}; leave format out, or use atio.write for a file"
+        raise UnsupportedFormatError(message, table=os.fspath(table_path))
+    table = Table(table_path)
+    methods = {"append": table.append, "overwrite": table.overwrite}
+    if mode not in methods:
+        raise InvalidInputError(f"mode must be one of {', '.join(methods)}, not {mode!r}; nothing was written")
+    return methods[mode](obj, **options)
+
+
+def read_table(
+    table_path: str | os.PathLike[str],
+    version: int | None = None,
+    output_as: Output = "pandas",
+    columns: Sequence[Any] | None = None,
+    *,
+    partitions: Collection[Any] | None = None,
+) -> Any:
+    """Return the rows of a table's version, the latest if none is named.
+
+    Args:
+        table_path: The table's folder.
+        version: Number of the version.
+        output_as: "pandas", "polars" or "arrow".
+        columns: Labels of the columns, in the order wished for; all of them if None.
+        partitions: Only these partitions.
+
+    Returns:
+        A pandas DataFrame, a polars DataFrame or an Arrow table.
+
+    Raises:
+        TableNotFoundError: There is no table.
+        VersionNotFoundError: No such version was ever committed.
+        VersionExpiredError: It was, and has been expired since.
+        DamagedError: Bytes are not what was written.
+        InvalidInputError: There is no such column, or no such output.
+
+    Example:
+        >>> import atio_core as atio, pandas as pd
+        >>> _ = atio.write_snapshot(pd.DataFrame({"a": [1]}), "memory://read-table-example")
+        >>> atio.read_table("memory://read-table-example", version=1, output_as="arrow").to_pydict()
+        {'a': [1]}
+    """
+    return Table(table_path).read(version, output_as, columns=columns, partitions=partitions)
+
+
+def expire_snapshots(
+    table_path: str | os.PathLike[str],
+    keep_for: timedelta | None = None,
+    *,
+    keep_last: int | None = None,
+    grace: timedelta | None = None,
+    dry_run: bool = True,
+) -> ExpiryReport:
+    """Show which versions would go by a rule, or, with `dry_run=False`, remove them.
+
+    Args:
+        table_path: The table's folder.
+        keep_for: Keep versions for this long after they were superseded. With neither rule: 7 days.
+        keep_last: Keep this many of the newest.
+        grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
+        dry_run: True for a preview that removes nothing.
+
+    Returns:
+        What is kept and removed; print it.
+
+    Raises:
+        As for `Table.expire`.
+
+    Example:
+        >>> import atio_core as atio, pandas as pd
+        >>> for _ in range(3):
+        ...     _ = atio.write_snapshot(pd.DataFrame({"a": [1]}), "memory://expire-example")
+        >>> report = atio.expire_snapshots("memory://expire-example", keep_last=1)
+        >>> report.dry_run, [line.version for line in report.removed]
+        (True, [1, 2])
+    """
+    return Table(table_path).expire(keep_for, keep_last=keep_last, grace=grace, dry_run=dry_run)

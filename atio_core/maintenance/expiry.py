@@ -1,0 +1,226 @@
+"""Expire versions by policy, then delete what no retained version reaches. The order of steps is the promise.
+
+1. Finish what the latest entry already lets go: old entries, and leftovers behind its horizon. Needs no free space.
+2. From the latest entry decide what is retained, and read the entries of all versions retained now.
+3. If nothing would go, commit nothing. Else commit an `expire` entry with the new ranges and the new horizon, through
+   the whole commit loop: after a rebase, decide and read again.
+4. Only when it is known to be on the chain, delete by the entry as stored: files that only the dropped versions reach,
+   leftovers behind the horizon, entries outside the ranges in older buckets.
+
+What is to be known about retained versions is read before the entry is created (3), or the latest is read again before
+anything is deleted (1). A crash in between is finished by the next expiry. A dry run is the plan of step 3, printed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atio_core.changes.expire import Expire, LetGo
+from atio_core.errors import CommitConflictError, VersionExpiredError
+from atio_core.log.commit import commit
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.intent import make_intent
+from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries
+from atio_core.maintenance.reach import Reach, Reached, ReachedFile
+from atio_core.maintenance.report import ExpiryReport, file_line, version_line
+from atio_core.model.entry import LogEntry
+from atio_core.model.ids import Clock, system_clock
+from atio_core.model.ranges import VersionRanges
+from atio_core.retention import Aged, Retention, decide
+
+_logger = logging.getLogger("atio")
+_ROUNDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryPlan:
+    """What an expiry would do to one base.
+
+    Attributes:
+        kept: Data versions that stay, each with its reasons.
+        removed: Data versions that go.
+        retained: Entries that stay retained beside the expire entry itself.
+        horizon_us: The new horizon.
+        freed: Files that only the dropped versions reach, to be deleted at once.
+        cleaned: Leftovers behind the horizon.
+        waiting: Leftovers, and files that came in late, that are too young.
+        entries: Numbers of entries whose names are freed.
+    """
+
+    kept: dict[int, tuple[str, ...]]
+    removed: tuple[LogEntry, ...]
+    standing: tuple[LogEntry, ...]
+    retained: VersionRanges
+    horizon_us: int
+    freed: tuple[ReachedFile, ...]
+    cleaned: tuple[Leftover, ...]
+    waiting: tuple[Leftover, ...]
+    entries: tuple[int, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing would go."""
+        return not (self.removed or self.freed or self.cleaned or self.entries)
+
+
+def expire(
+    log: CommitLog,
+    policy: Retention,
+    *,
+    grace_us: int | None = None,
+    dry_run: bool,
+    clock: Clock = system_clock,
+    pause: Callable[[int], None] | None = None,
+) -> ExpiryReport:
+    """Expire versions and clean up.
+
+    Args:
+        log: The table's log.
+        policy: What is kept.
+        grace_us: How far the horizon lies behind the clock, in microseconds; the table's own grace period if None.
+        dry_run: Report what would be done, and do nothing.
+        clock: Where the time comes from.
+        pause: Waits after the n-th lost race.
+
+    Raises:
+        TableNotFoundError: There is no table.
+        DamagedError: A retained version can't be read, so that nobody knows what it needs; nothing was deleted.
+        CommitUnknownError: The expire entry may have been committed; nothing was deleted.
+    """
+    for _ in range(_ROUNDS):
+        try:
+            if dry_run:
+                base = log.latest()
+                plan = _plan(log, Reach(log), base, policy, grace_us, clock)
+                return _report(log, plan, dry_run=True, version=None, now_us=clock())
+            return _Expiry(log, policy, grace_us, clock).run({} if pause is None else {"pause": pause})
+        except VersionExpiredError as outdated:
+            _logger.debug("expiry of %s starts over: %s", log.location, outdated)
+    raise CommitConflictError(
+        f"other expiries of {log.location} came first {_ROUNDS} times; nothing is left undone that they didn't do",
+        table=log.location,
+    )
+
+
+class _Expiry:
+    """One real run."""
+
+    def __init__(self, log: CommitLog, policy: Retention, grace_us: int | None, clock: Clock) -> None:
+        self.log = log
+        self.policy = policy
+        self.grace_us = grace_us
+        self.clock = clock
+        self.reach = Reach(log)
+        self.last: ExpiryPlan
+        self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
+
+    def run(self, how: dict[str, Callable[[int], None]]) -> ExpiryReport:
+        latest = self.log.latest()
+        self.finish(latest)
+        change, intent = Expire(self.decide), make_intent(self.clock)
+        committed = commit(self.log, change, intent, base=latest, clock=self.clock, **how)
+        entry = committed.entry
+        if entry is None:
+            raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
+        if committed.nothing:
+            return _report(self.log, self.last, dry_run=False, version=None, now_us=self.clock())
+        plan = self.plans[entry.version, entry.retained, entry.horizon_us]  # that of the entry as it is stored
+        self.execute(plan)
+        return _report(self.log, plan, dry_run=False, version=entry.version, now_us=self.clock())
+
+    def finish(self, latest: LogEntry) -> None:
+        """Delete what the latest entry lets go; nothing if it is outdated by the time that all is read."""
+        reached = self.reach.of(self.reach.entries(latest))
+        gone = [left for left in leftovers(self.log.store, reached) if left.written_us < latest.horizon_us]
+        entries = old_entries(self.log, latest.version, latest.retained)
+        if not (gone or entries):
+            return
+        again = self.log.latest()
+        if not again.retained.holds_all(latest.retained):
+            raise VersionExpiredError("another expiry came first", table=self.log.location)
+        _logger.info("%s: finishing an earlier expiry: %d files, %d entries", self.log.location, len(gone), len(entries))
+        self.log.store.delete([left.path for left in gone])
+        delete_entries(self.log, entries)
+
+    def decide(self, base: LogEntry) -> LetGo:
+        """Plan from a base; the plan is kept for when its entry is on the chain."""
+        if not base.version:
+            self.log.latest()
+        plan = self.last = _plan(self.log, self.reach, base, self.policy, self.grace_us, self.clock)
+        version = base.version + 1
+        self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
+        return LetGo(plan.retained, plan.horizon_us, plan.nothing)
+
+    def execute(self, plan: ExpiryPlan) -> None:
+        """Delete by a plan whose entry is on the chain: files first, then the entries that named them."""
+        paths = [file.path for file in plan.freed] + [left.path for left in plan.cleaned]
+        _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
+        self.log.store.delete(paths)
+        delete_entries(self.log, plan.entries)
+
+
+def _plan(
+    log: CommitLog, reach: Reach, base: LogEntry, policy: Retention, grace_us: int | None, clock: Clock
+) -> ExpiryPlan:
+    entries = reach.entries(base)
+    newest = {entry.data.version: entry for entry in entries}
+    now_us = clock()
+    kept = decide(_aged(newest, base, now_us), policy, now_us)
+    removed = tuple(entry for version, entry in newest.items() if version not in kept)
+    standing = tuple(entry for version, entry in newest.items() if version in kept)
+    horizon_us = max(base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000)
+    reached = reach.of(standing)
+    stays = {entry.version for entry in standing}
+    let_go = [entry for entry in entries if entry.version not in stays]
+    freed = _freed(reach, let_go, reached)
+    listed = [left for left in leftovers(log.store, reached) if left.path not in freed]
+    retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
+    return ExpiryPlan(
+        kept=kept,
+        removed=removed,
+        standing=standing,
+        retained=retained,
+        horizon_us=horizon_us,
+        freed=tuple(freed.values()),
+        cleaned=tuple(left for left in listed if left.written_us < horizon_us),
+        waiting=tuple(left for left in listed if left.written_us >= horizon_us),
+        entries=tuple(old_entries(log, base.version + 1, retained)),
+    )
+
+
+def _aged(newest: dict[int, LogEntry], base: LogEntry, now_us: int) -> list[Aged]:
+    """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
+    versions = sorted(newest)
+    superseded = [newest[later].data.time_us for later in versions[1:]]
+    tags: dict[int, list[str]] = {}
+    for name, tag in base.tags.items():
+        if tag.until_us is None or tag.until_us > now_us:
+            tags.setdefault(tag.version, []).append(name)
+    return [
+        Aged(version, when, tuple(tags.get(version, ())))
+        for version, when in zip(versions, [*superseded, None], strict=True)
+    ]
+
+
+def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> dict[str, ReachedFile]:
+    """What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon."""
+    candidates = reach.of(let_go).items()
+    return {file.path: file for file_id, file in candidates if file_id not in reached and not file.late}
+
+
+def _report(log: CommitLog, plan: ExpiryPlan, *, dry_run: bool, version: int | None, now_us: int) -> ExpiryReport:
+    removed_bytes = sum(file.size for file in plan.freed) + sum(left.size for left in plan.cleaned)
+    return ExpiryReport(
+        table=log.location,
+        dry_run=dry_run,
+        version=version,
+        kept=tuple(version_line(entry, plan.kept[entry.data.version]) for entry in plan.standing),
+        removed=tuple(version_line(entry) for entry in plan.removed),
+        files_removed=len(plan.freed) + len(plan.cleaned),
+        bytes_removed=removed_bytes,
+        leftovers=tuple(file_line(left.path, left.size, now_us - left.written_us) for left in plan.cleaned),
+        waiting=tuple(file_line(left.path, left.size, now_us - left.written_us) for left in plan.waiting),
+        entries_removed=len(plan.entries),
+    )

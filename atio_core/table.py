@@ -1,0 +1,337 @@
+"""Table: each method builds a change and commits it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from atio_core.errors import CommitConflictError, InvalidInputError, StagedFilesExpiredError, VersionExpiredError
+from atio_core.format.names import TEMPORARY
+from atio_core.log.commit import commit, look_up
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.intent import make_intent
+from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.model.data_file import Scalar
+from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.model.ids import Clock, system_clock
+from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.snapshot import Output, Snapshot
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.locate import locate
+
+if TYPE_CHECKING:
+    from atio_core.changes.writing import Writing
+    from atio_core.log.change import Change
+
+_TRIES = 10
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Table:
+    """A versioned table in a folder. Nothing is made on disk before the first write.
+
+    Args:
+        path: The folder, or `memory://name` for a table that lives as long as the process.
+        store: Where the table lies, instead of `path`.
+        limits: Bounds on log entries; part of the format, for tests only.
+        clock: Where the time comes from; for tests.
+
+    Raises:
+        InvalidInputError: The path can't be a table's.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = Table("memory://table-example")
+        >>> table.append(pd.DataFrame({"a": [1]})).version
+        1
+        >>> table.append(pd.DataFrame({"a": [2]})).version
+        2
+        >>> table.read(columns=["a"])["a"].tolist(), table.read(version=1)["a"].tolist()
+        ([1, 2], [1])
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        store: ObjectStore | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = system_clock,
+    ) -> None:
+        if (path is None) == (store is None):
+            raise InvalidInputError("a table needs a path, or a store, and not both")
+        self._store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
+        self._clock = clock
+        self._log = CommitLog(self._store, limits)
+        self._known: LogEntry | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the table lies."""
+        return self._store.location
+
+    def exists(self) -> bool:
+        """Say whether the table has a version."""
+        return self._log.find_latest() is not None
+
+    def append(self, data: Any, **options: Any) -> Snapshot:
+        """Add rows behind the table's own; makes the table if it isn't there.
+
+        Args:
+            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            NotPreservableError: The frame couldn't come back equal; nothing was written.
+            SchemaMismatchError: The frame doesn't fit the table; nothing was written.
+            CommitConflictError: `expected_version` isn't the latest; nothing was committed.
+            CommitUnknownError: The commit may have landed.
+            StorageError: The store failed; nothing was committed.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://append-example")
+            >>> for _ in range(2):
+            ...     snapshot = table.append(pd.DataFrame({"a": [1]}), idempotency_key="once")
+            >>> snapshot.version, snapshot.repeated, snapshot.rows
+            (1, True, 1)
+        """
+        from atio_core.changes.append import write_append
+        from atio_core.data.frames import to_piece
+
+        piece = to_piece(data)
+        return self._commit(lambda writing: write_append(writing, piece), **options)
+
+    def overwrite(
+        self,
+        data: Any,
+        *,
+        expected_version: int | None = None,
+        idempotency_key: str | None = None,
+        key_not_before: datetime | None = None,
+        message: str | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> Snapshot:
+        """Replace all rows, and the schema; makes the table if it isn't there.
+
+        Args:
+            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            expected_version: Refuse if this isn't the latest version; 0 for a table that must not be there yet.
+            idempotency_key: A retry with the same key changes nothing and returns the version that has it.
+            key_not_before: The key can't have been used before this time; saves looking through older ones.
+            message: A sentence for the history.
+            properties: Facts for the history, text to text.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `append`.
+        """
+        from atio_core.changes.overwrite import write_overwrite
+        from atio_core.data.frames import to_piece
+
+        piece = to_piece(data)
+        return self._commit(
+            lambda writing: write_overwrite(writing, piece),
+            expected_version=expected_version,
+            idempotency_key=idempotency_key,
+            key_not_before=key_not_before,
+            message=message,
+            properties=properties,
+        )
+
+    def overwrite_partitions(
+        self, data: Mapping[Any, Any], *, partition_by: Sequence[str] = ("partition",), **options: Any
+    ) -> Snapshot:
+        """Replace whole partitions, all of them in one version; other partitions stay as they are.
+
+        The values need no column in the data: they stand in the table's metadata.
+
+        Args:
+            data: For each partition its rows: the key is the value, or a tuple of values if there are several fields.
+            partition_by: The names of the partition fields, the same for every write.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `append`; `InvalidInputError` too if the table has other partition fields.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://partitions-example")
+            >>> days = {"2013-01-01": pd.DataFrame({"a": [1]}), "2013-01-02": pd.DataFrame({"a": [2]})}
+            >>> _ = table.overwrite_partitions(days, partition_by=["day"])
+            >>> _ = table.overwrite_partitions({"2013-01-02": pd.DataFrame({"a": [3]})}, partition_by=["day"])
+            >>> table.read()["a"].tolist(), table.read(partitions=["2013-01-02"])["a"].tolist()
+            ([1, 3], [3])
+        """
+        from atio_core.changes.overwrite import write_partitions
+        from atio_core.data.frames import to_piece
+
+        fields = tuple(partition_by)
+        if not fields or isinstance(partition_by, str) or len(set(fields)) != len(fields):
+            raise InvalidInputError(f"partition_by must be a list of distinct names, not {partition_by!r}")
+        if not data:
+            raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
+        pieces = {partition_values(key, fields): to_piece(frame) for key, frame in data.items()}
+        return self._commit(lambda writing: write_partitions(writing, pieces, fields), **options)
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """Return a version: the latest, or one by its number.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            VersionNotFoundError: No such version was ever committed.
+            VersionExpiredError: It was, and has been expired since.
+        """
+        if version is None:
+            entry = self._log.latest()
+            self._known = entry
+            return Snapshot(self._log, entry.data.version, entry)
+        if type(version) is not int:
+            raise InvalidInputError(f"version must be a whole number, not {version!r}")
+        entry = self._log.get(version)
+        return Snapshot(self._log, entry.data.version, entry)
+
+    def history(self) -> list[Snapshot]:
+        """Return the versions that can be read, newest first.
+
+        Raises:
+            TableNotFoundError: There is no table.
+        """
+        for _ in range(_TRIES):
+            latest = self._log.latest()
+            newest: dict[int, LogEntry] = {}
+            try:
+                for version in latest.retained:
+                    entry = latest if version == latest.version else self._log.read_retained(version)
+                    newest[entry.data.version] = entry
+            except VersionExpiredError:
+                continue
+            return [Snapshot(self._log, version, newest[version]) for version in sorted(newest, reverse=True)]
+        raise VersionExpiredError(f"versions of {self.path} expired faster than they could be listed", table=self.path)
+
+    def read(
+        self,
+        version: int | None = None,
+        output_as: Output = "pandas",
+        *,
+        columns: Sequence[Any] | None = None,
+        partitions: Collection[Any] | None = None,
+    ) -> Any:
+        """Return the rows of a version, the latest if none is named.
+
+        Args:
+            version: Number of the version.
+            output_as: "pandas", "polars" or "arrow".
+            columns: Labels of the columns, in the order wished for; all of them if None.
+            partitions: Only these partitions.
+
+        Raises:
+            As for `snapshot` and `Snapshot.read`.
+        """
+        for _ in range(_TRIES):
+            snapshot = self.snapshot(version)
+            try:
+                return snapshot.read(output_as, columns=columns, partitions=partitions)
+            except VersionExpiredError:
+                if version is not None:
+                    raise
+        raise VersionExpiredError(f"versions of {self.path} expired faster than they could be read", table=self.path)
+
+    def expire(
+        self,
+        keep_for: timedelta | None = None,
+        *,
+        keep_last: int | None = None,
+        grace: timedelta | None = None,
+        dry_run: bool = False,
+    ) -> ExpiryReport:
+        """Remove old versions, and the files that no version needs.
+
+        Args:
+            keep_for: Keep versions for this long after they were superseded: also the longest time a read may take.
+            keep_last: Keep this many of the newest. With neither rule, versions are kept for 7 days.
+            grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
+            dry_run: Report what would go, and remove nothing.
+
+        Returns:
+            What was kept and removed; print it.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            InvalidInputError: A rule makes no sense.
+            DamagedError: A retained version can't be read; nothing was removed.
+            CommitUnknownError: The expiry may have been committed; no file was removed.
+        """
+        from atio_core.maintenance.expiry import expire
+
+        policy = Retention(keep_for=keep_for, keep_last=keep_last)
+        if policy.says_nothing:
+            policy = DEFAULT_RETENTION
+        if grace is not None and (not isinstance(grace, timedelta) or grace < timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInputError(f"grace must be a timedelta of zero or more, not {grace!r}")
+        grace_us = None if grace is None else grace // _MICROSECOND
+        return expire(self._log, policy, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
+
+    def _commit(self, write: Callable[[Writing], Change], **options: Any) -> Snapshot:
+        """Write files against the latest version and commit them; write again if that version is outdated by then."""
+        from atio_core.changes.writing import Writing
+
+        intent = make_intent(self._clock, **options)
+        for left in reversed(range(_TRIES)):
+            base = self._base() or empty_entry(str(uuid.uuid4()))
+            done = look_up(self._log, base, intent)
+            if done is None:
+                change = write(Writing(self._store, base, intent.commit_id, self._clock, self._log.limits))
+                try:
+                    done = commit(self._log, change, intent, base=base if base.version else None, clock=self._clock)
+                except (CommitConflictError, StagedFilesExpiredError) as error:
+                    self._known = None
+                    if not left or not (isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")):
+                        raise
+                    continue
+            if not done.repeated:
+                self._known = done.entry
+            return Snapshot(self._log, done.version, done.entry, repeated=done.repeated)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _base(self) -> LogEntry | None:
+        """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""
+        known = self._known
+        if known is not None:
+            data = self._log.sequence.read(known.version)
+            if data is not None and known.commit_id.encode() in data:
+                return known
+        self._known = self._log.find_latest()
+        return self._known
+
+
+def partition_values(key: Any, fields: tuple[str, ...]) -> tuple[Scalar, ...]:
+    """Return a partition's values, one for each field.
+
+    Raises:
+        InvalidInputError: There are more or fewer, or one is no text, number, truth value or None.
+    """
+    values = key if isinstance(key, tuple) else (key,)
+    if len(values) != len(fields) or not all(_is_value(value) for value in values):
+        raise InvalidInputError(
+            f"a partition by {', '.join(fields)} needs {len(fields)} values, each a text, a number, true or false, or None;"
+            f" {key!r} is not that"
+        )
+    return values
+
+
+def _is_value(value: Any) -> bool:
+    """NaN equals nothing, so no partition could be found by it."""
+    return isinstance(value, str | int | float | None) and value == value  # noqa: PLR0124
