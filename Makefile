@@ -44,6 +44,11 @@ soak: $(READY) ## the long tests, and far more examples of the random ones
 	@mkdir -p .dagster_home
 	@printf 'telemetry:\n  enabled: false\n' > $@
 
+# An environment whose Python has gone (the system was upgraded) counts as none.
+ifneq (ok, $(shell $(PY) -c '' 2>/dev/null && echo ok))
+.PHONY: $(READY)
+endif
+
 # A candidate counts if it runs, is of a pinned release, and can make environments.
 $(READY): pyproject.toml constraints.txt
 	@set -e; \
@@ -60,6 +65,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "Making .venv with $$("$$found" -V)"; \
 	  "$$found" -m venv --clear .venv; \
 	fi
-	@echo "Installing into .venv (some minutes the first time)"
+	@echo "Installing into .venv (about a minute the first time)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
