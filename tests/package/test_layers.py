@@ -12,8 +12,8 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "replace", "symlink", "syncfs"}
 # Loaded on first use, inside the functions that need them.
 HEAVY = {"dagster", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "sqlalchemy", "xlsxwriter"}
-# Layers of ours that import pyarrow at their top, and so may be loaded late as well. (import-linter sees late imports.)
-OURS = {"atio_core.changes", "atio_core.data"}
+# Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
+OURS = {"atio_core.changes", "atio_core.data", "atio_core.maintenance"}
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
 
