@@ -1,0 +1,215 @@
+"""A polars frame as columns that Parquet keeps, exactly or not at all, and back.
+
+| dtype | stored as |
+|---|---|
+| Int128, UInt128 | decimal128(38, 0) |
+| Categorical, Enum | dictionary of string; inside lists, arrays and structs the text |
+| any other | what polars hands to Arrow, with large_string and large_binary |
+
+A type is polars' name of it ("Int64"), or an object with one key: `{"Datetime": [unit, zone]}`,
+`{"Enum": [category, ...]}`, `{"List": type}`, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, cast
+
+import pyarrow as pa
+
+from atio_core.data import arrow_types
+from atio_core.data.labels import Json
+from atio_core.data.layout import Column, Layout, physical_names
+from atio_core.errors import NotPreservableError
+
+_SIMPLE = (
+    *("Boolean", "Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128"),
+    *("Float16", "Float32", "Float64", "String", "Binary", "Date", "Time", "Null"),
+)
+_WIDE = ("Int128", "UInt128")
+
+
+class UnknownDtypeError(TypeError):
+    """A polars dtype that can't be kept; the message names it."""
+
+
+def describe_dtype(dtype: Any) -> Json:
+    """Return a polars dtype as JSON.
+
+    Raises:
+        UnknownDtypeError: It can't be kept.
+    """
+    name = type(dtype).__name__
+    if name in _SIMPLE:
+        return name
+    match name:
+        case "Datetime":
+            return {name: [dtype.time_unit, dtype.time_zone]}
+        case "Duration":
+            return {name: dtype.time_unit}
+        case "Decimal":
+            return {name: [dtype.precision, dtype.scale]}
+        case "Enum":
+            return {name: dtype.categories.to_list()}
+        case "Categorical":
+            c = dtype.categories
+            return {name: None if c.is_global() else [c.name(), c.namespace(), type(c.physical()).__name__]}
+        case "List":
+            return {name: _describe_inside(dtype.inner)}
+        case "Array" if dtype.size:
+            return {name: [_describe_inside(dtype.inner), dtype.size]}
+        case "Struct" if dtype.fields:
+            return {name: [[field.name, _describe_inside(field.dtype)] for field in dtype.fields]}
+        case _:
+            raise UnknownDtypeError(str(dtype))
+
+
+def _describe_inside(dtype: Any) -> Json:
+    described = describe_dtype(dtype)
+    if described in _WIDE:
+        raise UnknownDtypeError(f"{described} inside another")
+    return described
+
+
+def build_dtype(described: Json) -> Any:
+    """Return the dtype that `describe_dtype` gave this JSON for."""
+    import polars as pl
+
+    if isinstance(described, str):
+        return getattr(pl, described)()
+    ((name, content),) = cast("dict[str, Any]", described).items()
+    match name:
+        case "Categorical":
+            if content is None:
+                return pl.Categorical()
+            return pl.Categorical(pl.Categories(content[0], content[1], getattr(pl, content[2])))
+        case "List":
+            return pl.List(build_dtype(content))
+        case "Array":
+            return pl.Array(build_dtype(content[0]), content[1])
+        case "Struct":
+            return pl.Struct({field: build_dtype(inner) for field, inner in content})
+        case "Enum" | "Duration":
+            return getattr(pl, name)(content)
+        case _:
+            return getattr(pl, name)(*content)
+
+
+def _carrier(dtype: Any, *, inside: bool = False) -> Any:
+    """Return the polars dtype in which values go to Arrow and come back."""
+    import polars as pl
+
+    match type(dtype).__name__:
+        case "Int128" | "UInt128":
+            return pl.Decimal(38, 0)
+        case "Enum":
+            return pl.String() if inside else pl.Categorical()
+        case "Categorical":
+            return pl.String() if inside else pl.Categorical()
+        case "List":
+            return pl.List(_carrier(dtype.inner, inside=True))
+        case "Array":
+            return pl.Array(_carrier(dtype.inner, inside=True), dtype.size)
+        case "Struct":
+            return pl.Struct({field.name: _carrier(field.dtype, inside=True) for field in dtype.fields})
+        case _:
+            return dtype
+
+
+def to_columns(frame: Any) -> pa.Table:
+    """Return a frame's columns as a table with its layout.
+
+    Raises:
+        NotPreservableError: Something in it couldn't come back equal.
+    """
+    import polars as pl
+
+    if type(frame) is not pl.DataFrame:
+        name = f"{type(frame).__module__}.{type(frame).__qualname__}"
+        _refuse(f"the frame is a {name}, more than a polars frame", "write polars.DataFrame(frame) instead")
+    names = physical_names(frame.columns)
+    columns: list[Column] = []
+    arrays: list[Any] = []
+    for name, series in zip(names, frame.get_columns(), strict=True):
+        columns.append(Column(name, series.name, _described(series)))
+        arrays.append(_to_arrow(series))
+    fields = [pa.field(column.name, array.type) for column, array in zip(columns, arrays, strict=True)]
+    metadata = Layout("polars", tuple(columns)).to_metadata()
+    return pa.table(arrays, schema=pa.schema(fields, metadata=metadata))
+
+
+def _described(series: Any) -> Json:
+    try:
+        return describe_dtype(series.dtype)
+    except UnknownDtypeError as error:
+        what = f"column {series.name!r} has the dtype {error}, which can't be kept"
+        _refuse(what, f"cast it, for example pl.col({series.name!r}).cast(pl.String)", error)
+
+
+def _to_arrow(series: Any) -> pa.ChunkedArray:
+    import polars as pl
+
+    carrier = _carrier(series.dtype)
+    try:
+        carried = series if carrier == series.dtype else series.cast(carrier)
+        (values,) = carried.to_frame().to_arrow().columns
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(pa.dictionary(pa.int32(), pa.large_string()))
+        return arrow_types.store(values)
+    except (pl.exceptions.PolarsError, pa.ArrowInvalid) as error:
+        what = f"column {series.name!r} of dtype {series.dtype} holds a value that can't be stored ({error})"
+        _refuse(what, f"cast it, for example pl.col({series.name!r}).cast(pl.String)", error)
+
+
+def _refuse(what: str, advice: str, error: Exception | None = None) -> NoReturn:
+    raise NotPreservableError(f"{what}, so it wouldn't come back equal; {advice}. Nothing was written") from error
+
+
+def to_frame(table: pa.Table, columns: Sequence[Column], rows: int) -> Any:
+    """Return the polars frame that was written, or some of its columns."""
+    import polars as pl
+
+    if not columns:
+        return pl.DataFrame(height=rows)
+    made: list[Any] = []
+    for column in columns:
+        dtype = build_dtype(column.type)
+        series = pl.Series(column.value, pl.from_arrow(table.column(column.name)))
+        made.append(series if series.dtype == dtype else _cast(series, dtype))
+    return pl.DataFrame(made)
+
+
+def _cast(series: Any, dtype: Any) -> Any:
+    import polars as pl
+
+    if isinstance(series.dtype, pl.Categorical):
+        series = series.cast(pl.String)
+    return series.cast(dtype)
+
+
+def to_arrow(table: pa.Table, columns: Sequence[Column], rows: int) -> pa.Table:
+    """Return the columns of a polars frame as plain Arrow types."""
+    import polars as pl
+
+    frame = to_frame(table, columns, rows)
+    wide = {column.value: pl.Decimal(38, 0) for column in columns if column.type in _WIDE}
+    made = frame.cast(wide).to_arrow()
+    return pa.table(made.columns, schema=pa.schema([field.remove_metadata() for field in made.schema]))
+
+
+def is_plain(described: Json) -> bool:
+    """Say whether a polars type means no more than the Arrow type it is stored as."""
+    if isinstance(described, str):
+        return described not in _WIDE
+    ((name, content),) = cast("dict[str, Any]", described).items()
+    match name:
+        case "Enum" | "Categorical":
+            return False
+        case "List":
+            return is_plain(content)
+        case "Array":
+            return is_plain(content[0])
+        case "Struct":
+            return all(is_plain(inner) for _, inner in content)
+        case _:
+            return True

@@ -1,0 +1,217 @@
+"""pandas dtypes and indexes as JSON and back.
+
+A dtype is its name where that says all ("int64", "Int64", "datetime64[us]", "bool"), else an object with one key:
+`{"string": [storage, "nan" or "NA"]}`, `{"datetime": [unit, zone]}`, `{"period": freq}`,
+`{"interval": [dtype, closed]}`, `{"arrow": type}`, `{"category": {"dtype", "values", "ordered"}}`, and "object".
+
+An index that belongs to the schema (column labels, categories) is told by its kind and its values: the kind is
+`{"range": [start, stop, step]}`, `{"dtype", "freq"}` or `{"levels": [dtype, ...]}`, with `name` or `names`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, cast
+
+from atio_core.data import arrow_types
+from atio_core.data.labels import Json, UnknownValueError, from_json, to_json, zone_from_json, zone_to_json
+
+NUMBERS = frozenset(
+    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+)
+COMPLEX = frozenset(["complex64", "complex128"])
+TIMES = frozenset(f"{kind}[{unit}]" for kind in ("datetime64", "timedelta64") for unit in ("s", "ms", "us", "ns"))
+MASKED = frozenset(
+    ["boolean", *(f"{sign}{bits}" for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)), "Float32", "Float64"]
+)
+
+
+class UnknownDtypeError(TypeError):
+    """A pandas dtype that atio doesn't know; the message names it."""
+
+
+def describe_dtype(dtype: Any) -> Json:
+    """Return a pandas dtype as JSON.
+
+    Raises:
+        UnknownDtypeError: It is none of pandas' own, or one that can't be kept.
+
+    Example:
+        >>> import pandas as pd
+        >>> describe_dtype(pd.Series(["a"], dtype="string[python]").dtype)
+        {'string': ['python', 'NA']}
+    """
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(dtype, np.dtype):
+        return _describe_numpy(cast("np.dtype[Any]", dtype))
+    match type(dtype):
+        case pd.StringDtype:
+            return {"string": [dtype.storage, "NA" if dtype.na_value is pd.NA else "nan"]}
+        case pd.DatetimeTZDtype:
+            return {"datetime": [dtype.unit, _zone_name(dtype)]}
+        case pd.CategoricalDtype:
+            return _describe_category(dtype)
+        case pd.PeriodDtype:
+            return {"period": str(dtype).removeprefix("period[").removesuffix("]")}
+        case pd.IntervalDtype:
+            return {"interval": [describe_dtype(dtype.subtype), dtype.closed]}
+        case pd.ArrowDtype:
+            return {"arrow": arrow_types.describe(dtype.pyarrow_dtype)}
+        case _ if type(dtype).__module__.startswith("pandas.") and str(dtype) in MASKED:
+            return str(dtype)
+        case _:
+            raise UnknownDtypeError(str(dtype))
+
+
+def _describe_numpy(dtype: Any) -> Json:
+    name: str = dtype.name
+    if name == "object" or (dtype.isnative and (name in NUMBERS or name in COMPLEX or name in TIMES)):
+        return name
+    raise UnknownDtypeError(dtype.str if not dtype.isnative else name)
+
+
+def _zone_name(dtype: Any) -> str:
+    zone = dtype.tz
+    if zone is dt.timezone.utc:
+        return "UTC"
+    name: object = getattr(zone, "zone", None)
+    if isinstance(name, str):
+        return name  # pytz, the default of pandas 2
+    if getattr(zone, "_minutes", None) is not None:
+        zone = dt.timezone(zone.utcoffset(None))  # pytz's fixed offsets
+    return cast("str", zone_to_json(zone))
+
+
+def _describe_category(dtype: Any) -> Json:
+    if dtype.categories is None:
+        raise UnknownDtypeError("category without categories")
+    kind, values = describe_index(dtype.categories)
+    return {"category": {"kind": kind, "values": values, "ordered": bool(dtype.ordered)}}
+
+
+def build_dtype(described: Json) -> Any:
+    """Return the dtype that `describe_dtype` gave this JSON for."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(described, str):
+        return pd.api.types.pandas_dtype(described) if described in MASKED else np.dtype(described)
+    ((name, content),) = cast("dict[str, Any]", described).items()
+    match name:
+        case "string":
+            return pd.StringDtype(content[0], na_value=pd.NA if content[1] == "NA" else np.nan)
+        case "datetime":
+            unit, zone = content
+            return pd.DatetimeTZDtype(unit, zone_from_json(zone) if zone[0] in "+-" else zone)
+        case "category":
+            categories = build_index(content["kind"], content["values"])
+            return pd.CategoricalDtype(categories, ordered=content["ordered"])
+        case "period":
+            return pd.PeriodDtype(content)
+        case "interval":
+            return pd.IntervalDtype(build_dtype(content[0]), content[1])
+        case "arrow":
+            return pd.ArrowDtype(arrow_types.build(content))
+        case _:
+            return np.dtype("object")  # {"object": ...}: how its values are stored
+
+
+def describe_freq(freq: Any) -> str | None:
+    """Return the text of an index's frequency.
+
+    Raises:
+        UnknownValueError: The text wouldn't lead back to it.
+    """
+    import pandas as pd
+
+    if freq is None:
+        return None
+    try:
+        found = pd.tseries.frequencies.to_offset(freq.freqstr)
+    except ValueError:
+        found = None
+    if found != freq:
+        message = f"frequency {freq!r}"
+        raise UnknownValueError(message)
+    return freq.freqstr
+
+
+def describe_index(index: Any) -> tuple[Json, list[Json]]:
+    """Return the kind and the values of an index that belongs to the schema.
+
+    Raises:
+        UnknownValueError: A value or a name can't be kept.
+        UnknownDtypeError: So can't the dtype.
+    """
+    import pandas as pd
+
+    kind, values = _describe_index(index)
+    if kind == {"dtype": {"string": [getattr(index.dtype, "storage", None), "nan"]}}:
+        return kind, values  # the usual kind needs no second look
+    built = build_index(kind, values)
+    same = type(built) is type(index) and built.dtype == index.dtype and list(built.names) == list(index.names)
+    before, after = [label_types(value) for value in index], [label_types(value) for value in built]
+    if not same or not built.equals(index) or before != after:
+        message = f"{type(index).__name__} of dtype {index.dtype}"
+        raise UnknownValueError(message)
+    if isinstance(index, pd.MultiIndex) and [str(d) for d in index.dtypes] != [str(d) for d in built.dtypes]:
+        message = "MultiIndex whose levels change their dtypes"
+        raise UnknownValueError(message)
+    return kind, values
+
+
+def label_types(label: object) -> object:
+    """Return the type of a label; of a tuple, those of its parts."""
+    return tuple(type(part) for part in cast("tuple[object, ...]", label)) if isinstance(label, tuple) else type(label)
+
+
+def _describe_index(index: Any) -> tuple[Json, list[Json]]:
+    import pandas as pd
+
+    kind: dict[str, Json] = {}
+    if type(index) is pd.MultiIndex:
+        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        kind["levels"] = [describe_dtype(level.dtype) for level in levels]
+        if any(name is not None for name in index.names):
+            kind["names"] = [to_json(name) for name in index.names]
+        return kind, [to_json(tuple(label)) for label in zip(*levels, strict=True)]
+    if type(index) is pd.RangeIndex:
+        kind["range"] = [index.start, index.stop, index.step]
+    else:
+        kind["dtype"] = describe_dtype(index.dtype)
+        if getattr(index, "freq", None) is not None and not isinstance(index, pd.PeriodIndex):
+            kind["freq"] = describe_freq(index.freq)
+    if index.name is not None:
+        kind["name"] = to_json(index.name)
+    return kind, [to_json(label) for label in index]
+
+
+def build_index(kind: dict[str, Json], values: Sequence[Json]) -> Any:
+    """Return the index that `describe_index` gave this kind and these values for."""
+    import pandas as pd
+
+    labels = [from_json(value) for value in values]
+    if "levels" in kind:
+        dtypes = [build_dtype(level) for level in kind["levels"]]
+        names = [from_json(name) for name in kind.get("names", [None] * len(dtypes))]
+        columns = list(zip(*labels, strict=True)) or [()] * len(dtypes)
+        levels = [_plain_index(list(column), dtype) for column, dtype in zip(columns, dtypes, strict=True)]
+        return pd.MultiIndex.from_arrays(levels, names=names)
+    name = from_json(kind.get("name"))
+    if "range" in kind:
+        return pd.RangeIndex(*kind["range"], name=name)
+    index = _plain_index(labels, build_dtype(kind["dtype"])).rename(name)
+    if "freq" in kind:
+        index.freq = kind["freq"]
+    return index
+
+
+def _plain_index(labels: list[Any], dtype: Any) -> Any:
+    import pandas as pd
+
+    if dtype == object:
+        return pd.Index(labels, dtype=object, tupleize_cols=False)
+    return pd.Index(pd.array(labels, dtype=dtype))
