@@ -86,13 +86,17 @@ def blocks_of_footer(metadata: Mapping[bytes, bytes] | None) -> Blocks:
     value = (metadata or {}).get(FOOTER_KEY)
     if value is None:
         raise ValueError("the footer has no digests of blocks")
-    fields: dict[str, Any] = json.loads(value)
-    if fields["algorithm"] != ALGORITHM:
-        raise ValueError(f"the blocks' digests are {fields['algorithm']}, not {ALGORITHM}")
-    blocks = Blocks(fields["block_bytes"], fields["end"], base64.b64decode(fields["digests"], validate=True))
-    if len(blocks.digests) != -(-blocks.end // blocks.block_bytes) * _DIGEST_BYTES:
-        raise ValueError(f"{len(blocks.digests)} bytes of digests for blocks up to {blocks.end}")
-    return blocks
+    try:
+        fields: dict[str, Any] = json.loads(value)
+        algorithm, block_bytes, end = str(fields["algorithm"]), int(fields["block_bytes"]), int(fields["end"])
+        digests = base64.b64decode(fields["digests"], validate=True)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"the digests of blocks can't be read: {error!r}") from error
+    if algorithm != ALGORITHM:
+        raise ValueError(f"the digests of blocks are {algorithm}, not {ALGORITHM}")
+    if block_bytes <= 0 or end < 0 or len(digests) != -(-end // block_bytes) * _DIGEST_BYTES:
+        raise ValueError(f"{len(digests)} bytes of digests for blocks of {block_bytes} up to {end}")
+    return Blocks(block_bytes, end, digests)
 
 
 class BlockDigester:

@@ -1,94 +1,116 @@
-"""How Parquet is to encode a table's columns, decided by a look at a few thousand of its values.
+"""How Parquet is to encode the columns of a table, decided by writing a few thousand of its rows to memory.
 
 Dictionaries for all columns, Parquet's usual choice, cost most of the time of a write where values hardly repeat, and
-make such files larger. So: a dictionary where few values repeat often; differences where integers lie close to the
-ones before them (ids, times, small numbers); else the plain values. All of it is compressed with Zstandard at its
-fastest level, but for tables so small that setting it up would cost more than writing them.
+make such files larger; compressing what can't be compressed costs most of the time of a read. So each column gets a
+dictionary, differences (ids, times, small numbers) or its plain values, whatever makes the sample clearly smallest,
+and is then compressed with Zstandard at its fastest level if that is worth it. Small tables aren't worth a trial, and
+very small ones not even setting up Zstandard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-_SMALL_BYTES = 64 << 10
+_VERY_SMALL_BYTES = 64 << 10
+_SMALL_BYTES = 1 << 20
 _SAMPLES = 4
 _SAMPLE_ROWS = 1024
-_REPEATED = 4  # a dictionary pays where a value comes so many times in the sample, on the average
-_CLOSE = 0.75  # differences pay where they need less than this part of the values' own bits
+
+# A way to encode is taken if it needs less than this part of the plain values' bytes.
+_DICTIONARY_PAYS = 0.5  # slow to build, and given up where it grows past a page
+_DIFFERENCES_PAY = 0.75
+_COMPRESSION_PAYS = 0.9
+
+_DIFFERENCES = "DELTA_BINARY_PACKED"
+_CODEC = "zstd"
+_LEVEL = 1
+
+Options = dict[str, Any]
+"""Keyword arguments for `pyarrow.parquet.ParquetWriter`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """Options for `pyarrow.parquet.ParquetWriter`."""
+def choose_encoding(table: pa.Table) -> Options:
+    """Return how to encode a table.
 
-    compression: str = "snappy"
-    compression_level: int | None = None
-    use_dictionary: list[str] = field(default_factory=list[str])
-    column_encoding: dict[str, str] = field(default_factory=dict[str, str])
-
-    def options(self) -> dict[str, Any]:
-        """Return them as keyword arguments."""
-        return {
-            "compression": self.compression,
-            "compression_level": self.compression_level,
-            "use_dictionary": self.use_dictionary,
-            "column_encoding": self.column_encoding,
-        }
+    Raises:
+        pyarrow.ArrowException: Parquet can't keep it.
+    """
+    size = table.nbytes
+    if size < _VERY_SMALL_BYTES:
+        return {"use_dictionary": False, "compression": "snappy"}
+    if size < _SMALL_BYTES:
+        return {"use_dictionary": False, "compression": _CODEC, "compression_level": _LEVEL}
+    return _tried_out(_sample(table))
 
 
-def choose_encoding(table: pa.Table) -> Encoding:
-    """Return how to encode a table."""
-    if table.nbytes < _SMALL_BYTES:
-        return Encoding()
-    chosen = Encoding("zstd", 1)
-    for name, values in zip(table.column_names, table.columns, strict=True):
-        if "." in name or pa.types.is_nested(values.type):
-            continue  # Parquet takes a dot for the way to an inner field
-        samples = list(_samples(values))
-        if _lie_close(values.type, samples):
-            chosen.column_encoding[name] = "DELTA_BINARY_PACKED"
-        elif _repeat(values.type, samples):
-            chosen.use_dictionary.append(name)
-    return chosen
+def _sample(table: pa.Table) -> pa.Table:
+    """A few runs of neighbours, spread over the table."""
+    if table.num_rows <= _SAMPLES * _SAMPLE_ROWS:
+        return table
+    step = (table.num_rows - _SAMPLE_ROWS) // (_SAMPLES - 1)
+    return pa.concat_tables([table.slice(index * step, _SAMPLE_ROWS) for index in range(_SAMPLES)])
 
 
-def _samples(values: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
-    """A few runs of neighbours, spread over the column."""
-    if len(values) <= _SAMPLES * _SAMPLE_ROWS:
-        yield values
-        return
-    step = (len(values) - _SAMPLE_ROWS) // (_SAMPLES - 1)
-    for start in range(0, step * _SAMPLES, step):
-        yield values.slice(start, _SAMPLE_ROWS)
+def _tried_out(sample: pa.Table) -> Options:
+    plain = _trial(sample, use_dictionary=False)
+    paths = [column.path_in_schema for column in plain]
+    if len(set(paths)) < len(
+        paths
+    ):  # a dot in a name looks like the way to an inner field: options would go to both
+        return {"use_dictionary": False, "compression": _CODEC, "compression_level": _LEVEL}
+    integers = [column.path_in_schema for column in plain if column.physical_type in {"INT32", "INT64"}]
+    dictionaries = _smaller(plain, _trial(sample, use_dictionary=True), _DICTIONARY_PAYS)
+    differences = _smaller(
+        plain,
+        _trial(sample, use_dictionary=False, column_encoding=dict.fromkeys(integers, _DIFFERENCES)),
+        _DIFFERENCES_PAY,
+    )
+    encoding: Options = {
+        "use_dictionary": [
+            path for path in dictionaries if dictionaries[path] < differences.get(path, math.inf)
+        ],
+        "column_encoding": {
+            path: _DIFFERENCES
+            for path in differences
+            if differences[path] <= dictionaries.get(path, math.inf)
+        },
+    }
+    packed = _trial(sample, compression=_CODEC, compression_level=_LEVEL, **encoding)
+    worth = {
+        column.path_in_schema: column.total_compressed_size
+        < column.total_uncompressed_size * _COMPRESSION_PAYS
+        for column in packed
+    }
+    return {
+        **encoding,
+        "compression": {path: _CODEC if pays else "none" for path, pays in worth.items()},
+        "compression_level": {path: _LEVEL for path, pays in worth.items() if pays},
+    }
 
 
-def _lie_close(kind: pa.DataType, samples: list[pa.ChunkedArray]) -> bool:
-    if not pa.types.is_integer(kind) and not pa.types.is_temporal(kind):
-        return False
-    bits = max(32, kind.bit_width)  # in Parquet
-    spans = [_span_of_differences(sample) for sample in samples]
-    return max(spans).bit_length() < bits * _CLOSE
+def _trial(sample: pa.Table, *, compression: str = "none", **options: Any) -> list[Any]:
+    """Write the sample to memory; return what became of each Parquet column."""
+    collected: list[pq.FileMetaData] = []
+    with pq.ParquetWriter(
+        pa.BufferOutputStream(),
+        sample.schema,
+        compression=compression,
+        metadata_collector=collected,
+        **options,
+    ) as writer:
+        writer.write_table(sample)
+    group = collected[0].row_group(0)
+    return [group.column(index) for index in range(group.num_columns)]
 
 
-def _span_of_differences(sample: pa.ChunkedArray) -> int:
-    kind = sample.type
-    plain = pa.int32() if pa.types.is_date32(kind) or pa.types.is_time32(kind) else pa.int64()
-    found = pc.min_max(pc.pairwise_diff(sample.drop_null().combine_chunks().cast(plain, safe=False)))
-    low, high = found["min"].as_py(), found["max"].as_py()
-    return 0 if low is None else high - low
-
-
-def _repeat(kind: pa.DataType, samples: list[pa.ChunkedArray]) -> bool:
-    if pa.types.is_dictionary(kind):
-        return True
-    if pa.types.is_boolean(kind) or pa.types.is_null(kind) or isinstance(kind, pa.BaseExtensionType):
-        return False
-    together = pa.chunked_array([chunk for sample in samples for chunk in sample.chunks], kind)
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        together = together.cast(pa.large_binary())  # views can't be counted
-    return pc.count_distinct(together).as_py() * _REPEATED <= len(together)
+def _smaller(plain: list[Any], other: list[Any], part: float) -> dict[str, int]:
+    """The sizes of the columns that take less than a part of what they take plainly."""
+    return {
+        new.path_in_schema: new.total_uncompressed_size
+        for old, new in zip(plain, other, strict=True)
+        if new.total_uncompressed_size < old.total_uncompressed_size * part
+    }

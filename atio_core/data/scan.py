@@ -13,12 +13,16 @@ side, in order, a few of them ahead.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import mmap
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -69,9 +73,9 @@ def read_files(
     """
     source = _Source(store, choose(schema, columns), schemas, table, version)
     if len(files) == 1 and files[0].size <= SMALL_FILE_BYTES:  # not worth a thread
-        tables = [_read_part(part, threads=False) for part in _open(source, files[0])]
+        tables = [_read_part(part) for part in _open(source, files[0])]
     else:
-        tables = list(_read_parts(source, files, ahead=len(files)))
+        tables = list(_read_parts(source, files, ahead=sys.maxsize))
     if not source.schema.names:
         return _no_columns(
             sum(part.num_rows for part in tables), source.schema
@@ -156,9 +160,11 @@ class _Part:
 
 def _read_parts(source: _Source, files: Sequence[DataFile], *, ahead: int) -> Iterator[pa.Table]:
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
-        opened = _in_order(pool, lambda file: _open(source, file), files, ahead=ahead)
-        parts = itertools.chain.from_iterable(opened)
-        yield from _in_order(pool, lambda part: _read_part(part, threads=True), parts, ahead=ahead)
+        try:
+            opened = _in_order(pool, partial(_open, source), files, ahead=ahead)
+            yield from _in_order(pool, _read_part, itertools.chain.from_iterable(opened), ahead=ahead)
+        finally:  # on an error, or left by the caller
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _in_order(
@@ -166,16 +172,12 @@ def _in_order(
 ) -> Iterator[_Result]:
     """Yield the results of work done side by side, in the items' order; at most `ahead` of them wait."""
     waiting: deque[Future[_Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _open(source: _Source, file: DataFile) -> list[_Part]:
@@ -188,6 +190,10 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
             version=source.version,
             path=file.path,
         )
+    if file.schema not in source.schemas:
+        raise source.damaged(
+            file, "the number of its schema", f"one of {sorted(source.schemas)}", str(file.schema)
+        )
     small = file.size <= SMALL_FILE_BYTES
     start = 0 if small else file.size - file.footer_size
     end = _read_end(source, file, start, file.digest if small else file.footer_digest)
@@ -195,7 +201,7 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
         metadata = pq.read_metadata(pa.BufferReader(end))
         own = metadata.schema.to_arrow_schema()
         blocks = blocks_of_footer(metadata.metadata)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise source.damaged(file, "its footer", "one that can be read", str(error)) from error
     if blocks.end != file.size - file.footer_size:
         raise source.damaged(
@@ -228,15 +234,16 @@ def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.
     return buffer.slice(0, length)
 
 
-def _read_part(part: _Part, *, threads: bool) -> pa.Table:
+def _read_part(part: _Part) -> pa.Table:
     """Return a part's rows with the version's columns."""
     rows = sum(part.metadata.row_group(group).num_rows for group in part.groups)
     if not part.leaves or not part.groups:
         return _conform(part, pa.table({}), rows)
-    buffer = _read_blocks(part) if part.whole is None else part.whole
+    large = part.whole is None
+    buffer = _read_blocks(part) if large else part.whole
     try:
         opened = pq.ParquetFile(pa.BufferReader(buffer), metadata=part.metadata, pre_buffer=False)
-        found = opened.reader.read_row_groups(part.groups, column_indices=part.leaves, use_threads=threads)
+        found = opened.reader.read_row_groups(part.groups, column_indices=part.leaves, use_threads=large)
     except (pa.ArrowException, OSError) as error:
         raise part.source.damaged(part.file, "its content", "what can be decoded", str(error)) from error
     if found.num_rows != rows:
@@ -249,16 +256,31 @@ def _read_blocks(part: _Part) -> pa.Buffer:
 
     What isn't read takes no memory: the system gives pages only once they are written to.
     """
-    buffer = pa.allocate_buffer(part.file.size)
-    with memoryview(buffer) as memory:
+    memory = _sparse_memory(part.file.size)
+    with memoryview(memory) as view:
         for start, stop in _ranges(part):
-            view = memory[start:stop]
-            count = part.source.read(part.file, start, view)
-            if count != len(view):
+            count = part.source.read(part.file, start, view[start:stop])
+            if count != stop - start:
                 raise part.source.damaged(part.file, "its size", str(part.file.size), str(start + count))
-            for at, expected, found in part.blocks.wrong(start, view):
+            for at, expected, found in part.blocks.wrong(start, view[start:stop]):
                 raise part.source.damaged(part.file, f"the digest of the block at byte {at}", expected, found)
-    return buffer
+    return pa.py_buffer(memory)
+
+
+def _sparse_memory(size: int) -> mmap.mmap:
+    """Memory whose pages the system gives once they are written to, and takes back when it is dropped.
+
+    Arrow's own allocator keeps such pages for itself, which would add up to the sizes of the files.
+    """
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if sys.platform == "linux":
+        with contextlib.suppress(
+            OSError
+        ):  # a hint that saves most of the page faults; not every kernel knows it
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def _ranges(part: _Part) -> list[tuple[int, int]]:

@@ -7,10 +7,11 @@ of its own in the record. Memory stays bounded: a column of a row group is encod
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on 
 _LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
 _GROUP_ROWS = 1 << 20
 _GROUP_BYTES = 64 << 20
+_HELD_BYTES = 64 << 10
 _WORKERS = max(1, min(8, os.cpu_count() or 1))
 
 Info = dict[str, Any]
@@ -71,23 +73,24 @@ def write_files(
         NotPreservableError: Parquet can't keep a column.
         StorageError: The store refused.
     """
-    layout = _Layout.of(table, target_bytes)
+    with _refusals(table):
+        layout = _Layout.of(table, target_bytes)
     stop = threading.Event()
 
     def write(path: str, offset: int, count: int) -> DataFile:
         rows = table.slice(offset, count)
-        sink, metadata = _write_file(store, path, rows, layout, stop)
+        written = _write_file(store, path, rows, layout, stop)
         return DataFile(
             path=path,
             format="parquet",
-            size=sink.size,
+            size=written.size,
             rows=count,
-            digest=sink.digest,
-            footer_size=sink.footer_size,
-            footer_digest=sink.footer_digest,
+            digest=written.digest,
+            footer_size=written.footer_size,
+            footer_digest=written.footer_digest,
             schema=schema,
             partition=partition,
-            stats=column_stats(metadata, rows),
+            stats=column_stats(written.metadata, rows),
             commit_id=commit_id,
             time_us=time_us,
             late=late,
@@ -119,7 +122,7 @@ class _Layout:
         row_bytes = max(1, size // max(1, table.num_rows))
         most = max(1, min(_GROUP_ROWS, _GROUP_BYTES // row_bytes))
         rows = -(-table.num_rows // files)
-        return cls(files, -(-rows // -(-rows // most)) if rows else 1, choose_encoding(table).options())
+        return cls(files, -(-rows // -(-rows // most)) if rows else 1, choose_encoding(table))
 
 
 def _cuts(rows: int, files: int) -> list[tuple[int, int]]:
@@ -148,115 +151,135 @@ class _StoppedError(Exception):
     """Another file of the same write has failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What is known of a file once it is written."""
+
+    size: int
+    digest: str
+    footer_size: int
+    footer_digest: str
+    metadata: pq.FileMetaData
+
+
 class _Sink:
     """What Parquet writes into: it digests the bytes and hands them on."""
 
     closed = False  # pyarrow asks
 
     def __init__(self, out: ObjectWriter, stop: threading.Event) -> None:
-        self._out: ObjectWriter | None = out
+        self._out = out
         self._stop = stop
+        self._given_up = False
+        self._held = bytearray()
+        self._whole = running_digest()
         self._blocks = BlockDigester()
         self._footer = running_digest()
-        self._part: Any = self._blocks
-        self._whole = running_digest()
-        self.size = 0
-        self.footer_size = 0
-
-    @property
-    def digest(self) -> str:
-        """Of all bytes so far."""
-        return named(self._whole)
-
-    @property
-    def footer_digest(self) -> str:
-        """Of the bytes since `start_footer`."""
-        return named(self._footer)
+        self._size = 0
+        self._footer_start: int | None = None
 
     def write(self, data: bytes) -> int:
-        """Add bytes."""
-        if self._out is None:
-            return len(data)
-        if self._stop.is_set():
-            raise _StoppedError
-        view = memoryview(data)
-        self._whole.update(view)
-        self._part.update(view)
-        self._out.write(view)
-        self.size += len(view)
-        return len(view)
+        """Add bytes; small pieces are held until there are enough of them for a call."""
+        if len(data) < _HELD_BYTES:
+            self._held += data
+        if len(data) >= _HELD_BYTES or len(self._held) >= _HELD_BYTES:
+            self._pass_on_held()
+        if len(data) >= _HELD_BYTES:
+            self._pass_on(memoryview(data))
+        return len(data)
 
     def start_footer(self) -> Blocks:
         """Return the digests of the blocks so far; what is written from here on is the footer."""
-        self._part = self._footer
-        self.footer_size = -self.size
+        self._pass_on_held()
+        self._footer_start = self._size
         return self._blocks.finish()
 
-    def end_footer(self) -> None:
-        """The file is complete."""
-        self.footer_size += self.size
+    def finish(self, metadata: pq.FileMetaData) -> _Written:
+        """Hand on what is held, and say what the file has become."""
+        self._pass_on_held()
+        footer_size = self._size - (self._footer_start or 0)
+        return _Written(self._size, named(self._whole), footer_size, named(self._footer), metadata)
 
     def give_up(self) -> None:
         """Take no more: Parquet's writer can't be left without it writing its footer."""
-        self._out = None
+        self._given_up = True
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: Parquet asks for it after each row group."""
 
     def close(self) -> None:
-        """Left to the one who opened the file."""
+        """Do nothing: the file is closed by the one who opened it."""
+
+    def _pass_on_held(self) -> None:
+        held, self._held = self._held, bytearray()
+        self._pass_on(memoryview(held))
+
+    def _pass_on(self, data: memoryview) -> None:
+        if self._given_up or not data:
+            return
+        if self._stop.is_set():
+            raise _StoppedError
+        self._whole.update(data)
+        (self._blocks if self._footer_start is None else self._footer).update(data)
+        self._out.write(data)
+        self._size += len(data)
 
 
 def _write_file(
     store: ObjectStore, path: str, rows: pa.Table, layout: _Layout, stop: threading.Event
-) -> tuple[_Sink, pq.FileMetaData]:
+) -> _Written:
     """Write one file, durably; leave nothing if that fails."""
     out = store.open_write(path)
-    sink = _Sink(out, stop)
     try:
-        metadata = _write_parquet(sink, rows, layout)
+        with _refusals(rows):
+            written = _write_parquet(_Sink(out, stop), rows, layout)
         out.close()
     except BaseException as error:
         _undo(out.abort, error)
         raise
-    return sink, metadata
+    return written
 
 
-def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> pq.FileMetaData:
+def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> _Written:
     if not rows.schema.names:  # Parquet counts rows by its columns
-        rows = pa.table({"rows": pa.nulls(rows.num_rows)}).replace_schema_metadata(rows.schema.metadata)
+        rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
     collected: list[pq.FileMetaData] = []
+    writer = pq.ParquetWriter(
+        sink, rows.schema, write_page_checksum=True, metadata_collector=collected, **layout.options
+    )
     try:
-        writer = pq.ParquetWriter(
-            sink, rows.schema, write_page_checksum=True, metadata_collector=collected, **layout.options
-        )
-        try:
-            writer.write_table(rows, row_group_size=layout.group_rows)
-            writer.add_key_value_metadata(sink.start_footer().to_footer())
-            writer.close()
-            sink.end_footer()
-        except BaseException as error:
-            sink.give_up()
-            _undo(writer.close, error)
-            raise
-    except pa.ArrowMemoryError:
+        writer.write_table(rows, row_group_size=layout.group_rows)
+        writer.add_key_value_metadata(sink.start_footer().to_footer())
+        writer.close()
+    except BaseException as error:
+        sink.give_up()
+        _undo(writer.close, error)
         raise
-    except pa.ArrowException as error:
-        raise _refused(rows, error) from error
     field = changed_by_parquet(rows.schema, collected[0].schema.to_arrow_schema())
     if field is not None:
         raise NotPreservableError(
             f"Column {field.name!r} is {field.type}, which Parquet gives back as another type. Cast it before writing.",
             column=field.name,
         )
-    return collected[0]
+    return sink.finish(collected[0])
+
+
+@contextlib.contextmanager
+def _refusals(rows: pa.Table) -> Generator[None]:
+    """Turn Parquet's errors into ours."""
+    try:
+        yield
+    except pa.ArrowMemoryError:
+        raise
+    except pa.ArrowException as error:
+        raise _refused(rows, error) from error
 
 
 def _refused(rows: pa.Table, error: pa.ArrowException) -> NotPreservableError:
     """Say which column Parquet can't keep: the first that fails by itself."""
     for field in rows.schema:
         try:
-            pq.write_table(rows.select([field.name]), pa.BufferOutputStream(), compression="none")
+            pq.write_table(rows.select([field.name]), pa.MockOutputStream(), compression="none")
         except pa.ArrowException as reason:
             return NotPreservableError(
                 f"Column {field.name!r}, {field.type}, can't be kept in Parquet: {reason} "
