@@ -17,6 +17,7 @@ import pyarrow as pa
 from atio_core.data import arrow_types, frames_arrow
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout
+from atio_core.data.objects import kind_and_parameter
 from atio_core.data.pieces import Pieces, rows_of
 from atio_core.errors import InvalidInputError
 
@@ -63,7 +64,7 @@ def _pandas_meaning(described: Json, field: pa.Field) -> pa.DataType | None:
         if described in COMPLEX:
             return None
         return field.type if described not in TIMES else pa.type_for_alias(_arrow_alias(described))
-    ((name, content), *_) = cast("dict[str, Any]", described).items()
+    ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
         case "string":
             return pa.large_string()
@@ -71,7 +72,7 @@ def _pandas_meaning(described: Json, field: pa.Field) -> pa.DataType | None:
             return pa.timestamp(*content)
         case "arrow":
             return arrow_types.build(content)
-        case "object" if content not in ("array", "json", "null"):
+        case "object" if kind_and_parameter(described)[0] not in ("array", "json", "null"):
             return field.type
         case _:
             return None

@@ -17,6 +17,7 @@ from atio_core.data import arrow_types
 from atio_core.data.across import meant_type
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, layout_of
+from atio_core.data.objects import kind_and_parameter
 from atio_core.errors import SchemaMismatchError
 
 
@@ -122,7 +123,8 @@ def type_text(layout: Layout, column: Column, field: pa.Field) -> str:
     from atio_core.data.pandas_index import build_dtype
 
     if isinstance(described, dict) and "object" in described:
-        return f"object (of {described['object']})"
+        kind, parameter = kind_and_parameter(described)
+        return f"object (of {kind})" if parameter is None else f"object (of {kind}, {parameter})"
     return _category_text(described) if isinstance(described, dict) and "category" in described else str(build_dtype(described))
 
 

@@ -38,6 +38,7 @@ from atio_core.data.pandas_index import (
     describe_dtype,
     describe_freq,
     describe_index,
+    has_freq,
 )
 from atio_core.errors import NotPreservableError
 
@@ -64,7 +65,7 @@ def to_columns(frame: Any) -> tuple[pa.Table, dict[str, Any]]:
         tuple(columns[len(labels) :]),
         labels=kind,
         index_name=None if len(sources) > len(labels) else _name_to_json(frame.index.name),
-        multi=frame.index.nlevels > 1,
+        multi=_is_multi(frame.index),
     )
     fields = [
         pa.field(column.name, e.values.type, nullable=not is_never_null(column.type))
@@ -120,7 +121,7 @@ def _levels(index: Any) -> Iterator[_Source]:
         _refuse("the index", f"is a {type(index).__qualname__}", "use df.reset_index()")
     for position in range(index.nlevels):
         level = index.get_level_values(position)
-        where = f"index level {level.name!r}" if index.nlevels > 1 or level.name is not None else "the index"
+        where = f"index level {level.name!r}" if _is_multi(index) or level.name is not None else "the index"
         yield _Source(_name_to_json(level.name), level.array, where, "df.index")
 
 
@@ -154,11 +155,7 @@ def _info_of(frame: Any) -> dict[str, Any]:
     index = frame.index
     if type(index) is pd.RangeIndex and (index.start, index.step, index.stop) != (0, 1, len(index)):
         info["range_index"] = {"start": index.start, "step": index.step, "stop": index.stop}
-    try:
-        if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) and index.freq is not None:
-            info["freq"] = describe_freq(index.freq)
-    except UnknownValueError as error:
-        _refuse("the index", f"has a {error}", "drop it: df.index.freq = None", error)
+    info |= _freqs_of(index)
     try:
         if frame.attrs:
             info["attrs"] = to_json(frame.attrs)
@@ -167,6 +164,25 @@ def _info_of(frame: Any) -> dict[str, Any]:
     if not frame.flags.allows_duplicate_labels:
         info["unique_labels"] = True
     return info
+
+
+def _freqs_of(index: Any) -> dict[str, str]:
+    """The frequencies of an index of times, or of its levels."""
+    levels = {f"freq_{i}": level for i, level in enumerate(index.levels)} if _is_multi(index) else {"freq": index}
+    freqs: dict[str, str] = {}
+    for key, level in levels.items():
+        try:
+            if has_freq(level):
+                freqs[key] = describe_freq(level.freq)
+        except UnknownValueError as error:
+            _refuse("the index", f"has a {error}", "drop it: df.index.freq = None", error)
+    return freqs
+
+
+def _is_multi(index: Any) -> bool:
+    import pandas as pd
+
+    return isinstance(index, pd.MultiIndex)
 
 
 def is_never_null(described: Json) -> bool:
@@ -187,7 +203,7 @@ def encode(array: Any) -> Encoded:
     """
     import pandas as pd
 
-    if isinstance(array, pd.arrays.NumpyExtensionArray):
+    if type(array) is pd.arrays.NumpyExtensionArray:  # StringArray is a subclass
         return _encode_numpy(array.to_numpy())
     described = describe_dtype(array.dtype)
     if isinstance(described, str):

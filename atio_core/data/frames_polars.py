@@ -53,7 +53,7 @@ def describe_dtype(dtype: Any) -> Json:
             return {name: dtype.categories.to_list()}
         case "Categorical":
             c = dtype.categories
-            return {name: None if c.is_global() else [c.name(), c.namespace(), type(c.physical()).__name__]}
+            return {name: None if c.is_global() else [c.name(), c.namespace(), str(c.physical())]}
         case "List":
             return {name: _describe_inside(dtype.inner)}
         case "Array" if dtype.size:
@@ -171,12 +171,16 @@ def to_frame(table: pa.Table, columns: Sequence[Column], rows: int) -> Any:
 
     if not columns:
         return pl.DataFrame(height=rows)
-    made: list[Any] = []
-    for column in columns:
-        dtype = build_dtype(column.type)
-        series = pl.Series(column.value, pl.from_arrow(table.column(column.name)))
-        made.append(series if series.dtype == dtype else _cast(series, dtype))
-    return pl.DataFrame(made)
+    # By name: a list of series would get "column_0" for a name that is empty.
+    return pl.DataFrame({column.value: _from_arrow(table.column(column.name), column) for column in columns})
+
+
+def _from_arrow(values: pa.ChunkedArray, column: Column) -> Any:
+    import polars as pl
+
+    dtype = build_dtype(column.type)
+    series = pl.from_arrow(values)
+    return series if series.dtype == dtype else _cast(series, dtype)
 
 
 def _cast(series: Any, dtype: Any) -> Any:

@@ -7,10 +7,10 @@ All values of one of these types, but for missing ones, are stored as:
 | str, bytes | `{"object": "str"}`, … | large_string, large_binary |
 | bool, int, float | | bool, int64, float64 |
 | date, time, timedelta | | date32, time64[us], duration[us] |
-| datetime | `{"object": "datetime", "tz"}` | timestamp[us]; all in one zone, or all without |
-| Decimal | `{"object": "decimal", "scale"}` | decimal128(38, scale); all with as many places |
+| datetime | `{"object": ["datetime", zone]}` | timestamp[us]; all in one zone, or all without |
+| Decimal | `{"object": ["decimal", scale]}` | decimal128(38, scale); all with as many places |
 | UUID | `{"object": "uuid"}` | fixed_size_binary(16) |
-| one-dimensional NumPy array | `{"object": "array", "dtype"}` | large_list; all of one dtype of numbers |
+| one-dimensional NumPy array | `{"object": ["array", dtype]}` | large_list; all of one dtype of numbers |
 | only missing ones | `{"object": "null"}` | null |
 | any mix of str, int, float, bool, and lists and dicts of these and None | `{"object": "json"}` | JSON text |
 
@@ -101,7 +101,7 @@ def _several(names: list[str]) -> str:
 def _sentinel_of(kind: type) -> str | None:
     if kind is type(None):
         return NONE
-    return {"NAType": NA, "NaTType": NAT}.get(kind.__name__) if kind.__module__.startswith("pandas.") else None
+    return {"NAType": NA, "NaTType": NAT}.get(kind.__name__) if kind.__module__.partition(".")[0] == "pandas" else None
 
 
 def missing_value(name: str) -> Any:
@@ -176,9 +176,9 @@ def _write_datetimes(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     if len(zones) > 1:
         raise UnknownObjectError(f"holds datetimes in several time zones ({_several(sorted(map(str, zones)))})", advice)
     (zone,) = zones
-    described = {"object": "datetime", "tz": zone}
+    described = {"object": ["datetime", zone]}
     array = _arrow(values, mask, pa.timestamp("us", zone))
-    back = _read_datetimes(array.drop_null(), described)
+    back = _read_datetimes(array.drop_null(), zone)
     if any(_clock(a) != _clock(b) for a, b in zip(present, back, strict=True)):
         raise UnknownObjectError("holds datetimes that don't exist in their zone, or with a fold", advice)
     return array, described
@@ -197,7 +197,7 @@ def _write_decimals(values: Any, mask: Any) -> tuple[pa.Array, Json]:
         )
     if any(value.is_zero() and value.is_signed() for value in _present(values, mask)):
         raise UnknownObjectError("holds the Decimal -0", "replace it with 0")
-    return _arrow(values, mask, pa.decimal128(38, -exponent)), {"object": "decimal", "scale": -exponent}
+    return _arrow(values, mask, pa.decimal128(38, -exponent)), {"object": ["decimal", -exponent]}
 
 
 def _write_uuids(values: Any, mask: Any) -> tuple[pa.Array, Json]:
@@ -225,7 +225,7 @@ def _write_arrays(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     flat = pa.array(np.concatenate(present), from_pandas=False)
     hidden = None if mask is None else pa.array(mask)
     array = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat, mask=hidden)
-    return array, {"object": "array", "dtype": dtype.name}
+    return array, {"object": ["array", dtype.name]}
 
 
 _WRITERS: dict[type, Callable[[Any, Any], tuple[pa.Array, Json]]] = {
@@ -292,20 +292,32 @@ def decode(values: pa.ChunkedArray, described: dict[str, Json]) -> Any:
     """
     import numpy as np
 
-    reader = _READERS.get(described["object"])
-    plain = values.to_pylist() if reader is None else reader(values, described)
+    kind, parameter = kind_and_parameter(described)
+    reader = _READERS.get(kind)
+    plain = values.to_pylist() if reader is None else reader(values, parameter)
     return np.fromiter(plain, dtype=object, count=len(values))
 
 
-def _read_datetimes(values: Any, described: dict[str, Json]) -> list[dt.datetime | None]:
-    zone = zone_from_json(described["tz"])
+def kind_and_parameter(described: dict[str, Json]) -> tuple[str, Json]:
+    """Return what kind of objects a type means, and its parameter if it has one.
+
+    Example:
+        >>> kind_and_parameter({"object": ["decimal", 2]})
+        ('decimal', 2)
+    """
+    content = described["object"]
+    return (content, None) if isinstance(content, str) else (content[0], content[1])
+
+
+def _read_datetimes(values: Any, name: str | None) -> list[dt.datetime | None]:
+    zone = zone_from_json(name)
     naive = values.cast(pa.timestamp("us")).to_pylist()
     if zone is None:
         return naive
     return [None if v is None else v.replace(tzinfo=dt.timezone.utc).astimezone(zone) for v in naive]
 
 
-def _read_arrays(values: Any, _described: dict[str, Json]) -> Iterable[Any]:
+def _read_arrays(values: Any, _dtype: Json) -> Iterable[Any]:
     for chunk in values.chunks:
         # A copy, since arrays that users get can be written to.
         flat = chunk.values.to_numpy(zero_copy_only=False).copy()
@@ -315,7 +327,7 @@ def _read_arrays(values: Any, _described: dict[str, Json]) -> Iterable[Any]:
             yield flat[offsets[position] : offsets[position + 1]] if there else None
 
 
-_READERS: dict[str, Callable[[Any, dict[str, Json]], Iterable[Any]]] = {
+_READERS: dict[str, Callable[[Any, Any], Iterable[Any]]] = {
     "datetime": _read_datetimes,
     "uuid": lambda values, _: [None if v is None else uuid.UUID(bytes=v) for v in values.to_pylist()],
     "array": _read_arrays,

@@ -72,7 +72,7 @@ def _to_plain(table: pa.Table, column: Column) -> pa.ChunkedArray:
             alias = described.replace("datetime64", "timestamp").replace("timedelta64", "duration")
             return arrow_types.restore(values, pa.type_for_alias(alias))
         return values
-    ((name, content), *_) = cast("dict[str, Any]", described).items()
+    ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
         case "period" | "interval":
             refuse_column(column.value, f"holds values of the dtype {build_dtype(described)}")

@@ -60,7 +60,7 @@ def describe_dtype(dtype: Any) -> Json:
             return {"interval": [describe_dtype(dtype.subtype), dtype.closed]}
         case pd.ArrowDtype:
             return {"arrow": arrow_types.describe(dtype.pyarrow_dtype)}
-        case _ if type(dtype).__module__.startswith("pandas.") and str(dtype) in MASKED:
+        case _ if type(dtype).__module__.partition(".")[0] == "pandas" and str(dtype) in MASKED:
             return str(dtype)
         case _:
             raise UnknownDtypeError(str(dtype))
@@ -119,7 +119,24 @@ def build_dtype(described: Json) -> Any:
             return np.dtype("object")  # {"object": ...}: how its values are stored
 
 
-def describe_freq(freq: Any) -> str | None:
+def has_freq(index: Any) -> bool:
+    """Say whether an index has a frequency that its values and its dtype don't tell."""
+    import pandas as pd
+
+    return isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) and index.freq is not None
+
+
+def with_level_freq(index: Any, level: int, freq: str) -> Any:
+    """Return a MultiIndex with a frequency given to the values of one level, if they follow each other in it."""
+    values = index.levels[level]
+    try:
+        values.freq = freq
+    except ValueError:
+        return index
+    return index.set_levels(values, level=level)
+
+
+def describe_freq(freq: Any) -> str:
     """Return the text of an index's frequency.
 
     Raises:
@@ -127,8 +144,6 @@ def describe_freq(freq: Any) -> str | None:
     """
     import pandas as pd
 
-    if freq is None:
-        return None
     try:
         found = pd.tseries.frequencies.to_offset(freq.freqstr)
     except ValueError:
@@ -175,6 +190,8 @@ def _describe_index(index: Any) -> tuple[Json, list[Json]]:
     if type(index) is pd.MultiIndex:
         levels = [index.get_level_values(level) for level in range(index.nlevels)]
         kind["levels"] = [describe_dtype(level.dtype) for level in levels]
+        if freqs := {str(i): describe_freq(level.freq) for i, level in enumerate(index.levels) if has_freq(level)}:
+            kind["freqs"] = freqs
         if any(name is not None for name in index.names):
             kind["names"] = [to_json(name) for name in index.names]
         return kind, [to_json(tuple(label)) for label in zip(*levels, strict=True)]
@@ -182,7 +199,7 @@ def _describe_index(index: Any) -> tuple[Json, list[Json]]:
         kind["range"] = [index.start, index.stop, index.step]
     else:
         kind["dtype"] = describe_dtype(index.dtype)
-        if getattr(index, "freq", None) is not None and not isinstance(index, pd.PeriodIndex):
+        if has_freq(index):
             kind["freq"] = describe_freq(index.freq)
     if index.name is not None:
         kind["name"] = to_json(index.name)
@@ -199,7 +216,10 @@ def build_index(kind: dict[str, Json], values: Sequence[Json]) -> Any:
         names = [from_json(name) for name in kind.get("names", [None] * len(dtypes))]
         columns = list(zip(*labels, strict=True)) or [()] * len(dtypes)
         levels = [_plain_index(list(column), dtype) for column, dtype in zip(columns, dtypes, strict=True)]
-        return pd.MultiIndex.from_arrays(levels, names=names)
+        index = pd.MultiIndex.from_arrays(levels, names=names)
+        for position, freq in kind.get("freqs", {}).items():
+            index = with_level_freq(index, int(position), freq)
+        return index
     name = from_json(kind.get("name"))
     if "range" in kind:
         return pd.RangeIndex(*kind["range"], name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from atio_core.data import arrow_types, objects
 from atio_core.data.frames_pandas import is_never_null, stored_categories
 from atio_core.data.labels import Json, from_json
 from atio_core.data.layout import Column, Layout
-from atio_core.data.pandas_index import COMPLEX, NUMBERS, TIMES, build_dtype, build_index
+from atio_core.data.pandas_index import COMPLEX, NUMBERS, TIMES, build_dtype, build_index, with_level_freq
 from atio_core.data.pieces import Pieces, rows_of, shared
 from atio_core.errors import DamagedError
 
@@ -29,7 +30,8 @@ def to_frame(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
     import pandas as pd
 
     arrays = _decode_all(table, [layout.columns[position] for position in positions], pieces)
-    frame = pd.DataFrame(dict(enumerate(arrays)), index=_index(table, layout, pieces), copy=False)
+    frame = frame_of(arrays, rows_of(pieces))
+    frame.index = _index(table, layout, pieces)
     labels = build_index(layout.labels, [column.label for column in layout.columns])
     # All of them keep what a selection loses: a range's bounds, a frequency.
     frame.columns = labels if list(positions) == list(range(len(labels))) else labels.take(list(positions))
@@ -40,6 +42,15 @@ def to_frame(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
     return frame
 
 
+def frame_of(arrays: Sequence[Any], rows: int) -> Any:
+    """Return a frame of these arrays, none of which is copied or has its dtype guessed anew."""
+    import pandas as pd
+
+    # Only a Series with a dtype is safe from being guessed: text in an object array, text in Python.
+    columns = {i: pd.Series(array, dtype=array.dtype, copy=False) for i, array in enumerate(arrays)}
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
+
+
 def _index(table: pa.Table, layout: Layout, pieces: Pieces) -> Any:
     import pandas as pd
 
@@ -48,18 +59,19 @@ def _index(table: pa.Table, layout: Layout, pieces: Pieces) -> Any:
     arrays = _decode_all(table, layout.index, pieces)
     names = [level.value for level in layout.index]
     if layout.multi:
-        return pd.MultiIndex.from_arrays(arrays, names=names)
-    index = plain_index(arrays[0]).rename(names[0])
-    return _with_freq(index, pieces)
+        index = pd.MultiIndex.from_arrays([plain_index(array) for array in arrays], names=names)
+        for position in range(index.nlevels):
+            if (freq := shared(pieces, f"freq_{position}")) is not None:
+                index = with_level_freq(index, position, freq)
+        return index
+    return _with_freq(plain_index(arrays[0]).rename(names[0]), shared(pieces, "freq"))
 
 
 def plain_index(array: Any) -> Any:
     """Return an index of these values and their dtype, whatever they are."""
     import pandas as pd
 
-    if array.dtype == object:
-        return pd.Index(array, dtype=object, tupleize_cols=False)
-    return pd.Index(array)
+    return pd.Index(array, dtype=array.dtype, tupleize_cols=False)
 
 
 def range_index(pieces: Pieces) -> Any:
@@ -84,14 +96,11 @@ def _range_of(rows: int, info: dict[str, Any]) -> range:
     return range(bounds["start"], bounds["stop"], bounds["step"])
 
 
-def _with_freq(index: Any, pieces: Pieces) -> Any:
+def _with_freq(index: Any, freq: str | None) -> Any:
     """Keep a frequency that all pieces have, if they follow each other in it, as pandas does when it joins them."""
-    freq = shared(pieces, "freq")
     if freq is not None:
-        try:
+        with contextlib.suppress(ValueError):  # there is a gap between two pieces
             index.freq = freq
-        except ValueError:
-            return index  # pieces with a gap between them
     return index
 
 
@@ -139,8 +148,8 @@ def decode(values: pa.ChunkedArray, column: Column, pieces: Pieces) -> Any:
             return _decode_complex(values, column)
         if described in _PLAIN:
             return pa.table([arrow_types.restore(values, _PLAIN[described])], names=["0"]).to_pandas()["0"].array
-        return build_dtype(described).__from_arrow__(values)
-    ((name, content), *_) = cast("dict[str, Any]", described).items()
+        return _decode_masked(values, build_dtype(described))
+    ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
         case "object":
             return _decode_objects(values, column, pieces)
@@ -159,6 +168,16 @@ def decode(values: pa.ChunkedArray, column: Column, pieces: Pieces) -> Any:
             return pd.arrays.ArrowExtensionArray(arrow_types.restore(values, arrow_types.build(content)))
         case _:
             return build_dtype(described).__from_arrow__(values)
+
+
+def _decode_masked(values: pa.ChunkedArray, dtype: Any) -> Any:
+    import pandas as pd
+
+    if dtype.kind != "f":
+        return dtype.__from_arrow__(values)
+    # pandas' own way would make a NaN an NA.
+    numbers = pc.fill_null(values, 0).to_numpy().astype(dtype.numpy_dtype)
+    return pd.arrays.FloatingArray(numbers, pc.is_null(values).to_numpy())
 
 
 def _decode_complex(values: pa.ChunkedArray, column: Column) -> Any:

@@ -3,7 +3,7 @@
 | key | what |
 |---|---|
 | `range_index` | bounds of a pandas range that isn't 0 … n-1: `start`, `step`, `stop`; `default` if it is cut from one that is |
-| `freq` | the frequency of a pandas index of times |
+| `freq`, `freq_<level>` | the frequency of a pandas index of times, or of a level of one |
 | `attrs`, `unique_labels` | `df.attrs`; true if `df.flags` allows no duplicate labels |
 | `missing` | by column name in the file, which missing value an object column has where that isn't None |
 | `metadata`, `field_metadata` | of an Arrow schema, and of its fields by their position |
