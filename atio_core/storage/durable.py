@@ -124,7 +124,7 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
         with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
             os.unlink(temporary)
         return
-    _rename_new(os.fspath(temporary), os.fspath(final))
+    rename_new(os.fspath(temporary), os.fspath(final))
 
 
 def replace(temporary: AnyPath, target: AnyPath) -> None:
@@ -156,7 +156,7 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _rename_new(temporary: str, final: str) -> None:
+def rename_new(temporary: str, final: str) -> None:
     """Rename, but refuse a taken name: for file systems without links."""
     if _WINDOWS:
         os.rename(temporary, final)  # refuses a taken name by itself

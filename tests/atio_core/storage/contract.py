@@ -1,0 +1,260 @@
+"""What every store does: one suite of tests. A store's own test file subclasses it and gives the fixture `store`."""
+
+from __future__ import annotations
+
+import array
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from atio_core.storage.base import ObjectStore
+
+BAD_NAMES = [
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "a/.",
+    "a/..",
+    "../a",
+    "a/../b",
+    "a\0b",
+    "a\\b",
+    "\ud800",
+]
+ODD_NAMES = [
+    "a b",
+    "a%41b",
+    "a=b",
+    "a+b",
+    "a#1",
+    "a?b",
+    "a&b",
+    "a'\"b",
+    "a:b",
+    "a*b",
+    "é",
+    "e\u0301",
+    "日本",
+    "😀",
+    "-a",
+    "~a",
+    "..a",
+    "a..",
+]
+PARTS = st.text(alphabet="ab.-0é", min_size=1, max_size=3).filter(lambda part: part not in (".", ".."))
+NAMES = st.sets(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=12)
+
+
+def write(store: ObjectStore, name: str, *pieces: bytes | memoryview) -> None:
+    """Write an object piece by piece."""
+    writer = store.open_write(name)
+    for piece in pieces:
+        writer.write(piece)
+    writer.close()
+
+
+class StoreContract:
+    """Promises of `ObjectStore`."""
+
+    def test_is_an_object_store(self, store: ObjectStore) -> None:
+        """It has all the verbs, and a location for messages."""
+        assert isinstance(store, ObjectStore)
+        assert store.location
+
+    @pytest.mark.parametrize("size", [0, 1, 4096, 20_000_003])
+    @pytest.mark.parametrize("way", ["put", "put_if_absent", "open_write"])
+    def test_what_is_written_is_read(self, store: ObjectStore, way: str, size: int) -> None:
+        """An object reads back as it was written, whatever its size and the way it came."""
+        data = bytes(range(251)) * (size // 251) + bytes(range(size % 251))
+        if way == "open_write":
+            write(store, "a/b", data[: size // 3], memoryview(data)[size // 3 :])
+        else:
+            getattr(store, way)("a/b", data)
+        assert data == store.read("a/b")
+        assert size == store.size("a/b")
+
+    @pytest.mark.parametrize(
+        ("start", "length", "expected"),
+        [(0, 4, b"0123"), (3, 4, b"3456"), (8, 4, b"89"), (10, 4, b""), (99, 4, b""), (5, 0, b"")],
+    )
+    def test_reads_a_part(self, store: ObjectStore, start: int, length: int, expected: bytes) -> None:
+        """`read_into` gives the bytes that there are from a place on, and leaves the rest of the buffer alone."""
+        store.put("a", b"0123456789")
+        buffer = bytearray(b"." * length)
+        assert len(expected) == store.read_into("a", start, memoryview(buffer))
+        assert expected + b"." * (length - len(expected)) == buffer
+
+    def test_what_is_missing_is_not_found(self, store: ObjectStore) -> None:
+        """Reading what isn't there says so, with the name; a folder is no object."""
+        store.put("folder/a", b"1")
+        for name in ("missing", "folder/missing", "none/missing", "folder", "folder/a/b"):
+            for read in (
+                store.read,
+                store.size,
+                lambda name: store.read_into(name, 0, memoryview(bytearray(1))),
+            ):
+                with pytest.raises(NotFoundError, match=name) as caught:
+                    read(name)
+                assert name == caught.value.facts["path"]
+
+    def test_a_taken_name_is_refused(self, store: ObjectStore) -> None:
+        """`put_if_absent` leaves an object that is there as it is, and says that the name is taken."""
+        store.put_if_absent("log/1", b"first")
+        with pytest.raises(AlreadyExistsError, match="log/1"):
+            store.put_if_absent("log/1", b"second")
+        assert store.read("log/1") == b"first"
+        assert list(store.list()) == ["log/1"]
+
+    def test_one_of_many_wins(self, store: ObjectStore) -> None:
+        """Of eight threads that create an object at once, one succeeds, and the content is its."""
+        start = threading.Barrier(8)
+
+        def create(number: int, name: str) -> bool:
+            start.wait()
+            try:
+                store.put_if_absent(name, b"%d" % number * 1000)
+            except AlreadyExistsError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            for turn in range(10):
+                name = f"log/{turn}"
+                won = list(pool.map(create, range(8), [name] * 8))
+                assert won.count(True) == 1
+                assert b"%d" % won.index(True) * 1000 == store.read(name)
+
+    def test_after_another(self, store: ObjectStore) -> None:
+        """An object can be created after another one, in its folder or not, or gone with its folder since."""
+        store.put_if_absent("log/1", b"1")
+        store.put_if_absent("log/2", b"2", after="log/1")
+        store.put_if_absent("log2/3", b"3", after="log/2")
+        store.delete(["log/1", "log/2"])
+        store.put_if_absent("log2/4", b"4", after="log/2")
+        store.put_if_absent("log2/5", b"5", after="never/was")
+        assert list(store.list()) == ["log2/3", "log2/4", "log2/5"]
+
+    def test_takes_any_buffer(self, store: ObjectStore) -> None:
+        """A writer counts bytes, whatever the items of the buffer that it gets."""
+        writer = store.open_write("a")
+        numbers = array.array("d", [1.0, 2.0, 3.0])
+        assert writer.write(memoryview(numbers)) == 24
+        assert writer.write(b"") == 0
+        writer.close()
+        assert numbers.tobytes() == store.read("a")
+
+    def test_an_aborted_object_never_was(self, store: ObjectStore) -> None:
+        """After `abort`, however often, there is nothing under the name, and it is free."""
+        writer = store.open_write("data/a")
+        writer.write(b"1" * 10_000_000)
+        writer.abort()
+        writer.abort()
+        assert list(store.list()) == []
+        store.put("data/a", b"2")
+        assert store.read("data/a") == b"2"
+
+    def test_a_closed_object_stays(self, store: ObjectStore) -> None:
+        """After `close`, further calls of `close` and `abort` change nothing."""
+        writer = store.open_write("data/a")
+        writer.write(b"1")
+        writer.close()
+        writer.close()
+        writer.abort()
+        assert store.read("data/a") == b"1"
+
+    def test_lists_what_begins_so(self, store: ObjectStore) -> None:
+        """A prefix selects a folder, not names that merely begin alike; a missing folder is empty."""
+        for name in ("a/1", "a/b/2", "ab/3", "a.b/4", "b"):
+            store.put(name, b"")
+        assert list(store.list()) == ["a.b/4", "a/1", "a/b/2", "ab/3", "b"]
+        assert list(store.list("a/")) == ["a/1", "a/b/2"]
+        assert list(store.list("a/b/")) == ["a/b/2"]
+        assert list(store.list("missing/")) == []
+        assert list(store.list("a/1/")) == []
+
+    def test_the_first_name_comes_first(self, store: ObjectStore) -> None:
+        """The first name of a listing can be taken without the rest."""
+        for name in ("log/2/b", "log/1/c", "log/1/a"):
+            store.put(name, b"")
+        assert next(iter(store.list("log/"))) == "log/1/a"
+
+    @given(names=NAMES)
+    @example(names={"a/b", "a.b", "a-b", "a0", "a0/c", "aé/x"})
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    def test_lists_in_the_order_of_whole_names(self, store: ObjectStore, names: set[str]) -> None:
+        """Listings are sorted by code point as whole names are, though folders are walked."""
+        names = {name for name in names if not any(other.startswith(f"{name}/") for other in names)}
+        for name in names:
+            store.put_if_absent(name, b"")
+        assert sorted(names) == list(store.list())
+        store.delete(names)
+        assert list(store.list()) == []
+
+    @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+    def test_names_are_kept(self, store: ObjectStore, name: str) -> None:
+        """Any character that a name may have comes back from a listing, and finds the object."""
+        store.put_if_absent(f"{name}/{name}", b"1")
+        assert [f"{name}/{name}"] == list(store.list(f"{name}/"))
+        assert store.read(f"{name}/{name}") == b"1"
+        assert store.delete([f"{name}/{name}"]) == []
+        assert list(store.list()) == []
+
+    def test_deletes(self, store: ObjectStore) -> None:
+        """Deleting takes names from any iterable; those that are missing, folder and all, are fine."""
+        for name in ("a/1", "a/2", "a/3"):
+            store.put(name, b"")
+        assert store.delete(name for name in ("a/1", "missing", "none/missing", "a/2/below", "a/3")) == []
+        assert list(store.list()) == ["a/2"]
+
+    @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+    def test_bad_names_are_refused(self, store: ObjectStore, name: str) -> None:
+        """No call takes a name that isn't one, be it to leave the root; nothing changes."""
+        calls = [
+            lambda: store.read(name),
+            lambda: store.read_into(name, 0, memoryview(bytearray(1))),
+            lambda: store.size(name),
+            lambda: store.put(name, b""),
+            lambda: store.put_if_absent(name, b""),
+            lambda: store.put_if_absent("fine", b"", after=name),
+            lambda: store.open_write(name),
+            lambda: store.delete([name]),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidInputError, match="no name"):
+                call()
+        assert list(store.list()) == []
+
+    @pytest.mark.parametrize("prefix", ["a", "/", "/a/", "a//", "../", "a\0/"], ids=ascii)
+    def test_bad_prefixes_are_refused(self, store: ObjectStore, prefix: str) -> None:
+        """A prefix is empty or a name with a slash; anything else is refused at once."""
+        with pytest.raises(InvalidInputError):
+            store.list(prefix)
+
+
+class FolderwiseListing:
+    """How stores list that look into one folder after the other: what tests of the layers above count on."""
+
+    def test_a_folder_is_looked_into_when_its_turn_comes(self, store: ObjectStore) -> None:
+        """What changes in a later folder while a listing runs is seen; what changes in the present one is not."""
+        for name in ("a/1", "a/2", "b/1"):
+            store.put(name, b"")
+        listing = store.list()
+        assert next(listing) == "a/1"
+        store.put("a/3", b"")
+        store.put("b/2", b"")
+        store.delete(["a/2", "b/1"])
+        assert list(listing) == ["a/2", "b/2"]
+
+    def test_nothing_is_looked_at_before_the_first_name_is_asked_for(self, store: ObjectStore) -> None:
+        """A listing begins with its first step."""
+        listing = store.list("a/")
+        store.put("a/1", b"")
+        assert list(listing) == ["a/1"]

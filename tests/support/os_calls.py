@@ -1,0 +1,112 @@
+"""Get between the code under test and its system calls that change a folder: what `power` and `crash` build on."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atio_core.storage import durable
+
+_ON_FILES = ("open", "write", "writev", "pwrite", "truncate", "ftruncate", "sendfile", "copy_file_range")
+_ON_NAMES = ("link", "symlink", "rename", "replace", "unlink", "remove", "mkdir", "rmdir")
+_ON_RIGHTS = ("chmod", "fchmod", "chown", "fchown", "utime", "setxattr")
+_NAMES = (*_ON_FILES, *_ON_NAMES, *_ON_RIGHTS, "fsync", "fdatasync")
+_FUNCTIONS = [(os, name) for name in _NAMES if hasattr(os, name)] + [(durable, "rename_new")]
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A system call that is about to be made.
+
+    Attributes:
+        name: The function of `os`.
+        paths: What it touches, relative to the watched folder.
+        run: Makes it.
+        args: What it is called with.
+        original: The function itself.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    run: Callable[[], Any]
+    args: tuple[Any, ...]
+    original: Callable[..., Any]
+
+    def run_half(self) -> None:
+        """Make it, but of a `write` write only the first half."""
+        if self.name == "write":
+            fd, data = self.args
+            self.original(fd, bytes(data)[: len(bytes(data)) // 2])
+        else:
+            self.run()
+
+    def __str__(self) -> str:
+        """As a person would note it."""
+        return f"{self.name} {' '.join(self.paths)}"
+
+
+@contextmanager
+def watched(root: Path, around: Callable[[Call], Any]) -> Generator[None]:
+    """Have every call below `root` that changes or syncs something made by `around`.
+
+    It sees the calls of Python code, not those of C libraries and of file objects (`open(…).write`).
+
+    Args:
+        root: The folder.
+        around: Gets the call, makes it with `call.run()`, returns its result. It may be called in any thread.
+
+    Example:
+        def note(call):
+            print(call)
+            return call.run()
+
+        with watched(tmp_path, note):
+            (tmp_path / "a").mkdir()
+    """
+    top = os.path.realpath(root)
+    originals = [(module, name, getattr(module, name)) for module, name in _FUNCTIONS]
+    try:
+        for module, name, original in originals:
+            setattr(module, name, _wrap(name, original, top, around))
+        yield
+    finally:
+        for module, name, original in originals:
+            setattr(module, name, original)
+
+
+def _wrap(
+    name: str, original: Callable[..., Any], top: str, around: Callable[[Call], Any]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if name == "open" and not (args[1] if len(args) > 1 else kwargs["flags"]) & _WRITING:
+            return original(*args, **kwargs)
+        folder = kwargs.get("dir_fd")
+        found = [_path(arg, folder) for arg in args[:2]]
+        paths = tuple(
+            os.path.relpath(path, top) for path in found if path == top or path.startswith(f"{top}/")
+        )
+        if not paths:
+            return original(*args, **kwargs)
+        return around(Call(name, paths, functools.partial(original, *args, **kwargs), args, original))
+
+    return wrapper
+
+
+def _path(value: object, folder: int | None) -> str:
+    """The absolute path of an argument: a path, or the descriptor of an open file."""
+    if isinstance(value, int):
+        try:
+            return str(Path(f"/proc/self/fd/{value}").readlink())
+        except OSError:
+            return ""  # a mode or a flag, not a descriptor
+    if not isinstance(value, str | os.PathLike):
+        return ""
+    path = Path(_path(folder, None) if folder is not None else "", value).absolute()
+    return str(path.parent.resolve() / path.name)
