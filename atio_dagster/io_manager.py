@@ -1,0 +1,200 @@
+"""AtioIOManager: what a step returns becomes a version of a table; what a step takes is read from one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, model_validator
+
+from atio_core.errors import InvalidInputError, NotFoundError
+from atio_core.snapshot import Snapshot
+from atio_core.table import Table
+from atio_dagster.keys import Partitions, asset_folders, named, op_output_folders, partitions_of, plain
+from atio_dagster.metadata import content_of, metadata_of, readable_bytes, without_overlap, written_files
+from atio_dagster.partitions import split
+from atio_dagster.provenance import append_key, latest_of, message_of, properties_of, require_owner, step_of
+from atio_dagster.reads import Wanted, choose_version, wanted_by
+from atio_dagster.resource import AtioResource
+
+MODE = "atio/mode"
+COLUMNS = ("atio/columns", "columns")
+_OUTSIDE = "outside"
+
+
+class AtioIOManager(dg.ConfigurableIOManager):
+    """Stores each output as one atomic, durable version of a table, and loads inputs from there.
+
+    It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. A
+    partitioned asset is a partitioned table: a run replaces its partitions and leaves the others as they are. An output
+    `None` stores nothing.
+
+    Give it a folder, or the `AtioResource` that other definitions use as well.
+
+    Asset metadata: `atio/mode` ("overwrite" or "append"), `atio/retention`, `partition_expr`. Input metadata:
+    `atio/columns`, `atio/version`, `allow_missing_partitions`.
+
+    Example:
+        >>> import dagster as dg, pandas as pd, tempfile
+        >>> @dg.asset
+        ... def numbers() -> pd.DataFrame:
+        ...     return pd.DataFrame({"a": [1, 2]})
+        >>> atio = AtioResource(base_path=tempfile.mkdtemp())
+        >>> resources = {"io_manager": AtioIOManager(resource=atio)}
+        >>> with dg.DagsterInstance.ephemeral() as instance:
+        ...     _ = dg.materialize([numbers], resources=resources, instance=instance)
+        >>> atio.table("numbers").snapshot().rows
+        2
+    """
+
+    base_path: str | None = Field(default=None, description="The folder under which each asset's table lies.")
+    resource: AtioResource | None = Field(default=None, description="An AtioResource, instead of base_path.")
+
+    @model_validator(mode="after")
+    def _one_root(self) -> AtioIOManager:
+        if (self.base_path is None) == (self.resource is None):
+            raise InvalidInputError("AtioIOManager takes either base_path or resource")
+        return self
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Commit what a step returned as the next version of its table.
+
+        Raises:
+            AtioError: Nothing was stored, unless it is a `CommitUnknownError`: then a retry of the step is safe, as it
+                replaces the same rows (or, for appends, is recognised by its key).
+        """
+        if obj is None:
+            context.log.info("%s is None: nothing is stored, the table stays as it is", _what(context))
+            return
+        partitions = partitions_of(context)
+        table = self._table(context)
+        key = context.asset_key if context.has_asset_key else None
+        latest = latest_of(table)
+        if latest is not None and key is not None:
+            require_owner(latest, key)
+        snapshot = _write(context, table, obj, partitions)
+        files = written_files(snapshot, partitions)
+        metadata = metadata_of(snapshot, files, key)
+        context.add_output_metadata(without_overlap(metadata, context.output_metadata))
+        step = step_of(context)
+        if step is not None and key is not None:
+            step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
+        _tell(context, snapshot)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read what an input is annotated with, from the version that this run wrote, or else the latest.
+
+        Raises:
+            AtioError: There is no such table, version, partition or column; or the bytes are damaged.
+        """
+        wanted = wanted_by(context.dagster_type.typing_type, _what(context))
+        partitions = partitions_of(context)
+        if partitions is None and wanted.by_key:
+            raise InvalidInputError(
+                f"{_what(context)} is annotated as a dict, and what it loads has no partitions"
+            )
+        if partitions is not None and not partitions.values:
+            return (
+                {} if wanted.by_key else None
+            )  # as Dagster's own managers do: no upstream partition is mapped
+        snapshot = choose_version(context, self._table(context))
+        if context.has_asset_key:
+            require_owner(snapshot, context.asset_key)
+        context.log.debug("%s is version %s of %s", _what(context), snapshot.version, snapshot.table)
+        if partitions is None:
+            return wanted.of(snapshot, _columns(context), None)
+        return _read_partitions(context, snapshot, wanted, partitions)
+
+    def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
+        store = self.resource or AtioResource(base_path=self.base_path or "")
+        if context.has_asset_key:
+            return store.table_at(asset_folders(context.asset_key))
+        output = context if isinstance(context, dg.OutputContext) else context.upstream_output
+        if output is None:
+            raise InvalidInputError(
+                f"{_what(context)} comes from no output, so that there is no table to load it from"
+            )
+        return store.table_at(
+            op_output_folders(_job(output), output.step_key, output.name, output.mapping_key)
+        )
+
+
+def _write(context: dg.OutputContext, table: Table, obj: Any, partitions: Partitions | None) -> Snapshot:
+    options = {"properties": properties_of(context, partitions), "message": message_of(context)}
+    mode = plain(context.definition_metadata.get(MODE, "overwrite"))
+    if mode not in ("overwrite", "append"):
+        raise InvalidInputError(
+            f"the metadata {MODE!r} of {_what(context)} must be overwrite or append, not {mode!r}"
+        )
+    if mode == "append" and partitions is not None:
+        raise InvalidInputError(
+            f"{_what(context)} is partitioned, and a partition is always replaced as a whole: take"
+            f" {MODE!r} away, or the partitions. Nothing was written"
+        )
+    if partitions is not None:
+        return table.overwrite_partitions(
+            split(context, obj, partitions), partition_by=partitions.fields, **options
+        )
+    if mode == "append":
+        return table.append(obj, **append_key(context), **options)
+    return table.overwrite(obj, **options)
+
+
+def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
+    if snapshot.repeated:
+        context.log.warning(
+            "%s was appended to %s before, as version %s: nothing was added now. A retry or a re-execution adds its"
+            " rows once; launch a new run to add rows again",
+            *(_what(context), snapshot.table, snapshot.version),
+        )
+        return
+    size = f"{snapshot.rows:,} rows, {readable_bytes(snapshot.bytes)}"
+    context.log.info("Committed version %s of %s: %s", snapshot.version, snapshot.table, size)
+
+
+def _read_partitions(
+    context: dg.InputContext, snapshot: Snapshot, wanted: Wanted, partitions: Partitions
+) -> Any:
+    there = set(snapshot.partitions())
+    missing = [key for key, values in partitions.values.items() if values not in there]
+    found = {key: values for key, values in partitions.values.items() if values in there}
+    if missing and not plain(context.definition_metadata.get("allow_missing_partitions", False)):
+        raise NotFoundError(
+            f"{_what(context)} needs partitions that version {snapshot.version} of {snapshot.table} lacks:"
+            f" {named(missing)}. Materialise them first, or give the input the metadata"
+            " {'allow_missing_partitions': True}",
+            table=snapshot.table,
+            version=snapshot.version,
+        )
+    if missing:
+        context.log.warning(
+            "%s lacks the partitions %s; the others are loaded", _what(context), named(missing)
+        )
+    columns = _columns(context)
+    if wanted.by_key:
+        return {key: wanted.of(snapshot, columns, [values]) for key, values in found.items()}
+    return wanted.of(snapshot, columns, list(found.values())) if found else None
+
+
+def _columns(context: dg.InputContext) -> list[Any] | None:
+    for name in COLUMNS:
+        columns = plain(context.definition_metadata.get(name))
+        if columns is not None:
+            return columns
+    return None
+
+
+def _what(context: dg.OutputContext | dg.InputContext) -> str:
+    """What is stored or loaded, as messages call it."""
+    if isinstance(context, dg.InputContext) and context.has_input_name:
+        return f"the input {context.name!r}"
+    if context.has_asset_key:
+        return f"the asset {context.asset_key.to_user_string()}"
+    return f"the output {context.name!r}" if isinstance(context, dg.OutputContext) else "the input"
+
+
+def _job(output: dg.OutputContext) -> str:
+    try:
+        return output.job_name
+    except dg.DagsterInvariantViolationError:  # a context made for a test has no job
+        return _OUTSIDE

@@ -1,0 +1,120 @@
+"""What a version says of the run that made it, and the key that keeps a retried append from adding twice.
+
+The properties of a version, all of them text:
+
+    dagster/asset_key        a JSON list
+    dagster/run_id           and root_run_id, job_name, step_key, output, mapping_key likewise
+    dagster/partition_keys   a JSON list, of the first 100; dagster/partition_count tells how many there are
+    dagster/code_version
+    atio/retention           what the asset declares; the expiration job goes by it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from atio_core.errors import AlreadyExistsError, TableNotFoundError
+from atio_core.snapshot import Snapshot
+from atio_core.table import Table
+from atio_dagster.keys import Partitions, asset_key_from_text, asset_key_to_text, plain
+from atio_dagster.retention import RETENTION, check_retention
+
+if TYPE_CHECKING:
+    from dagster import StepExecutionContext
+
+ASSET_KEY = "dagster/asset_key"
+RUN_ID = "dagster/run_id"
+_MOST_KEYS = 100  # a version's properties lie in its log entry, which stays small
+
+
+def step_of(context: dg.OutputContext | dg.InputContext) -> StepExecutionContext | None:
+    """Return the step in which an output is stored or an input is loaded; None outside of a run."""
+    try:
+        return context.step_context
+    except dg.DagsterInvariantViolationError:  # there is no way to ask first
+        return None
+
+
+def properties_of(context: dg.OutputContext, partitions: Partitions | None) -> dict[str, str]:
+    """Return the properties of the version that an output becomes."""
+    facts: dict[str, str | None] = {
+        "dagster/output": context.name,
+        "dagster/mapping_key": context.mapping_key,
+    }
+    if context.has_asset_key:
+        facts[ASSET_KEY] = asset_key_to_text(context.asset_key)
+    if partitions is not None:
+        keys = list(partitions.values)
+        facts["dagster/partition_keys"] = json.dumps(keys[:_MOST_KEYS], ensure_ascii=False)
+        facts["dagster/partition_count"] = str(len(keys))
+    step = step_of(context)
+    if step is not None:
+        run = step.dagster_run
+        facts |= {
+            RUN_ID: run.run_id,
+            "dagster/root_run_id": run.root_run_id or run.run_id,
+            "dagster/job_name": run.job_name,
+            "dagster/step_key": context.step_key,
+            "dagster/code_version": context.asset_spec.code_version if context.has_asset_key else None,
+        }
+    retention = plain(context.definition_metadata.get(RETENTION))
+    if retention is not None:
+        facts[RETENTION] = json.dumps(check_retention(retention))
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def message_of(context: dg.OutputContext) -> str | None:
+    """Return the sentence for the table's history."""
+    step = step_of(context)
+    return None if step is None else f"step {context.step_key} of run {step.dagster_run.run_id}"
+
+
+def append_key(context: dg.OutputContext) -> dict[str, Any]:
+    """Return the options that make an append happen once, whatever is retried or executed again.
+
+    The key is made of the root run, the step, the output and the mapping key. It can't have been used before the root
+    run began. Outside of a run there is nothing to tell a retry by.
+    """
+    step = step_of(context)
+    if step is None:
+        return {}
+    root = step.dagster_run.root_run_id or step.dagster_run.run_id
+    parts = [root, context.step_key, context.name, context.mapping_key]
+    record = step.instance.get_run_record_by_id(root)
+    began: datetime | None = None if record is None else record.create_timestamp
+    return {"idempotency_key": json.dumps(parts), "key_not_before": began}
+
+
+def owner_of(properties: Mapping[str, str]) -> dg.AssetKey | None:
+    """Return the asset that a version belongs to; None if no asset wrote it."""
+    text = properties.get(ASSET_KEY)
+    return None if text is None else asset_key_from_text(text)
+
+
+def require_owner(snapshot: Snapshot, key: dg.AssetKey) -> None:
+    """Raise `AlreadyExistsError` if a version belongs to another asset.
+
+    On file systems that fold case, two assets' folders can be one.
+    """
+    owner = owner_of(snapshot.properties)
+    if owner is not None and owner != key:
+        raise AlreadyExistsError(
+            f"the table {snapshot.table} belongs to the asset {owner.to_user_string()}, so that"
+            f" {key.to_user_string()} can't use it; this file system takes their names for one. Nothing was"
+            " written: rename one of them",
+            table=snapshot.table,
+            version=snapshot.version,
+        )
+
+
+def latest_of(table: Table) -> Snapshot | None:
+    """Return the latest version, None if there is no table yet."""
+    try:
+        return table.snapshot()
+    except TableNotFoundError:
+        return None

@@ -1,0 +1,137 @@
+"""Which version an input is, and what it is loaded as."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from atio_core.data.layout import layout_of
+from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpiredError
+from atio_core.snapshot import Snapshot
+from atio_core.table import Table
+from atio_dagster.keys import plain
+from atio_dagster.provenance import RUN_ID, latest_of, step_of
+
+if typing.TYPE_CHECKING:
+    import dagster as dg
+
+VERSION = "atio/version"
+
+Load = Literal["pandas", "polars", "polars-lazy", "arrow", "arrow-reader"]
+_LOADS: dict[tuple[str, str], Load] = {
+    ("pandas", "DataFrame"): "pandas",
+    ("polars", "DataFrame"): "polars",
+    ("polars", "LazyFrame"): "polars-lazy",
+    ("pyarrow", "Table"): "arrow",
+    ("pyarrow", "RecordBatchReader"): "arrow-reader",
+}
+
+
+def choose_version(context: dg.InputContext, table: Table) -> Snapshot:
+    """Return the version that an input is.
+
+    1. The one that the input's metadata `atio/version` names.
+    2. The one that this very run wrote, whatever others have written since.
+    3. The latest. (Of an op's output, the one that the run it comes from wrote, as it is no table that others mend.)
+
+    Raises:
+        TableNotFoundError: Nothing was ever stored.
+        VersionNotFoundError: There is no version of that number.
+        VersionExpiredError: The version has expired.
+    """
+    pinned = plain(context.definition_metadata.get(VERSION))
+    if pinned is not None:
+        return table.snapshot(pinned)
+    latest = latest_of(table)
+    if latest is None:
+        raise _nothing_stored(context, table)
+    writer = _writer(context)
+    if writer is None or latest.properties.get(RUN_ID) == writer:
+        return latest
+    for snapshot in table.history():
+        if snapshot.properties.get(RUN_ID) == writer:
+            return snapshot
+    if context.has_asset_key:
+        context.log.info("This run stored nothing in %s: its version %s is read", table.path, latest.version)
+        return latest
+    message = f"the version of {table.path} that run {writer} wrote has expired, or was never stored"
+    raise VersionExpiredError(f"{message}: run the whole job again", table=table.path)
+
+
+def _writer(context: dg.InputContext) -> str | None:
+    """The run whose version is wanted: this run, if it makes the input; for an op's output, the run that made it."""
+    step, upstream = step_of(context), context.upstream_output
+    if step is None or upstream is None:
+        return None
+    if context.has_asset_key and upstream.run_id != step.run_id:
+        return None
+    return upstream.run_id
+
+
+def _nothing_stored(context: dg.InputContext, table: Table) -> TableNotFoundError:
+    what = f"the asset {context.asset_key.to_user_string()}" if context.has_asset_key else "the output"
+    message = f"{what} has no table yet (it would be {table.path}): materialise it first, or in the same run"
+    return TableNotFoundError(message, table=table.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an input's annotation asks for.
+
+    Attributes:
+        load: The kind of frame; None for that of the library which wrote the table.
+        by_key: A dict by partition key.
+    """
+
+    load: Load | None
+    by_key: bool
+
+    def of(
+        self, snapshot: Snapshot, columns: list[Any] | None, partitions: list[tuple[str, ...]] | None
+    ) -> Any:
+        """Read a version."""
+        load = self.load or layout_of(snapshot.schema).library
+        if load == "polars-lazy":
+            return snapshot.read("polars", columns=columns, partitions=partitions).lazy()
+        if load == "arrow-reader":
+            return snapshot.read("arrow", columns=columns, partitions=partitions).to_reader()
+        return snapshot.read(load, columns=columns, partitions=partitions)
+
+
+def wanted_by(annotation: Any, what: str) -> Wanted:
+    """Return what an annotation asks for.
+
+    Raises:
+        InvalidInputError: Nothing of this type can be loaded from a table.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> wanted_by(dict[str, pa.Table], "the input x")
+        Wanted(load='arrow', by_key=True)
+    """
+    annotation = _without_none(annotation)
+    origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return Wanted(_load(arguments[-1], what) if arguments else None, by_key=True)
+    return Wanted(_load(annotation, what), by_key=False)
+
+
+def _without_none(annotation: Any) -> Any:
+    arguments = [argument for argument in typing.get_args(annotation) if argument is not type(None)]
+    is_optional = len(arguments) == 1 and type(None) in typing.get_args(annotation)
+    return arguments[0] if is_optional else annotation
+
+
+def _load(annotation: Any, what: str) -> Load | None:
+    if annotation in (Any, object, type(None), None) or isinstance(annotation, typing.TypeVar):
+        return None
+    for base in getattr(typing.get_origin(annotation) or annotation, "__mro__", ()):
+        load = _LOADS.get((base.__module__.partition(".")[0], base.__name__))
+        if load is not None:
+            return load
+    raise InvalidInputError(
+        f"{what} is annotated with {annotation!r}, and a table can be loaded as a pandas DataFrame, a polars DataFrame"
+        " or LazyFrame, or an Arrow Table or RecordBatchReader; partitions as a dict[str, …] of these"
+    )

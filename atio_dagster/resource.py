@@ -1,0 +1,89 @@
+"""AtioResource: where the tables lie, and how long their versions are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from atio_core.errors import InvalidInputError
+from atio_core.format.names import LOG, TEMPORARY, Numbered
+from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.storage.locate import locate
+from atio_core.table import Table
+from atio_dagster.keys import asset_folders
+
+
+class AtioResource(dg.ConfigurableResource):
+    """The root folder of all assets' tables, and the retention of those that declare none.
+
+    Example:
+        >>> import tempfile
+        >>> atio = AtioResource(base_path=tempfile.mkdtemp(), keep_last=3)
+        >>> atio.table("flights").exists()
+        False
+    """
+
+    base_path: str = Field(description="The folder under which each asset's table lies.")
+    keep_for_hours: float | None = Field(
+        default=None,
+        description="Keep versions for this long after they were superseded: also the longest time a read may take."
+        " With neither rule, versions are kept for 7 days.",
+    )
+    keep_last: int | None = Field(default=None, description="Keep this many of the newest versions.")
+    grace_minutes: float | None = Field(
+        default=None,
+        description="How old a file that belongs to no version must be before it goes; if not given, the table's own"
+        " (1 hour).",
+    )
+
+    @property
+    def retention(self) -> Retention:
+        """What is kept of a table that declares nothing else."""
+        keep_for = None if self.keep_for_hours is None else timedelta(hours=self.keep_for_hours)
+        policy = Retention(keep_for=keep_for, keep_last=self.keep_last)
+        return DEFAULT_RETENTION if policy.says_nothing else policy
+
+    @property
+    def grace(self) -> timedelta | None:
+        """The grace period for files that belong to no version."""
+        return None if self.grace_minutes is None else timedelta(minutes=self.grace_minutes)
+
+    def table(self, asset_key: dg.AssetKey | str | list[str]) -> Table:
+        """Return the table of an asset: to look at its history, or to read an old version.
+
+        Args:
+            asset_key: The asset's key; as text, its parts joined by `/`.
+
+        Example:
+            >>> import tempfile, pandas as pd
+            >>> atio = AtioResource(base_path=tempfile.mkdtemp())
+            >>> _ = atio.table(["raw", "flights"]).overwrite(pd.DataFrame({"a": [1]}))
+            >>> atio.table("raw/flights").read(version=1)["a"].tolist()
+            [1]
+        """
+        if isinstance(asset_key, str):
+            asset_key = dg.AssetKey.from_user_string(asset_key)
+        return self.table_at(asset_folders(dg.AssetKey.from_coercible(asset_key)))
+
+    def table_at(self, folders: tuple[str, ...]) -> Table:
+        """Return the table in a folder below the root."""
+        return Table("/".join([self._root(), *folders]))
+
+    def tables(self) -> Iterator[Table]:
+        """Yield every table below the root, sorted by folder."""
+        log = Numbered(LOG)
+        last = None
+        for name in locate(self._root(), temporary=TEMPORARY).list():
+            folder, found, _ = name.partition(f"/{LOG}")
+            if found and folder != last and log.parse(name.removeprefix(f"{folder}/")) is not None:
+                last = folder
+                yield self.table_at(tuple(folder.split("/")))
+
+    def _root(self) -> str:
+        if self.base_path.lower().startswith("memory:"):
+            message = f"base_path can't be {self.base_path!r}: the steps of a run are processes"
+            raise InvalidInputError(f"{message}, each with a memory of its own")
+        return self.base_path.rstrip("/")
