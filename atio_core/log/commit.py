@@ -129,6 +129,7 @@ def look_up(log: CommitLog, base: LogEntry, intent: Intent, *, after_version: in
         entry = base if version == base.version else log.get(version)
     except VersionExpiredError:
         entry = None
+    log.sequence.make_durable(version, base.version)  # P2: its writer may have died before it came to that
     own = entry is not None and entry.commit_id == intent.commit_id.hex()
     return Committed(version, entry, repeated=not own)
 

@@ -80,6 +80,11 @@ class Sequence:
         name = self.names.name(number)
         return create(self.store, name, data, after=self.names.name(after) if after else None, is_ours=is_ours)
 
+    def make_durable(self, *numbers: int) -> None:
+        """Make the names of objects durable, whoever made them."""
+        for number in dict.fromkeys(numbers):
+            self.store.make_durable(self.names.name(number))
+
     def take_away(self, number: int) -> None:
         """Delete an object, there or not."""
         self.store.delete([self.names.name(number)])

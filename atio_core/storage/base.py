@@ -77,7 +77,8 @@ class ObjectStore(Protocol):
 
         Raises:
             AlreadyExistsError: Somebody does use it. (A store may replace that object instead.)
-            StorageError: With `unknown=True` if the object may be there now.
+            StorageError: With `unknown=True` if the object may be there now; with `landed=True` too if it is there, but
+                its name couldn't be made durable.
         """
         ...
 
@@ -92,7 +93,15 @@ class ObjectStore(Protocol):
         Raises:
             AlreadyExistsError: The store says that the name is taken. (Perhaps this very call took it.)
             UnsupportedStoreError: The store has no way to refuse a taken name.
-            StorageError: With `unknown=True` if the object may be there now.
+            StorageError: With `unknown=True` if the object may be there now; with `landed=True` too if it is there, but
+                its name couldn't be made durable.
+        """
+        ...
+
+    def make_durable(self, name: str) -> None:
+        """Make the name of an object durable, whoever made it: its maker may have died before that.
+
+        Raises `StorageError` if that fails. A missing object is fine.
         """
         ...
 

@@ -52,7 +52,9 @@ _HINTS = {
 }
 
 
-def refused(error: OSError, action: str, path: AnyPath, *, unknown: bool = False) -> StorageError:
+def refused(
+    error: OSError, action: str, path: AnyPath, *, unknown: bool = False, landed: bool = False
+) -> StorageError:
     """Say what the system refused, where, and what to do.
 
     Args:
@@ -60,6 +62,7 @@ def refused(error: OSError, action: str, path: AnyPath, *, unknown: bool = False
         action: What was tried: "write", "list", …
         path: Where.
         unknown: Whether it may have taken effect all the same.
+        landed: Whether it has, and only its durability is in doubt.
 
     Example:
         >>> print(refused(OSError(errno.ENOSPC, "No space left on device"), "write", "/data/a"))
@@ -71,7 +74,7 @@ def refused(error: OSError, action: str, path: AnyPath, *, unknown: bool = False
     if unknown:
         parts.append("It may have taken effect all the same.")
     message = " ".join(part for part in parts if part)
-    return StorageError(message, path=os.fspath(path), errno=error.errno, unknown=unknown)
+    return StorageError(message, path=os.fspath(path), errno=error.errno, unknown=unknown, landed=landed)
 
 
 class LocalStore:
@@ -162,8 +165,14 @@ class LocalStore:
             if after is not None:
                 self._sync_name(self._path(after))
             self._in_folders(lambda: self._create(path, data), folder, self._temporary)
-        with _refusals("make durable", path, unknown=True):
+        with _refusals("make durable", path, unknown=True, landed=True):
             sync_folder(folder)
+
+    def make_durable(self, name: str) -> None:
+        """Make an object's name durable, whoever made it. Missing is fine."""
+        path = self._path(name)
+        with _refusals("make durable", path):
+            self._sync_name(path)
 
     def delete(self, names: Iterable[str]) -> list[str]:
         """Delete objects; returns those that somebody has open (on Windows).
@@ -319,7 +328,7 @@ class LocalWriter:
 
 
 @contextlib.contextmanager
-def _refusals(action: str, path: str, *, unknown: bool = False) -> Generator[None]:
+def _refusals(action: str, path: str, *, unknown: bool = False, landed: bool = False) -> Generator[None]:
     """Turn the system's errors into ours."""
     try:
         yield
@@ -329,7 +338,7 @@ def _refusals(action: str, path: str, *, unknown: bool = False) -> Generator[Non
         message = f"{path!r} exists already, and is left as it is."
         raise AlreadyExistsError(message, path=path) from error
     except OSError as error:
-        raise refused(error, action, path, unknown=unknown) from error
+        raise refused(error, action, path, unknown=unknown, landed=landed) from error
 
 
 def _write_all(fd: int, view: memoryview) -> int:

@@ -69,6 +69,10 @@ class MemoryStore:
         if kept is not content:
             raise self._taken(name)
 
+    def make_durable(self, name: str) -> None:
+        """Nothing to do: memory keeps all or none."""
+        check_name(name)
+
     def open_write(self, name: str) -> MemoryWriter:
         """Start a new object under a name that nobody else uses."""
         check_name(name)

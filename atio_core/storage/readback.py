@@ -3,7 +3,7 @@
 1. The store says that it created the object: it is ours.
 2. The store failed before anything was sent: nothing happened.
 3. Anything else (taken, time-out, lost answer): the name is read, and what stands there decides.
-   - Our commit: ours, with the bytes that are stored.
+   - Our commit: ours, with the bytes that are stored, once its name is durable.
    - Another's: taken. Only this makes "taken" believed: stores say it of one's own create, too.
    - Nothing, and the store had said "taken": the name was freed meanwhile, or the store wants the call again.
    - Nothing, and the answer was lost: the same bytes are sent again.
@@ -77,14 +77,18 @@ def create(
             if not (error.unknown or sent):
                 raise
             sent, said_taken, cause = True, False, error
+            if error.facts.get("landed"):
+                break  # P2: it is there, but no one knows for how long; a sync that failed can't be made good
         try:
             found = store.read(name)
+            if not is_ours(found):
+                return Created(Answer.TAKEN, found)
+            store.make_durable(name)
         except NotFoundError:
             if said_taken:
                 return Created(Answer.GONE, sent=sent, cause=cause)
-            continue
         except StorageError as error:
             sent, cause = True, error
-            continue
-        return Created(Answer.OURS if is_ours(found) else Answer.TAKEN, found)
+        else:
+            return Created(Answer.OURS, found)
     return Created(Answer.UNKNOWN, cause=cause)

@@ -69,6 +69,10 @@ class StoreWrapper:
         """See `ObjectStore`."""
         self.around("put_if_absent", name, lambda: self.store.put_if_absent(name, data, after=after))
 
+    def make_durable(self, name: str) -> None:
+        """See `ObjectStore`."""
+        self.around("make_durable", name, lambda: self.store.make_durable(name))
+
     def open_write(self, name: str) -> ObjectWriter:
         """See `ObjectStore`."""
         return _Writer(self, name, self.around("open_write", name, lambda: self.store.open_write(name)))
