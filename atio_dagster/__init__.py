@@ -1,8 +1,9 @@
-"""Dagster assets as atomic, durable, versioned tables."""
+"""Dagster assets as atomic, durable, versioned tables: IO manager, resource, and the job that expires old versions."""
 
 from __future__ import annotations
 
 from atio_dagster.io_manager import AtioIOManager
+from atio_dagster.jobs import build_expiration_job, build_expiration_schedule
 from atio_dagster.resource import AtioResource
 
-__all__ = ["AtioIOManager", "AtioResource"]
+__all__ = ["AtioIOManager", "AtioResource", "build_expiration_job", "build_expiration_schedule"]

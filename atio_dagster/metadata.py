@@ -40,7 +40,9 @@ def metadata_of(
         "dagster/uri": Path(snapshot.table).as_uri(),
         "dagster/storage_kind": "atio",
     }
-    if files is not None and len({file.partition for file in files}) == 1:  # of several, Dagster shows each the same
+    if (
+        files is not None and len({file.partition for file in files}) == 1
+    ):  # of several, Dagster shows each the same
         found["dagster/partition_row_count"] = sum(file.rows for file in files)
     if key is not None:
         found["dagster/table_name"] = ".".join(key.path)

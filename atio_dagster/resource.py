@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -51,7 +51,7 @@ class AtioResource(dg.ConfigurableResource):
         """The grace period for files that belong to no version."""
         return None if self.grace_minutes is None else timedelta(minutes=self.grace_minutes)
 
-    def table(self, asset_key: dg.AssetKey | str | list[str]) -> Table:
+    def table(self, asset_key: dg.AssetKey | str | Sequence[str]) -> Table:
         """Return the table of an asset: to look at its history, or to read an old version.
 
         Args:
