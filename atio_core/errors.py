@@ -45,7 +45,9 @@ class AtioError(Exception):
 
     code: ClassVar[str] = "atio"
 
-    def __init__(self, message: str, *, table: str | None = None, version: int | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, table: str | None = None, version: int | None = None, **facts: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.table = table
@@ -179,7 +181,9 @@ class StorageError(AtioError, OSError):
 
     code = "storage"
 
-    def __init__(self, message: str, *, table: str | None = None, version: int | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, table: str | None = None, version: int | None = None, **facts: Any
+    ) -> None:
         self.unknown: bool = bool(facts.get("unknown", False))
         super().__init__(message, table=table, version=version, **facts)
 

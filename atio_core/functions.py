@@ -14,7 +14,11 @@ from atio_core.table import Table
 
 
 def write_snapshot(
-    obj: Any, table_path: str | os.PathLike[str], mode: str = "overwrite", format: str = "parquet", **options: Any
+    obj: Any,
+    table_path: str | os.PathLike[str],
+    mode: str = "overwrite",
+    format: str = "parquet",  # noqa: A002 - the predecessor's name for it
+    **options: Any,
 ) -> Snapshot:
     """Write a frame as the next version of a table.
 
@@ -45,12 +49,16 @@ def write_snapshot(
         2
     """
     if format != "parquet":
-        message = f"tables keep their rows as parquet, not as {format!r}; leave format out, or use atio.write for a file"
+        message = (
+            f"a table's rows are kept as parquet, not as {format!r}; leave format out, or use atio.write"
+        )
         raise UnsupportedFormatError(message, table=os.fspath(table_path))
     table = Table(table_path)
     methods = {"append": table.append, "overwrite": table.overwrite}
     if mode not in methods:
-        raise InvalidInputError(f"mode must be one of {', '.join(methods)}, not {mode!r}; nothing was written")
+        raise InvalidInputError(
+            f"mode must be one of {', '.join(methods)}, not {mode!r}; nothing was written"
+        )
     return methods[mode](obj, **options)
 
 

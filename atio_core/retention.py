@@ -33,8 +33,8 @@ class Retention:
 
     def __post_init__(self) -> None:
         """Refuse rules that no one can mean."""
-        if self.keep_for is not None and (not isinstance(self.keep_for, timedelta) or self.keep_for < timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidInputError(f"keep_for must be a timedelta of zero or more, not {self.keep_for!r}")
+        if self.keep_for is not None:
+            require_duration("keep_for", self.keep_for)
         if self.keep_last is not None and (type(self.keep_last) is not int or self.keep_last < 1):
             raise InvalidInputError(f"keep_last must be a whole number of 1 or more, not {self.keep_last!r}")
 
@@ -45,6 +45,13 @@ class Retention:
 
 
 DEFAULT_RETENTION = Retention(keep_for=timedelta(days=7))
+
+
+def require_duration(name: str, value: object) -> timedelta:
+    """Return a duration of zero or more. Raises `InvalidInputError` for anything else."""
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise InvalidInputError(f"{name} must be a timedelta of zero or more, not {value!r}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
 from atio_core.log.commit_log import CommitLog
@@ -33,7 +33,9 @@ class Snapshot:
         (1, 2)
     """
 
-    def __init__(self, log: CommitLog, version: int, entry: LogEntry | None, *, repeated: bool = False) -> None:
+    def __init__(
+        self, log: CommitLog, version: int, entry: LogEntry | None, *, repeated: bool = False
+    ) -> None:
         self._log = log
         self._entry = entry
         self.version: int = version if entry is None else entry.data.version
@@ -65,7 +67,7 @@ class Snapshot:
 
     @property
     def operation(self) -> str:
-        """The change that made it: "append", "overwrite", …"""
+        """The kind of change that made it, such as "append"."""
         return self.entry.data.operation
 
     @property
@@ -133,7 +135,9 @@ class Snapshot:
         try:
             if wanted is None:
                 return files_of(self._log.store, entry)
-            files = files_of(self._log.store, entry, lambda ref: any(may_hold(ref, values) for values in wanted))
+            files = files_of(
+                self._log.store, entry, lambda ref: any(may_hold(ref, values) for values in wanted)
+            )
         except NotFoundError as error:
             raise self._missing(error) from error
         return tuple(file for file in files if file.partition in wanted)
@@ -175,7 +179,9 @@ class Snapshot:
         from atio_core.data.scan import read_files
 
         if output_as not in get_args(Output):
-            raise InvalidInputError(f"output_as must be one of {', '.join(get_args(Output))}, not {output_as!r}")
+            raise InvalidInputError(
+                f"output_as must be one of {', '.join(get_args(Output))}, not {output_as!r}"
+            )
         try:
             names = columns_to_read(self.schema, columns, output_as)
             files = self.data_files(partitions)
@@ -199,7 +205,9 @@ class Snapshot:
         from atio_core.changes.schema import read_schema
 
         try:
-            return {n: read_schema(self._log.store, ref, self.version) for n, ref in self.entry.schemas.items()}
+            return {
+                n: read_schema(self._log.store, ref, self.version) for n, ref in self.entry.schemas.items()
+            }
         except NotFoundError as error:
             raise self._missing(error) from error
 
@@ -209,8 +217,11 @@ class Snapshot:
         fields = self.partition_fields
         if not fields or isinstance(partitions, str):
             why = "a list of values is expected" if fields else "the table is not partitioned"
-            raise InvalidInputError(f"can't read partitions {partitions!r} of {self.table}: {why}", table=self.table)
-        wanted = frozenset(value if isinstance(value, tuple) else (value,) for value in partitions)
+            raise InvalidInputError(
+                f"can't read partitions {partitions!r} of {self.table}: {why}", table=self.table
+            )
+        tuples = [cast("tuple[Any, ...]", one) if isinstance(one, tuple) else (one,) for one in partitions]
+        wanted: frozenset[tuple[Scalar, ...]] = frozenset(tuples)
         if any(len(values) != len(fields) for values in wanted):
             message = f"the table {self.table} is partitioned by {', '.join(fields)}: give one value for each"
             raise InvalidInputError(message, table=self.table)

@@ -6,9 +6,14 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from atio_core.errors import CommitConflictError, InvalidInputError, StagedFilesExpiredError, VersionExpiredError
+from atio_core.errors import (
+    CommitConflictError,
+    InvalidInputError,
+    StagedFilesExpiredError,
+    VersionExpiredError,
+)
 from atio_core.format.names import TEMPORARY
 from atio_core.log.commit import commit, look_up
 from atio_core.log.commit_log import CommitLog
@@ -18,7 +23,7 @@ from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import Scalar
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock
-from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.retention import DEFAULT_RETENTION, Retention, require_duration
 from atio_core.snapshot import Output, Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import locate
@@ -182,7 +187,9 @@ class Table:
         if not fields or isinstance(partition_by, str) or len(set(fields)) != len(fields):
             raise InvalidInputError(f"partition_by must be a list of distinct names, not {partition_by!r}")
         if not data:
-            raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
+            raise InvalidInputError(
+                "data holds no partition: give at least one, with an empty frame to empty it"
+            )
         pieces = {partition_values(key, fields): to_piece(frame) for key, frame in data.items()}
         return self._commit(lambda writing: write_partitions(writing, pieces, fields), **options)
 
@@ -219,7 +226,9 @@ class Table:
             except VersionExpiredError:
                 continue
             return [Snapshot(self._log, version, newest[version]) for version in sorted(newest, reverse=True)]
-        raise VersionExpiredError(f"versions of {self.path} expired faster than they could be listed", table=self.path)
+        raise VersionExpiredError(
+            f"versions of {self.path} expired faster than they could be listed", table=self.path
+        )
 
     def read(
         self,
@@ -247,7 +256,9 @@ class Table:
             except VersionExpiredError:
                 if version is not None:
                     raise
-        raise VersionExpiredError(f"versions of {self.path} expired faster than they could be read", table=self.path)
+        raise VersionExpiredError(
+            f"versions of {self.path} expired faster than they could be read", table=self.path
+        )
 
     def expire(
         self,
@@ -279,9 +290,7 @@ class Table:
         policy = Retention(keep_for=keep_for, keep_last=keep_last)
         if policy.says_nothing:
             policy = DEFAULT_RETENTION
-        if grace is not None and (not isinstance(grace, timedelta) or grace < timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidInputError(f"grace must be a timedelta of zero or more, not {grace!r}")
-        grace_us = None if grace is None else grace // _MICROSECOND
+        grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
         return expire(self._log, policy, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
 
     def _commit(self, write: Callable[[Writing], Change], **options: Any) -> Snapshot:
@@ -290,15 +299,18 @@ class Table:
 
         intent = make_intent(self._clock, **options)
         for left in reversed(range(_TRIES)):
-            base = self._base() or empty_entry(str(uuid.uuid4()))
+            known = self._base()
+            base = known or empty_entry(str(uuid.uuid4()))
             done = look_up(self._log, base, intent)
             if done is None:
                 change = write(Writing(self._store, base, intent.commit_id, self._clock, self._log.limits))
                 try:
-                    done = commit(self._log, change, intent, base=base if base.version else None, clock=self._clock)
+                    done = commit(self._log, change, intent, base=known, looked_up=True, clock=self._clock)
                 except (CommitConflictError, StagedFilesExpiredError) as error:
                     self._known = None
-                    if not left or not (isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")):
+                    if not left or not (
+                        isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
+                    ):
                         raise
                     continue
             if not done.repeated:
@@ -323,11 +335,11 @@ def partition_values(key: Any, fields: tuple[str, ...]) -> tuple[Scalar, ...]:
     Raises:
         InvalidInputError: There are more or fewer, or one is no text, number, truth value or None.
     """
-    values = key if isinstance(key, tuple) else (key,)
+    values: tuple[Any, ...] = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
     if len(values) != len(fields) or not all(_is_value(value) for value in values):
         raise InvalidInputError(
-            f"a partition by {', '.join(fields)} needs {len(fields)} values, each a text, a number, true or false, or None;"
-            f" {key!r} is not that"
+            f"a partition by {', '.join(fields)} needs {len(fields)} values, each a text, a number, true or false, or"
+            f" None; {key!r} is not that"
         )
     return values
 

@@ -20,11 +20,13 @@ from atio_core.model.entry import LogEntry, Totals
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Attributes:
-    adds: The files, written with `schema`.
-    schema: Must be the table's own when the change is applied.
-    content: Digest of the rows added.
-    limits: Bounds of an entry.
+    """Rows to be added.
+
+    Attributes:
+        adds: The files, written with `schema`.
+        schema: Must be the table's own when the change is applied.
+        content: Digest of the rows added.
+        limits: Bounds of an entry.
     """
 
     adds: Sequence[DataFile]
@@ -41,7 +43,9 @@ class Append:
         entry, number = add_schema(base, self.schema, scratch)
         content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
         files = [replace(file, schema=number) for file in self.adds]
-        return Rebased(with_added(entry, files, scratch, self.limits).with_(content=content), Totals.of(files))
+        return Rebased(
+            with_added(entry, files, scratch, self.limits).with_(content=content), Totals.of(files)
+        )
 
 
 def write_append(writing: Writing, piece: Piece) -> Append:

@@ -23,8 +23,10 @@ class LetGo:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Attributes:
-    decide: Decides from a base; it reads all that has to be known before the entry is created.
+    """Versions to be let go.
+
+    Attributes:
+        decide: Decides from a base; it reads all that has to be known before the entry is created.
     """
 
     decide: Callable[[LogEntry], LetGo]

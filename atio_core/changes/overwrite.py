@@ -23,11 +23,13 @@ from atio_core.model.manifest import may_hold
 
 @dataclass(frozen=True, slots=True)
 class Overwrite:
-    """Attributes:
-    adds: The files, written with `schema`.
-    schema: Becomes the table's.
-    content: Digest of the rows.
-    limits: Bounds of an entry.
+    """Rows that replace all others.
+
+    Attributes:
+        adds: The files, written with `schema`.
+        schema: Becomes the table's.
+        content: Digest of the rows.
+        limits: Bounds of an entry.
     """
 
     adds: Sequence[DataFile]
@@ -48,13 +50,15 @@ class Overwrite:
 
 @dataclass(frozen=True, slots=True)
 class OverwritePartitions:
-    """Attributes:
-    adds: The files of all partitions, written with `schema`.
-    partitions: The values of the partitions that are replaced, in the fields' order.
-    fields: The names of the partition fields; the table's own, if it has rows.
-    schema: Must be the table's own when the change is applied.
-    content: Digest of the rows.
-    limits: Bounds of an entry.
+    """Partitions that replace those of the same values.
+
+    Attributes:
+        adds: The files of all partitions, written with `schema`.
+        partitions: The values of the partitions that are replaced, in the fields' order.
+        fields: The names of the partition fields; the table's own, if it is there.
+        schema: Must be the table's own when the change is applied.
+        content: Digest of the rows.
+        limits: Bounds of an entry.
     """
 
     adds: Sequence[DataFile]
@@ -78,7 +82,9 @@ class OverwritePartitions:
         )
         entry, number = add_schema(kept, self.schema, scratch)
         files = [replace(file, schema=number) for file in self.adds]
-        fields = base.partition_fields if base.version else tuple(PartitionField(name) for name in self.fields)
+        fields = (
+            base.partition_fields if base.version else tuple(PartitionField(name) for name in self.fields)
+        )
         content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
         entry = with_added(entry, files, scratch, self.limits).with_(partition_fields=fields, content=content)
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
@@ -131,9 +137,12 @@ def _fitted(
         reason = schema_fits(piece.table.schema, other.table.schema)
         if reason is not None:
             table = writing.store.location
-            message = f"the partitions {first} and {values} of the table {table} don't fit each other: {reason}"
+            message = (
+                f"the partitions {first} and {values} of the table {table} don't fit each other: {reason}"
+            )
             raise SchemaMismatchError(f"{message}; nothing was written", table=table)
-        fitted[values] = pa.Table.from_arrays(align(other.table, piece.table.schema).columns, schema=rows.schema), schema
+        aligned = align(other.table, piece.table.schema)
+        fitted[values] = pa.Table.from_arrays(aligned.columns, schema=rows.schema), schema
     return fitted
 
 

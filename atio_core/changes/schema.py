@@ -46,7 +46,8 @@ def written_schema(schema: pa.Schema, ref: SchemaRef) -> WrittenSchema:
 
 def column_id(field: pa.Field) -> int:
     """Return the id of a column."""
-    return int((field.metadata or {})[FIELD_ID])
+    metadata: Mapping[bytes, bytes] = field.metadata or {}
+    return int(metadata[FIELD_ID])
 
 
 def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> pa.Schema:
@@ -57,7 +58,9 @@ def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> 
         like: The table's schema so far.
         last_column: The highest id ever given in the table.
     """
-    known: Mapping[tuple[str, pa.DataType], int] = {(f.name, f.type): column_id(f) for f in like} if like else {}
+    known: Mapping[tuple[str, pa.DataType], int] = (
+        {(f.name, f.type): column_id(f) for f in like} if like else {}
+    )
     fields: list[pa.Field] = []
     for field in schema:
         number = known.get((field.name, field.type))
@@ -85,7 +88,7 @@ def add_schema(base: LogEntry, written: WrittenSchema, scratch: Scratch) -> tupl
 
 
 def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
-    """Raise `CommitConflictError` with `write_again` if the table's schema isn't the one that files were written for."""
+    """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's."""
     if base.version and base.schemas[base.schema].digest != written.digest:
         raise CommitConflictError(
             f"{operation} of {table} was written for a schema that is no longer the latest's; nothing was committed:"
@@ -105,8 +108,14 @@ def read_schema(store: ObjectStore, ref: SchemaRef, version: int) -> pa.Schema:
         DamagedError: Its bytes are not what was written.
     """
     plain = inline_bytes(ref) if ref.path is None else store.read(ref.path)
-    if digest(plain) != ref.digest:
-        message = f"the schema {ref.path} of the table {store.location} is damaged; bring it back from a backup"
-        facts = {"table": store.location, "version": version, "path": ref.path}
-        raise DamagedError(message, expected=ref.digest, found=digest(plain), **facts)
+    found = digest(plain)
+    if found != ref.digest:
+        raise DamagedError(
+            f"the schema {ref.path} of the table {store.location} is damaged; bring it back from a backup",
+            table=store.location,
+            version=version,
+            path=ref.path,
+            expected=ref.digest,
+            found=found,
+        )
     return decode_schema(plain)

@@ -41,7 +41,7 @@ class Writing:
 
     def new_schema(self, piece: Piece) -> tuple[pa.Table, WrittenSchema]:
         """Return the rows of a piece with column ids, and their schema, whatever the table's was."""
-        like = read_schema(self.store, self.base.schemas[self.base.schema], self.base.version) if self.base.schema else None
+        like = self._schema() if self.base.schema else None
         schema = with_ids(piece.table.schema, like=like, last_column=self.base.last_column)
         return _with_schema(piece.table, schema), WrittenSchema.of(schema)
 
@@ -53,8 +53,7 @@ class Writing:
         """
         if not self.base.schema:
             return self.new_schema(piece)
-        ref = self.base.schemas[self.base.schema]
-        schema = read_schema(self.store, ref, self.base.version)
+        schema = self._schema()
         reason = schema_fits(schema, piece.table.schema)
         if reason is not None:
             raise SchemaMismatchError(
@@ -63,12 +62,20 @@ class Writing:
                 table=self.store.location,
                 version=self.base.data.version,
             )
+        ref = self.base.schemas[self.base.schema]
         return _with_schema(align(piece.table, schema), schema), written_schema(schema, ref)
 
+    def _schema(self) -> pa.Schema:
+        return read_schema(self.store, self.base.schemas[self.base.schema], self.base.version)
+
     def files(
-        self, rows: pa.Table, info: dict[str, Any], fields: Sequence[str] = (), values: tuple[Scalar, ...] = ()
+        self,
+        rows: pa.Table,
+        info: dict[str, Any],
+        fields: Sequence[str] = (),
+        values: tuple[Scalar, ...] = (),
     ) -> tuple[list[DataFile], str]:
-        """Write rows as data files; returns their records (without the schema's number) and the digest of the content."""
+        """Write rows as data files; returns their records, without the schema's number, and the digest of the rows."""
         content = content_digest(rows)
         files = write_files(
             self.store,

@@ -58,7 +58,9 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
     expected = tail.removesuffix(b'"}\n').decode("ascii", "replace")
     found = digest(head)
     if not separator or found != expected:
-        raise _damaged(table, version, path, "its bytes don't give its digest", expected=expected, found=found)
+        raise _damaged(
+            table, version, path, "its bytes don't give its digest", expected=expected, found=found
+        )
     fields: dict[str, Any] = json.loads(head + b"}")
     if fields["format"] > FORMAT:
         raise NewerFormatError(
@@ -81,7 +83,9 @@ def _damaged(table: str, version: int, path: str, why: str, **facts: str) -> Dam
         f"the log entry {path} of the table {table} is damaged: {why}; bring the file back from a backup, or read"
         f" another version"
     )
-    return DamagedError(message, table=table, version=version, path=path, **({"expected": "", "found": ""} | facts))
+    return DamagedError(
+        message, table=table, version=version, path=path, **({"expected": "", "found": ""} | facts)
+    )
 
 
 def _to_json(entry: LogEntry) -> dict[str, Any]:
@@ -135,7 +139,9 @@ def _from_json(fields: dict[str, Any]) -> LogEntry:
         schemas={int(number): _schema_from_json(ref) for number, ref in fields["schemas"].items()},
         last_schema=last_schema,
         last_column=last_column,
-        partition_fields=tuple(PartitionField(name, column) for name, column in fields.get("partition_fields", ())),
+        partition_fields=tuple(
+            PartitionField(name, column) for name, column in fields.get("partition_fields", ())
+        ),
         manifests=tuple(_manifest_from_json(ref) for ref in fields["manifests"]),
         files=tuple(file_from_json(record) for record in fields["files"]),
         totals=Totals(*fields["totals"]),

@@ -15,13 +15,21 @@ from atio_core.format.records import file_from_json, file_to_json
 from atio_core.model.data_file import DataFile
 
 _SCHEMA = pa.schema(
-    [("path", pa.string()), ("size", pa.int64()), ("rows", pa.int64()), ("late", pa.bool_()), ("record", pa.string())]
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("rows", pa.int64()),
+        ("late", pa.bool_()),
+        ("record", pa.string()),
+    ]
 )
 
 
 def encode_manifest(files: Sequence[DataFile]) -> bytes:
     """Return the bytes of a manifest of these files."""
-    records = [json.dumps(file_to_json(f), ensure_ascii=False, separators=(",", ":"), allow_nan=False) for f in files]
+    records = [
+        json.dumps(file_to_json(f), ensure_ascii=False, separators=(",", ":"), allow_nan=False) for f in files
+    ]
     columns = {
         "path": [f.path for f in files],
         "size": [f.size for f in files],

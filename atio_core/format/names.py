@@ -1,11 +1,9 @@
 """Every name inside a table: built, parsed and refused here, and nowhere else.
 
-    _atio/log/999999/254-1.json      version 1; buckets and places count down, so the first name is the latest version
-    _atio/manifests/<uuid7>.arrow
-    _atio/keys/<uuid7>.arrow
-    _atio/schemas/<uuid7>.arrow
-    _atio/tmp/<uuid7>.tmp
-    data/<field>=<value>/…/<uuid7>.parquet
+- `_atio/log/999999/254-1.json`: version 1; buckets and places count down, so the first name is the latest version
+- `_atio/manifests/<uuid7>.arrow`, `_atio/keys/<uuid7>.arrow`, `_atio/schemas/<uuid7>.arrow`
+- `_atio/tmp/<uuid7>.tmp`
+- `data/<field>=<value>/…/<uuid7>.parquet`
 """
 
 from __future__ import annotations
@@ -31,7 +29,9 @@ CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, f"{TEMPORARY}/")
 _FIRST_BUCKET = 999_999
 _BUCKET = re.compile(r"[0-9]{6}")
 _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
-_OURS = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|tmp)")
+_OURS = re.compile(
+    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|tmp)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Change(Protocol):
 
     @property
     def operation(self) -> str:
-        """Its name in the history: "append", "overwrite", …"""
+        """Its name in the history, such as "append"."""
         ...
 
     @property

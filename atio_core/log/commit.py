@@ -72,6 +72,7 @@ def commit(
     intent: Intent,
     *,
     base: LogEntry | None = None,
+    looked_up: bool = False,
     clock: Clock = system_clock,
     pause: Callable[[int], None] = jittered_pause,
 ) -> Committed:
@@ -82,6 +83,7 @@ def commit(
         change: What is wished for. Its data files are written already.
         intent: The commit's id, key and expectations.
         base: The entry to try first, from a read not long ago; else the latest is looked for.
+        looked_up: The key was looked up to this base already.
         clock: Where the time comes from.
         pause: Waits after the n-th lost race.
 
@@ -90,7 +92,7 @@ def commit(
         CommitUnknownError: It may have landed.
         StagedFilesExpiredError: Its files are older than the table's horizon; nothing was committed.
     """
-    run = _Run(log, change, intent, clock)
+    run = _Run(log, change, intent, clock, base.version if base is not None and looked_up else None)
     try:
         for tries in range(_ROUNDS):
             done = run.once(base if tries == 0 else None)
@@ -107,7 +109,9 @@ def commit(
         raise
 
 
-def look_up(log: CommitLog, base: LogEntry, intent: Intent, *, after_version: int | None = None) -> Committed | None:
+def look_up(
+    log: CommitLog, base: LogEntry, intent: Intent, *, after_version: int | None = None
+) -> Committed | None:
     """Return the commit that has the intent's id or key already, or None.
 
     Args:
@@ -117,12 +121,13 @@ def look_up(log: CommitLog, base: LogEntry, intent: Intent, *, after_version: in
         after_version: Versions up to this one were looked through before; None if this is the first look, at which
             the commit's own id can't be there yet.
     """
-    first = after_version is None
-    ids = (intent.key,) if first else (intent.commit_id, intent.key)
-    version = find_recent(base, ids)
-    if version is None and not (first and intent.key == NO_KEY):
-        since = intent.key_not_before_us if first else 0
-        version = find_older(log.store, base, ids, after_version=after_version or 0, not_before_us=since)
+    own = after_version is not None
+    version = _find(log, base, intent.commit_id, after_version) if own else None
+    if version is None:
+        own = False
+        version = _find(
+            log, base, intent.key, after_version or 0, 0 if after_version else intent.key_not_before_us
+        )
     if version is None:
         return None
     try:
@@ -130,8 +135,18 @@ def look_up(log: CommitLog, base: LogEntry, intent: Intent, *, after_version: in
     except VersionExpiredError:
         entry = None
     log.sequence.make_durable(version, base.version)  # P2: its writer may have died before it came to that
-    own = entry is not None and entry.commit_id == intent.commit_id.hex()
     return Committed(version, entry, repeated=not own)
+
+
+def _find(
+    log: CommitLog, base: LogEntry, one: bytes, after_version: int | None, not_before_us: int = 0
+) -> int | None:
+    if one == NO_KEY:
+        return None
+    recent = find_recent(base, one)
+    if recent is not None:
+        return recent
+    return find_older(log.store, base, one, after_version=after_version or 0, not_before_us=not_before_us)
 
 
 @dataclass(slots=True)
@@ -142,7 +157,7 @@ class _Run:
     change: Change
     intent: Intent
     clock: Clock
-    looked_up_to: int = -1
+    looked_up_to: int | None
     unclear: set[int] = field(default_factory=set[int])
     scratch: Scratch | None = None
 
@@ -162,8 +177,7 @@ class _Run:
         return self._create(base, entry)
 
     def _look_up(self, base: LogEntry) -> Committed | None:
-        first = self.looked_up_to < 0
-        done = look_up(self.log, base, self.intent, after_version=None if first else self.looked_up_to)
+        done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)
         self.looked_up_to = base.version
         if done is not None and done.repeated and not self.unclear:
             self._delete_files()
@@ -173,8 +187,8 @@ class _Run:
         expected = self.intent.expected_version
         if expected is not None and base.data.version != expected:
             raise CommitConflictError(
-                f"{self.change.operation} of {self.log.location} expected version {expected} to be the latest, but it is"
-                f" {base.data.version}; nothing was committed: read it, and decide again",
+                f"{self.change.operation} of {self.log.location} expected version {expected} to be the latest, but it"
+                f" is {base.data.version}; nothing was committed: read it, and decide again",
                 table=self.log.location,
                 version=base.data.version,
                 winner=base.data.version,
@@ -190,19 +204,26 @@ class _Run:
                 )
 
     def _create(self, base: LogEntry, entry: LogEntry) -> Committed | None:
+        before = set(self.unclear)
+        sent = encode_entry(entry)
         self.unclear.add(entry.version)
-        created = self._send(base, entry)
+        try:
+            created = self._send(base, entry, sent)
+        except StorageError as error:
+            if not error.unknown:
+                self.unclear = before  # refused before anything was sent
+            raise
         if created.answer is Answer.UNKNOWN:
             raise self.unknown("the store didn't answer") from created.cause
         if created.answer is Answer.GONE:
             if not created.sent:
-                self.unclear.discard(entry.version)
+                self.unclear = before
             return None
         if created.answer is Answer.TAKEN:
             self.unclear.discard(entry.version)
             self._discard_scratch()
             return None
-        stored = self.log.decode(entry.version, created.data)
+        stored = entry if created.data == sent else self.log.decode(entry.version, created.data)
         confirmed = on_chain(self.log, stored)
         if confirmed is None:
             raise self.unknown("so many versions were made meanwhile that nobody can tell any more")
@@ -213,16 +234,10 @@ class _Run:
         self.unclear.clear()
         return Committed(stored.version, stored)
 
-    def _send(self, base: LogEntry, entry: LogEntry) -> Created:
-        before = self.unclear - {entry.version}
-        try:
-            return self.log.sequence.create(
-                entry.version, encode_entry(entry), after=base.version, is_ours=lambda data: self._is_ours(entry, data)
-            )
-        except StorageError as error:
-            if not error.unknown:
-                self.unclear = before  # refused before anything was sent
-            raise
+    def _send(self, base: LogEntry, entry: LogEntry, data: bytes) -> Created:
+        return self.log.sequence.create(
+            entry.version, data, after=base.version, is_ours=lambda found: self._is_ours(entry, found)
+        )
 
     def _is_ours(self, entry: LogEntry, data: bytes) -> bool:
         try:
@@ -244,15 +259,17 @@ class _Run:
         """Return the error for a commit that may have landed."""
         commit_id = self.intent.commit_id.hex()
         return CommitUnknownError(
-            f"{self.change.operation} of {self.log.location} may have been committed or not ({why}); look for the commit"
-            f" id {commit_id} in the table's history, or commit again with the same idempotency key",
+            f"{self.change.operation} of {self.log.location} may have been committed or not ({why}); look for the"
+            f" commit id {commit_id} in the table's history, or commit again with the same idempotency key",
             table=self.log.location,
             commit_id=commit_id,
         )
 
     def _discard_scratch(self) -> None:
         if self.scratch is not None:
-            with suppress(StorageError):  # what stays is cleaned later; it must not hide why the commit failed
+            with suppress(
+                StorageError
+            ):  # what stays is cleaned later; it must not hide why the commit failed
                 self.scratch.discard()
 
     def _delete_files(self) -> None:
@@ -265,7 +282,9 @@ def next_entry(base: LogEntry, rebased: Rebased, run: _Run, scratch: Scratch) ->
     change, intent, version = run.change, run.intent, base.version + 1
     clock_us = run.clock()
     time_us = max(clock_us, base.time_us)
-    recent, key_lists = push(base, intent.commit_id, intent.key, time_us, scratch, run.log.limits)
+    recent, key_lists = push(
+        base, intent.commit_id, intent.key, time_us=time_us, scratch=scratch, limits=run.log.limits
+    )
     data = base.data
     if change.changes_rows:
         told = (change.operation, intent.message, intent.properties)

@@ -143,11 +143,17 @@ class CommitLog:
     def _raise_missing(self, version: int, latest: LogEntry) -> None:
         """A retained entry that isn't there is damage, unless it was let go between the two looks."""
         again = self.latest()
-        if version in again.retained and again.version >= latest.version and self.sequence.read(version) is None:
+        if (
+            version in again.retained
+            and again.version >= latest.version
+            and self.sequence.read(version) is None
+        ):
             raise missing_entry(self.location, self.sequence.names.name(version), version)
 
 
-def require_features(needed: tuple[str, ...], known: frozenset[str], verb: str, entry: LogEntry, table: str) -> None:
+def require_features(
+    needed: tuple[str, ...], known: frozenset[str], verb: str, entry: LogEntry, table: str
+) -> None:
     """Raise `NewerFormatError` if an entry needs what this release doesn't know."""
     unknown = sorted(set(needed) - known)
     if unknown:
@@ -162,4 +168,6 @@ def require_features(needed: tuple[str, ...], known: frozenset[str], verb: str, 
 def missing_entry(table: str, path: str, version: int) -> DamagedError:
     """Return the error for a retained entry that isn't there."""
     message = f"the log entry {path} of the table {table} is missing; bring it back from a backup"
-    return DamagedError(message, table=table, version=version, path=path, expected="a log entry", found="nothing")
+    return DamagedError(
+        message, table=table, version=version, path=path, expected="a log entry", found="nothing"
+    )

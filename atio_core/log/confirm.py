@@ -22,8 +22,10 @@ def on_chain(log: CommitLog, mine: LogEntry) -> bool | None:
     told = _told_by(latest, mine)
     if told is None:
         told = _told_by_retained(log, latest, mine)
-    if told is None and any(ref.first_version <= mine.version <= ref.last_version for ref in latest.key_lists):
-        told = find_older(log.store, latest, [bytes.fromhex(mine.commit_id)]) == mine.version
+    if told is None and any(
+        ref.first_version <= mine.version <= ref.last_version for ref in latest.key_lists
+    ):
+        told = find_older(log.store, latest, bytes.fromhex(mine.commit_id)) == mine.version
     return told
 
 

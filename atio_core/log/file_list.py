@@ -37,7 +37,9 @@ def _checked(store: ObjectStore, ref: ManifestRef) -> bytes:
     data = store.read(ref.path)
     found = digest(data)
     if found != ref.digest:
-        message = f"the manifest {ref.path} of the table {store.location} is damaged; bring it back from a backup"
+        message = (
+            f"the manifest {ref.path} of the table {store.location} is damaged; bring it back from a backup"
+        )
         raise DamagedError(message, table=store.location, path=ref.path, expected=ref.digest, found=found)
     return data
 
@@ -63,13 +65,16 @@ def with_added(base: LogEntry, files: Sequence[DataFile], scratch: Scratch, limi
     if len(inline) <= limits.inline_files and _length(inline) <= limits.inline_bytes:
         return base.with_(files=inline, totals=totals)
     refs = list(base.manifests)
-    for start in range(0, len(inline), limits.manifest_files):
-        refs.append(_write(inline[start : start + limits.manifest_files], 0, scratch))
+    starts = range(0, len(inline), limits.manifest_files)
+    refs += [_write(inline[start : start + limits.manifest_files], 0, scratch) for start in starts]
     return base.with_(files=(), manifests=_merged(refs, scratch, limits), totals=totals)
 
 
 def without(
-    base: LogEntry, goes: Callable[[DataFile], bool], may_hold: Callable[[ManifestRef], bool], scratch: Scratch
+    base: LogEntry,
+    goes: Callable[[DataFile], bool],
+    may_hold: Callable[[ManifestRef], bool],
+    scratch: Scratch,
 ) -> LogEntry:
     """Return the entry without the files that go. Manifests that list none of them stay as they are."""
     refs: list[ManifestRef] = []
@@ -93,7 +98,9 @@ def missing_file(table: str, version: int, error: NotFoundError, *, retained: bo
     path = getattr(error, "path", "a file")
     if retained:
         message = f"{path}, a file of version {version} of the table {table}, is missing; bring it back from a backup"
-        return DamagedError(message, table=table, version=version, path=path, expected="the file", found="nothing")
+        return DamagedError(
+            message, table=table, version=version, path=path, expected="the file", found="nothing"
+        )
     message = (
         f"version {version} of the table {table} expired while it was read; read a retained version, and keep versions"
         " for longer than reads take (keep_for)"
@@ -114,7 +121,14 @@ def _write(files: Sequence[DataFile], level: int, scratch: Scratch) -> ManifestR
     scratch.put(path, data)
     totals = Totals.of(list(files))
     return ManifestRef(
-        path, digest(data), len(data), totals.files, totals.rows, totals.bytes, level, _partition_bounds(files)
+        path,
+        digest(data),
+        len(data),
+        totals.files,
+        totals.rows,
+        totals.bytes,
+        level,
+        _partition_bounds(files),
     )
 
 

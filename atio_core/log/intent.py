@@ -53,7 +53,9 @@ def make_intent(
     if idempotency_key is not None:
         _require_text("idempotency_key", idempotency_key)
         if not idempotency_key:
-            raise InvalidInputError("idempotency_key is empty: every write with it would count as the same one")
+            raise InvalidInputError(
+                "idempotency_key is empty: every write with it would count as the same one"
+            )
     if key_not_before is not None and key_not_before.tzinfo is None:
         raise InvalidInputError(f"key_not_before must have a time zone, and {key_not_before!r} has none")
     if message is not None:
@@ -65,7 +67,9 @@ def make_intent(
     return Intent(
         commit_id=uuid7(clock).bytes,
         key=key_digest(idempotency_key),
-        key_not_before_us=0 if key_not_before is None else (key_not_before - _EPOCH) // timedelta(microseconds=1),
+        key_not_before_us=0
+        if key_not_before is None
+        else (key_not_before - _EPOCH) // timedelta(microseconds=1),
         expected_version=expected_version,
         message=message,
         properties=facts,

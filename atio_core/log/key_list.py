@@ -8,7 +8,6 @@ than the table's key retention is dropped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 
 from atio_core.errors import DamagedError, NotFoundError
 from atio_core.format.digest import digest
@@ -25,40 +24,37 @@ def key_digest(key: str | None) -> bytes:
     return NO_KEY if key is None else hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
-def find_recent(entry: LogEntry, ids: Collection[bytes]) -> int | None:
-    """Return the version among the entry's recent commits that has one of these ids, or None."""
-    recent = entry.recent
-    for position, (commit, key) in enumerate(zip(recent.commits, recent.keys, strict=True)):
-        if commit in ids or (key in ids and key != NO_KEY):
-            return entry.version - position
+def find_recent(entry: LogEntry, one: bytes) -> int | None:
+    """Return the version among the entry's recent commits that has this commit id or digest of a key, or None."""
+    for ids in (entry.recent.commits, entry.recent.keys):
+        if one in ids:
+            return entry.version - ids.index(one)
     return None
 
 
 def find_older(
-    store: ObjectStore, entry: LogEntry, ids: Collection[bytes], *, after_version: int = 0, not_before_us: int = 0
+    store: ObjectStore, entry: LogEntry, one: bytes, *, after_version: int = 0, not_before_us: int = 0
 ) -> int | None:
-    """Return the version in the entry's key lists that has one of these ids, or None.
+    """Return the version in the entry's key lists that has this commit id or digest of a key, or None.
 
     Args:
         store: The table's store.
         entry: An entry on the chain.
-        ids: Commit ids and digests of keys.
+        one: 16 bytes.
         after_version: Lists that end at or before this version were looked through already.
-        not_before_us: The ids can't have been used before this time.
+        not_before_us: It can't have been used before this time.
     """
-    wanted = [one for one in ids if one != NO_KEY]
     for ref in reversed(entry.key_lists):
         if ref.last_version <= after_version or ref.last_time_us < not_before_us:
             continue
         versions = _read(store, ref, entry.version)
-        found = next((versions[one] for one in wanted if one in versions), None)
-        if found is not None:
-            return found
+        if one in versions:
+            return versions[one]
     return None
 
 
 def push(
-    base: LogEntry, commit: bytes, key: bytes, time_us: int, scratch: Scratch, limits: Limits
+    base: LogEntry, commit: bytes, key: bytes, *, time_us: int, scratch: Scratch, limits: Limits
 ) -> tuple[Recent, tuple[KeyListRef, ...]]:
     """Return the recent ids and key lists of the entry that follows `base`."""
     old = base.recent
@@ -67,7 +63,8 @@ def push(
         return recent, base.key_lists
     spilled = _spill(recent, base.version + 1, scratch, limits.recent)
     lists = [ref for ref in base.key_lists if ref.last_time_us >= time_us - base.key_retention_us]
-    kept = Recent(*(part[: limits.recent] for part in (recent.commits, recent.keys, recent.times_us)))
+    keep = limits.recent
+    kept = Recent(recent.commits[:keep], recent.keys[:keep], recent.times_us[:keep])
     return kept, _merged([*lists, spilled], scratch, base.version, limits.fanout)
 
 
@@ -104,12 +101,20 @@ def _write(versions: dict[bytes, int], times: tuple[int, int], scratch: Scratch)
 
 
 def _read(store: ObjectStore, ref: KeyListRef, version: int) -> dict[bytes, int]:
-    message = f"{{}}; the list of keys {ref.path} of the table {store.location} can't be read: bring it back from a backup"
-    facts = {"table": store.location, "version": version, "path": ref.path, "expected": ref.digest}
     try:
         data = store.read(ref.path)
     except NotFoundError as error:
-        raise DamagedError(message.format("it is missing"), found="nothing", **facts) from error
-    if digest(data) != ref.digest:
-        raise DamagedError(message.format("it is damaged"), found=digest(data), **facts)
+        raise _damaged(store, ref, version, "nothing") from error
+    found = digest(data)
+    if found != ref.digest:
+        raise _damaged(store, ref, version, found)
     return decode_keys(data)
+
+
+def _damaged(store: ObjectStore, ref: KeyListRef, version: int, found: str) -> DamagedError:
+    message = (
+        f"the list of keys {ref.path} of the table {store.location} is damaged; bring it back from a backup"
+    )
+    return DamagedError(
+        message, table=store.location, version=version, path=ref.path, expected=ref.digest, found=found
+    )

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Attributes:
-    per_bucket: Entries in a folder of the log (part of the format).
-    recent: Commit ids that an entry holds at least; older ones move into a list once there are twice as many.
-    inline_files: Data files that an entry holds at most.
-    inline_bytes: Their records' length at most.
-    fanout: Manifests, or key lists, of one level that become one of the next.
-    manifest_files: Data files in a manifest at most.
+    """Bounds of one table's entries.
+
+    Attributes:
+        per_bucket: Entries in a folder of the log (part of the format).
+        recent: Commit ids that an entry holds at least; older ones move into a list once there are twice as many.
+        inline_files: Data files that an entry holds at most.
+        inline_bytes: Their records' length at most.
+        fanout: Manifests, or key lists, of one level that become one of the next.
+        manifest_files: Data files in a manifest at most.
     """
 
     per_bucket: int = 256

@@ -78,7 +78,9 @@ class Sequence:
     def create(self, number: int, data: bytes, *, after: int, is_ours: Callable[[bytes], bool]) -> Created:
         """Create an object if its number is free; `after` is the number before it that must be durable (0: none)."""
         name = self.names.name(number)
-        return create(self.store, name, data, after=self.names.name(after) if after else None, is_ours=is_ours)
+        return create(
+            self.store, name, data, after=self.names.name(after) if after else None, is_ours=is_ours
+        )
 
     def make_durable(self, *numbers: int) -> None:
         """Make the names of objects durable, whoever made them."""

@@ -61,7 +61,11 @@ def old_entries(log: CommitLog, version: int, retained: VersionRanges) -> list[i
     """
     names = log.sequence.names
     bucket = names.bucket(version)
-    return [number for number in log.sequence.numbers() if names.bucket(number) < bucket and number not in retained]
+    return [
+        number
+        for number in log.sequence.numbers()
+        if names.bucket(number) < bucket and number not in retained
+    ]
 
 
 def delete_entries(log: CommitLog, numbers: Iterable[int]) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, VersionExpiredError
-from atio_core.log.commit import commit
+from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries
@@ -72,7 +72,7 @@ def expire(
     grace_us: int | None = None,
     dry_run: bool,
     clock: Clock = system_clock,
-    pause: Callable[[int], None] | None = None,
+    pause: Callable[[int], None] = jittered_pause,
 ) -> ExpiryReport:
     """Expire versions and clean up.
 
@@ -93,9 +93,9 @@ def expire(
         try:
             if dry_run:
                 base = log.latest()
-                plan = _plan(log, Reach(log), base, policy, grace_us, clock)
+                plan = _plan(log, Reach(log), base, policy=policy, grace_us=grace_us, clock=clock)
                 return _report(log, plan, dry_run=True, version=None, now_us=clock())
-            return _Expiry(log, policy, grace_us, clock).run({} if pause is None else {"pause": pause})
+            return _Expiry(log, policy, grace_us, clock).run(pause)
         except VersionExpiredError as outdated:
             _logger.debug("expiry of %s starts over: %s", log.location, outdated)
     raise CommitConflictError(
@@ -116,17 +116,20 @@ class _Expiry:
         self.last: ExpiryPlan
         self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
 
-    def run(self, how: dict[str, Callable[[int], None]]) -> ExpiryReport:
+    def run(self, pause: Callable[[int], None]) -> ExpiryReport:
+        """Do all steps, and say what was done."""
         latest = self.log.latest()
         self.finish(latest)
         change, intent = Expire(self.decide), make_intent(self.clock)
-        committed = commit(self.log, change, intent, base=latest, clock=self.clock, **how)
+        committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
         entry = committed.entry
         if entry is None:
             raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
         if committed.nothing:
             return _report(self.log, self.last, dry_run=False, version=None, now_us=self.clock())
-        plan = self.plans[entry.version, entry.retained, entry.horizon_us]  # that of the entry as it is stored
+        plan = self.plans[
+            entry.version, entry.retained, entry.horizon_us
+        ]  # that of the entry as it is stored
         self.execute(plan)
         return _report(self.log, plan, dry_run=False, version=entry.version, now_us=self.clock())
 
@@ -140,7 +143,12 @@ class _Expiry:
         again = self.log.latest()
         if not again.retained.holds_all(latest.retained):
             raise VersionExpiredError("another expiry came first", table=self.log.location)
-        _logger.info("%s: finishing an earlier expiry: %d files, %d entries", self.log.location, len(gone), len(entries))
+        _logger.info(
+            "%s: finishing an earlier expiry: %d files, %d entries",
+            self.log.location,
+            len(gone),
+            len(entries),
+        )
         self.log.store.delete([left.path for left in gone])
         delete_entries(self.log, entries)
 
@@ -148,7 +156,9 @@ class _Expiry:
         """Plan from a base; the plan is kept for when its entry is on the chain."""
         if not base.version:
             self.log.latest()
-        plan = self.last = _plan(self.log, self.reach, base, self.policy, self.grace_us, self.clock)
+        plan = self.last = _plan(
+            self.log, self.reach, base, policy=self.policy, grace_us=self.grace_us, clock=self.clock
+        )
         version = base.version + 1
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.nothing)
@@ -162,7 +172,7 @@ class _Expiry:
 
 
 def _plan(
-    log: CommitLog, reach: Reach, base: LogEntry, policy: Retention, grace_us: int | None, clock: Clock
+    log: CommitLog, reach: Reach, base: LogEntry, *, policy: Retention, grace_us: int | None, clock: Clock
 ) -> ExpiryPlan:
     entries = reach.entries(base)
     newest = {entry.data.version: entry for entry in entries}
@@ -170,7 +180,9 @@ def _plan(
     kept = decide(_aged(newest, base, now_us), policy, now_us)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     standing = tuple(entry for version, entry in newest.items() if version in kept)
-    horizon_us = max(base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000)
+    horizon_us = max(
+        base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000
+    )
     reached = reach.of(standing)
     stays = {entry.version for entry in standing}
     let_go = [entry for entry in entries if entry.version not in stays]
@@ -210,7 +222,9 @@ def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> dict[str, 
     return {file.path: file for file_id, file in candidates if file_id not in reached and not file.late}
 
 
-def _report(log: CommitLog, plan: ExpiryPlan, *, dry_run: bool, version: int | None, now_us: int) -> ExpiryReport:
+def _report(
+    log: CommitLog, plan: ExpiryPlan, *, dry_run: bool, version: int | None, now_us: int
+) -> ExpiryReport:
     removed_bytes = sum(file.size for file in plan.freed) + sum(left.size for left in plan.cleaned)
     return ExpiryReport(
         table=log.location,

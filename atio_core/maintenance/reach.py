@@ -1,4 +1,4 @@
-"""The files that a set of versions reaches: data files, manifests, schemas and key lists, by the UUID in their names."""
+"""The files that a set of versions reaches, by the UUID in their names: data files, manifests, schemas, key lists."""
 
 from __future__ import annotations
 

@@ -81,7 +81,9 @@ class ExpiryReport:
             for line in lines:
                 why = f"{verdict}: {', '.join(line.reasons)}" if line.reasons else self._verb(verdict)
                 when = f"{line.time:%Y-%m-%d %H:%M:%S}"
-                rows.append((str(line.version), when, line.operation, f"{line.rows:,}", f"{line.bytes:,}", why))
+                rows.append(
+                    (str(line.version), when, line.operation, f"{line.rows:,}", f"{line.bytes:,}", why)
+                )
         rows[1:] = sorted(rows[1:], key=lambda row: int(row[0]))
         return "\n".join([self.headline, *_aligned(rows), *self._notes()])
 
@@ -91,8 +93,11 @@ class ExpiryReport:
         what = f"{_count(len(self.removed), 'version')} and {_count(self.files_removed, 'file')}"
         freed = f"{self.bytes_removed:,} bytes"
         if self.dry_run:
-            return f"PREVIEW of {self.table}: nothing was removed; a real run (dry_run=False) would remove {what}, {freed}"
-        return f"Expired {self.table}: removed {what}, {freed} freed; {_count(len(self.kept), 'version')} kept"
+            would = f"a real run (dry_run=False) would remove {what}, {freed}"
+            return f"PREVIEW of {self.table}: nothing was removed; {would}"
+        return (
+            f"Expired {self.table}: removed {what}, {freed} freed; {_count(len(self.kept), 'version')} kept"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, fit for JSON."""
@@ -116,12 +121,14 @@ class ExpiryReport:
         notes: list[str] = []
         if self.leftovers:
             size = sum(line.bytes for line in self.leftovers)
-            notes.append(f"of these files, {len(self.leftovers)} were leftovers of writers that died ({size:,} bytes)")
+            notes.append(
+                f"of these files, {len(self.leftovers)} were leftovers of writers that died ({size:,} bytes)"
+            )
         if self.waiting:
             size = sum(line.bytes for line in self.waiting)
             notes.append(
-                f"{_count(len(self.waiting), 'file')} ({size:,} bytes) belong to no version and wait for the grace period to"
-                " pass: somebody may be about to commit them"
+                f"{_count(len(self.waiting), 'file')} ({size:,} bytes) belong to no version and wait for the grace"
+                " period to pass: somebody may be about to commit them"
             )
         return notes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = str | int | float | bool | None
-"""A partition value or a bound as JSON keeps it. Temporal ones are ISO 8601 strings or integers in the column's unit."""
+"""A partition value or a bound as JSON keeps it. Bounds of temporal columns are integers in the column's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class DataFile:
         size: Length in bytes.
         rows: Number of rows.
         digest: Digest of the whole file.
-        footer_size: Length in bytes of the file's end that `footer_digest` covers; it holds the digests of the blocks before.
+        footer_size: Length in bytes of the file's end, which holds the digests of the blocks before it.
         footer_digest: Digest of that end.
         schema: Number of the schema that it was written with, in the entry's `schemas`.
         partition: Value of each partition field, in the fields' order.

@@ -31,7 +31,9 @@ def segment(text: str) -> str:
     try:
         raw = text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInputError(f"{text!r} is not valid Unicode text: a lone surrogate can't be stored") from error
+        raise InvalidInputError(
+            f"{text!r} is not valid Unicode text: a lone surrogate can't be stored"
+        ) from error
     encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
     if len(encoded) <= _LONGEST:
         return encoded
