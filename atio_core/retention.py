@@ -11,6 +11,13 @@ from atio_core.errors import InvalidInputError
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def require_duration(name: str, value: object) -> timedelta:
+    """Return a duration of zero or more. Raises `InvalidInputError` for anything else."""
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise InvalidInputError(f"{name} must be a timedelta of zero or more, not {value!r}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """A policy: a version is kept if any rule keeps it, and the latest always is.
@@ -45,13 +52,6 @@ class Retention:
 
 
 DEFAULT_RETENTION = Retention(keep_for=timedelta(days=7))
-
-
-def require_duration(name: str, value: object) -> timedelta:
-    """Return a duration of zero or more. Raises `InvalidInputError` for anything else."""
-    if not isinstance(value, timedelta) or value < timedelta(0):
-        raise InvalidInputError(f"{name} must be a timedelta of zero or more, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
