@@ -193,11 +193,13 @@ class _Killer:
             self.calls.append(str(call))
             if len(self.calls) != self._kill_at:
                 return call.run()
-            if self._when == "half":
-                call.run_half()
-            elif self._when == "after":
-                call.run()
-            os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                if self._when == "half":
+                    call.run_half()
+                elif self._when == "after":
+                    call.run()
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
             return None
 
 
@@ -237,7 +239,19 @@ def _run(work: Work, root: Path, kill_at: int | None, when: When) -> Outcome:
 def _strace(work: Work, root: Path, options: list[str]) -> tuple[subprocess.CompletedProcess[str], str]:
     log = root.with_name(f"{root.name}.strace")
     packed = base64.b64encode(pickle.dumps((work, root))).decode()
-    command = ["strace", "-f", "-qq", "-o", str(log), *options, sys.executable, "-B", "-m", __name__, packed]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        str(log),
+        *options,
+        sys.executable,
+        "-B",
+        "-m",
+        __name__,
+        packed,
+    ]
     ended = subprocess.run(
         command, cwd=_PROJECT, check=False, capture_output=True, text=True, timeout=_HANGS_AFTER_SECONDS
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from atio_core.storage import durable
 
-_ON_FILES = ("open", "write", "writev", "pwrite", "truncate", "ftruncate", "sendfile", "copy_file_range")
+_ON_FILES = ("open", "write", "writev", "pwrite", "truncate", "ftruncate", "sendfile")
 _ON_NAMES = ("link", "symlink", "rename", "replace", "unlink", "remove", "mkdir", "rmdir")
 _ON_RIGHTS = ("chmod", "fchmod", "chown", "fchown", "utime", "setxattr")
 _NAMES = (*_ON_FILES, *_ON_NAMES, *_ON_RIGHTS, "fsync", "fdatasync")
@@ -83,15 +83,16 @@ def watched(root: Path, around: Callable[[Call], Any]) -> Generator[None]:
 def _wrap(
     name: str, original: Callable[..., Any], top: str, around: Callable[[Call], Any]
 ) -> Callable[..., Any]:
+    below = top.rstrip("/") + "/"
+
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if name == "open" and not (args[1] if len(args) > 1 else kwargs["flags"]) & _WRITING:
             return original(*args, **kwargs)
         folder = kwargs.get("dir_fd")
-        found = [_path(arg, folder) for arg in args[:2]]
-        paths = tuple(
-            os.path.relpath(path, top) for path in found if path == top or path.startswith(f"{top}/")
-        )
+        # A number is a file's descriptor in the first place; elsewhere a mode or a flag.
+        found = [_path(arg, folder) for at, arg in enumerate(args[:2]) if at == 0 or not isinstance(arg, int)]
+        paths = tuple(os.path.relpath(path, top) for path in found if path and f"{path}/".startswith(below))
         if not paths:
             return original(*args, **kwargs)
         return around(Call(name, paths, functools.partial(original, *args, **kwargs), args, original))
@@ -105,7 +106,7 @@ def _path(value: object, folder: int | None) -> str:
         try:
             return str(Path(f"/proc/self/fd/{value}").readlink())
         except OSError:
-            return ""  # a mode or a flag, not a descriptor
+            return ""  # not open
     if not isinstance(value, str | os.PathLike):
         return ""
     path = Path(_path(folder, None) if folder is not None else "", value).absolute()

@@ -1,5 +1,33 @@
-"""Lets the shared suites explain their failures."""
+"""What the tests of stores share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("tests.atio_core.storage.contract")
+
+_NOBODY = 65534
+
+
+@pytest.fixture
+def users_folder() -> Generator[Path]:
+    """A folder of an ordinary user, to whom permissions apply, and who runs the test even if root began it."""
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, _NOBODY, _NOBODY)
+        os.seteuid(_NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        for path in folder.iterdir():
+            path.chmod(0o700)
+        shutil.rmtree(folder)

@@ -1,0 +1,553 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import pickle
+import stat
+from collections.abc import Callable, Generator
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, UnsupportedStoreError
+from atio_core.storage import local
+from atio_core.storage.local import LocalStore
+from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
+from tests.support.crash import has_strace, kill_at_every_call, strace_at_every_call
+from tests.support.os_calls import Call, watched
+from tests.support.power import PowerRecorder, PowerState
+
+ROUNDS = 40
+WAYS = ["put", "put_if_absent", "open_write"]
+
+
+def open_store(root: Path) -> LocalStore:
+    """A store as tables use it."""
+    return LocalStore(root, temporary="_atio/tmp")
+
+
+def store_by(way: str, store: LocalStore, name: str, data: bytes) -> None:
+    """Store an object in one of the three ways."""
+    if way == "open_write":
+        writer = store.open_write(name)
+        try:
+            writer.write(data)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+    else:
+        getattr(store, way)(name, data)
+
+
+def files_below(root: Path) -> list[str]:
+    """The sorted paths of all files."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir())
+
+
+class TestLocalStore(StoreContract, FolderwiseListing):
+    """A store on a disk keeps the contract."""
+
+    @pytest.fixture(params=["links", "no links"])
+    def store(
+        self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> LocalStore:
+        """An empty store, on a disk with links or without."""
+        if request.param == "no links":
+            monkeypatch.setattr(os, "link", refuse_link)
+        return open_store(tmp_path / "table")
+
+
+def refuse_link(source: object, target: object) -> None:
+    """What a disk without links answers."""
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+# Where objects lie
+
+
+def test_an_object_is_a_file(tmp_path: Path) -> None:
+    """A name is a path below the root, and nothing else is left there."""
+    store = open_store(tmp_path / "table")
+    for way in WAYS:
+        store_by(way, store, f"data/k=v/{way}", b"1")
+    assert files_below(tmp_path / "table") == [f"data/k=v/{way}" for way in sorted(WAYS)]
+
+
+def test_the_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative root is meant from the working directory at the start."""
+    monkeypatch.chdir(tmp_path)
+    store = LocalStore("table", temporary="tmp")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.put("a", b"1")
+    assert store.location == str(tmp_path / "table")
+    assert files_below(tmp_path) == ["table/a"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_files_have_the_mode_that_the_user_wants(tmp_path: Path, way: str) -> None:
+    """The umask decides who may read, as for any file."""
+    before = os.umask(0o027)
+    try:
+        store_by(way, open_store(tmp_path), "a", b"1")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    """A pickled store is the same place."""
+    store = open_store(tmp_path)
+    store.put("a", b"1")
+    copy = pickle.loads(pickle.dumps(store))
+    assert copy.read("a") == b"1"
+    copy.put("b", b"2")
+    assert list(store.list()) == ["a", "b"]
+
+
+def test_folders_that_vanish_are_made_again(tmp_path: Path) -> None:
+    """A store that knows its folders still works when somebody has removed them."""
+    store = open_store(tmp_path / "table")
+    for number in range(3):
+        for way in WAYS:
+            store_by(way, store, f"log/{way}{number}", b"1")
+        (tmp_path / "table").rename(tmp_path / str(number))
+    assert all(len(files_below(tmp_path / str(number))) == 3 for number in range(3))
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    """A listing stays within the root, so that cleaning does; a link to a file is a file."""
+    outside = open_store(tmp_path / "outside")
+    outside.put("folder/secret", b"1")
+    store = open_store(tmp_path / "table")
+    store.put("data/a", b"1")
+    (tmp_path / "table" / "data" / "folder").symlink_to(tmp_path / "outside" / "folder")
+    (tmp_path / "table" / "data" / "loop").symlink_to(tmp_path / "table")
+    (tmp_path / "table" / "data" / "dangling").symlink_to("nothing")
+    (tmp_path / "table" / "data" / "file").symlink_to(tmp_path / "outside" / "folder" / "secret")
+    assert list(store.list()) == ["data/a", "data/file"]
+    assert list(store.list("data/folder/")) == []
+    assert list(store.list("data/loop/data/")) == []
+
+
+def test_a_linked_root_is_followed(tmp_path: Path) -> None:
+    """The root itself may be a link: where it leads is where the table lies."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    store = open_store(tmp_path / "link")
+    store.put("data/a", b"1")
+    assert list(store.list()) == ["data/a"]
+    assert files_below(tmp_path / "real") == ["data/a"]
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_passed_over(tmp_path: Path) -> None:
+    """A listing goes on with the next folder."""
+    store = open_store(tmp_path)
+    for name in ("a/1", "b/1", "c/1"):
+        store.put(name, b"")
+    listing = store.list()
+    assert next(listing) == "a/1"
+    (tmp_path / "b" / "1").unlink()
+    (tmp_path / "b").rmdir()
+    assert list(listing) == ["c/1"]
+
+
+# What the system refuses
+
+
+@pytest.fixture
+def fail(tmp_path: Path) -> Generator[Callable[[str, int | BaseException, str], None]]:
+    """Makes a system call fail below the test's folder, or at one path there."""
+    chosen: dict[str, tuple[BaseException, str]] = {}
+
+    def around(call: Call) -> object:
+        error, path = chosen.get(call.name, (None, ""))
+        if error is not None and path in ("", call.paths[-1]):
+            raise error
+        return call.run()
+
+    def choose(function: str, error: int | BaseException, path: str = "") -> None:
+        chosen[function] = (OSError(error, os.strerror(error)) if isinstance(error, int) else error, path)
+
+    with watched(tmp_path, around):
+        yield choose
+
+
+@pytest.mark.parametrize("function", ["open", "write", "fsync", "link"])
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "permission"),
+        (errno.EIO, "check it"),
+        (errno.ENOTRECOVERABLE, "Could not write"),
+    ],
+)
+def test_a_failure_before_the_name_is_taken_leaves_nothing(
+    tmp_path: Path, fail: Callable[..., None], function: str, number: int, advice: str
+) -> None:
+    """Whatever fails until then, no object and no temporary file is there, and the error says what to do."""
+    store = open_store(tmp_path / "table")
+    store.put_if_absent("log/1", b"1")
+    fail(function, number)
+    with pytest.raises(StorageError, match=advice) as caught:
+        store.put_if_absent("log/2", b"2")
+    assert not caught.value.unknown
+    assert str(tmp_path / "table" / "log" / "2") in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert files_below(tmp_path) == ["table/log/1"]
+
+
+def test_a_failure_after_the_name_is_taken_says_that_it_may_be_there(
+    tmp_path: Path, fail: Callable[..., None]
+) -> None:
+    """If the name alone can't be made durable, the object is there, and nobody can say whether it stays."""
+    store = open_store(tmp_path / "table")
+    store.put_if_absent("log/1", b"1")
+    fail("fsync", errno.EIO, "table/log")
+    with pytest.raises(StorageError, match="may have taken effect") as caught:
+        store.put_if_absent("log/2", b"2")
+    assert caught.value.unknown
+    assert files_below(tmp_path) == ["table/log/1", "table/log/2"]
+
+
+def test_what_comes_before_is_durable_first(tmp_path: Path, fail: Callable[..., None]) -> None:
+    """If the object named by `after` can't be made durable, the new one doesn't appear."""
+    store = open_store(tmp_path / "table")
+    store.put_if_absent("log/1", b"1")
+    fail("fsync", errno.EIO, "table/log")
+    with pytest.raises(StorageError) as caught:
+        store.put_if_absent("log2/2", b"2", after="log/1")
+    assert not caught.value.unknown
+    assert files_below(tmp_path) == ["table/log/1"]
+
+
+@pytest.mark.parametrize("way", ["put", "open_write"])
+@pytest.mark.parametrize("failure", ["write data/a", "fsync data/a", "fsync data"])
+def test_a_failed_writer_leaves_nothing(
+    tmp_path: Path, fail: Callable[..., None], way: str, failure: str
+) -> None:
+    """When writing or syncing fails, and the writer is aborted, nothing is there."""
+    store = open_store(tmp_path)
+    store.put("data/b", b"")
+    function, path = failure.split()
+    fail(function, errno.ENOSPC, path)
+    with pytest.raises(StorageError, match="free some space") as caught:
+        store_by(way, store, "data/a", b"1")
+    assert caught.value.unknown == (path == "data")
+    assert files_below(tmp_path) == ["data/b"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("function", ["write", "fsync"])
+def test_an_interrupt_leaves_nothing(
+    tmp_path: Path, fail: Callable[..., None], way: str, function: str
+) -> None:
+    """Ctrl-C passes through as what it is, and what was begun is removed."""
+    store = open_store(tmp_path / "table")
+    store.put("data/b", b"")
+    fail(function, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        store_by(way, store, "data/a", b"1")
+    assert files_below(tmp_path) == ["table/data/b"]
+
+
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that takes only some of the bytes at a time gets them all."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
+    store = open_store(tmp_path)
+    data = bytes(range(100))
+    for way in WAYS:
+        store_by(way, store, way, data)
+        assert store.read(way) == data
+
+
+def test_a_disk_without_links_and_renames_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, nothing is created, and the error is of its own kind."""
+    monkeypatch.setattr(os, "link", refuse_link)
+    monkeypatch.setattr("atio_core.storage.durable._libc", object)
+    with pytest.raises(UnsupportedStoreError):
+        open_store(tmp_path).put_if_absent("a", b"1")
+    assert files_below(tmp_path) == []
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """Every call says that there is a file in the way, be it the root or above it; none takes the table for missing."""
+    (tmp_path / "file").write_bytes(b"precious")
+    store = open_store(tmp_path / "file")
+    for call in (
+        lambda: store.read("a"),
+        lambda: store.size("a"),
+        lambda: list(store.list()),
+        lambda: store.put("a", b""),
+        lambda: store.put_if_absent("a", b""),
+        lambda: store.open_write("a"),
+        lambda: open_store(tmp_path / "file" / "table").put("a", b""),
+    ):
+        with pytest.raises(StorageError, match="a file where a folder is needed"):
+            call()
+    assert (tmp_path / "file").read_bytes() == b"precious"
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    """An object can't lie below another one, and that isn't taken for a taken name."""
+    store = open_store(tmp_path)
+    store.put("data/a", b"1")
+    for way in WAYS:
+        with pytest.raises(StorageError, match="a file where a folder is needed") as caught:
+            store_by(way, store, "data/a/b", b"2")
+        assert not isinstance(caught.value, AlreadyExistsError)
+
+
+def test_a_folder_is_not_deleted(tmp_path: Path) -> None:
+    """Deleting what is a folder is an error; its objects stay."""
+    store = open_store(tmp_path)
+    store.put("data/a", b"1")
+    with pytest.raises(StorageError, match="folder where a file is expected"):
+        store.delete(["data"])
+    assert list(store.list()) == ["data/a"]
+
+
+def test_files_that_are_open_on_windows_remain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[..., None]
+) -> None:
+    """There, they can't be deleted: they are told, and the others go."""
+    store = open_store(tmp_path)
+    for name in "abc":
+        store.put(name, b"")
+    monkeypatch.setattr("atio_core.storage.local._OPEN_FILES_STAY", True)
+    fail("unlink", PermissionError(errno.EACCES, "used by another process"), "b")
+    assert store.delete("abc") == ["b"]
+    assert list(store.list()) == ["b"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "/".join(["a" * 200] * 30)], ids=["name", "path"])
+def test_too_long_a_name_is_told(tmp_path: Path, name: str) -> None:
+    """The error says so, and what to do."""
+    store = open_store(tmp_path)
+    for way in WAYS:
+        with pytest.raises(StorageError, match="longer than the system takes"):
+            store_by(way, store, name, b"")
+    with pytest.raises(StorageError, match="longer than the system takes"):
+        store.read(name)
+
+
+def test_what_may_not_be_read_is_told(users_folder: Path) -> None:
+    """A lack of permission is never taken for a lack of objects."""
+    store = open_store(users_folder / "table")
+    store.put("data/a", b"1")
+    (users_folder / "table" / "data").chmod(0)
+    for call in (
+        lambda: store.read("data/a"),
+        lambda: store.size("data/a"),
+        lambda: list(store.list()),
+        lambda: store.delete(["data/a"]),
+        lambda: store.put("data/b", b""),
+        lambda: store.put_if_absent("data/b", b""),
+    ):
+        with pytest.raises(StorageError, match="lacks the permission") as caught:
+            call()
+        assert not caught.value.unknown
+    (users_folder / "table" / "data").chmod(0o700)
+    assert store.read("data/a") == b"1"
+
+
+def test_what_is_missing_names_the_object(tmp_path: Path) -> None:
+    """The error carries the name as the store knows it, and the message the folder."""
+    with pytest.raises(NotFoundError) as caught:
+        open_store(tmp_path).read("a")
+    assert str(caught.value) == f"There is no object 'a' in {str(tmp_path)!r}."
+
+
+# Several processes
+
+
+def race(
+    root: Path, kind: str, number: int, start: Barrier, results: SimpleQueue[tuple[int, list[int]]]
+) -> None:
+    """Create the same objects as the other processes do, and tell which ones were won."""
+    if kind == "no links":
+        os.link = refuse_link
+    store = open_store(root)
+    won: list[int] = []
+    for turn in range(ROUNDS):
+        start.wait(60)
+        try:
+            store.put_if_absent(f"log/{turn}", b"%d" % number * 5000)
+            won.append(turn)
+        except AlreadyExistsError:
+            continue
+    results.put((number, won))
+
+
+@pytest.mark.parametrize("kind", ["links", "no links"])
+def test_one_of_many_processes_wins(tmp_path: Path, kind: str) -> None:
+    """Of eight processes that create an object at once, one succeeds, each time, and the content is its."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imports once, not eight times
+    results, start = context.SimpleQueue(), context.Barrier(8)
+    processes = [context.Process(target=race, args=(tmp_path, kind, n, start, results)) for n in range(8)]
+    for process in processes:
+        process.start()
+    won = dict(results.get() for process in processes if process.join() is None)
+    assert sorted(turn for turns in won.values() for turn in turns) == list(range(ROUNDS))
+    store = open_store(tmp_path)
+    for number, turns in won.items():
+        assert all(store.read(f"log/{turn}") == b"%d" % number * 5000 for turn in turns)
+    assert list(store.list("_atio/")) == []
+
+
+# Power cuts
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A folder above the table."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    return folder
+
+
+def survivors(states: list[PowerState], name: str) -> set[bytes | None]:
+    """What an object may be after a power cut; None if it is missing."""
+    return {state.files.get(f"table/{name}") for state in states}
+
+
+@pytest.mark.parametrize("kind", ["links", "no links"])
+def test_a_created_object_is_whole_or_missing(disk: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """At no moment does a power cut leave a part of it; once the call has returned, it is there."""
+    if kind == "no links":
+        monkeypatch.setattr(os, "link", refuse_link)
+    with PowerRecorder(disk) as recorder:
+        open_store(disk / "table").put_if_absent("log/0/1", b"whole")
+        recorder.mark("created")
+    states = list(recorder.states())
+    assert survivors(states, "log/0/1") == {None, b"whole"}
+    assert survivors([state for state in states if "created" in state.marks], "log/0/1") == {b"whole"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stored_object_survives(disk: Path, way: str) -> None:
+    """Once any of the calls has returned, the object is there, whole, with all its folders."""
+    store = open_store(disk / "table")
+    with PowerRecorder(disk) as recorder:
+        for name in ("a/b/1", "a/b/2", "a/c/3"):
+            store_by(way, store, name, b"whole")
+            recorder.mark(name)
+    for state in recorder.states():
+        for name in state.marks:
+            assert state.files.get(f"table/{name}") == b"whole", state
+
+
+def test_a_folder_of_a_dead_writer_survives(disk: Path) -> None:
+    """A folder that somebody made and never synced is as good as a new one."""
+    with PowerRecorder(disk) as recorder:
+        (disk / "table" / "log").mkdir(parents=True)
+        (disk / "table" / "_atio" / "tmp").mkdir(parents=True)
+        open_store(disk / "table").put_if_absent("log/1", b"whole")
+        recorder.mark("created")
+    states = [state for state in recorder.states() if "created" in state.marks]
+    assert survivors(states, "log/1") == {b"whole"}
+
+
+@pytest.mark.parametrize("folder", ["log", "log2"])
+def test_no_object_survives_without_the_one_before(disk: Path, folder: str) -> None:
+    """An object created after another, whose maker died before it synced the name, brings it along."""
+    store = open_store(disk / "table")
+    store.put("log0/0", b"")
+    with PowerRecorder(disk) as recorder:
+        (disk / "table" / "log").mkdir()
+        with (disk / "table" / "log" / "1").open("wb") as file:
+            file.write(b"1")
+            file.flush()
+            os.fsync(file.fileno())
+        store.put_if_absent(f"{folder}/2", b"2", after="log/1")
+    states = list(recorder.states())
+    assert survivors(states, f"{folder}/2") == {None, b"2"}
+    assert all("table/log/1" in state.files for state in states if f"table/{folder}/2" in state.files)
+
+
+# Kills
+
+
+def create(root: Path) -> None:
+    """What is killed below: a first object, one after it, and a longer one."""
+    store = open_store(root / "table")
+    store.put_if_absent("log/1", b"whole")
+    store.put_if_absent("log/2", b"whole", after="log/1")
+    store_by("open_write", store, "data/3", b"whole" * 10)
+
+
+class Killed:
+    """Folders in which `create` is killed."""
+
+    def __init__(self, parent: Path) -> None:
+        """Start with none."""
+        self.parent = parent
+
+    def new(self) -> Path:
+        """The next one."""
+        root = self.parent / str(len(list(self.parent.iterdir())))
+        root.mkdir()
+        return root
+
+    def check(self, root: Path) -> None:
+        """Objects are whole, none is there without the one before it, and all goes on at once."""
+        store = open_store(root / "table")
+        names = list(store.list("log/"))
+        assert names == ["log/1", "log/2"][: len(names)]
+        assert all(store.read(name) == b"whole" for name in names)
+        for name in ["log/1", "log/2"][len(names) :]:
+            store.put_if_absent(name, b"whole")
+        assert len(list(store.list("_atio/tmp/"))) <= 1
+
+
+def test_a_kill_leaves_all_or_nothing(tmp_path: Path) -> None:
+    """A process killed at any of its calls leaves whole objects, and nothing in the way of the next process."""
+    killed = Killed(tmp_path)
+    assert kill_at_every_call(create, setup=killed.new, check=killed.check) > 40
+
+
+@pytest.mark.skipif(not has_strace(), reason="strace isn't installed, or may not trace")
+def test_a_kill_from_outside_leaves_all_or_nothing(tmp_path: Path) -> None:
+    """The same, killed by strace."""
+    killed = Killed(tmp_path)
+    kills = strace_at_every_call(create, setup=killed.new, check=killed.check, calls="link,fsync", stride=6)
+    assert kills > 3
+
+
+# Cost
+
+
+def test_creating_costs_six_calls(tmp_path: Path) -> None:
+    """In a known folder, an object costs a file written and synced, a link, an unlink and one sync of the folder."""
+    store = open_store(tmp_path)
+    store.put_if_absent("log/1", b"1")
+    calls: list[str] = []
+
+    def around(call: Call) -> object:
+        calls.append(call.name)
+        return call.run()
+
+    with watched(tmp_path, around):
+        store.put_if_absent("log/2", b"2")
+    assert calls == ["open", "write", "fsync", "link", "unlink", "fsync"]
+
+
+def test_the_first_name_costs_the_folders_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking the first name of a listing looks into no folder behind it."""
+    store = open_store(tmp_path)
+    for number in range(20):
+        store.put(f"log/{number:02}/1", b"")
+    looked: list[str] = []
+    real = os.scandir
+    monkeypatch.setattr(local.os, "scandir", lambda path: looked.append(path) or real(path))
+    assert next(store.list("log/")) == "log/00/1"
+    assert looked == [f"{tmp_path}/log/", f"{tmp_path}/log/00/"]
