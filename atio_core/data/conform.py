@@ -7,13 +7,28 @@ Where the types differ the values are widened, or the read is refused: a value i
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import pyarrow as pa
 
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 
 FIELD_ID = b"PARQUET:field_id"
+
+_SMALL = {
+    pa.large_string(): pa.string(),
+    pa.large_binary(): pa.binary(),
+}  # what dictionaries of them come back with
+
+_Is = Callable[[pa.DataType], bool]
+_SAME_KIND: tuple[_Is, ...] = (
+    lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind),
+    lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind),
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_duration,
+    pa.types.is_decimal,
+)
 
 
 def field_id(field: pa.Field) -> int | None:
@@ -74,7 +89,7 @@ def choose(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 def as_parquet(kind: pa.DataType) -> pa.DataType:
     """Return a type as it comes back from Parquet: some come back as another one that holds the same values."""
     if pa.types.is_dictionary(kind):
-        return as_parquet(kind.value_type)
+        return _SMALL.get(kind.value_type, as_parquet(kind.value_type))
     if pa.types.is_timestamp(kind) and kind.unit == "s":
         return pa.timestamp("ms", kind.tz)
     if pa.types.is_time32(kind):
@@ -102,8 +117,8 @@ def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
         kept
     ):  # equal types may differ in the names of inner fields
         return values
-    if pa.types.is_dictionary(kept) and not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
+    if pa.types.is_dictionary(kept):
+        values = values.cast(kept.value_type).dictionary_encode()
     return values.cast(kept)
 
 
@@ -116,8 +131,8 @@ def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int)
     if values.type == field.type:
         return values
     try:
-        if _loses_digits(values.type, field.type):
-            raise pa.ArrowInvalid("floats would lose digits")
+        if not _may_become(values.type, field.type):
+            raise pa.ArrowInvalid("that is another kind of value")
         return values.cast(field.type, safe=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SchemaMismatchError(
@@ -129,8 +144,24 @@ def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int)
         ) from error
 
 
-def _loses_digits(old: pa.DataType, new: pa.DataType) -> bool:
-    """What Arrow's safe casts let through."""
-    if not pa.types.is_floating(old):
-        return False
-    return not pa.types.is_floating(new) or new.bit_width < old.bit_width
+def _may_become(old: pa.DataType, new: pa.DataType) -> bool:
+    """Whether values of one type mean the same in the other, if they fit. Arrow's safe cast checks that they do."""
+    if old == new or pa.types.is_null(old):
+        return True
+    if pa.types.is_dictionary(old) or pa.types.is_dictionary(new):
+        return _may_become(_plain(old), _plain(new))
+    if pa.types.is_nested(old):
+        inner = [(old.field(index), new.field(index)) for index in range(min(old.num_fields, new.num_fields))]
+        same = old.id == new.id and old.num_fields == new.num_fields
+        return same and all(_may_become(before.type, after.type) for before, after in inner)
+    if pa.types.is_integer(old):
+        return pa.types.is_integer(new) or pa.types.is_floating(new) or pa.types.is_decimal(new)
+    if pa.types.is_floating(old):  # Arrow would drop digits
+        return pa.types.is_floating(new) and new.bit_width >= old.bit_width
+    if pa.types.is_timestamp(old):
+        return pa.types.is_timestamp(new) and old.tz == new.tz
+    return any(kind(old) and kind(new) for kind in _SAME_KIND)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

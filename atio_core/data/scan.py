@@ -19,7 +19,7 @@ import mmap
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -92,7 +92,7 @@ def scan_files(
     columns: Sequence[str] | None = None,
     table: str,
     version: int,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch]:
     """Yield the rows of data files batch by batch; only a few row groups are in memory at a time.
 
     Arguments and errors are those of `read_files`. An error may come after rows of earlier files were handed out.
@@ -210,11 +210,10 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
     if metadata.num_rows != file.rows:
         raise source.damaged(file, "its number of rows", str(file.rows), str(metadata.num_rows))
     leaves = leaves_of(own, {field_id(field) for field in source.schema} - {None})
-    if small:
-        return [_Part(source, file, metadata, list(range(metadata.num_row_groups)), leaves, blocks, end)]
+    groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
+    units = [groups] if small else [[group] for group in groups]
     return [
-        _Part(source, file, metadata, [group], leaves, blocks, None)
-        for group in range(metadata.num_row_groups)
+        _Part(source, file, metadata, unit, leaves, blocks, end if small else None) for unit in units if unit
     ]
 
 
@@ -237,7 +236,7 @@ def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.
 def _read_part(part: _Part) -> pa.Table:
     """Return a part's rows with the version's columns."""
     rows = sum(part.metadata.row_group(group).num_rows for group in part.groups)
-    if not part.leaves or not part.groups:
+    if not part.leaves:
         return _conform(part, pa.table({}), rows)
     large = part.whole is None
     buffer = _read_blocks(part) if large else part.whole

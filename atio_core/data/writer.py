@@ -212,10 +212,11 @@ class _Sink:
 
     def _pass_on_held(self) -> None:
         held, self._held = self._held, bytearray()
-        self._pass_on(memoryview(held))
+        if held:
+            self._pass_on(memoryview(held))
 
     def _pass_on(self, data: memoryview) -> None:
-        if self._given_up or not data:
+        if self._given_up:
             return
         if self._stop.is_set():
             raise _StoppedError
@@ -243,10 +244,7 @@ def _write_file(
 def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> _Written:
     if not rows.schema.names:  # Parquet counts rows by its columns
         rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
-    collected: list[pq.FileMetaData] = []
-    writer = pq.ParquetWriter(
-        sink, rows.schema, write_page_checksum=True, metadata_collector=collected, **layout.options
-    )
+    writer = pq.ParquetWriter(sink, rows.schema, write_page_checksum=True, **layout.options)
     try:
         writer.write_table(rows, row_group_size=layout.group_rows)
         writer.add_key_value_metadata(sink.start_footer().to_footer())
@@ -255,13 +253,14 @@ def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> _Written:
         sink.give_up()
         _undo(writer.close, error)
         raise
-    field = changed_by_parquet(rows.schema, collected[0].schema.to_arrow_schema())
+    metadata = writer.writer.metadata
+    field = changed_by_parquet(rows.schema, metadata.schema.to_arrow_schema())
     if field is not None:
         raise NotPreservableError(
             f"Column {field.name!r} is {field.type}, which Parquet gives back as another type. Cast it before writing.",
             column=field.name,
         )
-    return sink.finish(collected[0])
+    return sink.finish(metadata)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atio_core.data import scan
+from atio_core.data.blocks import BLOCK_BYTES
+from atio_core.data.scan import read_files, scan_files
+from atio_core.errors import (
+    DamagedError,
+    InvalidInputError,
+    NewerFormatError,
+    NotFoundError,
+    SchemaMismatchError,
+    StorageError,
+)
+from atio_core.model.data_file import DataFile
+from atio_core.storage.memory import MemoryStore
+from tests.support.data_files import read, with_ids, write
+from tests.support.stores import CountingStore, FailingStore, Failure, refusal
+
+FEW = with_ids(pa.table({"n": [1, None, 3], "t": ["a", "b", None], "f": [0.5, 1.5, 2.5]}))
+
+
+def noise(rows: int, columns: str = "abc") -> pa.Table:
+    """Numbers that don't compress."""
+    drawn = [
+        pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(os.urandom(8 * rows))]) for _ in columns
+    ]
+    return with_ids(pa.table(drawn, names=list(columns)))
+
+
+@pytest.fixture
+def large_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files too are read by footer and blocks."""
+    monkeypatch.setattr(scan, "SMALL_FILE_BYTES", 0)
+
+
+@pytest.fixture(params=["whole", "by blocks"])
+def either_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Small files are read as a whole, or as large ones are."""
+    if request.param == "by blocks":
+        monkeypatch.setattr(scan, "SMALL_FILE_BYTES", 0)
+    return request.param
+
+
+COLUMNS: dict[str, st.SearchStrategy[pa.Array]] = {
+    name: st.lists(st.none() | values, min_size=7, max_size=7).map(
+        lambda drawn, kind=kind: pa.array(drawn, kind)
+    )
+    for name, kind, values in [
+        ("int8", pa.int8(), st.integers(-128, 127)),
+        ("uint64", pa.uint64(), st.integers(0, 2**64 - 1)),
+        ("float32", pa.float32(), st.floats(width=32)),
+        ("float64", pa.float64(), st.floats()),
+        ("bool", pa.bool_(), st.booleans()),
+        ("string", pa.string(), st.text()),
+        ("large_string", pa.large_string(), st.text()),
+        ("binary", pa.binary(), st.binary()),
+        ("date", pa.date32(), st.dates()),
+        ("timestamp", pa.timestamp("us", "Asia/Seoul"), st.integers(-(2**55), 2**55)),
+        ("seconds", pa.timestamp("s"), st.integers(-(2**35), 2**35)),
+        ("decimal", pa.decimal128(20, 3), st.decimals(-1000, 1000, places=3)),
+        ("list", pa.list_(pa.string()), st.lists(st.none() | st.text(), max_size=3)),
+        (
+            "struct",
+            pa.struct([("x", pa.int8()), ("y", pa.list_(pa.int8()))]),
+            st.fixed_dictionaries({"x": st.none()}),
+        ),
+        ("dictionary", pa.dictionary(pa.int8(), pa.string()), st.sampled_from(["a", "b"])),
+        ("null", pa.null(), st.none()),
+    ]
+}
+
+
+def same(found: pa.Table, expected: pa.Table) -> bool:
+    """Equal values, NaN and the signs of zeros included, and equal schemas with all their metadata."""
+    return found.schema.equals(expected.schema, check_metadata=True) and repr(found.to_pylist()) == repr(
+        expected.to_pylist()
+    )
+
+
+@pytest.mark.usefixtures("either_path")
+@given(st.fixed_dictionaries({}, optional=COLUMNS).filter(bool), st.data())
+def test_what_is_read_is_what_was_written(drawn: dict[str, pa.Array], data: st.DataObject) -> None:
+    """Any values of any type come back, with the schema and its metadata, whole or some columns in any order."""
+    rows = with_ids(pa.table(drawn).replace_schema_metadata({"k": "v"}))
+    store = MemoryStore()
+    files = write(store, rows, target_bytes=data.draw(st.sampled_from([1 << 20, 1])))
+    assert same(read(store, files, rows.schema), rows)
+    chosen = data.draw(
+        st.permutations(sorted(drawn)).flatmap(lambda n: st.integers(1, len(n)).map(lambda k: n[:k]))
+    )
+    assert same(read(store, files, rows.schema, columns=chosen), rows.select(chosen))
+    batches = scan_files(store, files, schema=rows.schema, schemas={1: rows.schema}, table="t", version=1)
+    assert same(pa.Table.from_batches(batches, rows.schema), rows)
+
+
+@pytest.mark.usefixtures("either_path")
+@pytest.mark.parametrize("columns", [None, ["t", "n"], []])
+def test_no_files_and_no_rows_give_an_empty_table(columns: list[str] | None) -> None:
+    """A version of no rows reads as its schema, without any."""
+    store = MemoryStore()
+    expected = FEW.slice(0, 0) if columns is None else FEW.slice(0, 0).select(columns)
+    for files in (
+        [],
+        write(store, FEW.slice(0, 0)),
+        write(store, FEW.slice(0, 0)) + write(store, FEW.slice(0, 0)),
+    ):
+        assert same(read(store, files, FEW.schema, columns=columns), expected)
+        options: dict[str, Any] = {
+            "schema": FEW.schema,
+            "schemas": {1: FEW.schema},
+            "table": "t",
+            "version": 1,
+        }
+        assert sum(batch.num_rows for batch in scan_files(store, files, columns=columns, **options)) == 0
+
+
+@pytest.mark.usefixtures("either_path")
+def test_reading_no_columns_counts_the_rows() -> None:
+    """A read of no columns has as many rows as any other."""
+    store = MemoryStore()
+    files = write(store, FEW) + write(store, FEW)
+    assert read(store, files, FEW.schema, columns=[]).num_rows == 6
+    batches = scan_files(
+        store, files, schema=FEW.schema, schemas={1: FEW.schema}, columns=[], table="t", version=1
+    )
+    assert sum(batch.num_rows for batch in batches) == 6
+
+
+def test_rows_come_in_the_order_of_the_files() -> None:
+    """Files and row groups are read side by side, and still come one after the other."""
+    store = MemoryStore()
+    pieces = [noise(200_000, "a") for _ in range(7)]
+    files = [file for piece in pieces for file in write(store, piece)]
+    files[2:2] = write(store, FEW.select(["n"]))
+    expected = pa.concat_tables([*pieces[:2], FEW.select(["n"]).rename_columns(["a"]), *pieces[2:]])
+    assert read(store, files, pieces[0].schema).equals(expected)
+
+
+# --- Columns are matched by id
+
+
+@pytest.mark.usefixtures("either_path")
+def test_a_renamed_column_keeps_its_values() -> None:
+    """Names are those of the version, whatever a file calls its columns."""
+    store = MemoryStore()
+    now = with_ids(pa.table({"t": [1], "n": ["a"], "f": [0.5]})).schema
+    found = read(store, write(store, FEW), now, schemas={1: FEW.schema}, columns=["n", "t"])
+    assert found.to_pydict() == {"n": ["a", "b", None], "t": [1, None, 3]}
+
+
+@pytest.mark.usefixtures("either_path")
+def test_a_column_added_again_does_not_get_the_old_values() -> None:
+    """A column dropped, and another of the same name added, is null in the files from before."""
+    store = MemoryStore()
+    now = with_ids(pa.table({"n": [1], "t": ["a"]}), [9, 2])
+    files = write(store, FEW) + write(store, now, schema=2)
+    found = read(store, files, now.schema, schemas={1: FEW.schema, 2: now.schema})
+    assert found.to_pydict() == {"n": [None, None, None, 1], "t": ["a", "b", None, "a"]}
+    assert read(store, files, now.schema, schemas={1: FEW.schema, 2: now.schema}, columns=["n"]).num_rows == 4
+
+
+@pytest.mark.usefixtures("either_path")
+def test_an_older_type_is_widened_or_refused() -> None:
+    """Files of a narrower type read as the version's; values that don't fit it raise, naming the column."""
+    store = MemoryStore()
+    files = write(store, FEW)
+    wider = with_ids(pa.table({"n": pa.array([1.0]), "t": pa.array(["a"], pa.large_string())})).schema
+    assert read(store, files, wider, schemas={1: FEW.schema}).to_pydict() == {
+        "n": [1.0, None, 3.0],
+        "t": ["a", "b", None],
+    }
+    narrower = with_ids(pa.table({"n": pa.array([1]), "t": pa.array([1])})).schema
+    with pytest.raises(SchemaMismatchError, match="'t'") as raised:
+        read(store, files, narrower, schemas={1: FEW.schema})
+    assert (raised.value.table, raised.value.version) == ("t", 3)
+
+
+def test_a_column_that_is_not_there_is_refused() -> None:
+    """Asking for an unknown column raises before anything is read."""
+    store = CountingStore(MemoryStore())
+    with pytest.raises(InvalidInputError, match="'x'"):
+        read(store, write(store.store, FEW), FEW.schema, columns=["n", "x"])
+    assert store.calls == []
+
+
+# --- What is read
+
+
+def test_a_small_file_is_one_request() -> None:
+    """A small file is read whole, whatever columns are wanted."""
+    store = CountingStore(MemoryStore())
+    files = write(store.store, FEW)
+    read(store, files, FEW.schema, columns=["n"])
+    assert store.counts == {"read_into": 1}
+
+
+class MeteredStore(CountingStore):
+    """Counts the bytes that are asked for."""
+
+    asked = 0
+
+    def read_into(self, name: str, start: int, into: memoryview) -> int:
+        """Count, and read."""
+        self.asked += len(into)
+        return super().read_into(name, start, into)
+
+
+def test_reading_a_column_reads_about_that_column() -> None:
+    """One column of a large file costs its own bytes, the footer and at most two blocks more."""
+    store = MeteredStore(MemoryStore())
+    rows = noise(1_000_000, "abcdef")
+    files = write(store.store, rows)
+    assert read(store, files, rows.schema, columns=["c"]).equals(rows.select(["c"]))
+    groups = -(-rows.num_rows // (1 << 19))
+    assert store.asked < 8_000_000 + groups * 2 * BLOCK_BYTES + len(files) * 20_000
+
+
+def test_a_scan_reads_only_a_little_ahead() -> None:
+    """The first batch of a scan comes before most of the files are read; leaving it stops the reading."""
+    store = CountingStore(MemoryStore())
+    rows = noise(150_000)
+    files = [file for _ in range(40) for file in write(store.store, rows)]
+    batches = scan_files(store, files, schema=rows.schema, schemas={1: rows.schema}, table="t", version=1)
+    next(batches)
+    batches.close()
+    assert len({name for _, name in store.calls}) < 30
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-read")]
+
+
+# --- Damage
+
+
+def damages(data: bytes) -> list[tuple[str, bytes]]:
+    """Every byte changed, in three ways; every shorter length; a little longer."""
+    found = [(f"cut to {length}", data[:length]) for length in range(len(data))]
+    found += [("longer by one", data + b"\0"), ("twice", data * 2)]
+    for at, mask in itertools.product(range(len(data)), (1, 0x80, 0xFF)):
+        changed = bytearray(data)
+        changed[at] ^= mask
+        found.append((f"byte {at} ^ {mask}", bytes(changed)))
+    return found
+
+
+def damaged_or_right(
+    store: MemoryStore, files: Sequence[DataFile], rows: pa.Table, columns: list[str] | None
+) -> DamagedError | None:
+    """Read; the result is right, or the error says what is the matter."""
+    damage: DamagedError | None = None
+    try:
+        found = read(store, files, rows.schema, columns=columns)
+    except DamagedError as error:
+        damage, found = error, None
+    if damage is None:
+        assert found.equals(rows if columns is None else rows.select(columns))
+        return None
+    assert damage.facts["path"] == files[0].path
+    assert files[0].path in str(damage)
+    assert (damage.table, damage.version) == ("t", 3)
+    assert damage.facts["expected"] != damage.facts["found"]
+    return damage
+
+
+@pytest.mark.parametrize("columns", [None, ["t"]])
+def test_every_damage_of_a_file_is_found(either_path: str, columns: list[str] | None) -> None:
+    """Whatever byte of a file changes, wherever it ends: it raises, or the rows are right; never anything else."""
+    store = MemoryStore()
+    files = write(store, FEW)
+    data = store.read(files[0].path)
+    for what, damaged in damages(data):
+        store.delete([files[0].path])
+        store.put(files[0].path, damaged)
+        error = damaged_or_right(store, files, FEW, columns)
+        if either_path == "whole" or len(damaged) != len(data):
+            assert error is not None, what
+
+
+@given(st.data())
+def test_damage_of_a_large_file_is_found(data: st.DataObject) -> None:
+    """The same for files of many blocks and row groups, for any columns."""
+    store = MemoryStore()
+    (file,) = LARGE_FILES
+    content = bytearray(LARGE_CONTENT)
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4, unique=True)):
+        content[at] ^= data.draw(st.integers(1, 255))
+    store.put(file.path, bytes(content))
+    columns = data.draw(st.none() | st.lists(st.sampled_from("abc"), unique=True))
+    error = damaged_or_right(store, LARGE_FILES, LARGE, columns)
+    assert error is not None or columns is not None
+
+
+LARGE = noise(150_000)
+_made = MemoryStore()
+LARGE_FILES = write(_made, LARGE)
+LARGE_CONTENT = _made.read(LARGE_FILES[0].path)
+
+
+def test_damage_in_other_columns_does_not_matter() -> None:
+    """A column whose blocks are whole can be read from a file that is damaged elsewhere."""
+    store = MemoryStore()
+    content = bytearray(LARGE_CONTENT)
+    content[100] ^= 1  # in the first column
+    store.put(LARGE_FILES[0].path, bytes(content))
+    assert damaged_or_right(store, LARGE_FILES, LARGE, ["c"]) is None
+    error = damaged_or_right(store, LARGE_FILES, LARGE, ["a"])
+    assert error is not None
+    assert "block at byte 0" in str(error)
+
+
+@pytest.mark.usefixtures("either_path")
+@pytest.mark.parametrize("columns", [None, ["t"]])
+def test_another_valid_file_in_its_place_is_damage(columns: list[str] | None) -> None:
+    """A file that is fine, but not the one that was written, is not read."""
+    store = MemoryStore()
+    other = FEW.set_column(0, FEW.schema.field(0), pa.chunked_array([[1, None, 4]]))
+    files = write(store, FEW) + write(store, other)
+    assert files[0].size == files[1].size
+    swapped = [replace(files[0], path=files[1].path)]
+    assert damaged_or_right(store, swapped, FEW, columns) is not None
+
+
+@pytest.mark.usefixtures("either_path")
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"rows": 4}, "number of rows"),
+        ({"size": 10}, "size"),
+        ({"digest": "xxh3-128:00", "footer_digest": "xxh3-128:00"}, "digest"),
+        ({"schema": 2}, "schema"),
+    ],
+)
+def test_a_record_that_is_not_of_this_file_is_damage(change: dict[str, Any], what: str) -> None:
+    """Whatever a record says must be so."""
+    store = MemoryStore()
+    (file,) = write(store, FEW)
+    with pytest.raises(DamagedError, match=f"{what}.*restore an older version"):
+        read(store, [replace(file, **change)], FEW.schema)
+
+
+@pytest.mark.usefixtures("either_path")
+def test_columns_that_are_not_those_of_the_schema_are_damage() -> None:
+    """A file must have the columns of the schema that it was written with, and their types."""
+    store = MemoryStore()
+    files = write(store, FEW)
+    wrong = with_ids(pa.table({"n": ["x"], "t": ["a"], "f": [0.5]})).schema
+    with pytest.raises(DamagedError, match=r"'n'.*int64 instead of string, expected string"):
+        read(store, files, FEW.schema, schemas={1: wrong})
+    more = with_ids(pa.table({"n": [1], "t": ["a"], "f": [0.5], "g": [1]})).schema
+    with pytest.raises(DamagedError, match=r"'g'.*missing"):
+        read(store, files, more, schemas={1: more})
+
+
+@pytest.mark.usefixtures("either_path")
+@pytest.mark.parametrize("others", [0, 5])
+def test_a_missing_file_is_not_found(others: int) -> None:
+    """A file that isn't there is told by its path; whether that is damage, the version's range says."""
+    store = MemoryStore()
+    files = [file for _ in range(others + 1) for file in write(store, FEW)]
+    store.delete([files[-1].path])
+    with pytest.raises(NotFoundError, match=r"table 't', version 3") as raised:
+        read(store, files, FEW.schema)
+    assert raised.value.facts["path"] == files[-1].path
+    assert (raised.value.table, raised.value.version) == ("t", 3)
+
+
+@pytest.mark.usefixtures("either_path")
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_a_store_that_fails_is_no_damage(at: int) -> None:
+    """A store's refusal comes through as what it is, and no thread stays behind."""
+    store = FailingStore(MemoryStore(), Failure("read_into", at=at, error=refusal))
+    files = [file for _ in range(5) for file in write(store.store, FEW)]
+    with pytest.raises(StorageError, match="refused"):
+        read(store, files, FEW.schema)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-read")]
+
+
+def test_a_format_of_a_later_release_is_told() -> None:
+    """A file of a format that this release doesn't know says to upgrade."""
+    store = MemoryStore()
+    (file,) = write(store, FEW)
+    with pytest.raises(NewerFormatError, match="Upgrade"):
+        read_files(
+            store,
+            [replace(file, format="vortex")],
+            schema=FEW.schema,
+            schemas={1: FEW.schema},
+            table="t",
+            version=1,
+        )

@@ -1,0 +1,45 @@
+"""Data files without a table around them: written and read as a table would."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from atio_core.data.conform import FIELD_ID
+from atio_core.data.scan import read_files
+from atio_core.data.writer import write_files
+from atio_core.model.data_file import DataFile
+from atio_core.storage.base import ObjectStore
+
+_numbers = itertools.count(1)
+
+
+def with_ids(rows: pa.Table, ids: Iterable[int] | None = None) -> pa.Table:
+    """Give each column an id: these, or 1, 2, 3 and so on."""
+    numbered = zip(rows.schema, ids or itertools.count(1), strict=False)
+    fields = [field.with_metadata({FIELD_ID: str(number).encode()}) for field, number in numbered]
+    return rows.cast(pa.schema(fields, metadata=rows.schema.metadata)) if fields else rows
+
+
+def write(store: ObjectStore, rows: pa.Table, **options: Any) -> list[DataFile]:
+    """Write rows whose columns have ids, with schema number 1."""
+    defaults: dict[str, Any] = {
+        "new_path": lambda: f"data/{next(_numbers)}.parquet",
+        "info": {},
+        "slice_info": lambda info, offset, count: {**info, "offset": offset, "rows": count},
+        "schema": 1,
+        "partition": (),
+        "commit_id": "c",
+        "time_us": 1,
+    }
+    return write_files(store, rows, **(defaults | options))
+
+
+def read(store: ObjectStore, files: Sequence[DataFile], schema: pa.Schema, **options: Any) -> pa.Table:
+    """Read files that were all written with `schema`, unless `schemas` says otherwise."""
+    return read_files(
+        store, files, **({"schema": schema, "schemas": {1: schema}, "table": "t", "version": 3} | options)
+    )
