@@ -37,7 +37,9 @@ def meant_type(library: str, column: Column, field: pa.Field) -> str | None:
 
 
 def _is_encoded(t: pa.DataType) -> bool:
-    encoded = pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t) or isinstance(t, pa.BaseExtensionType)
+    encoded = (
+        pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t) or isinstance(t, pa.BaseExtensionType)
+    )
     return encoded or any(_is_encoded(t.field(i).type) for i in range(t.num_fields))
 
 
@@ -49,7 +51,12 @@ def _normal_text(t: pa.DataType) -> str:
         return "binary"
     if pa.types.is_fixed_size_list(t):
         return f"list({_normal_text(t.value_type)}, {t.list_size})"
-    if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_list_view(t) or pa.types.is_large_list_view(t):
+    if (
+        pa.types.is_list(t)
+        or pa.types.is_large_list(t)
+        or pa.types.is_list_view(t)
+        or pa.types.is_large_list_view(t)
+    ):
         return f"list({_normal_text(t.value_type)})"
     if pa.types.is_struct(t):
         return f"struct({', '.join(f'{f.name!r}: {_normal_text(f.type)}' for f in (t.field(i) for i in range(t.num_fields)))})"
@@ -110,15 +117,17 @@ def to_other(
     return plain
 
 
-def _to_arrow(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces, *, whole: bool) -> pa.Table:
+def _to_arrow(
+    table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces, *, whole: bool
+) -> pa.Table:
     if layout.library == "polars":
         from atio_core.data import frames_polars
 
-        return frames_polars.to_arrow(table, [layout.columns[position] for position in positions], rows_of(pieces))
+        return frames_polars.to_arrow(
+            table, [layout.columns[position] for position in positions], rows_of(pieces)
+        )
     if layout.library == "arrow":
         return frames_arrow.to_table(table, layout, positions, pieces)
     from atio_core.data.pandas_across import to_arrow
 
     return to_arrow(table, layout, positions, pieces, whole=whole)
-
-

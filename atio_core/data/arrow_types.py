@@ -10,10 +10,10 @@ from the default.
 | timestamp[s], time32[s] | the same in milliseconds |
 | date64 | date32 |
 | string_view, binary_view | large_string, large_binary |
-| dictionary of strings or bytes | dictionary of string or binary |
+| dictionary of text or bytes | dictionary of string or binary; inside another type its values |
 | any other dictionary, run-end-encoded | its values |
 | extension | its storage |
-| fields inside lists, structs, maps | nullable |
+| fields inside lists and structs | nullable, without metadata; those of a list named "item" |
 
 Unions, intervals, structs without fields, lists of fixed size 0 and decimals of negative scale can't be stored.
 """
@@ -163,7 +163,10 @@ def _build_field(described: dict[str, Json]) -> pa.Field:
 
 def metadata_to_json(metadata: dict[bytes, bytes]) -> Json:
     """Return Arrow key-value metadata as JSON; its bytes need not be text."""
-    return [[base64.b64encode(k).decode("ascii"), base64.b64encode(v).decode("ascii")] for k, v in metadata.items()]
+    return [
+        [base64.b64encode(k).decode("ascii"), base64.b64encode(v).decode("ascii")]
+        for k, v in metadata.items()
+    ]
 
 
 def metadata_from_json(described: Json) -> dict[bytes, bytes] | None:
@@ -171,71 +174,63 @@ def metadata_from_json(described: Json) -> dict[bytes, bytes] | None:
     return {base64.b64decode(k): base64.b64decode(v) for k, v in described} if described else None
 
 
-def stored_type(t: pa.DataType) -> pa.DataType:
+def stored_type(t: pa.DataType, *, inside: bool = False) -> pa.DataType:
     """Return the type that values of a type are stored as.
 
-    Raises:
-        UnknownTypeError: It can't be stored.
+    Args:
+        t: The type.
+        inside: Whether it is a part of another.
     """
-    if pa.types.is_dictionary(t):
-        return _stored_dictionary(t)
-    if pa.types.is_run_end_encoded(t):
-        return stored_type(t.value_type)
+    if pa.types.is_dictionary(t) and not inside and is_text_or_bytes(t.value_type):
+        return pa.dictionary(
+            t.index_type, pa.string() if is_text(t.value_type) else pa.binary(), ordered=t.ordered
+        )
+    if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
+        return stored_type(t.value_type, inside=True)
     if isinstance(t, pa.BaseExtensionType):
-        return stored_type(t.storage_type)
-    return _stored_plain(t)
-
-
-def _stored_plain(t: pa.DataType) -> pa.DataType:
+        return stored_type(t.storage_type, inside=True)
     if pa.types.is_timestamp(t) and t.unit == "s":
         return pa.timestamp("ms", t.tz)
-    if pa.types.is_string_view(t):
-        return pa.large_string()
-    if pa.types.is_binary_view(t):
-        return pa.large_binary()
-    if t in _OTHER_UNIT:
-        return _OTHER_UNIT[t]
-    if pa.types.is_list_view(t) or pa.types.is_large_list_view(t):
-        return _unchanged_inside(t, t.value_type)
-    if pa.types.is_list(t):
-        return pa.list_(_stored_inside(t.value_type))
-    if pa.types.is_large_list(t):
-        return pa.large_list(_stored_inside(t.value_type))
-    if pa.types.is_fixed_size_list(t):
-        return pa.list_(_stored_inside(t.value_type), t.list_size)
+    return _stored_nested(t) if pa.types.is_nested(t) else _STORED_AS.get(t, t)
+
+
+_STORED_AS = {
+    pa.time32("s"): pa.time32("ms"),
+    pa.date64(): pa.date32(),
+    pa.string_view(): pa.large_string(),
+    pa.binary_view(): pa.large_binary(),
+}
+
+
+def _stored_nested(t: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(t):
-        return pa.struct([pa.field(f.name, _stored_inside(f.type)) for f in (t.field(i) for i in range(t.num_fields))])
+        return pa.struct(
+            [pa.field(field.name, stored_type(field.type, inside=True)) for field in fields_of(t)]
+        )
     if pa.types.is_map(t):
-        return pa.map_(_stored_inside(t.key_type), _stored_inside(t.item_type), keys_sorted=t.keys_sorted)
-    return t
+        key, item = stored_type(t.key_type, inside=True), stored_type(t.item_type, inside=True)
+        return pa.map_(key, item, keys_sorted=t.keys_sorted)
+    if pa.types.is_fixed_size_list(t):
+        return pa.list_(stored_type(t.value_type, inside=True), t.list_size)
+    for is_it, make in _LISTS.values():
+        if is_it(t):
+            return make(stored_type(t.value_type, inside=True))
+    raise UnknownTypeError(str(t))
 
 
-_OTHER_UNIT = {pa.time32("s"): pa.time32("ms"), pa.date64(): pa.date32()}
+def fields_of(t: pa.DataType) -> list[pa.Field]:
+    """Return the fields inside a type."""
+    return [t.field(position) for position in range(t.num_fields)]
 
 
-def _stored_dictionary(t: pa.DataType) -> pa.DataType:
-    if _is_text(t.value_type):
-        return pa.dictionary(t.index_type, pa.string(), ordered=t.ordered)
-    if pa.types.is_binary(t.value_type) or pa.types.is_large_binary(t.value_type):
-        return pa.dictionary(t.index_type, pa.binary(), ordered=t.ordered)
-    return stored_type(t.value_type)
-
-
-def _stored_inside(t: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t) or isinstance(t, pa.BaseExtensionType):
-        return _unchanged_inside(t, t)
-    return _stored_plain(t)
-
-
-def _unchanged_inside(t: pa.DataType, inner: pa.DataType) -> pa.DataType:
-    # Arrow's casts don't reach into these, so what lies in them can only be stored as it is.
-    if stored_type(inner) != inner or (pa.types.is_dictionary(inner) and inner.ordered):
-        raise UnknownTypeError(str(t))
-    return t
-
-
-def _is_text(t: pa.DataType) -> bool:
+def is_text(t: pa.DataType) -> bool:
+    """Say whether values of a type are text, however it lies in memory."""
     return pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t)
+
+
+def is_text_or_bytes(t: pa.DataType) -> bool:
+    """Say whether values of a type are text or bytes of any length."""
+    return is_text(t) or pa.types.is_binary(t) or pa.types.is_large_binary(t) or pa.types.is_binary_view(t)
 
 
 def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -245,40 +240,63 @@ def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
         UnknownTypeError: The type can't be stored.
         pyarrow.ArrowInvalid: A value doesn't fit into the stored type.
     """
-    target = stored_type(values.type)
-    if values.type == target:
-        return values
-    if isinstance(values.type, pa.BaseExtensionType):
-        chunks = [chunk.storage for chunk in values.chunks]
-        return store(pa.chunked_array(chunks, values.type.storage_type))
-    if pa.types.is_run_end_encoded(values.type):
-        chunks = [pc.run_end_decode(chunk) for chunk in values.chunks]
-        return store(pa.chunked_array(chunks, values.type.value_type))
-    if pa.types.is_dictionary(values.type):
-        return _store_dictionary(values, target)
-    return values.cast(target)
-
-
-def _store_dictionary(values: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
-    if not pa.types.is_dictionary(target):
-        return store(pa.chunked_array([chunk.dictionary_decode() for chunk in values.chunks], values.type.value_type))
-    chunks = [
-        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(target.value_type), ordered=target.ordered)
-        for chunk in values.chunks
-    ]
-    return pa.chunked_array(chunks, target)
+    return restore(values, stored_type(values.type))
 
 
 def restore(values: pa.ChunkedArray, t: pa.DataType) -> pa.ChunkedArray:
-    """Return stored values as the type that they had."""
-    if values.type == t:
+    """Return stored values as the type that they had, without a copy where that is the same."""
+    if is_same(values.type, t):
         return values
+    return pa.chunked_array([_convert(chunk, t) for chunk in values.chunks], t)
+
+
+def is_same(a: pa.DataType, b: pa.DataType) -> bool:
+    """Say whether two types are the same, inner names and metadata included, which Arrow's `==` overlooks."""
+    return a.equals(b, check_metadata=True) and str(a) == str(b)
+
+
+def _convert(array: pa.Array, t: pa.DataType) -> pa.Array:
+    """Arrow's cast, for every type inside every other; values that don't fit raise."""
+    if is_same(array.type, t):
+        return array
+    if isinstance(array.type, pa.BaseExtensionType):
+        return _convert(array.storage, t)
     if isinstance(t, pa.BaseExtensionType):
-        stored = restore(values, t.storage_type)
-        return pa.chunked_array([pa.ExtensionArray.from_storage(t, chunk) for chunk in stored.chunks], t)
+        return pa.ExtensionArray.from_storage(t, _convert(array, t.storage_type))
+    if pa.types.is_run_end_encoded(array.type):
+        return _convert(pc.run_end_decode(array), t)
     if pa.types.is_run_end_encoded(t):
-        plain = restore(values, t.value_type)
-        return pa.chunked_array([pc.run_end_encode(chunk, run_end_type=t.run_end_type) for chunk in plain.chunks], t)
-    if pa.types.is_dictionary(t) and not pa.types.is_dictionary(values.type):
-        return restore(values, t.value_type).dictionary_encode().cast(t)
-    return values.cast(t)
+        return pc.run_end_encode(_convert(array, t.value_type), run_end_type=t.run_end_type)
+    if pa.types.is_dictionary(array.type) or pa.types.is_dictionary(t):
+        return _convert_dictionary(array, t)
+    return _convert_nested(array, t) if pa.types.is_nested(t) else array.cast(t)
+
+
+def _convert_dictionary(array: pa.Array, t: pa.DataType) -> pa.Array:
+    if not pa.types.is_dictionary(t):
+        return _convert(array.dictionary_decode(), t)
+    if not pa.types.is_dictionary(array.type):
+        array = _convert(array, t.value_type).dictionary_encode()
+    indices, values = array.indices.cast(t.index_type), _convert(array.dictionary, t.value_type)
+    return pa.DictionaryArray.from_arrays(indices, values, ordered=t.ordered)
+
+
+def _convert_nested(array: pa.Array, t: pa.DataType) -> pa.Array:
+    if pa.types.is_struct(t):
+        children = [_convert(array.field(i), field.type) for i, field in enumerate(fields_of(t))]
+        return pa.StructArray.from_arrays(children, fields=fields_of(t), mask=array.is_null())
+    if pa.types.is_map(t):
+        entries = [_convert(array.keys, t.key_type), _convert(array.items, t.item_type)]
+        children = [pa.StructArray.from_arrays(entries, fields=[t.key_field, t.item_field])]
+    else:
+        children = [_convert(array.values, t.value_type)]
+    # The same offsets into other elements. A list's buffers come before those of its elements.
+    own = array.buffers()[: _OWN_BUFFERS.get(array.type.id, 2)]
+    return pa.Array.from_buffers(t, len(array), own, array.null_count, array.offset, children)
+
+
+_OWN_BUFFERS = {
+    pa.list_(pa.null(), 1).id: 1,
+    pa.list_view(pa.null()).id: 3,
+    pa.large_list_view(pa.null()).id: 3,
+}

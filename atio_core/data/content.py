@@ -219,7 +219,11 @@ def _zeroed(array: pa.Array) -> pa.Array:
 
 
 def _large(array: pa.Array) -> pa.Array:
-    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type)
+    text = (
+        pa.types.is_string(array.type)
+        or pa.types.is_large_string(array.type)
+        or pa.types.is_string_view(array.type)
+    )
     return array.cast(pa.large_string() if text else pa.large_binary())
 
 

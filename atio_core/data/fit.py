@@ -75,7 +75,9 @@ def _index_differs(old: Layout, given: Layout) -> str | None:
         )
     named = old.index_name != given.index_name and given.library == old.library
     if before != after or named:
-        ours, theirs = ([level.value for level in layout.index] or [layout.index_name] for layout in (old, given))
+        ours, theirs = (
+            [level.value for level in layout.index] or [layout.index_name] for layout in (old, given)
+        )
         return f"the index is named {ours!r} in the table, {theirs!r} in the data"
     return None
 
@@ -105,7 +107,12 @@ def _types_differ(old: Layout, given: Layout, base: pa.Schema, new: pa.Schema) -
 
 def _is_wider(ours: Json, theirs: Json) -> bool:
     """A pandas object column of nothing but missing values fits every object column, and any plain one JSON."""
-    if not isinstance(ours, dict) or not isinstance(theirs, dict) or "object" not in ours or "object" not in theirs:
+    if (
+        not isinstance(ours, dict)
+        or not isinstance(theirs, dict)
+        or "object" not in ours
+        or "object" not in theirs
+    ):
         return False
     kind = theirs["object"]
     return kind == "null" or (ours["object"] == "json" and kind in ("str", "int", "float", "bool"))
@@ -125,7 +132,11 @@ def type_text(layout: Layout, column: Column, field: pa.Field) -> str:
     if isinstance(described, dict) and "object" in described:
         kind, parameter = kind_and_parameter(described)
         return f"object (of {kind})" if parameter is None else f"object (of {kind}, {parameter})"
-    return _category_text(described) if isinstance(described, dict) and "category" in described else str(build_dtype(described))
+    return (
+        _category_text(described)
+        if isinstance(described, dict) and "category" in described
+        else str(build_dtype(described))
+    )
 
 
 def _category_text(described: dict[str, Any]) -> str:
@@ -140,7 +151,9 @@ def _names_differ(old: Layout, given: Layout) -> str | None:
     names = ("name", "names", "levels")
     before, after = ({key: labels.get(key) for key in names} for labels in (old.labels, given.labels))
     if before != after:
-        return f"the columns' index has other names or levels in the table ({before}) than in the data ({after})"
+        return (
+            f"the columns' index has other names or levels in the table ({before}) than in the data ({after})"
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""Frames of pandas, polars and Arrow as columns that Parquet keeps, and back: equal, or refused before anything is written.
+"""Frames of pandas, polars and Arrow as columns that Parquet keeps, and back: equal, or refused beforehand (P7).
 
 A frame becomes a `Piece`: a table of stored columns, whose schema says all that belongs to the table it is written to
 (types, labels, names), and an info of what belongs to this piece of data alone. Every frame of the same columns has the
@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -22,27 +21,22 @@ from atio_core.data import across, frames_arrow
 from atio_core.data.fit import align, schema_fits
 from atio_core.data.kinds import kind_of
 from atio_core.data.labels import label_key
-from atio_core.data.layout import Column, Layout, label_matches, layout_of
-from atio_core.data.pieces import Pieces, rows_of, slice_info
+from atio_core.data.layout import Layout, layout_of, places_of
+from atio_core.data.pieces import Piece, Pieces, rows_of, slice_info
 from atio_core.errors import DamagedError, InvalidInputError
 
-__all__ = ["OutputAs", "Piece", "align", "columns_to_read", "schema_fits", "slice_info", "to_output", "to_piece"]
+__all__ = [
+    "OutputAs",
+    "Piece",
+    "align",
+    "columns_to_read",
+    "schema_fits",
+    "slice_info",
+    "to_output",
+    "to_piece",
+]
 
 OutputAs = Literal["pandas", "polars", "arrow"]
-FILLER = "rows"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A frame, ready to be written.
-
-    Attributes:
-        table: Its stored columns, under unique names. The schema's metadata holds the layout (`layout.py`).
-        info: What belongs to this piece and not to the table (`pieces.py`), as JSON.
-    """
-
-    table: pa.Table
-    info: dict[str, Any]
 
 
 def to_piece(obj: object) -> Piece:
@@ -62,47 +56,31 @@ def to_piece(obj: object) -> Piece:
         2
     """
     frame: Any = obj
-    info: dict[str, Any] = {}
     match kind_of(obj):
         case "pandas":
             from atio_core.data import frames_pandas
 
-            table, info = frames_pandas.to_columns(frame)
+            return frames_pandas.to_piece(frame)
         case "polars" | "polars-lazy" as kind:
             from atio_core.data import frames_polars
 
-            table = frames_polars.to_columns(frame.collect(engine="streaming") if kind == "polars-lazy" else frame)
-        case "arrow" | "arrow-reader" | "capsule" as kind:
-            table, info = frames_arrow.to_columns(_read_stream(frame, kind))
+            return frames_polars.to_piece(frame if kind == "polars" else frame.collect(engine="streaming"))
+        case "arrow" | "arrow-reader" | "capsule":
+            return frames_arrow.to_piece(frame if isinstance(frame, pa.Table) else _read_stream(frame))
         case _:
             raise InvalidInputError(
                 f"a {type(obj).__module__}.{type(obj).__qualname__} can't be written as a table; give a pandas or polars"
                 " frame, an Arrow table, record batch or reader, or an object that exports an Arrow stream of rows"
                 " (a single column: series.to_frame())"
             )
-    return Piece(_with_filler(table, _rows(frame, table)), info)
 
 
-def _read_stream(obj: Any, kind: str) -> pa.Table:
+def _read_stream(obj: Any) -> pa.Table:
     try:
-        if kind == "arrow-reader":
-            return obj.read_all()
-        return obj if isinstance(obj, pa.Table) else pa.table(obj)
+        return pa.table(obj)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         name = f"{type(obj).__module__}.{type(obj).__qualname__}"
         raise InvalidInputError(f"the Arrow stream of a {name} can't be read as rows: {error}") from error
-
-
-def _rows(frame: Any, table: pa.Table) -> int:
-    shape = getattr(frame, "shape", None)
-    return table.num_rows if table.num_columns or shape is None else shape[0]
-
-
-def _with_filler(table: pa.Table, rows: int) -> pa.Table:
-    """Rows without any column are told by a column of nulls that belongs to no one."""
-    if table.num_columns:
-        return table
-    return pa.table([pa.nulls(rows)], schema=pa.schema([pa.field(FILLER, pa.null())], metadata=table.schema.metadata))
 
 
 def columns_to_read(schema: pa.Schema, labels: Sequence[Any] | None, output_as: str) -> list[str]:
@@ -110,23 +88,22 @@ def columns_to_read(schema: pa.Schema, labels: Sequence[Any] | None, output_as: 
 
     Args:
         schema: The table's.
-        labels: The columns that are asked for, in order; None for all. A label that several columns have means all of them.
-        output_as: For "pandas", those of the index are always among them.
+        labels: The columns that are asked for, in order; None for all. A label that several columns have means all
+            of them.
+        output_as: For "pandas", the columns of the index are always among them.
 
     Raises:
         InvalidInputError: No column has this label.
+
+    Example:
+        >>> columns_to_read(to_piece(pa.table({"a": [1], "b": [2]})).table.schema, ["b"], "arrow")
+        ['b']
     """
     layout = layout_of(schema)
-    needed = [column.name for column in _selected(layout, labels)]
+    needed = [layout.columns[position].name for position in _positions(layout, labels)]
     if labels is None or output_as == "pandas":
         needed += [level.name for level in layout.index]
     return list(dict.fromkeys(needed))
-
-
-def _selected(layout: Layout, labels: Sequence[Any] | None) -> list[Column]:
-    if labels is None:
-        return list(layout.columns)
-    return [(*layout.columns, *layout.index)[position] for position in _positions(layout, labels)]
 
 
 def _positions(layout: Layout, labels: Sequence[Any] | None) -> list[int]:
@@ -134,22 +111,24 @@ def _positions(layout: Layout, labels: Sequence[Any] | None) -> list[int]:
     if labels is None:
         return list(range(len(layout.columns)))
     if isinstance(labels, (str, bytes)):
-        raise InvalidInputError(f"columns must be a list of labels, not the single text {labels!r}")
+        raise InvalidInputError(
+            f"columns must be a list of labels, not the text {labels!r}: columns=[{labels!r}]"
+        )
+    places = places_of(layout.columns)
     positions: list[int] = []
     for label in labels:
-        found = label_matches(layout.columns, label_key(label))
-        if not found:
+        found = places.get(label_key(label))
+        if found is None:
             raise InvalidInputError(_unknown_label(layout, label))
         positions += found
     return positions
 
 
 def _unknown_label(layout: Layout, label: object) -> str:
-    known = [column.value for column in layout.columns]
-    texts = {str(value): value for value in known}
-    near = [texts[text] for text in difflib.get_close_matches(str(label), list(texts), n=3, cutoff=0.5)]
-    offered = near or known[:10]
-    return f"there is no column {label!r}; {'near ones are' if near else 'there are'} {', '.join(map(repr, offered))}"
+    known = {str(column.value): column.value for column in layout.columns}
+    near = difflib.get_close_matches(str(label), known, n=3, cutoff=0.5)
+    shown = ", ".join(repr(known[text]) for text in near or list(known)[:10])
+    return f"there is no column {label!r}; {'near ones are' if near else 'there are'} {shown or 'none'}"
 
 
 def to_output(
@@ -163,31 +142,34 @@ def to_output(
 
     Args:
         table: The stored columns as they were read, the rows of all pieces one after another.
-        schema: The table's schema, with its layout.
+        schema: The table's schema, with its layout; fields may have got metadata.
         pieces: Rows and info of each file, in the order of the rows.
         output_as: The library that the frame is for.
         labels: The columns that are asked for, in order; None for all.
 
     Raises:
-        InvalidInputError: No column has this label, or one has no equal type in this library: read it with the library
-            that wrote it.
+        InvalidInputError: No column has this label, or one has no equal type in this library: the message says which.
         DamagedError: The columns aren't what the schema says.
     """
     layout = layout_of(schema)
     positions = _positions(layout, labels)
     if table.num_columns and table.num_rows != rows_of(pieces):
-        raise DamagedError(f"{table.num_rows} rows were read where {rows_of(pieces)} are recorded")
-    if layout.library == output_as == "pandas":
-        from atio_core.data import pandas_output
+        raise DamagedError(
+            f"{table.num_rows} rows were read where {rows_of(pieces)} are recorded; verify the table"
+        )
+    match layout.library, output_as:
+        case "pandas", "pandas":
+            from atio_core.data import pandas_output
 
-        return pandas_output.to_frame(table, layout, positions, pieces)
-    if layout.library == output_as == "polars":
-        from atio_core.data import frames_polars
+            return pandas_output.to_frame(table, layout, positions, pieces)
+        case "polars", "polars":
+            from atio_core.data import frames_polars
 
-        columns = [layout.columns[position] for position in positions]
-        return frames_polars.to_frame(table, columns, rows_of(pieces))
-    if layout.library == output_as == "arrow":
-        return frames_arrow.to_table(table, layout, positions, pieces)
-    if output_as not in ("pandas", "polars", "arrow"):
-        raise InvalidInputError(f"output_as must be 'pandas', 'polars' or 'arrow', not {cast('str', output_as)!r}")
-    return across.to_other(table, layout, positions, pieces, output_as, whole=labels is None)
+            columns = [layout.columns[position] for position in positions]
+            return frames_polars.to_frame(table, columns, rows_of(pieces))
+        case "arrow", "arrow":
+            return frames_arrow.to_table(table, layout, positions, pieces)
+        case _, ("pandas" | "polars" | "arrow"):
+            return across.to_other(table, layout, positions, pieces, output_as, whole=labels is None)
+        case _:
+            raise InvalidInputError(f"output_as must be 'pandas', 'polars' or 'arrow', not {output_as!r}")

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 from atio_core.data import arrow_types
 from atio_core.data.labels import Json, UnknownValueError, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
-from atio_core.data.pieces import Pieces, shared
+from atio_core.data.pieces import Piece, Pieces, piece_of, shared
 from atio_core.errors import NotPreservableError
 
 
-def to_columns(table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
-    """Return a table's columns as they are stored, with their layout, and the info of the piece.
+def to_piece(table: pa.Table) -> Piece:
+    """Return a table as a piece.
 
     Raises:
         NotPreservableError: Something in it couldn't come back equal.
@@ -39,12 +39,8 @@ def to_columns(table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
             _refuse(field, f"holds a value that can't be stored ({error})", "take it out or change it", error)
         columns.append(Column(name, field.name, described))
         arrays.append(stored)
-    fields = [
-        pa.field(column.name, values.type, nullable=field.nullable)
-        for column, values, field in zip(columns, arrays, table.schema, strict=True)
-    ]
-    schema = pa.schema(fields, metadata=Layout("arrow", tuple(columns)).to_metadata())
-    return pa.table(arrays, schema=schema), _info_of(table.schema)
+    nullable = [field.nullable for field in table.schema]
+    return piece_of(Layout("arrow", tuple(columns)), arrays, nullable, table.num_rows, _info_of(table.schema))
 
 
 def _encode(field: pa.Field, values: pa.ChunkedArray) -> tuple[Json, pa.ChunkedArray]:
@@ -64,7 +60,9 @@ def _encode(field: pa.Field, values: pa.ChunkedArray) -> tuple[Json, pa.ChunkedA
 def _categories(field: pa.Field, values: pa.ChunkedArray) -> list[Json]:
     dictionaries = [chunk.dictionary for chunk in values.chunks]
     if any(not dictionary.equals(dictionaries[0]) for dictionary in dictionaries):
-        _refuse(field, "has an ordered dictionary that differs from chunk to chunk", "use unify_dictionaries()")
+        _refuse(
+            field, "has an ordered dictionary that differs from chunk to chunk", "use unify_dictionaries()"
+        )
     return [to_json(value) for value in dictionaries[0].to_pylist()] if dictionaries else []
 
 
@@ -77,7 +75,11 @@ def _info_of(schema: pa.Schema) -> dict[str, Any]:
     info: dict[str, Any] = {}
     if schema.metadata:
         info["metadata"] = arrow_types.metadata_to_json(schema.metadata)
-    fields = {str(i): arrow_types.metadata_to_json(field.metadata) for i, field in enumerate(schema) if field.metadata}
+    fields = {
+        str(i): arrow_types.metadata_to_json(field.metadata)
+        for i, field in enumerate(schema)
+        if field.metadata
+    }
     if fields:
         info["field_metadata"] = fields
     return info
@@ -85,7 +87,7 @@ def _info_of(schema: pa.Schema) -> dict[str, Any]:
 
 def to_table(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces) -> pa.Table:
     """Return the table that was written, or some of its columns."""
-    metadata = shared(pieces, "field_metadata") or {}
+    metadata = cast("dict[str, Json]", shared(pieces, "field_metadata") or {})
     fields: list[pa.Field] = []
     arrays: list[pa.ChunkedArray] = []
     for position in positions:
@@ -107,7 +109,9 @@ def _decode(values: pa.ChunkedArray, t: pa.DataType, categories: list[Json] | No
     dictionary = pa.array([from_json(category) for category in categories], t.value_type)
     plain = arrow_types.restore(values, t.value_type)
     chunks = [
-        pa.DictionaryArray.from_arrays(pc.index_in(chunk, dictionary).cast(t.index_type), dictionary, ordered=True)
+        pa.DictionaryArray.from_arrays(
+            pc.index_in(chunk, dictionary).cast(t.index_type), dictionary, ordered=True
+        )
         for chunk in plain.chunks
     ]
     return pa.chunked_array(chunks, t)

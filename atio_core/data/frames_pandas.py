@@ -39,12 +39,14 @@ from atio_core.data.pandas_index import (
     describe_freq,
     describe_index,
     has_freq,
+    level_values,
 )
+from atio_core.data.pieces import Piece, piece_of
 from atio_core.errors import NotPreservableError
 
 
-def to_columns(frame: Any) -> tuple[pa.Table, dict[str, Any]]:
-    """Return a frame's columns and index levels as a table with its layout, and the info of the piece.
+def to_piece(frame: Any) -> Piece:
+    """Return a frame as a piece.
 
     Raises:
         NotPreservableError: Something in it couldn't come back equal.
@@ -67,11 +69,8 @@ def to_columns(frame: Any) -> tuple[pa.Table, dict[str, Any]]:
         index_name=None if len(sources) > len(labels) else _name_to_json(frame.index.name),
         multi=_is_multi(frame.index),
     )
-    fields = [
-        pa.field(column.name, e.values.type, nullable=not is_never_null(column.type))
-        for column, e in zip(columns, encoded, strict=True)
-    ]
-    return pa.table([e.values for e in encoded], schema=pa.schema(fields, metadata=layout.to_metadata())), info
+    nullable = [not is_never_null(column.type) for column in columns]
+    return piece_of(layout, [e.values for e in encoded], nullable, len(frame), info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,15 @@ class _Source:
             advice = f"convert it, for example to text: {self.code} = {self.code}.astype('str')"
             _refuse(self.where, f"has a dtype that can't be kept ({error})", advice, error)
         except (pa.ArrowInvalid, UnicodeEncodeError) as error:
-            _refuse(self.where, f"holds a value that can't be stored ({error})", "take it out or change it", error)
+            _refuse(
+                self.where, f"holds a value that can't be stored ({error})", "take it out or change it", error
+            )
 
 
 def _refuse(where: str, what: str, advice: str, error: Exception | None = None) -> NoReturn:
-    raise NotPreservableError(f"{where} {what}, so it wouldn't come back equal; {advice}. Nothing was written") from error
+    raise NotPreservableError(
+        f"{where} {what}, so it wouldn't come back equal; {advice}. Nothing was written"
+    ) from error
 
 
 def _require_plain(frame: Any) -> None:
@@ -104,7 +107,11 @@ def _require_plain(frame: Any) -> None:
 
     if type(frame) is not pd.DataFrame:
         name = f"{type(frame).__module__}.{type(frame).__qualname__}"
-        _refuse(f"the frame is a {name}, which", "is more than a pandas frame", "write pandas.DataFrame(frame) instead")
+        _refuse(
+            f"the frame is a {name}, which",
+            "is more than a pandas frame",
+            "write pandas.DataFrame(frame) instead",
+        )
 
 
 def _columns(frame: Any, labels: list[Json]) -> Iterator[_Source]:
@@ -119,8 +126,7 @@ def _levels(index: Any) -> Iterator[_Source]:
         return
     if type(index) not in _index_types():
         _refuse("the index", f"is a {type(index).__qualname__}", "use df.reset_index()")
-    for position in range(index.nlevels):
-        level = index.get_level_values(position)
+    for level in level_values(index):
         where = f"index level {level.name!r}" if _is_multi(index) or level.name is not None else "the index"
         yield _Source(_name_to_json(level.name), level.array, where, "df.index")
 
@@ -136,7 +142,12 @@ def _name_to_json(name: object) -> Json:
     try:
         return to_json(name)
     except UnknownValueError as error:
-        _refuse("the index", f"has the name {name!r} of type {error}", "name it with text: df.index.name = '…'", error)
+        _refuse(
+            "the index",
+            f"has the name {name!r} of type {error}",
+            "name it with text: df.index.name = '…'",
+            error,
+        )
 
 
 def _describe_labels(columns: Any) -> tuple[Json, list[Json]]:
@@ -144,7 +155,12 @@ def _describe_labels(columns: Any) -> tuple[Json, list[Json]]:
         return describe_index(columns)
     except (UnknownValueError, UnknownDtypeError, arrow_types.UnknownTypeError) as error:
         advice = "use text as labels: df.columns = df.columns.astype('str')"
-        _refuse("the index of the columns", f"has labels, a name or a dtype that can't be kept ({error})", advice, error)
+        _refuse(
+            "the index of the columns",
+            f"has labels, a name or a dtype that can't be kept ({error})",
+            advice,
+            error,
+        )
 
 
 def _info_of(frame: Any) -> dict[str, Any]:
@@ -168,7 +184,9 @@ def _info_of(frame: Any) -> dict[str, Any]:
 
 def _freqs_of(index: Any) -> dict[str, str]:
     """The frequencies of an index of times, or of its levels."""
-    levels = {f"freq_{i}": level for i, level in enumerate(index.levels)} if _is_multi(index) else {"freq": index}
+    levels = (
+        {f"freq_{i}": level for i, level in enumerate(index.levels)} if _is_multi(index) else {"freq": index}
+    )
     freqs: dict[str, str] = {}
     for key, level in levels.items():
         try:
@@ -229,17 +247,23 @@ def encode(array: Any) -> Encoded:
 
 
 def _encode_numpy(array: Any) -> Encoded:
+    import numpy as np
+
     described = describe_dtype(array.dtype)
     if described == "object":
         return objects.encode(array)
     if described in COMPLEX:
-        parts = pa.array(array.view("float32" if described == "complex64" else "float64"), from_pandas=False)
-        return Encoded(pa.FixedSizeListArray.from_arrays(parts, 2), described)
+        parts = np.ascontiguousarray(array).view("float32" if described == "complex64" else "float64")
+        return Encoded(pa.FixedSizeListArray.from_arrays(pa.array(parts, from_pandas=False), 2), described)
     return Encoded(pa.array(array, from_pandas=False), described)
 
 
 def _encode_simple(array: Any, described: str) -> pa.Array:
-    return array.__arrow_array__() if described in MASKED else _stored(pa.array(array.to_numpy(), from_pandas=False))
+    return (
+        array.__arrow_array__()
+        if described in MASKED
+        else _stored(pa.array(array.to_numpy(), from_pandas=False))
+    )
 
 
 def _stored(values: pa.Array) -> pa.Array:

@@ -12,7 +12,7 @@ A type is polars' name of it ("Int64"), or an object with one key: `{"Datetime":
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
 import pyarrow as pa
@@ -20,10 +20,23 @@ import pyarrow as pa
 from atio_core.data import arrow_types
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, physical_names
+from atio_core.data.pieces import Piece, piece_of
 from atio_core.errors import NotPreservableError
 
 _SIMPLE = (
-    *("Boolean", "Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128"),
+    *(
+        "Boolean",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "Int128",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "UInt128",
+    ),
     *("Float16", "Float32", "Float64", "String", "Binary", "Date", "Time", "Null"),
 )
 _WIDE = ("Int128", "UInt128")
@@ -116,8 +129,8 @@ def _carrier(dtype: Any, *, inside: bool = False) -> Any:
             return dtype
 
 
-def to_columns(frame: Any) -> pa.Table:
-    """Return a frame's columns as a table with its layout.
+def to_piece(frame: Any) -> Piece:
+    """Return a frame as a piece.
 
     Raises:
         NotPreservableError: Something in it couldn't come back equal.
@@ -133,9 +146,7 @@ def to_columns(frame: Any) -> pa.Table:
     for name, series in zip(names, frame.get_columns(), strict=True):
         columns.append(Column(name, series.name, _described(series)))
         arrays.append(_to_arrow(series))
-    fields = [pa.field(column.name, array.type) for column, array in zip(columns, arrays, strict=True)]
-    metadata = Layout("polars", tuple(columns)).to_metadata()
-    return pa.table(arrays, schema=pa.schema(fields, metadata=metadata))
+    return piece_of(Layout("polars", tuple(columns)), arrays, [True] * len(columns), frame.height, {})
 
 
 def _described(series: Any) -> Json:
@@ -162,7 +173,9 @@ def _to_arrow(series: Any) -> pa.ChunkedArray:
 
 
 def _refuse(what: str, advice: str, error: Exception | None = None) -> NoReturn:
-    raise NotPreservableError(f"{what}, so it wouldn't come back equal; {advice}. Nothing was written") from error
+    raise NotPreservableError(
+        f"{what}, so it wouldn't come back equal; {advice}. Nothing was written"
+    ) from error
 
 
 def to_frame(table: pa.Table, columns: Sequence[Column], rows: int) -> Any:

@@ -8,7 +8,8 @@ one key, the name of its type:
 | float | `{"float": "0.1"}`; not-a-number by its bits, `{"nan": "7ff8000000000000"}` |
 | tuple, dict | `{"tuple": [...]}`, `{"dict": [[key, value], ...]}` |
 | bytes | `{"bytes": "<base64>"}` |
-| date, time, datetime | `{"date": "2020-01-31"}`; a zone follows: `{"datetime": ["2020-01-31T00:00:00", "Europe/Berlin"]}` |
+| date | `{"date": "2020-01-31"}` |
+| time, datetime | `{"time": ["01:30:00"]}`; zone and fold follow: `{"datetime": ["2020-01-31T00:00:00", "UTC", 0]}` |
 | timedelta | `{"timedelta": [days, seconds, microseconds]}` |
 | Decimal, UUID | `{"decimal": "1.10"}`, `{"uuid": "..."}` |
 | NumPy scalar | `{"numpy": ["int8", 3]}` |
@@ -23,7 +24,6 @@ import base64
 import datetime as dt
 import json
 import struct
-import sys
 import uuid
 import zoneinfo
 from collections.abc import Callable, Hashable
@@ -66,8 +66,7 @@ def to_json(value: object) -> Json:
         return _numpy_to_json(value)
     if module == "pandas" and (found := _pandas_to_json(value)) is not None:
         return found
-    message = f"{kind.__module__}.{kind.__qualname__}"
-    raise UnknownValueError(message)
+    raise UnknownValueError(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def from_json(value: Json) -> Any:
@@ -95,7 +94,7 @@ def label_key(label: object) -> Hashable:
     except UnknownValueError:
         return (type(label), id(label))
     if isinstance(encoded, dict) and "numpy" in encoded:
-        encoded = to_json(label.item())  # pyright: ignore[reportAttributeAccessIssue] # a NumPy scalar
+        encoded = to_json(cast("Any", label).item())
     return canonical_json(encoded)
 
 
@@ -107,12 +106,13 @@ def zone_to_json(zone: dt.tzinfo | None) -> str | None:
     """
     if zone is None:
         return None
-    if isinstance(zone, zoneinfo.ZoneInfo) and zone.key is not None:
-        return zone.key
+    if isinstance(zone, zoneinfo.ZoneInfo):
+        key = cast("str | None", zone.key)  # a zone that was read from a file has none
+        if key is not None:
+            return key
     if type(zone) is dt.timezone:
         return _fixed_zone_name(zone)
-    message = f"time zone {zone!r}"
-    raise UnknownValueError(message)
+    raise UnknownValueError(f"time zone {zone!r}")
 
 
 def zone_from_json(name: str | None) -> dt.tzinfo | None:
@@ -130,13 +130,9 @@ def _fixed_zone_name(zone: dt.timezone) -> str:
     offset = zone.utcoffset(None)
     minutes, rest = divmod(offset, dt.timedelta(minutes=1))
     if rest or zone != dt.timezone(offset) or zone.tzname(None) != dt.timezone(offset).tzname(None):
-        message = f"time zone {zone!r}"
-        raise UnknownValueError(message)
+        raise UnknownValueError(f"time zone {zone!r}")
     sign, size = ("-", -minutes) if minutes < 0 else ("+", minutes)
     return f"{sign}{size // 60:02}:{size % 60:02}"
-
-
-_PLAIN_NAN = struct.pack(">d", float("nan"))
 
 
 def _float_to_json(value: float) -> Json:
@@ -156,7 +152,7 @@ def _clock_to_json(name: str) -> Callable[[Any], Json]:
 
 def _clock_from_json(parse: Callable[[str], Any]) -> Callable[[list[Any]], Any]:
     def read(content: list[Any]) -> Any:
-        text, zone, fold = (*content, None, 0)[:3]
+        text, zone, fold = content if len(content) > 1 else (content[0], None, 0)
         return parse(text).replace(tzinfo=zone_from_json(zone), fold=fold)
 
     return read
@@ -176,7 +172,20 @@ _WRITERS: dict[type, Callable[[Any], Json]] = {
 }
 
 _NUMPY_SCALARS = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+    ]
 )
 
 
@@ -195,20 +204,17 @@ def _numpy_from_json(content: list[Any]) -> Any:
 
 
 def _pandas_to_json(value: Any) -> Json:
-    pd = _pandas()
-    if value is pd.NA:
-        return {"pandas": "NA"}
-    if value is pd.NaT:
-        return {"pandas": "NaT"}
-    match type(value):
-        case pd.Timestamp:
+    match type(value).__name__:
+        case "NAType" | "NaTType" as name:
+            return {"pandas": name.removesuffix("Type")}
+        case "Timestamp":
             count = int(value.to_numpy().astype("int64"))
             return {"timestamp": [count, value.unit, zone_to_json(value.tzinfo)]}
-        case pd.Timedelta:
+        case "Timedelta":
             return {"timedelta64": [int(value.to_numpy().astype("int64")), value.unit]}
-        case pd.Period:
+        case "Period":
             return {"period": [value.ordinal, value.freqstr]}
-        case pd.Interval:
+        case "Interval":
             return {"interval": [to_json(value.left), to_json(value.right), value.closed]}
         case _:
             return None
@@ -229,9 +235,6 @@ def _timedelta64_from_json(content: list[Any]) -> Any:
 
 
 def _pandas() -> Any:
-    loaded = sys.modules.get("pandas")
-    if loaded is not None:
-        return loaded
     import pandas as pd
 
     return pd

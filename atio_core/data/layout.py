@@ -17,11 +17,11 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 
-from atio_core.data.labels import Json, canonical_json, from_json, to_json
+from atio_core.data.labels import Json, canonical_json, from_json, label_key
 from atio_core.errors import NewerFormatError
 
 METADATA_KEY = b"atio"
@@ -83,15 +83,15 @@ def layout_of(schema: pa.Schema) -> Layout:
     Raises:
         NewerFormatError: It was written by a later release.
     """
-    metadata = schema.metadata or {}
-    if METADATA_KEY not in metadata:
-        return plain_layout(schema)
-    described = json.loads(metadata[METADATA_KEY])
+    metadata = cast("dict[bytes, bytes] | None", schema.metadata)
+    if not metadata or METADATA_KEY not in metadata:
+        return Layout("arrow", tuple(Column(field.name, field.name, None) for field in schema))
+    described = cast("dict[str, Json]", json.loads(metadata[METADATA_KEY]))
     if described["format"] > _FORMAT:
         raise NewerFormatError(
             f"the columns are described in format {described['format']}, this release knows {_FORMAT}; upgrade atio"
         )
-    index = described.get("index") or {}
+    index = cast("dict[str, Json]", described.get("index", {}))
     return Layout(
         library=described["library"],
         columns=tuple(_column_from_json(column) for column in described["columns"]),
@@ -100,11 +100,6 @@ def layout_of(schema: pa.Schema) -> Layout:
         index_name=index.get("name"),
         multi=index.get("multi", False),
     )
-
-
-def plain_layout(schema: pa.Schema) -> Layout:
-    """Return the layout of a schema that nobody described: Arrow columns as they are."""
-    return Layout("arrow", tuple(Column(field.name, field.name, None) for field in schema))
 
 
 def physical_names(labels: Iterable[object]) -> list[str]:
@@ -141,9 +136,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def label_matches(columns: Sequence[Column], key: Hashable) -> list[int]:
-    """Return the positions of the columns whose label has this `label_key`."""
-    return [position for position, column in enumerate(columns) if canonical_json(column.label) == key]
+def places_of(columns: Sequence[Column]) -> dict[Hashable, list[int]]:
+    """Return where the columns of each label are, by `label_key`."""
+    places: dict[Hashable, list[int]] = {}
+    for position, column in enumerate(columns):
+        places.setdefault(label_key(column.value), []).append(position)
+    return places
 
 
 def _column_to_json(column: Column) -> Json:
@@ -153,8 +151,3 @@ def _column_to_json(column: Column) -> Json:
 
 def _column_from_json(described: dict[str, Json]) -> Column:
     return Column(described["name"], described.get("label", described["name"]), described["type"])
-
-
-def labelled(label: object, name: str, column_type: Json) -> Column:
-    """Return a column with this label."""
-    return Column(name, to_json(label), column_type)

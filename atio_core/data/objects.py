@@ -101,7 +101,11 @@ def _several(names: list[str]) -> str:
 def _sentinel_of(kind: type) -> str | None:
     if kind is type(None):
         return NONE
-    return {"NAType": NA, "NaTType": NAT}.get(kind.__name__) if kind.__module__.partition(".")[0] == "pandas" else None
+    return (
+        {"NAType": NA, "NaTType": NAT}.get(kind.__name__)
+        if kind.__module__.partition(".")[0] == "pandas"
+        else None
+    )
 
 
 def missing_value(name: str) -> Any:
@@ -145,7 +149,9 @@ def _arrow(values: Any, mask: Any, t: pa.DataType) -> pa.Array:
     try:
         array = pa.array(values, type=t, mask=mask, from_pandas=False)
     except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
-        raise UnknownObjectError(f"holds a value that doesn't fit ({error})", "take it out or change it") from error
+        raise UnknownObjectError(
+            f"holds a value that doesn't fit ({error})", "take it out or change it"
+        ) from error
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
@@ -174,7 +180,9 @@ def _write_datetimes(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     except UnknownValueError as error:
         raise UnknownObjectError(f"holds datetimes whose {error} has no name", advice) from error
     if len(zones) > 1:
-        raise UnknownObjectError(f"holds datetimes in several time zones ({_several(sorted(map(str, zones)))})", advice)
+        raise UnknownObjectError(
+            f"holds datetimes in several time zones ({_several(sorted(map(str, zones)))})", advice
+        )
     (zone,) = zones
     described = {"object": ["datetime", zone]}
     array = _arrow(values, mask, pa.timestamp("us", zone))
@@ -190,7 +198,11 @@ def _clock(value: dt.datetime) -> tuple[object, ...]:
 
 def _write_decimals(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     exponents = {value.as_tuple().exponent for value in _present(values, mask)}
-    if len(exponents) > 1 or not isinstance(exponent := next(iter(exponents)), int) or not -38 <= exponent <= 0:  # noqa: PLR2004 # the digits of decimal128
+    if (
+        len(exponents) > 1
+        or not isinstance(exponent := next(iter(exponents)), int)
+        or not -38 <= exponent <= 0
+    ):  # noqa: PLR2004 # the digits of decimal128
         raise UnknownObjectError(
             "holds Decimals of several scales, or none that a decimal column can have",
             "give all the same number of places: {column} = {column}.map(lambda d: d.quantize(Decimal('0.01')), na_action='ignore')",
@@ -215,7 +227,13 @@ def _write_arrays(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     present = list(_present(values, mask))
     dtypes = {array.dtype for array in present}
     dtype = next(iter(dtypes))
-    if len(dtypes) > 1 or dtype.kind not in "biuf" or not dtype.isnative or dtype.itemsize > 8 or any(array.ndim != 1 for array in present):  # noqa: PLR2004 # a longdouble has 16 bytes
+    if (
+        len(dtypes) > 1
+        or dtype.kind not in "biuf"
+        or not dtype.isnative
+        or dtype.itemsize > 8
+        or any(array.ndim != 1 for array in present)
+    ):  # noqa: PLR2004 # a longdouble has 16 bytes
         raise UnknownObjectError(
             f"holds NumPy arrays that are not all one-dimensional and of one dtype of numbers ({_several(sorted({f'{a.dtype}, {a.ndim}-d' for a in present}))})",
             "convert them to one dtype, or to lists: {column} = {column}.map(lambda a: a.tolist(), na_action='ignore')",
@@ -257,8 +275,13 @@ def _write_json(values: Any, mask: Any) -> pa.Array:
             _require_json(value)
         texts = [None if hidden else json_text(value) for value, hidden in _with_mask(values, mask)]
         return pa.array(texts, pa.large_string())
-    except (RecursionError, ValueError) as error:  # ValueError: a lone surrogate, or a number of too many digits
-        raise UnknownObjectError(f"holds a value that JSON can't tell ({error})", "change it, or write text") from error
+    except (
+        RecursionError,
+        ValueError,
+    ) as error:  # ValueError: a lone surrogate, or a number of too many digits
+        raise UnknownObjectError(
+            f"holds a value that JSON can't tell ({error})", "change it, or write text"
+        ) from error
 
 
 def _require_json(value: object) -> None:
@@ -276,11 +299,15 @@ def _require_json(value: object) -> None:
     elif kind is dict:
         for key, item in cast("dict[object, object]", value).items():
             if type(key) is not str:
-                raise UnknownObjectError(f"holds dicts with keys of type {type(key).__name__}", "use text as keys")
+                raise UnknownObjectError(
+                    f"holds dicts with keys of type {type(key).__name__}", "use text as keys"
+                )
             _require_json(item)
         return
     advice = "use lists, dicts, text and plain numbers inside, or a nested Arrow dtype"
-    raise UnknownObjectError(f"holds values of type {kind.__module__}.{kind.__qualname__} inside others", advice)
+    raise UnknownObjectError(
+        f"holds values of type {kind.__module__}.{kind.__qualname__} inside others", advice
+    )
 
 
 def decode(values: pa.ChunkedArray, described: dict[str, Json]) -> Any:

@@ -17,7 +17,9 @@ from atio_core.data.pieces import Pieces
 from atio_core.errors import InvalidInputError
 
 
-def to_arrow(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces, *, whole: bool) -> pa.Table:
+def to_arrow(
+    table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces, *, whole: bool
+) -> pa.Table:
     """Return the columns of a pandas frame as plain Arrow types, before them its index if it is asked for whole."""
     columns = [layout.columns[position] for position in positions]
     named = [(column.value, _to_plain(table, column)) for column in columns]
@@ -27,7 +29,9 @@ def to_arrow(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
     for label, _ in (*index, *named):
         name = str(label)
         if name in labels and not (isinstance(label, str) and isinstance(labels[name], str)):
-            refuse_column(label, f"has the same text as {labels[name]!r}, and labels of any other library are text")
+            refuse_column(
+                label, f"has the same text as {labels[name]!r}, and labels of any other library are text"
+            )
         labels[name] = label
         names.append(name)
     return pa.table([values for _, values in (*index, *named)], names=names)
@@ -40,13 +44,18 @@ def refuse_column(label: object, what: str) -> NoReturn:
     )
 
 
-def _index_columns(table: pa.Table, layout: Layout, pieces: Pieces, taken: set[str]) -> list[tuple[object, Any]]:
+def _index_columns(
+    table: pa.Table, layout: Layout, pieces: Pieces, taken: set[str]
+) -> list[tuple[object, Any]]:
     """Name the levels as `DataFrame.reset_index` does; a range that says no more than the order is left out."""
     if layout.index:
         several = len(layout.index) > 1
         free = "index" if "index" not in taken else "level_0"
         return [
-            (level.value if level.label is not None else f"level_{i}" if several else free, _to_plain(table, level))
+            (
+                level.value if level.label is not None else f"level_{i}" if several else free,
+                _to_plain(table, level),
+            )
             for i, level in enumerate(layout.index)
         ]
     index = range_index(pieces)

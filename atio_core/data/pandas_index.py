@@ -14,16 +14,46 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pyarrow as pa
+
 from atio_core.data import arrow_types
-from atio_core.data.labels import Json, UnknownValueError, from_json, to_json, zone_from_json, zone_to_json
+from atio_core.data.labels import (
+    Json,
+    UnknownValueError,
+    from_json,
+    label_key,
+    to_json,
+    zone_from_json,
+    zone_to_json,
+)
 
 NUMBERS = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+    ]
 )
 COMPLEX = frozenset(["complex64", "complex128"])
-TIMES = frozenset(f"{kind}[{unit}]" for kind in ("datetime64", "timedelta64") for unit in ("s", "ms", "us", "ns"))
+TIMES = frozenset(
+    f"{kind}[{unit}]" for kind in ("datetime64", "timedelta64") for unit in ("s", "ms", "us", "ns")
+)
 MASKED = frozenset(
-    ["boolean", *(f"{sign}{bits}" for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)), "Float32", "Float64"]
+    [
+        "boolean",
+        *(f"{sign}{bits}" for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)),
+        "Float32",
+        "Float64",
+    ]
 )
 
 
@@ -119,6 +149,15 @@ def build_dtype(described: Json) -> Any:
             return np.dtype("object")  # {"object": ...}: how its values are stored
 
 
+def level_values(index: Any) -> list[Any]:
+    """Return the values of each level of a MultiIndex, under the level's name; of another index, itself."""
+    if not hasattr(index, "levels"):
+        return [index]
+    # By name a number would mean another level's name.
+    unnamed = index.set_names([None] * index.nlevels)
+    return [unnamed.get_level_values(i).rename(name) for i, name in enumerate(index.names)]
+
+
 def has_freq(index: Any) -> bool:
     """Say whether an index has a frequency that its values and its dtype don't tell."""
     import pandas as pd
@@ -161,26 +200,36 @@ def describe_index(index: Any) -> tuple[Json, list[Json]]:
         UnknownValueError: A value or a name can't be kept.
         UnknownDtypeError: So can't the dtype.
     """
-    import pandas as pd
-
     kind, values = _describe_index(index)
-    if kind == {"dtype": {"string": [getattr(index.dtype, "storage", None), "nan"]}}:
+    if kind == {"dtype": {"string": ["pyarrow", "nan"]}}:
         return kind, values  # the usual kind needs no second look
-    built = build_index(kind, values)
-    same = type(built) is type(index) and built.dtype == index.dtype and list(built.names) == list(index.names)
-    before, after = [label_types(value) for value in index], [label_types(value) for value in built]
-    if not same or not built.equals(index) or before != after:
-        message = f"{type(index).__name__} of dtype {index.dtype}"
-        raise UnknownValueError(message)
-    if isinstance(index, pd.MultiIndex) and [str(d) for d in index.dtypes] != [str(d) for d in built.dtypes]:
-        message = "MultiIndex whose levels change their dtypes"
-        raise UnknownValueError(message)
+    try:
+        same = _is_same(index, build_index(kind, values))
+    except (pa.ArrowException, NotImplementedError, OverflowError, TypeError, ValueError) as error:
+        raise UnknownValueError(f"{type(index).__name__} of dtype {index.dtype}") from error
+    if not same:
+        raise UnknownValueError(f"{type(index).__name__} of dtype {index.dtype}")
     return kind, values
+
+
+def _is_same(index: Any, built: Any) -> bool:
+    ours, theirs = level_values(index), level_values(built)
+    return (
+        type(built) is type(index)
+        and [level.dtype for level in theirs] == [level.dtype for level in ours]
+        and list(map(label_key, built.names)) == list(map(label_key, index.names))
+        and built.equals(index)
+        and list(map(label_types, built)) == list(map(label_types, index))
+    )
 
 
 def label_types(label: object) -> object:
     """Return the type of a label; of a tuple, those of its parts."""
-    return tuple(type(part) for part in cast("tuple[object, ...]", label)) if isinstance(label, tuple) else type(label)
+    return (
+        tuple(type(part) for part in cast("tuple[object, ...]", label))
+        if isinstance(label, tuple)
+        else type(label)
+    )
 
 
 def _describe_index(index: Any) -> tuple[Json, list[Json]]:
@@ -188,9 +237,11 @@ def _describe_index(index: Any) -> tuple[Json, list[Json]]:
 
     kind: dict[str, Json] = {}
     if type(index) is pd.MultiIndex:
-        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        levels = level_values(index)
         kind["levels"] = [describe_dtype(level.dtype) for level in levels]
-        if freqs := {str(i): describe_freq(level.freq) for i, level in enumerate(index.levels) if has_freq(level)}:
+        if freqs := {
+            str(i): describe_freq(level.freq) for i, level in enumerate(index.levels) if has_freq(level)
+        }:
             kind["freqs"] = freqs
         if any(name is not None for name in index.names):
             kind["names"] = [to_json(name) for name in index.names]

@@ -86,7 +86,10 @@ def range_index(pieces: Pieces) -> Any:
         return pd.RangeIndex(rows_of(pieces))
     ranges = [_range_of(rows, info) for rows, info in pieces]
     filled = [r for r in ranges if len(r)] or ranges[:1]
-    if all(a.step == b.step and a.start + len(a) * a.step == b.start for a, b in zip(filled, filled[1:], strict=False)):
+    if all(
+        a.step == b.step and a.start + len(a) * a.step == b.start
+        for a, b in zip(filled, filled[1:], strict=False)
+    ):
         return pd.RangeIndex(filled[0].start, filled[-1].stop, filled[0].step)
     return pd.Index(np.concatenate([np.arange(r.start, r.stop, r.step) for r in filled]))
 
@@ -109,16 +112,22 @@ def _decode_all(table: pa.Table, columns: Sequence[Column], pieces: Pieces) -> l
     plain = [column for column in columns if isinstance(column.type, str) and column.type in _PLAIN]
     arrays: dict[str, Any] = {}
     if plain:
-        typed = [arrow_types.restore(table.column(column.name), _PLAIN[column.type]) for column in plain]
+        typed = [arrow_types.restore(_stored(table, column), _PLAIN[column.type]) for column in plain]
         for column, values in zip(plain, typed, strict=True):
             _require_values(column, values)
         names = [str(position) for position in range(len(plain))]
         made = pa.table(typed, names=names).to_pandas()
         arrays = {column.name: series.array for column, (_, series) in zip(plain, made.items(), strict=True)}
     return [
-        arrays[column.name] if column.name in arrays else decode(table.column(column.name), column, pieces)
+        arrays[column.name] if column.name in arrays else decode(_stored(table, column), column, pieces)
         for column in columns
     ]
+
+
+def _stored(table: pa.Table, column: Column) -> pa.ChunkedArray:
+    """Return a column as it is stored, in one chunk at least: pandas hands others to code that aborts the process."""
+    values = table.column(column.name)
+    return values if values.num_chunks else pa.chunked_array([pa.nulls(0, values.type)])
 
 
 def _require_values(column: Column, values: pa.ChunkedArray) -> None:
@@ -128,7 +137,10 @@ def _require_values(column: Column, values: pa.ChunkedArray) -> None:
 
 _PLAIN: dict[str, pa.DataType] = {
     **{name: pa.type_for_alias("halffloat" if name == "float16" else name) for name in NUMBERS},
-    **{name: pa.type_for_alias(name.replace("datetime64", "timestamp").replace("timedelta64", "duration")) for name in TIMES},
+    **{
+        name: pa.type_for_alias(name.replace("datetime64", "timestamp").replace("timedelta64", "duration"))
+        for name in TIMES
+    },
 }
 
 
@@ -147,7 +159,9 @@ def decode(values: pa.ChunkedArray, column: Column, pieces: Pieces) -> Any:
         if described in COMPLEX:
             return _decode_complex(values, column)
         if described in _PLAIN:
-            return pa.table([arrow_types.restore(values, _PLAIN[described])], names=["0"]).to_pandas()["0"].array
+            return (
+                pa.table([arrow_types.restore(values, _PLAIN[described])], names=["0"]).to_pandas()["0"].array
+            )
         return _decode_masked(values, build_dtype(described))
     ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
@@ -160,7 +174,9 @@ def decode(values: pa.ChunkedArray, column: Column, pieces: Pieces) -> Any:
             return _decode_category(values, build_dtype(described))
         case "interval":
             sides = [_decode_side(values, side, content[0], pieces) for side in ("left", "right")]
-            return pd.arrays.IntervalArray.from_arrays(*sides, closed=content[1], dtype=build_dtype(described))
+            return pd.arrays.IntervalArray.from_arrays(
+                *sides, closed=content[1], dtype=build_dtype(described)
+            )
         case "period":
             ordinals = pc.fill_null(values, -(2**63)).to_numpy()
             return pd.arrays.PeriodArray(ordinals, dtype=build_dtype(described))
@@ -185,7 +201,11 @@ def _decode_complex(values: pa.ChunkedArray, column: Column) -> Any:
     parts = [chunk.flatten().to_numpy() for chunk in values.chunks]
     import numpy as np
 
-    joined = np.concatenate(parts) if parts else np.empty(0, "float32" if column.type == "complex64" else "float64")
+    joined = (
+        np.concatenate(parts)
+        if parts
+        else np.empty(0, "float32" if column.type == "complex64" else "float64")
+    )
     return joined.view(column.type)
 
 

@@ -2,7 +2,7 @@
 
 | key | what |
 |---|---|
-| `range_index` | bounds of a pandas range that isn't 0 … n-1: `start`, `step`, `stop`; `default` if it is cut from one that is |
+| `range_index` | bounds of a pandas range but 0 … n-1: `start`, `step`, `stop`; `default` if cut from one that was |
 | `freq`, `freq_<level>` | the frequency of a pandas index of times, or of a level of one |
 | `attrs`, `unique_labels` | `df.attrs`; true if `df.flags` allows no duplicate labels |
 | `missing` | by column name in the file, which missing value an object column has where that isn't None |
@@ -12,9 +12,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from atio_core.data.labels import canonical_json
+from atio_core.data.layout import Layout
+
+FILLER = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A frame, ready to be written.
+
+    Attributes:
+        table: Its stored columns, under unique names. The schema's metadata holds the layout (`layout.py`).
+        info: What belongs to this piece and not to the table, as JSON.
+    """
+
+    table: pa.Table
+    info: dict[str, Any]
+
+
+def piece_of(
+    layout: Layout, arrays: Sequence[Any], nullable: Sequence[bool], rows: int, info: dict[str, Any]
+) -> Piece:
+    """Return a piece of these columns, each of which says whether it may have nulls.
+
+    Rows without any column are told by a column of nulls that belongs to no one.
+    """
+    columns = [*layout.columns, *layout.index]
+    fields = [
+        pa.field(column.name, array.type, nullable=may)
+        for column, array, may in zip(columns, arrays, nullable, strict=True)
+    ]
+    if not columns:
+        fields, arrays = [pa.field(FILLER, pa.null())], [pa.nulls(rows)]
+    return Piece(pa.table(list(arrays), schema=pa.schema(fields, metadata=layout.to_metadata())), info)
+
 
 Pieces = Sequence[tuple[int, dict[str, Any]]]
 """Rows and info of each piece, in order."""
@@ -30,7 +67,7 @@ def slice_info(info: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
 
     Example:
         >>> slice_info({}, 10, 5)
-        {'range_index': {'start': 10, 'step': 1, 'stop': 15, 'default': True}}
+        {'range_index': {'start': 10, 'step': 1, 'default': True, 'stop': 15}}
     """
     bounds = info.get("range_index", {"start": 0, "step": 1, "default": True})
     if offset == 0 and "range_index" not in info:

@@ -82,13 +82,23 @@ def _carrier(t: pa.DataType) -> pa.DataType:
         return pa.large_binary()
     if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
         return _carrier(t.value_type)
-    if isinstance(t, pa.BaseExtensionType) and t.extension_name in ("arrow.uuid", "arrow.json", "arrow.bool8"):
+    if isinstance(t, pa.BaseExtensionType) and t.extension_name in (
+        "arrow.uuid",
+        "arrow.json",
+        "arrow.bool8",
+    ):
         return _carrier(t.storage_type) if t.extension_name != "arrow.bool8" else pa.bool_()
     if pa.types.is_nested(t):
         return _nested_carrier(t)
     if pa.types.is_decimal(t) and (t.bit_width > 128 or t.scale < 0):  # noqa: PLR2004 # the widest that polars has
         raise _NoSuchTypeError(str(t))
-    if pa.types.is_primitive(t) or _is_text(t) or pa.types.is_decimal(t) or pa.types.is_null(t) or _is_bytes(t):
+    if (
+        pa.types.is_primitive(t)
+        or _is_text(t)
+        or pa.types.is_decimal(t)
+        or pa.types.is_null(t)
+        or _is_bytes(t)
+    ):
         return t
     raise _NoSuchTypeError(str(t))
 
@@ -103,5 +113,7 @@ def _nested_carrier(t: pa.DataType) -> pa.DataType:
     if pa.types.is_fixed_size_list(t):
         return pa.list_(_carrier(t.value_type), t.list_size)
     if pa.types.is_struct(t):
-        return pa.struct([pa.field(f.name, _carrier(f.type)) for f in (t.field(i) for i in range(t.num_fields))])
+        return pa.struct(
+            [pa.field(f.name, _carrier(f.type)) for f in (t.field(i) for i in range(t.num_fields))]
+        )
     raise _NoSuchTypeError(str(t))
