@@ -1,0 +1,1 @@
+"""`make demo`: a tour of atio on the command line."""
