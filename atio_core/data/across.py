@@ -1,16 +1,23 @@
-"""Columns that one library wrote, read as another's: the nearest type that has the same values, or refused by name.
+"""Columns that one library wrote, read as another's: the nearest type with the same values, or refused by name.
 
-| written by | read as | |
-|---|---|---|
-| pandas | Arrow, polars | the index comes first, as columns; a range only if it isn't 0 … n-1. Labels that are no text become text. Text categories become an ordered or unordered dictionary, in polars an Enum; objects of JSON their text. Periods, intervals and complex numbers are refused. |
-| Arrow, polars | pandas | NumPy and pandas dtypes where they hold the same: without nulls int64, with nulls Int64; any other type as an Arrow dtype |
-| Arrow | polars | where polars has the type; else refused |
+What pandas wrote, as Arrow or polars:
+
+- The index comes first, as columns; a range only if it isn't 0 … n-1.
+- Labels that are no text become their text, if no two become the same.
+- Missing values are nulls; the NaNs of floats stay NaNs.
+- A category of text is a dictionary, in polars an Enum; one of numbers or times is its values.
+- Lists, dicts and mixed objects are JSON text, UUIDs their 16 bytes.
+- Periods, intervals, complex numbers and other categories are refused.
+
+What Arrow or polars wrote, as pandas: NumPy and pandas dtypes that hold the same (without nulls int64, with nulls
+Int64), `str`, categories; any other type as an Arrow dtype. What Arrow wrote, as polars: polars' type for it, or
+refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -19,74 +26,6 @@ from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout
 from atio_core.data.objects import kind_and_parameter
 from atio_core.data.pieces import Pieces, rows_of
-from atio_core.errors import InvalidInputError
-
-
-def meant_type(library: str, column: Column, field: pa.Field) -> str | None:
-    """Return the Arrow type that a column means whatever library it is of; None if it means more than one can say."""
-    described = column.type
-    if library == "arrow":
-        t = frames_arrow.arrow_type_of(column) if described else field.type
-        return None if _is_encoded(t) else _normal_text(t)
-    if library == "polars":
-        from atio_core.data.frames_polars import is_plain
-
-        return _normal_text(field.type) if is_plain(described) else None
-    t = _pandas_meaning(described, field)
-    return None if t is None or _is_encoded(t) else _normal_text(t)
-
-
-def _is_encoded(t: pa.DataType) -> bool:
-    encoded = (
-        pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t) or isinstance(t, pa.BaseExtensionType)
-    )
-    return encoded or any(_is_encoded(t.field(i).type) for i in range(t.num_fields))
-
-
-def _normal_text(t: pa.DataType) -> str:
-    """Layouts in memory don't tell types apart: string and large_string are one."""
-    if pa.types.is_large_string(t) or pa.types.is_string_view(t):
-        return "string"
-    if pa.types.is_large_binary(t) or pa.types.is_binary_view(t):
-        return "binary"
-    if pa.types.is_fixed_size_list(t):
-        return f"list({_normal_text(t.value_type)}, {t.list_size})"
-    if (
-        pa.types.is_list(t)
-        or pa.types.is_large_list(t)
-        or pa.types.is_list_view(t)
-        or pa.types.is_large_list_view(t)
-    ):
-        return f"list({_normal_text(t.value_type)})"
-    if pa.types.is_struct(t):
-        return f"struct({', '.join(f'{f.name!r}: {_normal_text(f.type)}' for f in (t.field(i) for i in range(t.num_fields)))})"
-    return str(t)
-
-
-def _pandas_meaning(described: Json, field: pa.Field) -> pa.DataType | None:
-    """Return the Arrow type of a pandas column's values; None if there is none."""
-    from atio_core.data.pandas_index import COMPLEX, TIMES
-
-    if isinstance(described, str):
-        if described in COMPLEX:
-            return None
-        return field.type if described not in TIMES else pa.type_for_alias(_arrow_alias(described))
-    ((name, content),) = cast("dict[str, Any]", described).items()
-    match name:
-        case "string":
-            return pa.large_string()
-        case "datetime":
-            return pa.timestamp(*content)
-        case "arrow":
-            return arrow_types.build(content)
-        case "object" if kind_and_parameter(described)[0] not in ("array", "json", "null"):
-            return field.type
-        case _:
-            return None
-
-
-def _arrow_alias(dtype: str) -> str:
-    return dtype.replace("datetime64", "timestamp").replace("timedelta64", "duration")
 
 
 def to_other(
@@ -107,13 +46,13 @@ def to_other(
     """
     plain = _to_arrow(table, layout, positions, pieces, whole=whole)
     if output_as == "pandas":
-        from atio_core.data.pandas_across import from_arrow
+        from atio_core.data import pandas_across
 
-        return from_arrow(plain, pieces)
+        return pandas_across.from_arrow(plain, pieces)
     if output_as == "polars":
-        from atio_core.data.polars_across import from_arrow
+        from atio_core.data import polars_across
 
-        return from_arrow(plain, rows_of(pieces), layout.library)
+        return polars_across.from_arrow(plain, rows_of(pieces), layout.library)
     return plain
 
 
@@ -123,11 +62,82 @@ def _to_arrow(
     if layout.library == "polars":
         from atio_core.data import frames_polars
 
-        return frames_polars.to_arrow(
-            table, [layout.columns[position] for position in positions], rows_of(pieces)
-        )
+        columns = [layout.columns[position] for position in positions]
+        return frames_polars.to_arrow(table, columns, rows_of(pieces))
     if layout.library == "arrow":
         return frames_arrow.to_table(table, layout, positions, pieces)
-    from atio_core.data.pandas_across import to_arrow
+    from atio_core.data import pandas_across
 
-    return to_arrow(table, layout, positions, pieces, whole=whole)
+    return pandas_across.to_arrow(table, layout, positions, pieces, whole=whole)
+
+
+def meant_type(library: str, column: Column, field: pa.Field) -> str | None:
+    """Return the Arrow type that a column means whatever library it is of; None if it means more than that.
+
+    Args:
+        library: The one it is of.
+        column: Its type there.
+        field: What it is stored as.
+
+    Returns:
+        The type's text, the same for all ways to lay its values out in memory.
+    """
+    if library == "polars":
+        from atio_core.data import frames_polars
+
+        return type_text(field.type) if frames_polars.is_plain(column.type) else None
+    if library == "arrow":
+        t = frames_arrow.type_of(column, field)
+    else:
+        t = _pandas_meaning(column.type, field)
+    return None if t is None or _is_encoded(t) else type_text(t)
+
+
+def _is_encoded(t: pa.DataType) -> bool:
+    encoded = pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t)
+    inner = any(_is_encoded(field.type) for field in arrow_types.fields_of(t))
+    return encoded or inner or isinstance(t, pa.BaseExtensionType)
+
+
+def _pandas_meaning(described: Json, field: pa.Field) -> pa.DataType | None:
+    """Return the Arrow type of a pandas column's values; None if there is none."""
+    from atio_core.data.pandas_index import COMPLEX, TIMES, arrow_time
+
+    if isinstance(described, str):
+        if described in TIMES:
+            return arrow_time(described)
+        return None if described in COMPLEX else field.type
+    ((name, content),) = cast("dict[str, Any]", described).items()
+    match name:
+        case "string":
+            return pa.large_string()
+        case "datetime":
+            return pa.timestamp(*content)
+        case "arrow":
+            return arrow_types.build(content)
+        case "object" if kind_and_parameter(described)[0] not in ("array", "json", "null"):
+            return field.type
+        case _:
+            return None
+
+
+def type_text(t: pa.DataType) -> str:
+    """Return the text of a type, the same for all ways to lay its values out in memory.
+
+    Example:
+        >>> type_text(pa.large_list(pa.string_view()))
+        'list(string)'
+    """
+    if arrow_types.is_text(t):
+        return "string"
+    if arrow_types.is_text_or_bytes(t):
+        return "binary"
+    if pa.types.is_struct(t):
+        inner = (f"{field.name!r}: {type_text(field.type)}" for field in arrow_types.fields_of(t))
+        return f"struct({', '.join(inner)})"
+    if pa.types.is_map(t):
+        return f"map({type_text(t.key_type)}, {type_text(t.item_type)})"
+    if pa.types.is_nested(t) and not pa.types.is_union(t):
+        size = f", {t.list_size}" if pa.types.is_fixed_size_list(t) else ""
+        return f"list({type_text(t.value_type)}{size})"
+    return str(t)

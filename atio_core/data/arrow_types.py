@@ -240,7 +240,17 @@ def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
         UnknownTypeError: The type can't be stored.
         pyarrow.ArrowInvalid: A value doesn't fit into the stored type.
     """
-    return restore(values, stored_type(values.type))
+    target = stored_type(values.type)
+    if is_same(values.type, target):
+        return values
+    try:
+        stored = restore(values, target)
+        restore(
+            pa.chunked_array([pa.nulls(0, target)]), values.type
+        )  # tried out now, not when the data is needed
+    except pa.ArrowNotImplementedError as error:
+        raise UnknownTypeError(str(values.type)) from error
+    return stored
 
 
 def restore(values: pa.ChunkedArray, t: pa.DataType) -> pa.ChunkedArray:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,7 +57,8 @@ class ContentDigest:
         if self._columns is None:
             self._names = list(rows.schema.names)
             self._columns = [_Node(field.type) for field in rows.schema]
-            self._layout = digest((rows.schema.metadata or {}).get(METADATA_KEY, b""))
+            metadata = cast("dict[bytes, bytes]", rows.schema.metadata or {})
+            self._layout = digest(metadata.get(METADATA_KEY, b""))
         for node, column in zip(self._columns, rows.columns, strict=True):
             for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
                 node.update(chunk)
@@ -116,10 +117,10 @@ class _Node:
         self._feed(self, array)
         self._count += len(array)
 
-    def _feed_nothing(self, array: pa.Array) -> None:
+    def feed_nothing(self, array: pa.Array) -> None:
         """A null has no values: its count says all."""
 
-    def _feed_fixed(self, array: pa.Array) -> None:
+    def feed_fixed(self, array: pa.Array) -> None:
         width = array.type.bit_width // 8
         if not len(array) or not width:
             return
@@ -128,11 +129,11 @@ class _Node:
         data = memoryview(array.buffers()[1]).cast("B")
         self._values.update(data[array.offset * width : (array.offset + len(array)) * width])
 
-    def _feed_bool(self, array: pa.Array) -> None:
+    def feed_bool(self, array: pa.Array) -> None:
         plain = pc.fill_null(array, False) if array.null_count else array  # noqa: FBT003 # Arrow's signature
-        self._feed_fixed(plain.cast(pa.uint8()))
+        self.feed_fixed(plain.cast(pa.uint8()))
 
-    def _feed_bytes(self, array: pa.Array) -> None:
+    def feed_bytes(self, array: pa.Array) -> None:
         array = _large(array)
         if array.null_count:
             array = pc.fill_null(array, "" if pa.types.is_large_string(array.type) else b"")
@@ -142,16 +143,16 @@ class _Node:
         if data is not None:
             self._values.update(memoryview(data).cast("B")[offsets[0] : offsets[-1]])
 
-    def _feed_list(self, array: pa.Array) -> None:
+    def feed_list(self, array: pa.Array) -> None:
         lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
         if len(array):
             self._sizes.update(memoryview(lengths.to_numpy()).cast("B"))
         self._children[0].update(array.flatten())
 
-    def _feed_map(self, array: pa.Array) -> None:
-        self._feed_list(array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field]))))
+    def feed_map(self, array: pa.Array) -> None:
+        self.feed_list(array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field]))))
 
-    def _feed_struct(self, array: pa.Array) -> None:
+    def feed_struct(self, array: pa.Array) -> None:
         for child, values in zip(self._children, array.flatten(), strict=True):
             child.update(values)
 
@@ -162,18 +163,18 @@ _Feed = Callable[[_Node, pa.Array], None]
 def _feeder_of(t: pa.DataType) -> tuple[_Feed, list[pa.DataType]]:
     """Return what feeds the values of a type, and the types inside it."""
     if pa.types.is_null(t):
-        return _Node._feed_nothing, []
+        return _Node.feed_nothing, []
     if pa.types.is_boolean(t):
-        return _Node._feed_bool, []
+        return _Node.feed_bool, []
     if pa.types.is_string(t) or pa.types.is_binary(t):
-        return _Node._feed_bytes, []
+        return _Node.feed_bytes, []
     if pa.types.is_map(t):
-        return _Node._feed_map, [pa.struct([t.key_field, t.item_field])]
+        return _Node.feed_map, [pa.struct([t.key_field, t.item_field])]
     if pa.types.is_struct(t):
-        return _Node._feed_struct, [t.field(i).type for i in range(t.num_fields)]
+        return _Node.feed_struct, [t.field(i).type for i in range(t.num_fields)]
     if t.num_fields:
-        return _Node._feed_list, [t.value_type]
-    return _Node._feed_fixed, []
+        return _Node.feed_list, [t.value_type]
+    return _Node.feed_fixed, []
 
 
 def _plain_type(t: pa.DataType) -> pa.DataType:
@@ -204,11 +205,11 @@ def _decoded(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else pc.run_end_decode(array)
 
 
-def _positions(array: pa.Array, start: int) -> memoryview:
+def _positions(array: pa.Array, start: int) -> bytes:
     import numpy as np
 
     found = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
-    return memoryview((found + start).astype("<i8")).cast("B")
+    return (found + start).astype("<i8").tobytes()
 
 
 def _zeroed(array: pa.Array) -> pa.Array:

@@ -148,7 +148,7 @@ def to_output(
         labels: The columns that are asked for, in order; None for all.
 
     Raises:
-        InvalidInputError: No column has this label, or one has no equal type in this library: the message says which.
+        InvalidInputError: No column has this label, or one has no equal type in this library; the message names it.
         DamagedError: The columns aren't what the schema says.
     """
     layout = layout_of(schema)

@@ -2,8 +2,8 @@
 
 A column's type is `{"arrow": type}` (`arrow_types.py`), with `"nullable": false` where the field says so, and the
 `categories` of an ordered dictionary, whose order is part of what the values mean. The entries of other dictionaries
-may come back in another order, without those that no value uses. Metadata of the schema and of its fields belongs to the
-piece.
+may come back in another order, without those that no value uses. Metadata of the schema and of its fields belongs to
+the piece.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from atio_core.data import arrow_types
 from atio_core.data.labels import Json, UnknownValueError, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
-from atio_core.data.pieces import Piece, Pieces, piece_of, shared
+from atio_core.data.pieces import Piece, Pieces, piece_of, rows_of, shared
 from atio_core.errors import NotPreservableError
 
 
@@ -58,6 +58,9 @@ def _encode(field: pa.Field, values: pa.ChunkedArray) -> tuple[Json, pa.ChunkedA
 
 
 def _categories(field: pa.Field, values: pa.ChunkedArray) -> list[Json]:
+    t = field.type.value_type
+    if not arrow_types.is_text_or_bytes(t) and not pa.types.is_integer(t):
+        _refuse(field, f"is an ordered dictionary of {t}", "use text or integers, or one that isn't ordered")
     dictionaries = [chunk.dictionary for chunk in values.chunks]
     if any(not dictionary.equals(dictionaries[0]) for dictionary in dictionaries):
         _refuse(
@@ -93,13 +96,14 @@ def to_table(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
     for position in positions:
         column = layout.columns[position]
         values = table.column(column.name)
-        field = table.schema.field(column.name)
-        described: dict[str, Json] = column.type or {"arrow": arrow_types.describe(field.type)}
-        t = arrow_types.build(described["arrow"])
+        described = cast("dict[str, Json]", column.type or {})
+        t = type_of(column, table.schema.field(column.name))
         arrays.append(_decode(values, t, described.get("categories")))
         kept = arrow_types.metadata_from_json(metadata.get(str(position)))
         fields.append(pa.field(column.value, t, nullable=described.get("nullable", True), metadata=kept))
     schema = pa.schema(fields, metadata=arrow_types.metadata_from_json(shared(pieces, "metadata")))
+    if not arrays:  # most other ways forget the rows
+        return pa.table({"": pa.nulls(rows_of(pieces))}, metadata=schema.metadata).select([])
     return pa.table(arrays, schema=schema)
 
 
@@ -117,6 +121,6 @@ def _decode(values: pa.ChunkedArray, t: pa.DataType, categories: list[Json] | No
     return pa.chunked_array(chunks, t)
 
 
-def arrow_type_of(column: Column) -> pa.DataType:
-    """Return the Arrow type that a column of an Arrow table had."""
-    return arrow_types.build(cast("dict[str, Json]", column.type)["arrow"])
+def type_of(column: Column, field: pa.Field) -> pa.DataType:
+    """Return the Arrow type that a column had; without a layout, what it is stored as."""
+    return field.type if column.type is None else arrow_types.build(column.type["arrow"])

@@ -10,35 +10,35 @@ import pyarrow.compute as pc
 
 from atio_core.data import arrow_types
 from atio_core.data.frames_pandas import stored_categories
+from atio_core.data.labels import from_json
 from atio_core.data.layout import Column, Layout
-from atio_core.data.pandas_index import COMPLEX, TIMES, build_dtype
-from atio_core.data.pandas_output import decode, plain_index, range_index
-from atio_core.data.pieces import Pieces
+from atio_core.data.pandas_index import COMPLEX, TIMES, arrow_time, build_dtype
+from atio_core.data.pandas_output import decode, frame_of, is_default, plain_index, range_index
+from atio_core.data.pieces import Pieces, rows_of
 from atio_core.errors import InvalidInputError
 
 
 def to_arrow(
     table: pa.Table, layout: Layout, positions: Sequence[int], pieces: Pieces, *, whole: bool
 ) -> pa.Table:
-    """Return the columns of a pandas frame as plain Arrow types, before them its index if it is asked for whole."""
+    """Return the columns of a pandas frame as plain Arrow types, before them its index if it is asked for whole.
+
+    Raises:
+        InvalidInputError: A column has no such type, or two have the same name once labels are text.
+    """
     columns = [layout.columns[position] for position in positions]
-    named = [(column.value, _to_plain(table, column)) for column in columns]
-    index = _index_columns(table, layout, pieces, {str(label) for label, _ in named}) if whole else []
-    names: list[str] = []
+    named: list[tuple[object, Any]] = [(column.value, _plain(table, column)) for column in columns]
+    if whole:
+        named = _index_columns(table, layout, pieces, {str(label) for label, _ in named}) + named
     labels: dict[str, object] = {}
-    for label, _ in (*index, *named):
-        name = str(label)
-        if name in labels and not (isinstance(label, str) and isinstance(labels[name], str)):
-            refuse_column(
-                label, f"has the same text as {labels[name]!r}, and labels of any other library are text"
-            )
-        labels[name] = label
-        names.append(name)
-    return pa.table([values for _, values in (*index, *named)], names=names)
+    for label, _ in named:
+        before = labels.setdefault(str(label), label)
+        if before is not label and not (isinstance(label, str) and isinstance(before, str)):
+            _refuse(label, f"and {before!r} have the same text, and labels of other libraries are text")
+    return pa.table([values for _, values in named], names=[str(label) for label, _ in named])
 
 
-def refuse_column(label: object, what: str) -> NoReturn:
-    """Raise the refusal of a pandas column that no other library has a type for."""
+def _refuse(label: object, what: str) -> NoReturn:
     raise InvalidInputError(
         f"column {label!r} {what}; read with output_as='pandas', or leave the column out with columns=[…]"
     )
@@ -47,44 +47,30 @@ def refuse_column(label: object, what: str) -> NoReturn:
 def _index_columns(
     table: pa.Table, layout: Layout, pieces: Pieces, taken: set[str]
 ) -> list[tuple[object, Any]]:
-    """Name the levels as `DataFrame.reset_index` does; a range that says no more than the order is left out."""
-    if layout.index:
-        several = len(layout.index) > 1
-        free = "index" if "index" not in taken else "level_0"
-        return [
-            (
-                level.value if level.label is not None else f"level_{i}" if several else free,
-                _to_plain(table, level),
-            )
-            for i, level in enumerate(layout.index)
-        ]
-    index = range_index(pieces)
-    if (index[:1] == [0]).all() and len(index) == len(range(len(index))) and _counts_from_zero(index):
-        return []
-    name = Column("", layout.index_name, None).value
+    """Return the index as columns, named as `DataFrame.reset_index` does it."""
     free = "index" if "index" not in taken else "level_0"
-    return [(free if name is None else name, pa.array(index.to_numpy()))]
+    if not layout.index:
+        if is_default(pieces):
+            return []
+        name = from_json(layout.index_name)
+        return [(free if name is None else name, pa.array(range_index(pieces).to_numpy()))]
+    named: list[tuple[object, Any]] = []
+    for position, level in enumerate(layout.index):
+        unnamed = f"level_{position}" if len(layout.index) > 1 else free
+        named.append((unnamed if level.label is None else level.value, _plain(table, level)))
+    return named
 
 
-def _counts_from_zero(index: Any) -> bool:
-    import pandas as pd
-
-    return isinstance(index, pd.RangeIndex) and (index.start, index.step) == (0, 1)
-
-
-def _to_plain(table: pa.Table, column: Column) -> pa.ChunkedArray:
+def _plain(table: pa.Table, column: Column) -> pa.ChunkedArray:
     values, described = table.column(column.name), column.type
     if isinstance(described, str):
         if described in COMPLEX:
-            refuse_column(column.value, "holds complex numbers")
-        if described in TIMES:
-            alias = described.replace("datetime64", "timestamp").replace("timedelta64", "duration")
-            return arrow_types.restore(values, pa.type_for_alias(alias))
-        return values
+            _refuse(column.value, "holds complex numbers, which no other library has")
+        return arrow_types.restore(values, arrow_time(described)) if described in TIMES else values
     ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
         case "period" | "interval":
-            refuse_column(column.value, f"holds values of the dtype {build_dtype(described)}")
+            _refuse(column.value, f"has the dtype {build_dtype(described)}, which no other library has")
         case "category":
             return _plain_category(values, column)
         case "datetime":
@@ -99,13 +85,12 @@ def _plain_category(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     dtype = build_dtype(column.type)
     stored = stored_categories(dtype.categories)
     if stored is None:
-        refuse_column(column.value, f"is a category of {dtype.categories.dtype}")
+        _refuse(column.value, f"is a category of {dtype.categories.dtype}, which no other library has")
     if not pa.types.is_string(stored.type):
         return values
     codes = decode(values, column, ()).codes
     indices = pa.array(codes, mask=codes < 0)
-    array = pa.DictionaryArray.from_arrays(indices, stored, ordered=bool(dtype.ordered))
-    return pa.chunked_array([array])
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, stored, ordered=bool(dtype.ordered))])
 
 
 def from_arrow(table: pa.Table, pieces: Pieces) -> Any:
@@ -116,9 +101,8 @@ def from_arrow(table: pa.Table, pieces: Pieces) -> Any:
     """
     import pandas as pd
 
-    arrays = [_from_column(column) for column in table.columns]
-    index = range_index(pieces)
-    frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
+    frame = frame_of([_array(column) for column in table.columns], rows_of(pieces))
+    frame.index = range_index(pieces)
     frame.columns = pd.Index(table.column_names, dtype=_text_dtype())
     return frame
 
@@ -130,43 +114,54 @@ def _text_dtype() -> Any:
     return pd.StringDtype(na_value=np.nan)
 
 
-def _from_column(values: pa.ChunkedArray) -> Any:
+def _array(values: pa.ChunkedArray) -> Any:
     import numpy as np
     import pandas as pd
 
     t = values.type
+    values = values if values.num_chunks else pa.chunked_array([pa.nulls(0, t)])
     if pa.types.is_null(t):
         return np.full(len(values), None, dtype=object)
-    if pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t):
+    if arrow_types.is_text(t):
         return _text_dtype().__from_arrow__(values.cast(pa.large_string()))
-    if pa.types.is_boolean(t) or pa.types.is_integer(t) or pa.types.is_floating(t):
-        if not values.null_count:
-            return pa.table([values], names=["0"]).to_pandas()["0"].array
-        name = "boolean" if pa.types.is_boolean(t) else np.dtype(t.to_pandas_dtype()).name
-        if name != "float16":
-            name = name.replace("uint", "UInt").replace("int", "Int").replace("float", "Float")
-            return build_dtype(name.replace("UInt", "UInt")).__from_arrow__(values)
-    if (pa.types.is_timestamp(t) and _has_known_zone(t)) or pa.types.is_duration(t):
+    if _is_number(t) and (values.null_count == 0 or not pa.types.is_float16(t)):
+        return _numbers(values)
+    if pa.types.is_duration(t) or (pa.types.is_timestamp(t) and _is_zone_known(t.tz)):
         return pa.table([values], names=["0"]).to_pandas()["0"].array
-    if pa.types.is_dictionary(t) and (category := _from_dictionary(values)) is not None:
+    if pa.types.is_dictionary(t) and (category := _category(values)) is not None:
         return category
     return pd.arrays.ArrowExtensionArray(values)
 
 
-def _has_known_zone(t: pa.DataType) -> bool:
+def _is_number(t: pa.DataType) -> bool:
+    return pa.types.is_boolean(t) or pa.types.is_integer(t) or pa.types.is_floating(t)
+
+
+def _numbers(values: pa.ChunkedArray) -> Any:
+    if not values.null_count:
+        return pa.table([values], names=["0"]).to_pandas()["0"].array
+    name = {"bool": "boolean", "float": "Float32", "double": "Float64"}.get(str(values.type))
+    name = name or str(values.type).replace("uint", "UInt").replace("int", "Int").replace("UInt", "UInt")
+    return decode(values, Column("", "", name), ())
+
+
+def _is_zone_known(zone: str | None) -> bool:
     import pandas as pd
 
-    return t.tz is None or pa.types.is_timestamp(t) and pd.DatetimeTZDtype(t.unit, t.tz).unit == t.unit
+    try:
+        return zone is None or pd.Timestamp(0, tz=zone).tzinfo is not None
+    except (ValueError, KeyError):  # zoneinfo's error for a missing zone is a KeyError
+        return False
 
 
-def _from_dictionary(values: pa.ChunkedArray) -> Any:
+def _category(values: pa.ChunkedArray) -> Any:
     import pandas as pd
 
     unified = values.unify_dictionaries()
-    dictionary = unified.chunk(0).dictionary if unified.num_chunks else pa.array([], values.type.value_type)
-    categories = plain_index(_from_column(pa.chunked_array([dictionary])))
+    dictionary = unified.chunk(0).dictionary
+    categories = plain_index(_array(pa.chunked_array([dictionary])))
     if dictionary.null_count or not categories.is_unique:
         return None
-    indices = pa.chunked_array([chunk.indices for chunk in unified.chunks], values.type.index_type)
+    indices = pa.chunked_array([chunk.indices for chunk in unified.chunks])
     codes = pc.fill_null(indices.cast(pa.int64()), -1).to_numpy()
     return pd.Categorical.from_codes(codes, categories=categories, ordered=values.type.ordered)

@@ -57,6 +57,17 @@ MASKED = frozenset(
 )
 
 
+def arrow_time(dtype: str) -> pa.DataType:
+    """Return the Arrow type of datetime64 and timedelta64 values.
+
+    Example:
+        >>> arrow_time("timedelta64[ms]")
+        DurationType(duration[ms])
+    """
+    kind, unit = dtype.removesuffix("]").split("[")
+    return pa.timestamp(unit) if kind == "datetime64" else pa.duration(unit)
+
+
 class UnknownDtypeError(TypeError):
     """A pandas dtype that atio doesn't know; the message names it."""
 
@@ -105,7 +116,7 @@ def _describe_numpy(dtype: Any) -> Json:
 
 def _zone_name(dtype: Any) -> str:
     zone = dtype.tz
-    if zone is dt.timezone.utc:
+    if zone is dt.UTC:
         return "UTC"
     name: object = getattr(zone, "zone", None)
     if isinstance(name, str):
@@ -283,6 +294,6 @@ def build_index(kind: dict[str, Json], values: Sequence[Json]) -> Any:
 def _plain_index(labels: list[Any], dtype: Any) -> Any:
     import pandas as pd
 
-    if dtype == object:
+    if dtype.kind == "O" and not pd.api.types.is_extension_array_dtype(dtype):
         return pd.Index(labels, dtype=object, tupleize_cols=False)
     return pd.Index(pd.array(labels, dtype=dtype))

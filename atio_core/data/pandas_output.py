@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -13,7 +14,15 @@ from atio_core.data import arrow_types, objects
 from atio_core.data.frames_pandas import is_never_null, stored_categories
 from atio_core.data.labels import Json, from_json
 from atio_core.data.layout import Column, Layout
-from atio_core.data.pandas_index import COMPLEX, NUMBERS, TIMES, build_dtype, build_index, with_level_freq
+from atio_core.data.pandas_index import (
+    COMPLEX,
+    NUMBERS,
+    TIMES,
+    arrow_time,
+    build_dtype,
+    build_index,
+    with_level_freq,
+)
 from atio_core.data.pieces import Pieces, rows_of, shared
 from atio_core.errors import DamagedError
 
@@ -27,8 +36,6 @@ def to_frame(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
         positions: Which of its columns, in which order.
         pieces: Rows and info of each piece, in order.
     """
-    import pandas as pd
-
     arrays = _decode_all(table, [layout.columns[position] for position in positions], pieces)
     frame = frame_of(arrays, rows_of(pieces))
     frame.index = _index(table, layout, pieces)
@@ -43,11 +50,14 @@ def to_frame(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
 
 
 def frame_of(arrays: Sequence[Any], rows: int) -> Any:
-    """Return a frame of these arrays, none of which is copied or has its dtype guessed anew."""
+    """Return a frame of these arrays, none of which has its dtype guessed anew, or is copied unless it comes twice."""
     import pandas as pd
 
     # Only a Series with a dtype is safe from being guessed: text in an object array, text in Python.
-    columns = {i: pd.Series(array, dtype=array.dtype, copy=False) for i, array in enumerate(arrays)}
+    columns = {
+        i: pd.Series(array, dtype=array.dtype, copy=any(array is other for other in arrays[:i]))
+        for i, array in enumerate(arrays)
+    }
     return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
 
 
@@ -82,16 +92,18 @@ def range_index(pieces: Pieces) -> Any:
     import numpy as np
     import pandas as pd
 
-    if all(info.get("range_index", {}).get("default", "range_index" not in info) for _, info in pieces):
+    if is_default(pieces):
         return pd.RangeIndex(rows_of(pieces))
     ranges = [_range_of(rows, info) for rows, info in pieces]
     filled = [r for r in ranges if len(r)] or ranges[:1]
-    if all(
-        a.step == b.step and a.start + len(a) * a.step == b.start
-        for a, b in zip(filled, filled[1:], strict=False)
-    ):
+    if all(a.step == b.step and a[-1] + a.step == b.start for a, b in itertools.pairwise(filled)):
         return pd.RangeIndex(filled[0].start, filled[-1].stop, filled[0].step)
     return pd.Index(np.concatenate([np.arange(r.start, r.stop, r.step) for r in filled]))
+
+
+def is_default(pieces: Pieces) -> bool:
+    """Say whether all pieces had the range from 0, or are cut from such a one."""
+    return all(info.get("range_index", {"default": True}).get("default", False) for _, info in pieces)
 
 
 def _range_of(rows: int, info: dict[str, Any]) -> range:
@@ -137,10 +149,7 @@ def _require_values(column: Column, values: pa.ChunkedArray) -> None:
 
 _PLAIN: dict[str, pa.DataType] = {
     **{name: pa.type_for_alias("halffloat" if name == "float16" else name) for name in NUMBERS},
-    **{
-        name: pa.type_for_alias(name.replace("datetime64", "timestamp").replace("timedelta64", "duration"))
-        for name in TIMES
-    },
+    **{name: arrow_time(name) for name in TIMES},
 }
 
 

@@ -26,16 +26,38 @@ NAMES = st.one_of(st.none(), TEXT, st.integers(-3, 3), st.tuples(TEXT, st.intege
 def _bits(dtype: str, n: int) -> st.SearchStrategy[Any]:
     """Any bits at all, so each NaN, each zero, each extreme."""
     width = np.dtype(dtype).itemsize
-    special = st.lists(st.sampled_from([0, 1, 2**31, 2**63, 0x7FF8 << 48, 0xFFF8 << 48, 0x7E01, 0x8000, 0x7FC00001]), min_size=n, max_size=n)
-    raw = special.map(lambda values: np.array(values, dtype="u8").astype(f"u{min(width, 8)}").astype(f"u{min(width, 8)}"))
-    if width == 16:
-        return st.tuples(raw, raw).map(lambda two: np.stack([two[0], two[1]], axis=1).view("complex128").ravel())
-    return st.one_of(raw, st.binary(min_size=n * width, max_size=n * width).map(lambda b: np.frombuffer(b, f"u{width}"))).map(
-        lambda a: a.view(dtype)
+    special = st.lists(
+        st.sampled_from([0, 1, 2**31, 2**63, 0x7FF8 << 48, 0xFFF8 << 48, 0x7E01, 0x8000, 0x7FC00001]),
+        min_size=n,
+        max_size=n,
     )
+    raw = special.map(
+        lambda values: np.array(values, dtype="u8").astype(f"u{min(width, 8)}").astype(f"u{min(width, 8)}")
+    )
+    if width == 16:
+        return st.tuples(raw, raw).map(
+            lambda two: np.stack([two[0], two[1]], axis=1).view("complex128").ravel()
+        )
+    return st.one_of(
+        raw, st.binary(min_size=n * width, max_size=n * width).map(lambda b: np.frombuffer(b, f"u{width}"))
+    ).map(lambda a: a.view(dtype))
 
 
-NUMBERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "complex64", "complex128"]
+NUMBERS = [
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 MASKED = ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64"]
 
 
@@ -57,7 +79,9 @@ def masked_arrays(draw: st.DrawFn, n: int) -> Any:
     kind = draw(st.sampled_from([*MASKED, "boolean"]))
     mask = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=bool)
     if kind == "boolean":
-        return pd.arrays.BooleanArray(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=bool), mask)
+        return pd.arrays.BooleanArray(
+            np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=bool), mask
+        )
     made = pd.arrays.FloatingArray if kind.startswith("F") else pd.arrays.IntegerArray
     return made(draw(_bits(kind.lower(), n)).copy(), mask)
 
@@ -67,7 +91,9 @@ def text_arrays(draw: st.DrawFn, n: int) -> Any:
     """Text of each pandas dtype."""
     dtype = draw(st.sampled_from(["str", "string[python]", "string[pyarrow]", "python-nan"]))
     values = draw(st.lists(st.one_of(st.none(), TEXT), min_size=n, max_size=n))
-    return pd.array(values, dtype=pd.StringDtype("python", na_value=np.nan) if dtype == "python-nan" else dtype)
+    return pd.array(
+        values, dtype=pd.StringDtype("python", na_value=np.nan) if dtype == "python-nan" else dtype
+    )
 
 
 @st.composite
@@ -75,7 +101,9 @@ def zoned_arrays(draw: st.DrawFn, n: int) -> Any:
     """Times in a zone, but for those near the ends, whose local time overflows."""
     unit, zone = draw(st.sampled_from(UNITS)), draw(st.sampled_from(ZONES[1:]))
     counts = st.one_of(st.integers(-(10**9), 10**9), st.just(-(2**63)))
-    values = np.array(draw(st.lists(counts, min_size=n, max_size=n)), dtype="int64").view(f"datetime64[{unit}]")
+    values = np.array(draw(st.lists(counts, min_size=n, max_size=n)), dtype="int64").view(
+        f"datetime64[{unit}]"
+    )
     return pd.Series(values).dt.tz_localize("UTC").dt.tz_convert(zone).array
 
 
@@ -84,7 +112,9 @@ def period_arrays(draw: st.DrawFn, n: int) -> Any:
     """Periods."""
     freq = draw(st.sampled_from(["D", "M", "W-TUE", "Q-JAN", "Y", "h", "2D"]))
     counts = st.one_of(st.integers(-9999, 9999), st.just(-(2**63)))
-    return pd.arrays.PeriodArray(np.array(draw(st.lists(counts, min_size=n, max_size=n)), dtype="int64"), dtype=f"period[{freq}]")
+    return pd.arrays.PeriodArray(
+        np.array(draw(st.lists(counts, min_size=n, max_size=n)), dtype="int64"), dtype=f"period[{freq}]"
+    )
 
 
 @st.composite
@@ -93,7 +123,10 @@ def interval_arrays(draw: st.DrawFn, n: int) -> Any:
     closed = draw(st.sampled_from(["left", "right", "both", "neither"]))
     left = np.array(draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n)), dtype="int64")
     kind = draw(st.sampled_from(["int64", "float64", "datetime64[us]", "timedelta64[ns]"]))
-    sides = [side.astype(kind) if kind != "float64" else np.where(left == 0, np.nan, side) for side in (left, left + 2)]
+    sides = [
+        side.astype(kind) if kind != "float64" else np.where(left == 0, np.nan, side)
+        for side in (left, left + 2)
+    ]
     return pd.arrays.IntervalArray.from_arrays(*sides, closed=closed)
 
 
@@ -118,8 +151,29 @@ OBJECTS: list[st.SearchStrategy[Any]] = [
         max_leaves=4,
     ).filter(lambda value: isinstance(value, (list, dict))),
     st.lists(st.floats(width=32), max_size=3).map(lambda values: np.array(values, dtype="float32")),
-    st.sampled_from([np.int64(1), np.float64(0.5), np.str_("a"), np.bool_(True), 1j, (1, 2), {1: 2}, frozenset(), dt.time(1, tzinfo=BERLIN)]),
-    st.sampled_from([pd.Timestamp("2020"), pd.Timedelta("1D"), pd.Period("2020", "M"), pd.Interval(0, 1), range(3), Decimal("sNaN")]),
+    st.sampled_from(
+        [
+            np.int64(1),
+            np.float64(0.5),
+            np.str_("a"),
+            np.bool_(True),
+            1j,
+            (1, 2),
+            {1: 2},
+            frozenset(),
+            dt.time(1, tzinfo=BERLIN),
+        ]
+    ),
+    st.sampled_from(
+        [
+            pd.Timestamp("2020"),
+            pd.Timedelta("1D"),
+            pd.Period("2020", "M"),
+            pd.Interval(0, 1),
+            range(3),
+            Decimal("sNaN"),
+        ]
+    ),
 ]
 MISSING = [None, np.nan, pd.NA, pd.NaT]
 
@@ -127,7 +181,9 @@ MISSING = [None, np.nan, pd.NA, pd.NaT]
 @st.composite
 def object_arrays(draw: st.DrawFn, n: int) -> Any:
     """Objects of one, two or three types, some missing."""
-    kinds = draw(st.lists(st.sampled_from(OBJECTS), min_size=1, max_size=draw(st.sampled_from([1, 1, 1, 2, 3]))))
+    kinds = draw(
+        st.lists(st.sampled_from(OBJECTS), min_size=1, max_size=draw(st.sampled_from([1, 1, 1, 2, 3])))
+    )
     missing = draw(st.lists(st.sampled_from(MISSING), max_size=2))
     element = st.one_of(*kinds, *(st.just(value) for value in missing))
     return np.fromiter(draw(st.lists(element, min_size=n, max_size=n)), dtype=object, count=n)
@@ -146,7 +202,11 @@ ARROW_VALUES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     *((t, st.dates()) for t in (pa.date32(), pa.date64())),
     (pa.time32("s"), st.times().map(lambda t: t.replace(microsecond=0))),
     (pa.time64("us"), st.times()),
-    *((pa.timestamp(unit, zone), st.integers(-(10**9), 10**9)) for unit in UNITS for zone in (None, "Europe/Berlin", "+02:00")),
+    *(
+        (pa.timestamp(unit, zone), st.integers(-(10**9), 10**9))
+        for unit in UNITS
+        for zone in (None, "Europe/Berlin", "+02:00")
+    ),
     (pa.timestamp("s"), st.integers(-(2**63), 2**63 - 1)),
     *((pa.duration(unit), st.integers(-(2**63), 2**63 - 1)) for unit in UNITS),
     (pa.decimal128(10, 2), st.decimals(places=2, min_value=-(10**7), max_value=10**7)),
@@ -175,11 +235,15 @@ def arrow_values(draw: st.DrawFn, depth: int = 2) -> tuple[pa.DataType, st.Searc
         case "fixed":
             return pa.list_(field, 2), st.lists(element, min_size=2, max_size=2)
         case "map":
-            return pa.map_(pa.string(), t), st.dictionaries(TEXT, inner, max_size=2).map(lambda d: list(d.items()))
+            return pa.map_(pa.string(), t), st.dictionaries(TEXT, inner, max_size=2).map(
+                lambda d: list(d.items())
+            )
         case _:
             other, others = draw(st.sampled_from(ARROW_VALUES))
             fields = [field, pa.field("other", other)]
-            return pa.struct(fields), st.fixed_dictionaries({name: element, "other": st.one_of(st.none(), others)})
+            return pa.struct(fields), st.fixed_dictionaries(
+                {name: element, "other": st.one_of(st.none(), others)}
+            )
 
 
 @st.composite
@@ -189,7 +253,12 @@ def arrow_arrays(draw: st.DrawFn, n: int, *, simple: bool = False) -> pa.Chunked
     drawn = draw(st.lists(st.one_of(st.none(), values), min_size=n + 2, max_size=n + 2))
     array = pa.array(drawn, t)
     how = draw(st.sampled_from(["plain", "plain", "dictionary", "run-end"])) if not simple else "plain"
-    if not pa.types.is_nested(t) and not pa.types.is_null(t) and not pa.types.is_float16(t) and how != "plain":
+    if (
+        not pa.types.is_nested(t)
+        and not pa.types.is_null(t)
+        and not pa.types.is_float16(t)
+        and how != "plain"
+    ):
         try:
             array = array.dictionary_encode() if how == "dictionary" else pa.compute.run_end_encode(array)
         except pa.ArrowNotImplementedError:
@@ -205,13 +274,23 @@ def arrow_tables(draw: st.DrawFn) -> pa.Table:
     n = draw(st.integers(0, 5))
     columns = [draw(arrow_arrays(n)) for _ in range(draw(st.integers(0, 3)))]
     names = [draw(TEXT) for _ in columns]
-    return pa.table(columns, names=names).replace_schema_metadata(draw(st.sampled_from([None, {b"k": b"\xff"}])))
+    return pa.table(columns, names=names).replace_schema_metadata(
+        draw(st.sampled_from([None, {b"k": b"\xff"}]))
+    )
 
 
 @st.composite
 def pandas_arrays(draw: st.DrawFn, n: int, *, index: bool = False) -> Any:
     """Arrays of any dtype."""
-    kinds = [numpy_arrays(n, index=index), masked_arrays(n), text_arrays(n), zoned_arrays(n), period_arrays(n), interval_arrays(n), object_arrays(n)]
+    kinds = [
+        numpy_arrays(n, index=index),
+        masked_arrays(n),
+        text_arrays(n),
+        zoned_arrays(n),
+        period_arrays(n),
+        interval_arrays(n),
+        object_arrays(n),
+    ]
     # In an index pandas can compare only the simpler Arrow dtypes.
     kinds.append(arrow_arrays(n, simple=index).map(pd.arrays.ArrowExtensionArray))
     if not index:
@@ -223,14 +302,22 @@ def pandas_arrays(draw: st.DrawFn, n: int, *, index: bool = False) -> Any:
 def categoricals(draw: st.DrawFn, n: int) -> Any:
     """Categoricals whose categories are of any dtype, some of them without a row."""
     count = draw(st.integers(0, 4))
-    values = draw(st.one_of(pandas_arrays(count, index=True), text_arrays(count), numpy_arrays(count, index=True)))
+    values = draw(
+        st.one_of(pandas_arrays(count, index=True), text_arrays(count), numpy_arrays(count, index=True))
+    )
     try:
         categories = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
         categories = categories[~categories.isna()].unique()
         dtype = pd.CategoricalDtype(categories, ordered=draw(st.booleans()))
         codes = draw(st.lists(st.integers(-1, len(categories) - 1), min_size=n, max_size=n))
         return pd.Categorical.from_codes(np.array(codes, dtype="int64"), dtype=dtype)
-    except (TypeError, ValueError, NotImplementedError, pa.ArrowException, AttributeError):  # pandas takes not everything as a category
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        pa.ArrowException,
+        AttributeError,
+    ):  # pandas takes not everything as a category
         return pd.Categorical([None] * n, categories=["a", "b"])
 
 
@@ -244,9 +331,14 @@ def indexes(draw: st.DrawFn, n: int) -> pd.Index:
             return pd.RangeIndex(start, start + n * step, step, name=name)
         case "times":
             freq = draw(st.sampled_from(["D", "h", "ME", "W-SUN", "B", "2D"]))
-            return pd.date_range("2020-01-01", periods=n, freq=freq, tz=draw(st.sampled_from(ZONES)), name=name)
+            return pd.date_range(
+                "2020-01-01", periods=n, freq=freq, tz=draw(st.sampled_from(ZONES)), name=name
+            )
         case "levels":
-            arrays = [draw(st.one_of(text_arrays(n), numpy_arrays(n, index=True), pandas_arrays(n))) for _ in range(draw(st.integers(1, 2)))]
+            arrays = [
+                draw(st.one_of(text_arrays(n), numpy_arrays(n, index=True), pandas_arrays(n)))
+                for _ in range(draw(st.integers(1, 2)))
+            ]
             try:
                 levels = [pd.Index(array, dtype=array.dtype, tupleize_cols=False) for array in arrays]
                 return pd.MultiIndex.from_arrays(levels, names=[draw(NAMES) for _ in levels])
@@ -268,7 +360,11 @@ def pandas_frames(draw: st.DrawFn) -> pd.DataFrame:
     columns = {i: pd.Series(array, dtype=array.dtype, copy=False) for i, array in enumerate(arrays)}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(n))
     frame.index = draw(indexes(n))
-    frame.columns = draw(st.one_of(indexes(len(arrays)), st.lists(TEXT, min_size=len(arrays), max_size=len(arrays)).map(pd.Index)))
+    frame.columns = draw(
+        st.one_of(
+            indexes(len(arrays)), st.lists(TEXT, min_size=len(arrays), max_size=len(arrays)).map(pd.Index)
+        )
+    )
     frame.attrs = draw(st.sampled_from([{}, {}, {"k": [1, (2.5,)]}]))
     part = draw(st.sampled_from([None, None, slice(1, None), slice(None, None, 2), slice(None, None, -1)]))
     try:

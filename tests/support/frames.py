@@ -51,5 +51,3 @@ def read_pieces(pieces: list[Piece], output_as: str, labels: list[Any] | None = 
     tables = [through_parquet(piece.table).select(names) for piece in pieces]
     infos = [(piece.table.num_rows, piece.info) for piece in pieces]
     return to_output(pa.concat_tables(tables), schema, infos, output_as, labels)
-
-

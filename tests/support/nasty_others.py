@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tests.support.nasty_pandas import ODD_NAN
 
+
 def _series(values: Any, dtype: Any) -> pl.DataFrame:
     return pl.DataFrame({"x": pl.Series(values, dtype=dtype)})
 
@@ -85,6 +86,7 @@ def _dictionary(values: list[Any], *, ordered: bool = False, index: pa.DataType 
 
 ARROW: dict[str, Callable[[], pa.Table]] = {
     "nothing": lambda: pa.table({}),
+    "rows without columns": lambda: pa.table({"": pa.nulls(3)}).select([]),
     "no rows": lambda: pa.schema([("a", pa.int8()), ("b", pa.list_(pa.string()))]).empty_table(),
     "duplicate names": lambda: pa.table(
         [pa.array([1]), pa.array(["a"]), pa.array([2])], names=["x", "x", ""]
@@ -168,4 +170,3 @@ ARROW: dict[str, Callable[[], pa.Table]] = {
     ),
 }
 """Each has to come back equal from Arrow."""
-

@@ -332,5 +332,3 @@ PANDAS: dict[str, Callable[[], pd.DataFrame]] = {
     "no duplicate labels allowed": _unique_labels,
 }
 """Each has to come back equal from pandas."""
-
-

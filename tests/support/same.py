@@ -63,10 +63,16 @@ def _assert_same_pandas(expected: pd.DataFrame, actual: pd.DataFrame) -> None:
             assert exact(theirs) == exact(ours), (expected.columns[position], ours.dtype)
     assert exact([actual.attrs]) == exact([expected.attrs])
     assert actual.flags.allows_duplicate_labels == expected.flags.allows_duplicate_labels
-    if isinstance(expected.index, pd.MultiIndex):  # what no row uses isn't kept, and changes what pandas infers
+    if isinstance(
+        expected.index, pd.MultiIndex
+    ):  # what no row uses isn't kept, and changes what pandas infers
         expected = expected.set_axis(expected.index.remove_unused_levels())
-    if not any(isinstance(dtype, pd.ArrowDtype) for dtype in expected.dtypes):  # it can't compare all of these
-        pd.testing.assert_frame_equal(actual, expected, check_exact=True, check_freq=True, check_column_type=True)
+    if not any(
+        isinstance(dtype, pd.ArrowDtype) for dtype in expected.dtypes
+    ):  # it can't compare all of these
+        pd.testing.assert_frame_equal(
+            actual, expected, check_exact=True, check_freq=True, check_column_type=True
+        )
 
 
 def assert_same_index(expected: pd.Index, actual: pd.Index) -> None:
@@ -76,7 +82,9 @@ def assert_same_index(expected: pd.Index, actual: pd.Index) -> None:
     assert getattr(actual, "freq", None) == getattr(expected, "freq", None)
     if isinstance(expected, pd.MultiIndex):
         for level in range(expected.nlevels):
-            ours, theirs = (i.set_names([None] * i.nlevels).get_level_values(level) for i in (expected, actual))
+            ours, theirs = (
+                i.set_names([None] * i.nlevels).get_level_values(level) for i in (expected, actual)
+            )
             assert_same_dtype(ours.dtype, theirs.dtype)
             assert exact(theirs) == exact(ours)
     elif isinstance(expected, pd.RangeIndex):
@@ -122,5 +130,3 @@ def _exact_value(value: Any) -> Any:
     if kind is pd.Timestamp:
         return kind, value.unit, value.asm8.view("i8"), str(value.tzinfo)
     return kind, repr(value)
-
-
