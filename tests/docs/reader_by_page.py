@@ -1,0 +1,150 @@
+"""A reader of tables that follows `docs/format.md` and shares no code with atio."""
+
+import base64
+import itertools
+import json
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+Json = dict[str, Any]
+ENTRY = re.compile(r"(\d{6})/(\d{3})-([1-9]\d*)\.json")
+
+
+class DamagedError(Exception):
+    """Bytes aren't what the page says."""
+
+
+class ExpiredError(Exception):
+    """The version was there."""
+
+
+def digest(data: bytes) -> str:
+    """Conventions: a digest."""
+    return f"xxh3-128:{xxhash.xxh3_128_hexdigest(data)}"
+
+
+def require(told: object, found: object, what: str) -> None:
+    """Hold what is there against what is said."""
+    if told != found:
+        raise DamagedError(f"{what}: {told} is said, {found} is there")
+
+
+class Reader:
+    """A table in a folder."""
+
+    def __init__(self, table: Path) -> None:
+        self.table = table
+
+    def latest(self) -> Json:
+        """Reading: the latest version."""
+        while True:
+            number = self._highest() or self._highest()
+            if number is None:
+                raise FileNotFoundError(self.table)
+            data = self._object(number)
+            if data is not None and (self._highest() or 0) // 256 <= number // 256:
+                return self._entry(number, data)
+
+    def version(self, k: int) -> Json:
+        """Reading: version k."""
+        name = k
+        while True:
+            data = self._object(name)
+            latest = self.latest()
+            above = [max(first, k) for first, last in latest["retained"] if last >= k]
+            if not above:
+                raise KeyError(k)
+            if above[0] == latest["version"]:
+                entry = latest
+            elif above[0] == name and data is not None:
+                entry = self._entry(name, data)
+            elif above[0] == name:
+                raise DamagedError(f"entry {name} is missing")
+            else:
+                name = above[0]
+                continue
+            if entry["data"][0] > k:
+                raise ExpiredError(k)
+            return entry
+
+    def rows(self, entry: Json) -> pa.Table:
+        """Reading: rows. The stored columns, without the schema's metadata."""
+        schemas = {int(number): self._schema(ref) for number, ref in entry["schemas"].items()}
+        schema = schemas[entry["schema"]]
+        parts = [self._file(record, schema) for record in self.records(entry)]
+        return pa.concat_tables([schema.empty_table(), *parts]).replace_schema_metadata(None)
+
+    def records(self, entry: Json) -> list[Json]:
+        """Log entry: those of the manifests, then its own."""
+        return [*itertools.chain.from_iterable(map(self._manifest, entry["manifests"])), *entry["files"]]
+
+    def _highest(self) -> int | None:
+        log = self.table / "_atio/log"
+        for path in sorted(p.relative_to(log).as_posix() for p in log.glob("*/*")):
+            if found := ENTRY.fullmatch(path):
+                number = int(found[3])
+                if path == f"{999_999 - number // 256:06d}/{255 - number % 256:03d}-{number}.json":
+                    return number
+        return None
+
+    def _object(self, number: int) -> bytes | None:
+        bucket, place = 999_999 - number // 256, 255 - number % 256
+        path = self.table / f"_atio/log/{bucket:06d}/{place:03d}-{number}.json"
+        return path.read_bytes() if path.exists() else None
+
+    def _entry(self, number: int, data: bytes) -> Json:
+        head, _, tail = data.rpartition(b',"digest":"')
+        require(f'{digest(head)}"}}\n'.encode(), tail, f"the digest of entry {number}")
+        entry = json.loads(data)
+        require(number, entry["version"], "the number of an entry")
+        require(1, entry["format"], "the format")
+        require(None, entry.get("reader_features"), "the features")
+        return entry
+
+    def _checked(self, path: str, told: str) -> bytes:
+        require([], [part for part in path.split("/") if part in ("", ".", "..")], f"the parts of {path}")
+        data = (self.table / path).read_bytes()
+        require(told, digest(data), path)
+        return data
+
+    def _manifest(self, ref: list[Any]) -> list[Json]:
+        table = pa.ipc.open_file(self._checked(ref[0], ref[1])).read_all()
+        records = [json.loads(record) for record in table.column("record").to_pylist()]
+        sums = [sum(record[what] for record in records) for what in ("rows", "size")]
+        require(ref[3:6], [len(records), *sums], ref[0])
+        return records
+
+    def _schema(self, ref: Json) -> pa.Schema:
+        plain = zlib.decompress(base64.b64decode(ref["inline"])) if "inline" in ref else None
+        plain = plain or self._checked(ref["path"], ref["digest"])
+        require(ref["digest"], digest(plain), "a schema")
+        return pa.ipc.read_schema(pa.py_buffer(plain))
+
+    def _file(self, record: Json, schema: pa.Schema) -> pa.Table:
+        data = self._checked(record["path"], record["digest"])
+        length, told = record["footer"]
+        end = data[len(data) - length :]
+        require(told, digest(end), "the end of a data file")
+        metadata = pq.read_metadata(pa.BufferReader(end))
+        require((record["size"], record["rows"]), (len(data), metadata.num_rows), "size and rows")
+        self._check_blocks(data, json.loads(metadata.metadata[b"atio.blocks"]), len(data) - length)
+        found = pq.read_table(pa.BufferReader(data))
+        places = {field.metadata[b"PARQUET:field_id"]: place for place, field in enumerate(found.schema)}
+        columns: list[Any] = [pa.nulls(found.num_rows, field.type) for field in schema]
+        for at, field in enumerate(schema):
+            if (place := places.get(field.metadata[b"PARQUET:field_id"])) is not None:
+                columns[at] = found.column(place).cast(field.type)
+        return pa.table(columns, schema=schema)
+
+    def _check_blocks(self, data: bytes, blocks: Json, end: int) -> None:
+        require(("xxh3-64", end), (blocks["algorithm"], blocks["end"]), "the blocks")
+        starts = range(0, end, blocks["block_bytes"])
+        parts = [data[start : min(start + blocks["block_bytes"], end)] for start in starts]
+        found = b"".join(xxhash.xxh3_64_digest(part) for part in parts)
+        require(base64.b64decode(blocks["digests"]), found, "the digests of the blocks")

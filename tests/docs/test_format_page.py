@@ -1,0 +1,175 @@
+"""`docs/format.md` is enough to read and write tables: a reader and a writer that know nothing else agree with atio."""
+
+import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import atio_core as atio
+from atio_core.log.limits import Limits
+from tests.docs.reader_by_page import DamagedError, ExpiredError, Json, Reader
+from tests.docs.writer_by_page import append
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/format.md").read_text(encoding="utf-8")
+
+
+def columns(table: pa.Table) -> dict[str, list[Any]]:
+    """Return what a table holds, types left out: the page's reader gives stored types."""
+    return table.to_pydict()
+
+
+def by_page(table: atio.Table, version: int | None = None) -> dict[str, list[Any]]:
+    """Read a version as the page says."""
+    reader = Reader(Path(table.path))
+    return columns(reader.rows(reader.latest() if version is None else reader.version(version)))
+
+
+def by_atio(table: atio.Table, version: int | None = None) -> dict[str, list[Any]]:
+    """Read a version as atio does."""
+    return columns(table.read(version, "arrow"))
+
+
+def frame(number: int) -> pa.Table:
+    """Return a few rows that tell by their values which they are."""
+    days = pa.array([number, 0], pa.date32())
+    return pa.table({"n": [number, None], "s": [f"row {number}", ""], "d": days})
+
+
+def test_each_version_is_read_by_the_page_as_by_atio(tmp_path: Path) -> None:
+    """Appends, overwrites, other columns, and lists that have grown into manifests."""
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=2, fanout=2, recent=2))
+    for number in range(1, 10):
+        table.append(frame(number), idempotency_key=f"{number}")
+    table.overwrite(pa.table({"s": ["new"], "x": [[1, 2]]}))
+    for number in range(5):
+        table.append(pa.table({"s": ["more"], "x": [[number]]}))
+    assert Reader(tmp_path / "t").latest()["manifests"]
+    assert by_page(table) == by_atio(table)
+    for version in range(1, 16):
+        assert by_page(table, version) == by_atio(table, version)
+
+
+def test_partitions_and_large_files_are_read_by_the_page(tmp_path: Path) -> None:
+    """Files of many blocks in folders of partitions, and a schema in a file of its own."""
+    table = atio.Table(tmp_path / "t")
+    names = [hashlib.blake2b(bytes([number])).hexdigest() for number in range(64)]
+    rng = random.Random(7)  # noqa: S311 - no secret
+    wide = pa.table({name: [rng.random() for _ in range(2_000)] for name in names})
+    table.overwrite_partitions({("a/b", 1): wide, (None, 2): wide}, partition_by=["p", "q"])
+    entry = Reader(tmp_path / "t").latest()
+    assert "path" in entry["schemas"]["1"]
+    assert min(record["size"] for record in entry["files"]) > 2 * 262_144
+    assert [record["partition"] for record in entry["files"]] == [["a/b", 1], [None, 2]]
+    assert by_page(table) == by_atio(table)
+
+
+def test_what_expiry_leaves_is_read_by_the_page(tmp_path: Path) -> None:
+    """Dropped versions and strays are no versions; an expire entry stands for the data version whose rows it keeps."""
+    table = atio.Table(tmp_path / "t")
+    for number in range(1, 258):
+        table.overwrite(frame(number))
+    log = tmp_path / "t/_atio/log"
+    stray = (log / "999999/054-201.json").read_bytes()
+    table.expire(keep_last=2)
+    assert len(list(log.glob("*/*.json"))) < 10
+    (log / "999999/054-201.json").write_bytes(stray)
+    (log / "999998/000-1.json").write_bytes(b"no entry")
+    for version in (None, 256, 257, 258):
+        assert by_page(table, version) == by_atio(table, version)
+    for version in (201, 255):
+        with pytest.raises(ExpiredError):
+            Reader(tmp_path / "t").version(version)
+    with pytest.raises(KeyError):
+        Reader(tmp_path / "t").version(300)
+
+
+def test_damage_is_seen_by_the_page(tmp_path: Path) -> None:
+    """The digests cover every byte of every file that a version needs."""
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=1))
+    for number in range(2):
+        table.append(frame(number))
+    (entry,) = (tmp_path / "t/_atio/log").glob("*/*-2.json")
+    for path in [entry, *tmp_path.glob("t/_atio/manifests/*"), *tmp_path.glob("t/data/*")]:
+        whole = path.read_bytes()
+        for place in range(0, len(whole), 37):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.raises(DamagedError):
+                by_page(table)
+        path.write_bytes(whole)
+    assert by_page(table) == by_atio(table)
+
+
+def test_what_is_written_by_the_page_is_read_and_continued_by_atio(tmp_path: Path) -> None:
+    """Both write versions in turn; keys, digests of content and expiry hold over all of them."""
+    rows: dict[str, list[Any]] = {"n": [1, None, -3], "s": ["a", "ü", None]}
+    table = atio.Table(tmp_path / "t")
+    assert append(tmp_path / "t", rows["n"], rows["s"], key="first") == 1
+    assert columns(table.read(output_as="arrow")) == rows
+    typed = pa.table(rows, pa.schema([("n", pa.int64()), ("s", pa.large_string())]))
+    assert table.append(typed, idempotency_key="first").repeated
+    assert table.append(typed).version == 2
+    assert append(tmp_path / "t", [4], ["b"], key="third") == 3
+    last = atio.Table(tmp_path / "t").append(typed)
+    assert by_page(table) == by_atio(table)
+    assert last.rows == 10
+    assert len(last.entry.schemas) == 1
+
+    alone = atio.write_snapshot(typed, tmp_path / "alone")
+    reader = Reader(tmp_path / "t")
+    contents = [record["piece"]["content"] for record in reader.records(reader.latest())]
+    assert [content == alone.content for content in contents] == [True, True, False, True]
+
+    table.expire(keep_last=1)
+    assert by_page(table) == by_atio(table)
+    assert table.read(output_as="arrow").num_rows == 10
+
+
+def names_in(value: Json, but: tuple[str, ...] = ()) -> set[str]:
+    """Return the names of an object's fields, and of those inside it, but for what is named freely."""
+    inner = [each for name, each in value.items() if name not in but]
+    objects = [each for each in inner if isinstance(each, dict)]
+    objects += [each for some in inner if isinstance(some, list) for each in some if isinstance(each, dict)]
+    return {name for name in value if not name.isdigit()}.union(*(names_in(each, but) for each in objects))
+
+
+def test_the_page_names_every_field_that_atio_writes(tmp_path: Path) -> None:
+    """A field can't come without a line on the page."""
+    pd = pytest.importorskip("pandas")
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=1, recent=2))
+    data = pd.DataFrame({"a": [1], 2: [None]}, index=pd.RangeIndex(5, 6))
+    data.attrs = {"k": "v"}
+    for key in "abcd":
+        table.overwrite_partitions({"x": data, "y": data}, idempotency_key=key)
+    entry = Reader(tmp_path / "t").latest()
+    assert entry["manifests"]
+    assert entry["key_lists"]
+    written = names_in(entry | {"files": Reader(tmp_path / "t").records(entry)}, but=("attrs", "missing"))
+    assert len(written) > 30
+    assert [name for name in sorted(written) if f"`{name}`" not in PAGE] == []
+
+
+def test_the_page_and_the_code_agree_on_numbers() -> None:
+    """The bounds that the page gives are the ones in use."""
+    limits = Limits()
+    told = [limits.inline_files, limits.recent, 2 * limits.recent, limits.fanout]
+    told += [limits.inline_bytes, limits.manifest_files]
+    assert [number for number in told if not re.search(rf"\b{number:,}\b", PAGE)] == []
+
+
+def test_the_reader_and_the_writer_know_only_the_page() -> None:
+    """Neither uses a line of atio."""
+    code = (
+        "import sys, json, tests.docs.writer_by_page;"
+        "print(json.dumps([name for name in sys.modules if name.startswith('atio')]))"
+    )
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert json.loads(loaded.stdout) == []
