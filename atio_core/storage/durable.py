@@ -260,10 +260,8 @@ def _make_all(folder: str) -> set[str]:
                 raise
             missing.append(parent)
         except OSError as error:
-            if os.path.isdir(
-                missing[-1]
-            ):  # there already, whatever the error: a drive's is "permission denied"
-                missing.pop()
+            if os.path.isdir(missing[-1]):
+                missing.pop()  # there already, whatever the error: a drive's is "permission denied"
             elif not isinstance(error, FileExistsError):
                 raise
             elif os.path.lexists(missing[-1]):

@@ -115,6 +115,13 @@ class StoreContract:
         assert store.read("log/1") == b"first"
         assert list(store.list()) == ["log/1"]
 
+    def test_its_own_bytes_are_no_excuse(self, store: ObjectStore) -> None:
+        """A name is taken even for whoever comes with the very bytes that are there."""
+        data = b"the same"
+        store.put_if_absent("log/1", data)
+        with pytest.raises(AlreadyExistsError):
+            store.put_if_absent("log/1", data)
+
     def test_one_of_many_wins(self, store: ObjectStore) -> None:
         """Of eight threads that create an object at once, one succeeds, and the content is its."""
         start = threading.Barrier(8)
@@ -143,6 +150,13 @@ class StoreContract:
         store.put_if_absent("log2/4", b"4", after="log/2")
         store.put_if_absent("log2/5", b"5", after="never/was")
         assert list(store.list()) == ["log2/3", "log2/4", "log2/5"]
+
+    def test_a_name_is_made_durable(self, store: ObjectStore) -> None:
+        """Any name can be made durable, there or gone, folder and all; that makes nothing."""
+        store.put("log/1", b"1")
+        for name in ("log/1", "log/2", "never/was"):
+            store.make_durable(name)
+        assert list(store.list()) == ["log/1"]
 
     def test_takes_any_buffer(self, store: ObjectStore) -> None:
         """A writer counts bytes, whatever the items of the buffer that it gets."""
@@ -201,6 +215,15 @@ class StoreContract:
         store.delete(names)
         assert list(store.list()) == []
 
+    def test_looks_into_one_folder(self, store: ObjectStore) -> None:
+        """A look shows what lies directly in a folder, sorted, folders with a slash; nothing is no error."""
+        for name in ("a/b/1", "a/b/2", "a/1", "a/c/d/1", "b"):
+            store.put(name, b"")
+        assert store.look("") == ["a/", "b"]
+        assert store.look("a/") == ["a/1", "a/b/", "a/c/"]
+        assert store.look("a/b/") == ["a/b/1", "a/b/2"]
+        assert store.look("a/b/1/") == store.look("none/") == []
+
     @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
     def test_names_are_kept(self, store: ObjectStore, name: str) -> None:
         """Any character that a name may have comes back from a listing, and finds the object."""
@@ -228,6 +251,7 @@ class StoreContract:
             lambda: store.put_if_absent(name, b""),
             lambda: store.put_if_absent("fine", b"", after=name),
             lambda: store.open_write(name),
+            lambda: store.make_durable(name),
             lambda: store.delete([name]),
         ]
         for call in calls:
@@ -238,8 +262,9 @@ class StoreContract:
     @pytest.mark.parametrize("prefix", ["a", "/", "/a/", "a//", "../", "a\0/"], ids=ascii)
     def test_bad_prefixes_are_refused(self, store: ObjectStore, prefix: str) -> None:
         """A prefix is empty or a name with a slash; anything else is refused at once."""
-        with pytest.raises(InvalidInputError):
-            store.list(prefix)
+        for call in (store.list, store.look):
+            with pytest.raises(InvalidInputError):
+                call(prefix)
 
 
 class FolderwiseListing:
@@ -247,14 +272,17 @@ class FolderwiseListing:
 
     def test_a_folder_is_looked_into_when_its_turn_comes(self, store: ObjectStore) -> None:
         """What changes in a later folder while a listing runs is seen; what changes in the present one is not."""
-        for name in ("a/1", "a/2", "b/1"):
+        for name in ("a/1", "a/2", "b/1", "c/1", "c/d/1"):
             store.put(name, b"")
         listing = store.list()
         assert next(listing) == "a/1"
         store.put("a/3", b"")
         store.put("b/2", b"")
         store.delete(["a/2", "b/1"])
-        assert list(listing) == ["a/2", "b/2"]
+        assert [next(listing) for _ in range(3)] == ["a/2", "b/2", "c/1"]
+        store.put("c/d/2", b"")
+        store.delete(["c/d/1"])
+        assert list(listing) == ["c/d/2"]
 
     def test_nothing_is_looked_at_before_the_first_name_is_asked_for(self, store: ObjectStore) -> None:
         """A listing begins with its first step."""

@@ -214,6 +214,7 @@ def test_a_failure_after_the_name_is_taken_says_that_it_may_be_there(
     with pytest.raises(StorageError, match="may have taken effect") as caught:
         store.put_if_absent("log/2", b"2")
     assert caught.value.unknown
+    assert caught.value.facts["landed"]
     assert files_below(tmp_path) == ["table/log/1", "table/log/2"]
 
 
@@ -449,29 +450,44 @@ def test_a_stored_object_survives(disk: Path, way: str) -> None:
 def test_a_folder_of_a_dead_writer_survives(disk: Path) -> None:
     """A folder that somebody made and never synced is as good as a new one."""
     with PowerRecorder(disk) as recorder:
-        (disk / "table" / "log").mkdir(parents=True)
+        (disk / "table" / "log" / "5").mkdir(parents=True)
         (disk / "table" / "_atio" / "tmp").mkdir(parents=True)
-        open_store(disk / "table").put_if_absent("log/1", b"whole")
+        open_store(disk / "table").put_if_absent("log/5/1", b"whole")
         recorder.mark("created")
     states = [state for state in recorder.states() if "created" in state.marks]
-    assert survivors(states, "log/1") == {b"whole"}
+    assert survivors(states, "log/5/1") == {b"whole"}
 
 
-@pytest.mark.parametrize("folder", ["log", "log2"])
+def dead_writers_object(path: Path) -> None:
+    """Leave an object whose writer died before it synced the name, in folders whose names aren't synced either."""
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.write(b"1")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@pytest.mark.parametrize("folder", ["log/5", "log/6", "other"])
 def test_no_object_survives_without_the_one_before(disk: Path, folder: str) -> None:
     """An object created after another, whose maker died before it synced the name, brings it along."""
     store = open_store(disk / "table")
-    store.put("log0/0", b"")
+    store.put("data", b"")
     with PowerRecorder(disk) as recorder:
-        (disk / "table" / "log").mkdir()
-        with (disk / "table" / "log" / "1").open("wb") as file:
-            file.write(b"1")
-            file.flush()
-            os.fsync(file.fileno())
-        store.put_if_absent(f"{folder}/2", b"2", after="log/1")
+        dead_writers_object(disk / "table" / "log" / "5" / "1")
+        store.put_if_absent(f"{folder}/2", b"2", after="log/5/1")
     states = list(recorder.states())
     assert survivors(states, f"{folder}/2") == {None, b"2"}
-    assert all("table/log/1" in state.files for state in states if f"table/{folder}/2" in state.files)
+    assert all("table/log/5/1" in state.files for state in states if f"table/{folder}/2" in state.files)
+
+
+def test_a_dead_writers_object_can_be_made_durable(disk: Path) -> None:
+    """After `make_durable`, an object survives with all its folders, whoever made it."""
+    with PowerRecorder(disk) as recorder:
+        dead_writers_object(disk / "table" / "log" / "5" / "1")
+        open_store(disk / "table").make_durable("log/5/1")
+        recorder.mark("durable")
+    states = [state for state in recorder.states() if "durable" in state.marks]
+    assert survivors(states, "log/5/1") == {b"1"}
 
 
 # Kills
