@@ -86,10 +86,7 @@ def meant_type(library: str, column: Column, field: pa.Field) -> str | None:
         from atio_core.data import frames_polars
 
         return type_text(field.type) if frames_polars.is_plain(column.type) else None
-    if library == "arrow":
-        t = frames_arrow.type_of(column, field)
-    else:
-        t = _pandas_meaning(column.type, field)
+    t = frames_arrow.type_of(column, field) if library == "arrow" else _pandas_meaning(column.type, field)
     return None if t is None or _is_encoded(t) else type_text(t)
 
 
@@ -115,7 +112,7 @@ def _pandas_meaning(described: Json, field: pa.Field) -> pa.DataType | None:
             return pa.timestamp(*content)
         case "arrow":
             return arrow_types.build(content)
-        case "object" if kind_and_parameter(described)[0] not in ("array", "json", "null"):
+        case "object" if kind_and_parameter(described)[0] not in ("array", "json", "null", "uuid"):
             return field.type
         case _:
             return None

@@ -182,9 +182,8 @@ def stored_type(t: pa.DataType, *, inside: bool = False) -> pa.DataType:
         inside: Whether it is a part of another.
     """
     if pa.types.is_dictionary(t) and not inside and is_text_or_bytes(t.value_type):
-        return pa.dictionary(
-            t.index_type, pa.string() if is_text(t.value_type) else pa.binary(), ordered=t.ordered
-        )
+        # Chunks with small indices may each have all the entries that these can count, a row group has them together.
+        return pa.dictionary(pa.int32(), pa.string() if is_text(t.value_type) else pa.binary())
     if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
         return stored_type(t.value_type, inside=True)
     if isinstance(t, pa.BaseExtensionType):
@@ -257,7 +256,20 @@ def restore(values: pa.ChunkedArray, t: pa.DataType) -> pa.ChunkedArray:
     """Return stored values as the type that they had, without a copy where that is the same."""
     if is_same(values.type, t):
         return values
+    if pa.types.is_dictionary(t):
+        return pa.chunked_array([part for chunk in values.chunks for part in _with_few_entries(chunk, t)], t)
     return pa.chunked_array([_convert(chunk, t) for chunk in values.chunks], t)
+
+
+def _with_few_entries(array: pa.Array, t: pa.DataType) -> list[pa.Array]:
+    """Return an array as dictionaries, cut until the entries of each are few enough for its indices."""
+    try:
+        return [_convert(array, t)]
+    except pa.ArrowInvalid:
+        if len(array) <= 1:
+            raise
+    plain, half = _convert(array, t.value_type), len(array) // 2
+    return [*_with_few_entries(plain.slice(0, half), t), *_with_few_entries(plain.slice(half), t)]
 
 
 def is_same(a: pa.DataType, b: pa.DataType) -> bool:

@@ -1,24 +1,25 @@
-"""Can a piece be appended to a table exactly, and how its columns are made the table's.
+"""Can a piece be appended to a table exactly, and how its columns become the table's.
 
-Labels have to be the same in the same order, and so have the names and types of the index. Types have to be equal
-in one library. Across libraries they fit where both mean the same Arrow type (`across.py`): polars' Int64 goes
-into pandas' int64 as long as it has no nulls.
+Labels have to be the same in the same order, and so have the levels of the index and their names. Types have to be
+the same in one library, but that a pandas object column takes one of only missing values, and one of JSON takes text,
+numbers and booleans. Across libraries two types fit where both mean the same Arrow type (`across.py`): polars' Int64
+goes into pandas' int64 as long as it has no nulls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
-from atio_core.data import arrow_types
+from atio_core.data import arrow_types, frames_arrow, objects
 from atio_core.data.across import meant_type
 from atio_core.data.labels import Json
-from atio_core.data.layout import Column, Layout, layout_of
-from atio_core.data.objects import kind_and_parameter
+from atio_core.data.layout import Column, Layout, layout_of, places_of
 from atio_core.errors import SchemaMismatchError
+
+_SHOWN_CATEGORIES = 5
 
 
 def schema_fits(base: pa.Schema, new: pa.Schema) -> str | None:
@@ -32,133 +33,131 @@ def schema_fits(base: pa.Schema, new: pa.Schema) -> str | None:
         None if it can, else a sentence that names the column, the table's type and the piece's.
 
     Example:
-        >>> import pyarrow as pa
         >>> from atio_core.data.frames import to_piece
-        >>> a, b = to_piece(pa.table({"n": [1]})), to_piece(pa.table({"n": [1.5]}))
-        >>> schema_fits(a.table.schema, b.table.schema)
-        "column 'n' is int64 in the table, double in the data"
+        >>> table, piece = to_piece(pa.table({"n": [1]})), to_piece(pa.table({"n": [1.5]}))
+        >>> schema_fits(table.table.schema, piece.table.schema)
+        "column 'n' is int64 in the table, but double in the data"
     """
-    if base.metadata == new.metadata:
-        return None
     old, given = layout_of(base), layout_of(new)
+    if old == given:
+        return None
     return (
-        _labels_differ(old.columns, given.columns)
-        or _index_differs(old, given)
-        or _types_differ(old, given, base, new)
-        or _names_differ(old, given)
+        _different_labels(old.columns, given.columns)
+        or _different_index(old, given)
+        or _different_types(old, given, base, new)
+        or _different_kind_of_labels(old, given)
     )
 
 
-def _labels_differ(old: Sequence[Column], given: Sequence[Column]) -> str | None:
-    before, after = [column.label for column in old], [column.label for column in given]
-    if before == after:
-        return None
-    for column in old:
-        if column.label not in after:
-            return f"column {column.value!r} of the table is missing from the data"
-    for column in given:
-        if column.label not in before:
-            return f"column {column.value!r} of the data is none of the table's"
-    for ours, theirs in zip_longest(old, given):
-        if ours is None or theirs is None or ours.label != theirs.label:
-            column = theirs or ours
-            return f"column {column.value!r} of the data stands at another place, or more or less often, than in the table"
+def _different_labels(old: Sequence[Column], given: Sequence[Column]) -> str | None:
+    before, after = places_of(old), places_of(given)
+    for label, places in before.items():
+        if label not in after:
+            return f"column {old[places[0]].value!r} of the table is missing from the data"
+    for label, places in after.items():
+        if label not in before:
+            return f"column {given[places[0]].value!r} of the data is none of the table's"
+    if len(old) != len(given):
+        return f"the table has {len(old)} columns, but the data {len(given)}: some labels are there more than once"
+    for ours, theirs in zip(old, given, strict=True):
+        if ours.label != theirs.label:
+            return f"column {theirs.value!r} of the data stands where the table has {ours.value!r}; order them alike"
     return None
 
 
-def _index_differs(old: Layout, given: Layout) -> str | None:
-    before, after = [level.label for level in old.index], [level.label for level in given.index]
-    if len(before) != len(after):
+def _different_index(old: Layout, given: Layout) -> str | None:
+    if (len(old.index), old.multi) != (len(given.index), given.multi):
         return (
-            f"the table has {_index_text(old)}, the data {_index_text(given)}; a frame's index is made a plain range by"
-            " df.reset_index(), and dropped by df.reset_index(drop=True)"
+            f"the table has {_index_text(old)}, but the data {_index_text(given)}; df.reset_index(drop=True) drops a"
+            " frame's index, df.reset_index() makes columns of it"
         )
-    named = old.index_name != given.index_name and given.library == old.library
-    if before != after or named:
-        ours, theirs = (
-            [level.value for level in layout.index] or [layout.index_name] for layout in (old, given)
-        )
-        return f"the index is named {ours!r} in the table, {theirs!r} in the data"
+    names = [[level.value for level in layout.index] or [layout.index_name] for layout in (old, given)]
+    if old.library == given.library and (
+        old.index_name != given.index_name
+        or [level.label for level in old.index] != [level.label for level in given.index]
+    ):
+        return f"the index is named {names[0]!r} in the table, but {names[1]!r} in the data"
     return None
 
 
 def _index_text(layout: Layout) -> str:
-    if not layout.index:
-        return "a range as index" if layout.library == "pandas" else "no index"
-    return f"an index of {len(layout.index)} stored level{'s' if len(layout.index) > 1 else ''}"
+    if layout.index:
+        return f"an index of {len(layout.index)} stored level{'s' * (len(layout.index) > 1)}"
+    return "a range as its index" if layout.library == "pandas" else "no index"
 
 
-def _types_differ(old: Layout, given: Layout, base: pa.Schema, new: pa.Schema) -> str | None:
-    for ours, theirs, what in [
-        *((a, b, "column") for a, b in zip(old.columns, given.columns, strict=True)),
-        *((a, b, "index level") for a, b in zip(old.index, given.index, strict=True)),
-    ]:
+def _different_types(old: Layout, given: Layout, base: pa.Schema, new: pa.Schema) -> str | None:
+    for position, (ours, theirs) in enumerate(_pairs(old, given)):
         before, after = base.field(ours.name), new.field(theirs.name)
-        if ours.type == theirs.type and old.library == given.library:
-            continue
-        if old.library == given.library == "pandas" and _is_wider(ours.type, theirs.type):
-            continue
-        meant = meant_type(old.library, ours, before), meant_type(given.library, theirs, after)
-        if old.library == given.library or meant[0] is None or meant[0] != meant[1]:
-            texts = type_text(old, ours, before), type_text(given, theirs, after)
-            return f"{what} {ours.value!r} is {texts[0]} in the table, {texts[1]} in the data"
+        if old.library == given.library:
+            same = ours.type == theirs.type or (old.library == "pandas" and _takes(ours.type, theirs.type))
+        else:
+            meant = meant_type(old.library, ours, before)
+            same = meant is not None and meant == meant_type(given.library, theirs, after)
+        if not same:
+            what = "column" if position < len(old.columns) else "index level"
+            texts = _type_text(old, ours, before), _type_text(given, theirs, after)
+            return f"{what} {ours.value!r} is {texts[0]} in the table, but {texts[1]} in the data"
     return None
 
 
-def _is_wider(ours: Json, theirs: Json) -> bool:
-    """A pandas object column of nothing but missing values fits every object column, and any plain one JSON."""
-    if (
-        not isinstance(ours, dict)
-        or not isinstance(theirs, dict)
-        or "object" not in ours
-        or "object" not in theirs
-    ):
+def _pairs(old: Layout, given: Layout) -> list[tuple[Column, Column]]:
+    return list(zip((*old.columns, *old.index), (*given.columns, *given.index), strict=True))
+
+
+def _takes(ours: Json, theirs: Json) -> bool:
+    """Say whether one pandas object column takes another's values."""
+    if not _is_object(ours) or not _is_object(theirs):
         return False
-    kind = theirs["object"]
-    return kind == "null" or (ours["object"] == "json" and kind in ("str", "int", "float", "bool"))
+    kind, _ = objects.kind_and_parameter(theirs)
+    return kind == "null" or (ours == {"object": "json"} and kind in ("str", "int", "float", "bool"))
 
 
-def type_text(layout: Layout, column: Column, field: pa.Field) -> str:
+def _is_object(described: Json) -> bool:
+    return isinstance(described, dict) and "object" in described
+
+
+def _type_text(layout: Layout, column: Column, field: pa.Field) -> str:
     """Return how a user of the library calls a column's type."""
     described = column.type
     if layout.library == "arrow":
-        return str(arrow_types.build(described["arrow"]) if described else field.type)
+        return str(frames_arrow.type_of(column, field)) + " not null" * (not field.nullable)
     if layout.library == "polars":
-        from atio_core.data.frames_polars import build_dtype
+        from atio_core.data import frames_polars
 
-        return str(build_dtype(described))
-    from atio_core.data.pandas_index import build_dtype
+        return str(frames_polars.build_dtype(described))
+    if _is_object(described):
+        kind, parameter = objects.kind_and_parameter(described)
+        return f"object (of {kind}{'' if parameter is None else f', {parameter}'})"
+    if isinstance(described, dict) and "category" in described:
+        return _category_text(cast("dict[str, Any]", described["category"]))
+    from atio_core.data import pandas_index
 
-    if isinstance(described, dict) and "object" in described:
-        kind, parameter = kind_and_parameter(described)
-        return f"object (of {kind})" if parameter is None else f"object (of {kind}, {parameter})"
-    return (
-        _category_text(described)
-        if isinstance(described, dict) and "category" in described
-        else str(build_dtype(described))
-    )
+    return str(pandas_index.build_dtype(described))
 
 
-def _category_text(described: dict[str, Any]) -> str:
-    values = described["category"]["values"]
-    shown = ", ".join(str(value) for value in values[:5])
-    return f"category of {len(values)} ({shown}{', …' if len(values) > 5 else ''})"  # noqa: PLR2004 # as many as are shown
+def _category_text(content: dict[str, Any]) -> str:
+    values: list[Json] = content["values"]
+    shown = [*map(str, values[:_SHOWN_CATEGORIES]), *["…"] * (len(values) > _SHOWN_CATEGORIES)]
+    return f"{'ordered ' * content['ordered']}category of {', '.join(shown) or 'nothing'}"
 
 
-def _names_differ(old: Layout, given: Layout) -> str | None:
-    if old.library != given.library or old.library != "pandas":
+def _different_kind_of_labels(old: Layout, given: Layout) -> str | None:
+    if not old.library == given.library == "pandas":
         return None
-    names = ("name", "names", "levels")
-    before, after = ({key: labels.get(key) for key in names} for labels in (old.labels, given.labels))
-    if before != after:
-        return (
-            f"the columns' index has other names or levels in the table ({before}) than in the data ({after})"
-        )
+    for key in ("name", "names"):
+        before, after = old.labels.get(key), given.labels.get(key)
+        if before != after:
+            return (
+                f"the index of the columns has the {key} {before!r} in the table, but {after!r} in the data"
+            )
+    if ("levels" in old.labels) != ("levels" in given.labels):
+        return "the labels of the columns have levels in one of table and data, and none in the other"
     return None
 
 
 def align(table: pa.Table, base: pa.Schema) -> pa.Table:
-    """Return a piece's columns as a table's, for which `schema_fits` found nothing.
+    """Return a piece's columns as a table's; `schema_fits` has found nothing against it.
 
     Args:
         table: The piece's columns.
@@ -171,26 +170,19 @@ def align(table: pa.Table, base: pa.Schema) -> pa.Table:
         return table
     old, given = layout_of(base), layout_of(table.schema)
     arrays: list[pa.ChunkedArray] = []
-    pairs = list(zip([*old.columns, *old.index], [*given.columns, *given.index], strict=True))
-    for ours, theirs in pairs:
+    for ours, theirs in _pairs(old, given):
         field, values = base.field(ours.name), table.column(theirs.name)
-        if not field.nullable and values.null_count:
-            text = type_text(old, ours, field)
+        if values.null_count and not field.nullable:
             raise SchemaMismatchError(
-                f"column {ours.value!r} is {text} in the table, which has no nulls, but the data has {values.null_count};"
-                " fill them, or overwrite the table with a nullable type"
+                f"column {ours.value!r} is {_type_text(old, ours, field)} in the table, which has no nulls, but the"
+                f" data has {values.null_count}; fill them, or overwrite the table with a type that has nulls"
             )
         arrays.append(_aligned(values, ours, theirs, field.type))
-    if not pairs:
-        return table.cast(base)
-    return pa.table(arrays, schema=base)
+    return pa.table(arrays or table.columns, schema=base)
 
 
 def _aligned(values: pa.ChunkedArray, ours: Column, theirs: Column, t: pa.DataType) -> pa.ChunkedArray:
-    if isinstance(ours.type, dict) and ours.type.get("object") == "json" and theirs.type != ours.type:
-        from atio_core.data.objects import json_text
-
-        return pa.chunked_array([[None if v is None else json_text(v) for v in values.to_pylist()]], t)
-    if pa.types.is_dictionary(values.type) and not pa.types.is_dictionary(t):
-        return values.cast(values.type.value_type).cast(t)
-    return values if values.type == t else values.cast(t)
+    if ours.type == {"object": "json"} and theirs.type != ours.type:
+        texts = [None if value is None else objects.json_text(value) for value in values.to_pylist()]
+        return pa.chunked_array([pa.array(texts, t)])
+    return arrow_types.restore(values, t)

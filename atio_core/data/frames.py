@@ -69,9 +69,9 @@ def to_piece(obj: object) -> Piece:
             return frames_arrow.to_piece(frame if isinstance(frame, pa.Table) else _read_stream(frame))
         case _:
             raise InvalidInputError(
-                f"a {type(obj).__module__}.{type(obj).__qualname__} can't be written as a table; give a pandas or polars"
-                " frame, an Arrow table, record batch or reader, or an object that exports an Arrow stream of rows"
-                " (a single column: series.to_frame())"
+                f"a {type(obj).__module__}.{type(obj).__qualname__} can't be written as a table; give a pandas or"
+                " polars frame (of a single column: series.to_frame()), an Arrow table, record batch or reader, or an"
+                " object that exports an Arrow stream of rows"
             )
 
 

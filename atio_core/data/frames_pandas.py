@@ -225,7 +225,10 @@ def encode(array: Any) -> Encoded:
         return _encode_numpy(array.to_numpy())
     described = describe_dtype(array.dtype)
     if isinstance(described, str):
-        return Encoded(_encode_simple(array, described), described)
+        values = (
+            array.__arrow_array__() if described in MASKED else pa.array(array.to_numpy(), from_pandas=False)
+        )
+        return Encoded(_stored(values), described)
     ((name, content),) = cast("dict[str, Any]", described).items()
     match name:
         case "string":
@@ -235,7 +238,7 @@ def encode(array: Any) -> Encoded:
             naive = array.to_numpy(dtype=f"datetime64[{content[0]}]")
             values = _stored(pa.array(naive, pa.timestamp(*content)))
         case "category":
-            values = _encode_category(array, content)
+            values = _encode_category(array)
         case "period":
             values = pa.array(array.asi8, mask=array.isna())
         case "interval":
@@ -258,14 +261,6 @@ def _encode_numpy(array: Any) -> Encoded:
     return Encoded(pa.array(array, from_pandas=False), described)
 
 
-def _encode_simple(array: Any, described: str) -> pa.Array:
-    return (
-        array.__arrow_array__()
-        if described in MASKED
-        else _stored(pa.array(array.to_numpy(), from_pandas=False))
-    )
-
-
 def _stored(values: pa.Array) -> pa.Array:
     return values.cast(arrow_types.stored_type(values.type))
 
@@ -277,11 +272,11 @@ def _one(values: Any) -> pa.Array:
 def _encode_text(array: Any) -> Any:
     if array.dtype.storage == "python":
         encoded = objects.encode(array.to_numpy(dtype=object))
-        return encoded.values.cast(pa.large_string())
+        return encoded.values.cast(pa.large_string())  # noqa: PD011 # not a Series
     return array.__arrow_array__().cast(pa.large_string())
 
 
-def _encode_category(array: Any, content: dict[str, Any]) -> pa.Array:
+def _encode_category(array: Any) -> pa.Array:
     codes = array.codes
     indices = pa.array(codes, mask=codes < 0)
     categories = stored_categories(array.categories)
@@ -298,8 +293,7 @@ def stored_categories(categories: Any) -> pa.Array | None:
     if isinstance(dtype, dict) and "string" in dtype:
         return _one(_encode_text(categories.array)).cast(pa.string())
     if dtype == "object":
-        found = _as_text(categories)
-        return found
+        return _as_text(categories)
     if isinstance(dtype, str) and dtype != "float16" and (dtype in NUMBERS or dtype in TIMES):
         return _one(encode(categories.array).values)
     return None

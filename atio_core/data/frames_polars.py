@@ -2,7 +2,7 @@
 
 | dtype | stored as |
 |---|---|
-| Int128, UInt128 | decimal128(38, 0) |
+| Int128, UInt128 | decimal128(38, 0), so not beyond 38 digits |
 | Categorical, Enum | dictionary of string; inside lists, arrays and structs the text |
 | any other | what polars hands to Arrow, with large_string and large_binary |
 
@@ -21,7 +21,7 @@ from atio_core.data import arrow_types
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, physical_names
 from atio_core.data.pieces import Piece, piece_of
-from atio_core.errors import NotPreservableError
+from atio_core.errors import InvalidInputError, NotPreservableError
 
 _SIMPLE = (
     *(
@@ -68,20 +68,13 @@ def describe_dtype(dtype: Any) -> Json:
             c = dtype.categories
             return {name: None if c.is_global() else [c.name(), c.namespace(), str(c.physical())]}
         case "List":
-            return {name: _describe_inside(dtype.inner)}
+            return {name: describe_dtype(dtype.inner)}
         case "Array" if dtype.size:
-            return {name: [_describe_inside(dtype.inner), dtype.size]}
+            return {name: [describe_dtype(dtype.inner), dtype.size]}
         case "Struct" if dtype.fields:
-            return {name: [[field.name, _describe_inside(field.dtype)] for field in dtype.fields]}
+            return {name: [[field.name, describe_dtype(field.dtype)] for field in dtype.fields]}
         case _:
             raise UnknownDtypeError(str(dtype))
-
-
-def _describe_inside(dtype: Any) -> Json:
-    described = describe_dtype(dtype)
-    if described in _WIDE:
-        raise UnknownDtypeError(f"{described} inside another")
-    return described
 
 
 def build_dtype(described: Json) -> Any:
@@ -115,10 +108,8 @@ def _carrier(dtype: Any, *, inside: bool = False) -> Any:
     match type(dtype).__name__:
         case "Int128" | "UInt128":
             return pl.Decimal(38, 0)
-        case "Enum":
-            return pl.String() if inside else pl.Categorical()
-        case "Categorical":
-            return pl.String() if inside else pl.Categorical()
+        case "Enum" | "Categorical":
+            return pl.String() if inside else dtype
         case "List":
             return pl.List(_carrier(dtype.inner, inside=True))
         case "Array":
@@ -164,8 +155,6 @@ def _to_arrow(series: Any) -> pa.ChunkedArray:
     try:
         carried = series if carrier == series.dtype else series.cast(carrier)
         (values,) = carried.to_frame().to_arrow().columns
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(pa.dictionary(pa.int32(), pa.large_string()))
         return arrow_types.store(values)
     except (pl.exceptions.PolarsError, pa.ArrowInvalid) as error:
         what = f"column {series.name!r} of dtype {series.dtype} holds a value that can't be stored ({error})"
@@ -184,6 +173,8 @@ def to_frame(table: pa.Table, columns: Sequence[Column], rows: int) -> Any:
 
     if not columns:
         return pl.DataFrame(height=rows)
+    if len({column.value for column in columns}) < len(columns):
+        raise InvalidInputError("a polars frame can't have a column twice; name each one once in columns=[…]")
     # By name: a list of series would get "column_0" for a name that is empty.
     return pl.DataFrame({column.value: _from_arrow(table.column(column.name), column) for column in columns})
 
@@ -192,25 +183,17 @@ def _from_arrow(values: pa.ChunkedArray, column: Column) -> Any:
     import polars as pl
 
     dtype = build_dtype(column.type)
-    series = pl.from_arrow(values)
-    return series if series.dtype == dtype else _cast(series, dtype)
-
-
-def _cast(series: Any, dtype: Any) -> Any:
-    import polars as pl
-
-    if isinstance(series.dtype, pl.Categorical):
-        series = series.cast(pl.String)
-    return series.cast(dtype)
+    if pa.types.is_dictionary(values.type) and dtype != pl.Categorical():
+        # Else its texts would become categories that all of the process knows.
+        values = values.cast(pa.large_string())
+    series: Any = pl.from_arrow(values)
+    return series if series.dtype == dtype else series.cast(dtype)
 
 
 def to_arrow(table: pa.Table, columns: Sequence[Column], rows: int) -> pa.Table:
-    """Return the columns of a polars frame as plain Arrow types."""
-    import polars as pl
-
+    """Return the columns of a polars frame as plain Arrow types; categories inside others are text there."""
     frame = to_frame(table, columns, rows)
-    wide = {column.value: pl.Decimal(38, 0) for column in columns if column.type in _WIDE}
-    made = frame.cast(wide).to_arrow()
+    made = frame.cast({name: _carrier(dtype) for name, dtype in frame.schema.items()}).to_arrow()
     return pa.table(made.columns, schema=pa.schema([field.remove_metadata() for field in made.schema]))
 
 

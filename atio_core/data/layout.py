@@ -17,12 +17,13 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from atio_core.data.labels import Json, canonical_json, from_json, label_key
 from atio_core.errors import NewerFormatError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 METADATA_KEY = b"atio"
 Library = Literal["pandas", "polars", "arrow"]

@@ -34,6 +34,13 @@ import pyarrow as pa
 from atio_core.data.labels import Json, UnknownValueError, zone_from_json, zone_to_json
 
 NONE, NAN, NA, NAT = "none", "nan", "NA", "NaT"
+ARRAY_DTYPES = frozenset(
+    [
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64"),
+    ]
+)
+_DIGITS = 38  # of decimal128
 
 
 class UnknownObjectError(TypeError):
@@ -178,38 +185,35 @@ def _write_datetimes(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     try:
         zones = {zone_to_json(value.tzinfo) for value in present}
     except UnknownValueError as error:
-        raise UnknownObjectError(f"holds datetimes whose {error} has no name", advice) from error
+        raise UnknownObjectError(f"holds datetimes in a {error}, which has no name", advice) from error
     if len(zones) > 1:
-        raise UnknownObjectError(
-            f"holds datetimes in several time zones ({_several(sorted(map(str, zones)))})", advice
-        )
+        names = sorted(zone or "none" for zone in zones)
+        raise UnknownObjectError(f"holds datetimes of several time zones, {_several(names)}", advice)
     (zone,) = zones
-    described = {"object": ["datetime", zone]}
     array = _arrow(values, mask, pa.timestamp("us", zone))
     back = _read_datetimes(array.drop_null(), zone)
     if any(_clock(a) != _clock(b) for a, b in zip(present, back, strict=True)):
-        raise UnknownObjectError("holds datetimes that don't exist in their zone, or with a fold", advice)
-    return array, described
+        raise UnknownObjectError("holds datetimes with a fold, or that their zone has not", advice)
+    return array, {"object": ["datetime", zone]}
 
 
-def _clock(value: dt.datetime) -> tuple[object, ...]:
+def _clock(value: dt.datetime | None) -> tuple[object, ...]:
+    """What two datetimes share only if they are the same: they compare equal by the instant alone."""
+    if value is None:
+        return ()
     return value.replace(tzinfo=None, fold=0), value.fold, type(value.tzinfo), value.tzinfo
 
 
 def _write_decimals(values: Any, mask: Any) -> tuple[pa.Array, Json]:
-    exponents = {value.as_tuple().exponent for value in _present(values, mask)}
-    if (
-        len(exponents) > 1
-        or not isinstance(exponent := next(iter(exponents)), int)
-        or not -38 <= exponent <= 0
-    ):  # noqa: PLR2004 # the digits of decimal128
-        raise UnknownObjectError(
-            "holds Decimals of several scales, or none that a decimal column can have",
-            "give all the same number of places: {column} = {column}.map(lambda d: d.quantize(Decimal('0.01')), na_action='ignore')",
-        )
-    if any(value.is_zero() and value.is_signed() for value in _present(values, mask)):
+    present = _present(values, mask)
+    exponents = {value.as_tuple().exponent for value in present}
+    exponent = next(iter(exponents))
+    if len(exponents) > 1 or not isinstance(exponent, int) or not -_DIGITS <= exponent <= 0:
+        advice = "give all as many: {column} = {column}.map(lambda d: d.quantize(Decimal('0.01')), na_action='ignore')"
+        raise UnknownObjectError("holds Decimals that don't all have the same number of places", advice)
+    if any(value.is_zero() and value.is_signed() for value in present):
         raise UnknownObjectError("holds the Decimal -0", "replace it with 0")
-    return _arrow(values, mask, pa.decimal128(38, -exponent)), {"object": ["decimal", -exponent]}
+    return _arrow(values, mask, pa.decimal128(_DIGITS, -exponent)), {"object": ["decimal", -exponent]}
 
 
 def _write_uuids(values: Any, mask: Any) -> tuple[pa.Array, Json]:
@@ -227,23 +231,16 @@ def _write_arrays(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     present = list(_present(values, mask))
     dtypes = {array.dtype for array in present}
     dtype = next(iter(dtypes))
-    if (
-        len(dtypes) > 1
-        or dtype.kind not in "biuf"
-        or not dtype.isnative
-        or dtype.itemsize > 8
-        or any(array.ndim != 1 for array in present)
-    ):  # noqa: PLR2004 # a longdouble has 16 bytes
+    if len(dtypes) > 1 or dtype.name not in ARRAY_DTYPES or any(array.ndim != 1 for array in present):
+        advice = "convert them to lists: {column} = {column}.map(lambda a: a.tolist(), na_action='ignore')"
         raise UnknownObjectError(
-            f"holds NumPy arrays that are not all one-dimensional and of one dtype of numbers ({_several(sorted({f'{a.dtype}, {a.ndim}-d' for a in present}))})",
-            "convert them to one dtype, or to lists: {column} = {column}.map(lambda a: a.tolist(), na_action='ignore')",
+            "holds NumPy arrays that are not all flat and of one dtype of numbers", advice
         )
     lengths = [0 if hidden else len(value) for value, hidden in _with_mask(values, mask)]
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype="int64")])
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype="int64")]), pa.int64())
     flat = pa.array(np.concatenate(present), from_pandas=False)
     hidden = None if mask is None else pa.array(mask)
-    array = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat, mask=hidden)
-    return array, {"object": ["array", dtype.name]}
+    return pa.LargeListArray.from_arrays(offsets, flat, mask=hidden), {"object": ["array", dtype.name]}
 
 
 _WRITERS: dict[type, Callable[[Any, Any], tuple[pa.Array, Json]]] = {
@@ -341,13 +338,13 @@ def _read_datetimes(values: Any, name: str | None) -> list[dt.datetime | None]:
     naive = values.cast(pa.timestamp("us")).to_pylist()
     if zone is None:
         return naive
-    return [None if v is None else v.replace(tzinfo=dt.timezone.utc).astimezone(zone) for v in naive]
+    return [None if v is None else v.replace(tzinfo=dt.UTC).astimezone(zone) for v in naive]
 
 
 def _read_arrays(values: Any, _dtype: Json) -> Iterable[Any]:
     for chunk in values.chunks:
         # A copy, since arrays that users get can be written to.
-        flat = chunk.values.to_numpy(zero_copy_only=False).copy()
+        flat = chunk.values.to_numpy(zero_copy_only=False).copy()  # noqa: PD011 # an Arrow list's
         offsets = chunk.offsets.to_numpy()
         valid = chunk.is_valid().to_numpy(zero_copy_only=False)
         for position, there in enumerate(valid):

@@ -88,23 +88,25 @@ def describe_dtype(dtype: Any) -> Json:
 
     if isinstance(dtype, np.dtype):
         return _describe_numpy(cast("np.dtype[Any]", dtype))
-    match type(dtype):
-        case pd.StringDtype:
+    if not type(dtype).__module__.startswith("pandas"):
+        raise UnknownDtypeError(str(dtype))
+    match type(dtype).__name__:
+        case "StringDtype":
             return {"string": [dtype.storage, "NA" if dtype.na_value is pd.NA else "nan"]}
-        case pd.DatetimeTZDtype:
+        case "DatetimeTZDtype":
             return {"datetime": [dtype.unit, _zone_name(dtype)]}
-        case pd.CategoricalDtype:
+        case "CategoricalDtype":
             return _describe_category(dtype)
-        case pd.PeriodDtype:
+        case "PeriodDtype":
             return {"period": str(dtype).removeprefix("period[").removesuffix("]")}
-        case pd.IntervalDtype:
+        case "IntervalDtype":
             return {"interval": [describe_dtype(dtype.subtype), dtype.closed]}
-        case pd.ArrowDtype:
+        case "ArrowDtype":
             return {"arrow": arrow_types.describe(dtype.pyarrow_dtype)}
-        case _ if type(dtype).__module__.partition(".")[0] == "pandas" and str(dtype) in MASKED:
-            return str(dtype)
         case _:
-            raise UnknownDtypeError(str(dtype))
+            if str(dtype) not in MASKED:
+                raise UnknownDtypeError(str(dtype))
+            return str(dtype)
 
 
 def _describe_numpy(dtype: Any) -> Json:
@@ -192,16 +194,16 @@ def describe_freq(freq: Any) -> str:
     Raises:
         UnknownValueError: The text wouldn't lead back to it.
     """
-    import pandas as pd
+    from pandas.tseries.frequencies import to_offset
 
+    text: str = freq.freqstr
     try:
-        found = pd.tseries.frequencies.to_offset(freq.freqstr)
+        same = to_offset(text) == freq
     except ValueError:
-        found = None
-    if found != freq:
-        message = f"frequency {freq!r}"
-        raise UnknownValueError(message)
-    return freq.freqstr
+        same = False
+    if not same:
+        raise UnknownValueError(f"frequency {freq!r}")
+    return text
 
 
 def describe_index(index: Any) -> tuple[Json, list[Json]]:
@@ -250,9 +252,9 @@ def _describe_index(index: Any) -> tuple[Json, list[Json]]:
     if type(index) is pd.MultiIndex:
         levels = level_values(index)
         kind["levels"] = [describe_dtype(level.dtype) for level in levels]
-        if freqs := {
-            str(i): describe_freq(level.freq) for i, level in enumerate(index.levels) if has_freq(level)
-        }:
+        stored: list[Any] = list(index.levels)
+        freqs = {str(i): describe_freq(level.freq) for i, level in enumerate(stored) if has_freq(level)}
+        if freqs:
             kind["freqs"] = freqs
         if any(name is not None for name in index.names):
             kind["names"] = [to_json(name) for name in index.names]
@@ -285,15 +287,16 @@ def build_index(kind: dict[str, Json], values: Sequence[Json]) -> Any:
     name = from_json(kind.get("name"))
     if "range" in kind:
         return pd.RangeIndex(*kind["range"], name=name)
-    index = _plain_index(labels, build_dtype(kind["dtype"])).rename(name)
+    index: Any = _plain_index(labels, build_dtype(kind["dtype"])).rename(name)
     if "freq" in kind:
         index.freq = kind["freq"]
     return index
 
 
 def _plain_index(labels: list[Any], dtype: Any) -> Any:
+    import numpy as np
     import pandas as pd
 
-    if dtype.kind == "O" and not pd.api.types.is_extension_array_dtype(dtype):
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return pd.Index(labels, dtype=object, tupleize_cols=False)
-    return pd.Index(pd.array(labels, dtype=dtype))
+    return pd.Index(cast("Any", pd).array(labels, dtype=dtype))

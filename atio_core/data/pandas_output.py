@@ -239,7 +239,7 @@ def _decode_category(values: pa.ChunkedArray, dtype: Any) -> Any:
     if stored is not None and indices.null_count != values.null_count:
         raise DamagedError("a column holds values that are none of its categories")
     codes = pc.fill_null(indices, -1).to_numpy()
-    return pd.Categorical.from_codes(np.asarray(codes), dtype=dtype)
+    return cast("Any", pd.Categorical.from_codes(np.asarray(codes), dtype=dtype))
 
 
 def _decode_objects(values: pa.ChunkedArray, column: Column, pieces: Pieces) -> Any:

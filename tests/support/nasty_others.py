@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +53,7 @@ POLARS: dict[str, Callable[[], pl.DataFrame]] = {
             (pl.List(pl.List(pl.String())), [[["a"], None], None]),
             (pl.List(pl.Enum(["a"])), [["a", None], None]),
             (pl.List(pl.Categorical()), [["a", None], None]),
+            (pl.List(pl.Int128()), [[10**37, None], None]),
             (pl.List(pl.Null()), [[None], None, []]),
             (pl.Array(pl.Int8(), 2), [[1, None], None]),
             (pl.Array(pl.Float32(), (2, 2)), [[[1, 2], [3, 4]], None]),
@@ -82,6 +83,10 @@ def _arrow_with_metadata() -> pa.Table:
 def _dictionary(values: list[Any], *, ordered: bool = False, index: pa.DataType | None = None) -> pa.Table:
     indices = pa.array([1, None, 0, 1], index or pa.int8())
     return pa.table({"x": pa.DictionaryArray.from_arrays(indices, pa.array(values), ordered=ordered)})
+
+
+def _by_int8(values: Iterable[str]) -> pa.Array:
+    return pa.array(list(values)).dictionary_encode().cast(pa.dictionary(pa.int8(), pa.string()))
 
 
 ARROW: dict[str, Callable[[], pa.Table]] = {
@@ -138,6 +143,9 @@ ARROW: dict[str, Callable[[], pa.Table]] = {
         )
     },
     "dictionary of text": lambda: _dictionary(["a", "b"]),
+    "dictionaries of many texts by int8": lambda: pa.table(
+        {"x": pa.chunked_array([_by_int8(f"{chunk}{i}" for i in range(100)) for chunk in "ab"])}
+    ),
     "dictionary of text by int64": lambda: _dictionary(["a", "b"], index=pa.int64()),
     "dictionary of text, ordered": lambda: _dictionary(["b", "a", "z"], ordered=True),
     "dictionary of int": lambda: _dictionary([5, 6]),
