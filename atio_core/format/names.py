@@ -62,6 +62,11 @@ class Numbered:
         place = self.per_bucket - 1 - number % self.per_bucket
         return f"{self.folder}{_FIRST_BUCKET - self.bucket(number):06d}/{place:03d}-{number}.json"
 
+    def parse_folder(self, name: str) -> int | None:
+        """Return the bucket whose folder has this name, or None if it is no such name."""
+        bucket, slash, rest = name.removeprefix(self.folder).partition("/")
+        return _FIRST_BUCKET - int(bucket) if slash and not rest and _BUCKET.fullmatch(bucket) else None
+
     def parse(self, name: str) -> int | None:
         """Return the number that has this name, or None if it is no such name."""
         bucket, _, place = name.removeprefix(self.folder).partition("/")

@@ -3,11 +3,17 @@
 Names count down (`format/names.py`), so that the first name in a sorted listing is the latest.
 
 1. Latest: list; take the first name of the newest bucket that isn't empty; read it. If a newer bucket has an object by
-   then, or the one listed is gone, start over. There is nothing at all only if two rounds find no name.
+   then, or the one listed is gone, start over.
 2. Create: see `storage/readback.py`.
+3. Is there a newer bucket? None if the folder of buckets shows none. Else look into those that it shows, the oldest
+   first, and then at that folder again: only if all are empty and no other has come, there is none.
 
 Why the second look: between looking into the folder of buckets and into one of them, newer buckets may come, the names
 in the one chosen may be freed, and a slow writer may create one of them anew (a stray).
+
+Why this order: names in the newest bucket are never freed, so a bucket that began and is empty was freed by an object
+in a newer one. That one is either among those still to be looked into, or new in the folder of buckets, or empty by now
+for the same reason; the last of them can't be. (An empty folder that never had an object stays after a crash.)
 """
 
 from __future__ import annotations
@@ -36,16 +42,14 @@ class Sequence:
 
     def latest(self) -> tuple[int, bytes] | None:
         """Return the highest number and its bytes, or None if there is none at all."""
-        empty_rounds = 0
         for _ in range(_ROUNDS):
             number = self.highest()
-            if number is None:
-                empty_rounds += 1
-                if empty_rounds == 2:  # noqa: PLR2004 - one empty look may fall between a bucket's coming and going
-                    return None
+            data = None if number is None else self.read(number)
+            if self.newer_bucket(number):
                 continue
-            data = self.read(number)
-            if data is not None and not self.newer_bucket(number):
+            if number is None:
+                return None
+            if data is not None:
                 return number, data
         raise StorageError(
             f"the log of {self.store.location} changed {_ROUNDS} times while its latest entry was looked for;"
@@ -63,10 +67,26 @@ class Sequence:
             if number is not None:
                 yield number
 
-    def newer_bucket(self, number: int) -> bool:
-        """Say whether a bucket newer than this number's has an object."""
-        highest = self.highest()
-        return highest is not None and self.names.bucket(highest) > self.names.bucket(number)
+    def newer_bucket(self, number: int | None) -> bool:
+        """Say whether a bucket newer than this number's (than none at all) has an object, or had when it was looked at.
+
+        False is sure; True may be said too often, while buckets come and go.
+        """
+        newer = self._buckets_after(number)
+        return bool(newer) and (any(map(self._has_object, newer)) or self._buckets_after(number) != newer)
+
+    def _buckets_after(self, number: int | None) -> list[str]:
+        """The folders of newer buckets, the oldest first."""
+        bucket = -1 if number is None else self.names.bucket(number)
+        folders = reversed(self.store.look(self.names.folder))
+        return [
+            name
+            for name in folders
+            if (found := self.names.parse_folder(name)) is not None and found > bucket
+        ]
+
+    def _has_object(self, folder: str) -> bool:
+        return any(self.names.parse(name) is not None for name in self.store.look(folder))
 
     def read(self, number: int) -> bytes | None:
         """Return an object's bytes, or None if there is none of this number."""

@@ -10,8 +10,8 @@ Rules that every store keeps, and that `tests/atio_core/storage/contract.py` che
    names nobody knows before they return, a crash may leave a part behind.
 4. Of any number of `put_if_absent` calls on one name, at most one takes effect.
 5. `list` is no snapshot: a folder is looked into when the iteration reaches it, so names made or deleted
-   meanwhile may or may not be seen. It shows temporary files, where a store has some, and follows no links to
-   folders.
+   meanwhile may or may not be seen. `look` shows one folder as it is at one moment. Both show temporary files, where
+   a store has some, and follow no links to folders.
 6. A deleted name may come back with a power loss.
 7. Failures are `StorageError`. Its `unknown` is True when the call may have taken effect all the same.
 """
@@ -111,6 +111,13 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix` (empty, or ending with `/`), lazily and sorted."""
+        ...
+
+    def look(self, folder: str) -> list[str]:
+        """Return the sorted names of what lies directly in a folder (empty, or ending with `/`).
+
+        Those of folders end with `/`; a folder may be empty.
+        """
         ...
 
     def size(self, name: str) -> int:

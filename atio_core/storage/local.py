@@ -198,10 +198,13 @@ class LocalStore:
         check_prefix(prefix)
         return self._walk(prefix)
 
+    def look(self, folder: str) -> list[str]:
+        """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
+        check_prefix(folder)
+        return [] if self._lies_behind_a_link(folder) else self._look_into(folder)
+
     def _walk(self, prefix: str) -> Iterator[str]:
-        if self._lies_behind_a_link(prefix):
-            return
-        stack = [iter(self._look_into(prefix))]
+        stack = [iter(self.look(prefix))]
         while stack:
             name = next(stack[-1], None)
             if name is None:

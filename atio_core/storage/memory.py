@@ -63,11 +63,10 @@ class MemoryStore:
         check_name(name)
         if after is not None:
             check_name(after)
-        content = bytes(data)
         with self._lock:
-            kept = self._objects.setdefault(name, content)
-        if kept is not content:
-            raise self._taken(name)
+            if name in self._objects:
+                raise self._taken(name)
+            self._objects[name] = bytes(data)
 
     def make_durable(self, name: str) -> None:
         """Nothing to do: memory keeps all or none."""
@@ -93,18 +92,19 @@ class MemoryStore:
         check_prefix(prefix)
         return self._walk(prefix)
 
+    def look(self, folder: str) -> list[str]:
+        """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
+        check_prefix(folder)
+        with self._lock:
+            below = [name[len(folder) :] for name in self._objects if name.startswith(folder)]
+        return sorted({folder + first + slash for first, slash, _ in (name.partition("/") for name in below)})
+
     def _walk(self, prefix: str) -> Iterator[str]:
-        for name in self._look_into(prefix):
+        for name in self.look(prefix):
             if name.endswith("/"):
                 yield from self._walk(name)
             else:
                 yield name
-
-    def _look_into(self, folder: str) -> list[str]:
-        """The sorted names in a folder; those of folders end with `/`."""
-        with self._lock:
-            below = [name[len(folder) :] for name in self._objects if name.startswith(folder)]
-        return sorted({folder + first + slash for first, slash, _ in (name.partition("/") for name in below)})
 
     def _taken(self, name: str) -> AlreadyExistsError:
         message = f"{name!r} exists already in {self.location!r}, and is left as it is."

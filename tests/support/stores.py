@@ -23,6 +23,7 @@ VERBS = (
     "close",
     "abort",
     "list",
+    "look",
     "size",
     "delete",
 )
@@ -80,6 +81,10 @@ class StoreWrapper:
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore`."""
         return self.around("list", prefix, lambda: self.store.list(prefix))
+
+    def look(self, folder: str) -> list[str]:
+        """See `ObjectStore`."""
+        return self.around("look", folder, lambda: self.store.look(folder))
 
     def size(self, name: str) -> int:
         """See `ObjectStore`."""
@@ -207,6 +212,13 @@ class StaleListStore(StoreWrapper):
         if self._names is None:
             return super().list(prefix)
         return iter([name for name in self._names if name.startswith(prefix)])
+
+    def look(self, folder: str) -> list[str]:
+        """Look at what was there."""
+        if self._names is None:
+            return super().look(folder)
+        below = [name[len(folder) :].partition("/") for name in self._names if name.startswith(folder)]
+        return sorted({folder + first + slash for first, slash, _ in below})
 
 
 class CountingStore(StoreWrapper):

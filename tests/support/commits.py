@@ -1,0 +1,165 @@
+"""Commits without frames: data files that hold one word each, and what must be true of a table of such files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from atio_core.changes.append import Append
+from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.schema import FIELD_ID, WrittenSchema
+from atio_core.format.digest import digest
+from atio_core.format.keys_arrow import decode_keys
+from atio_core.format.names import data_path
+from atio_core.log.commit import Committed, commit
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.file_list import files_of
+from atio_core.log.intent import make_intent
+from atio_core.log.limits import Limits
+from atio_core.maintenance.expiry import expire
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.model.data_file import DataFile
+from atio_core.model.entry import LogEntry, Totals
+from atio_core.model.ids import uuid7
+from atio_core.retention import Retention
+from atio_core.storage.base import ObjectStore
+
+SMALL = Limits(per_bucket=4, recent=4, inline_files=2, fanout=2, manifest_files=8)
+"""Bounds that make the rare paths common."""
+
+START_US = 1_700_000_000_000_000
+SECOND_US = 1_000_000
+
+SCHEMA = WrittenSchema.of(pa.schema([pa.field("word", pa.string(), metadata={FIELD_ID: b"1"})]))
+
+
+@dataclass(slots=True)
+class Writer:
+    """Who commits to a table: its store, its clock, its limits.
+
+    Attributes:
+        store: The table's store.
+        now_us: What its clock shows.
+        limits: Bounds of an entry.
+    """
+
+    store: ObjectStore
+    now_us: int = START_US
+    limits: Limits = SMALL
+    pauses: list[int] = field(default_factory=list[int])
+
+    @property
+    def log(self) -> CommitLog:
+        """The table's log."""
+        return CommitLog(self.store, self.limits)
+
+    def clock(self) -> int:
+        """Tell the time."""
+        return self.now_us
+
+    def file(self, word: str, partition: tuple[Any, ...] = (), *, not_before_us: int = 0) -> DataFile:
+        """Write a data file of one word."""
+        data = word.encode()
+        fields = tuple(f"p{number}" for number in range(len(partition)))
+        path = data_path(fields, partition, uuid7(self.clock, not_before_us=not_before_us))
+        self.store.put(path, data)
+        return DataFile(path, "word", len(data), 1, digest(data), 0, digest(b""), 0, partition)
+
+    def append(self, *words: str, **options: Any) -> Committed:
+        """Append files of one word each."""
+        return self.commit(self.appending(*[self.file(word) for word in words]), **options)
+
+    def appending(self, *files: DataFile) -> Append:
+        """Return an append of files."""
+        return Append(files, SCHEMA, _content(files), self.limits)
+
+    def overwrite(self, *words: str, **options: Any) -> Committed:
+        """Overwrite all rows by files of one word each."""
+        return self.commit(self.overwriting(*[self.file(word) for word in words]), **options)
+
+    def overwriting(self, *files: DataFile) -> Overwrite:
+        """Return an overwrite by files."""
+        return Overwrite(files, SCHEMA, _content(files), self.limits)
+
+    def replace(self, partitions: dict[Any, Sequence[str]], **options: Any) -> Committed:
+        """Overwrite some partitions."""
+        files = [self.file(word, (value,)) for value, words in partitions.items() for word in words]
+        values = frozenset((value,) for value in partitions)
+        change = OverwritePartitions(files, values, ("p0",), SCHEMA, _content(files), self.limits)
+        return self.commit(change, **options)
+
+    def commit(self, change: Any, *, base: LogEntry | None = None, **options: Any) -> Committed:
+        """Commit a change."""
+        intent = make_intent(self.clock, **options)
+        return commit(self.log, change, intent, base=base, clock=self.clock, pause=self.pauses.append)
+
+    def expire(
+        self, keep_last: int | None = 1, *, grace_us: int | None = None, dry_run: bool = False, **policy: Any
+    ) -> ExpiryReport:
+        """Expire."""
+        rules = Retention(keep_last=keep_last, **policy)
+        return expire(
+            self.log, rules, grace_us=grace_us, dry_run=dry_run, clock=self.clock, pause=self.pauses.append
+        )
+
+    def words(self, entry: LogEntry | None = None) -> list[str]:
+        """Return the rows of an entry, the latest if none is given."""
+        entry = entry or self.log.latest()
+        return [self.store.read(file.path).decode() for file in files_of(self.store, entry)]
+
+
+def _content(files: Sequence[DataFile]) -> str:
+    return digest("".join(file.digest for file in files).encode())
+
+
+def commit_ids(store: ObjectStore, entry: LogEntry) -> dict[int, bytes]:
+    """Return the commit ids of all versions that an entry knows of, by version."""
+    known = {entry.version - place: one for place, one in enumerate(entry.recent.commits)}
+    for ref in entry.key_lists:
+        commits: dict[int, list[bytes]] = {}
+        for one, version in decode_keys(store.read(ref.path)).items():
+            commits.setdefault(version, []).append(one)
+        for version, ids in commits.items():
+            assert version not in known, f"two lists hold version {version}"
+            known[version] = next(
+                one for one in ids if one[6] >> 4 == 7
+            )  # a UUID 7; a key's digest seldom looks so
+    return known
+
+
+def verify(store: ObjectStore, limits: Limits = SMALL) -> dict[int, list[str]]:
+    """Return the rows of each retained entry; fail if anything that one of them needs is missing or wrong."""
+    log = CommitLog(store, limits)
+    latest = log.find_latest()
+    if latest is None:
+        return {}
+    rows: dict[int, list[str]] = {}
+    entries: dict[int, LogEntry] = {}
+    for version in latest.retained:
+        entry = log.read(version)
+        assert entry is not None, f"version {version} is retained, and its entry is gone"
+        assert entry.table_id == latest.table_id
+        before = entries.get(version - 1)
+        assert before is None or entry.parent_commit_id == before.commit_id
+        files = files_of(store, entry)
+        assert Totals.of(files) == entry.totals
+        assert all(digest(store.read(file.path)) == file.digest for file in files)
+        assert len({file.path for file in files}) == len(files), "a file is in the table twice"
+        for ref in entry.key_lists:
+            assert digest(store.read(ref.path)) == ref.digest
+        entries[version] = entry
+        rows[version] = Writer(store, limits=limits).words(entry)
+    assert entries[latest.version] == latest
+    return rows
+
+
+def refused(act: Callable[[], Any], *kinds: type[BaseException]) -> BaseException | None:
+    """Return the error of one of these kinds that an act raises, or None."""
+    try:
+        act()
+    except kinds as error:
+        return error
+    return None

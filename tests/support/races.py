@@ -1,0 +1,145 @@
+"""Actors for `schedule.Search`, and what must hold at every state that they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from atio_core.errors import CommitUnknownError, NotFoundError, StagedFilesExpiredError, VersionExpiredError
+from atio_core.log.file_list import missing_file
+from tests.support.commits import START_US, Writer, commit_ids, verify
+from tests.support.schedule import Actor, Direct, Moment
+
+HOUR_US = 3_600_000_000
+LATER_US = START_US + 24 * HOUR_US
+"""When the actors are at work: all that was there at first is older than the grace period."""
+
+
+def table(versions: int, *, folders_stay: bool = False) -> dict[str, bytes]:
+    """Return the objects of a table of so many appends."""
+    store = Direct({}, folders_stay=folders_stay)
+    writer = Writer(store)
+    for number in range(1, versions + 1):
+        writer.append(f"old {number}")
+    return store.objects
+
+
+def appends(word: str, **options: Any) -> Actor:
+    """An actor that appends a word, whatever it takes; it comes to the version and whether that was there before."""
+    return writes(Writer.appending, word, **options)
+
+
+def overwrites(word: str, **options: Any) -> Actor:
+    """An actor that overwrites all rows by a word."""
+    return writes(Writer.overwriting, word, **options)
+
+
+def writes(change: Callable[[Writer, Any], Any], word: str, **options: Any) -> Actor:
+    """An actor that writes a file and commits it, and writes it again if it got too old meanwhile, as `Table` does."""
+
+    def write(store: Any) -> tuple[int, bool]:
+        writer = Writer(store, LATER_US)
+        for _ in range(3):
+            base = writer.log.find_latest()
+            file = writer.file(word, not_before_us=base.horizon_us if base else 0)
+            try:
+                done = writer.commit(change(writer, file), base=base, **options)
+            except StagedFilesExpiredError:
+                continue
+            return done.version, done.repeated
+        raise StagedFilesExpiredError("three times")
+
+    return write
+
+
+def expires(after_us: int = 0, **options: Any) -> Actor:
+    """An actor that expires versions; it comes to the version of its entry, or None."""
+
+    def expire(store: Any) -> int | None:
+        return Writer(store, LATER_US + after_us).expire(**options).version
+
+    return expire
+
+
+def reads(store: Any) -> tuple[int, str, tuple[str, ...]]:
+    """An actor that reads the latest as `Table.read` does; it comes to version, commit id and rows."""
+    writer = Writer(store, LATER_US)
+    for _ in range(10):
+        entry = writer.log.latest()
+        try:
+            return entry.version, entry.commit_id, tuple(writer.words(entry))
+        except NotFoundError as error:
+            retained = writer.log.is_retained(entry.data.version)
+            told = missing_file(writer.log.location, entry.version, error, retained=retained)
+            if not isinstance(told, VersionExpiredError):
+                raise told from error
+    raise VersionExpiredError("ten times")
+
+
+def others(*rounds: tuple[int, int | None]) -> Actor:
+    """All others: in each round so many appends and, if a number is given, an expiry that keeps so many; a round a step."""
+
+    def act(store: Any) -> None:
+        for number, (commits, keep_last) in enumerate(rounds, start=1):
+            store.at_once(_round(number, commits, keep_last))
+
+    return act
+
+
+def _round(number: int, commits: int, keep_last: int | None) -> Callable[[Direct], None]:
+    def others_go_on(store: Direct) -> None:
+        writer = Writer(store, LATER_US + number * HOUR_US)
+        for place in range(commits):
+            latest = writer.log.find_latest()
+            file = writer.file(f"other {number}.{place}", not_before_us=latest.horizon_us if latest else 0)
+            writer.commit(writer.appending(file))
+        if keep_last is not None:
+            writer.expire(keep_last, grace_us=0)
+        assert not writer.pauses, "nobody came between, and yet a race was lost"
+
+    return others_go_on
+
+
+def checks(
+    words: Mapping[str, str], *, expected: Callable[[Moment, dict[int, list[str]]], None] | None = None
+) -> Callable[[Moment], None]:
+    """Return a check of what must hold at every state.
+
+    - Every retained version is whole (P1, P3, P6).
+    - A word whose commit was acknowledged is there once; another at most once; one whose commit ended in an error other
+      than `CommitUnknownError` isn't there (P4).
+    - What was read is a version of the table (P3).
+    - When all is over, the next commit succeeds at once (P5).
+
+    Args:
+        words: The word that an actor appends, by the actor's name.
+        expected: A further check, of the moment and the rows of the versions.
+    """
+
+    def check(moment: Moment) -> None:
+        store = Direct(moment.objects)
+        rows = verify(store)
+        latest = rows[max(rows)] if rows else []
+        for name, outcome in moment.outcomes.items():
+            if outcome.error is not None and not isinstance(outcome.error, CommitUnknownError):
+                raise outcome.error
+            if name in words:
+                count = latest.count(words[name])
+                assert count == 1 if outcome.ok else count <= 1, f"{words[name]} is {count} times in {rows}"
+            elif outcome.ok and isinstance(outcome.value, tuple):
+                version, commit_id, _ = outcome.value
+                assert commit_ids(store, Writer(store).log.latest())[version].hex() == commit_id
+        if expected is not None:
+            expected(moment, rows)
+        if moment.over:
+            _commit_at_once(store, latest)
+
+    return check
+
+
+def _commit_at_once(store: Direct, latest: list[str]) -> None:
+    writer = Writer(store, LATER_US + timedelta(days=30) // timedelta(microseconds=1))
+    writer.append("next")
+    assert not writer.pauses, "a race was lost against nobody"
+    assert [*latest, "next"] == writer.words()
