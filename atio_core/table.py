@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.errors import (
-    CommitConflictError,
     InvalidInputError,
     StagedFilesExpiredError,
     VersionExpiredError,
 )
 from atio_core.format.names import TEMPORARY
-from atio_core.log.commit import commit, look_up
+from atio_core.log.commit import VERDICTS, commit, holds, look_up
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
@@ -301,18 +300,19 @@ class Table:
         for left in reversed(range(_TRIES)):
             known = self._base()
             base = known or empty_entry(str(uuid.uuid4()))
-            done = look_up(self._log, base, intent)
-            if done is None:
-                change = write(Writing(self._store, base, intent.commit_id, self._clock, self._log.limits))
-                try:
+            try:
+                done = look_up(self._log, base, intent)
+                if done is None:
+                    change = write(
+                        Writing(self._store, base, intent.commit_id, self._clock, self._log.limits)
+                    )
                     done = commit(self._log, change, intent, base=known, looked_up=True, clock=self._clock)
-                except (CommitConflictError, StagedFilesExpiredError) as error:
-                    self._known = None
-                    if not left or not (
-                        isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
-                    ):
-                        raise
-                    continue
+            except (*VERDICTS, StagedFilesExpiredError) as error:
+                self._known = None
+                again = isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
+                if not left or (not again and holds(self._log, base, error)):
+                    raise
+                continue
             if not done.repeated:
                 self._known = done.entry
             return Snapshot(self._log, done.version, done.entry, repeated=done.repeated)

@@ -21,9 +21,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from atio_core.errors import (
+    AtioError,
     CommitConflictError,
     CommitUnknownError,
+    DamagedError,
+    InvalidInputError,
     NewerFormatError,
+    NotFoundError,
     StagedFilesExpiredError,
     StorageError,
     VersionExpiredError,
@@ -33,6 +37,7 @@ from atio_core.format.names import file_id_of
 from atio_core.log.change import Change, Rebased
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.confirm import on_chain
+from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent
 from atio_core.log.key_list import find_older, find_recent, push
 from atio_core.log.scratch import Scratch
@@ -42,6 +47,9 @@ from atio_core.storage.readback import Answer, Created
 
 _ROUNDS = 1_000
 _LONGEST_PAUSE_SECONDS = 0.05
+
+VERDICTS = (NotFoundError, DamagedError, InvalidInputError, CommitConflictError)
+"""Errors that an outdated base may give rise to: its files may be gone, and what it holds may be wrong by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,22 @@ def look_up(
     return Committed(version, entry, repeated=not own)
 
 
+def holds(log: CommitLog, base: LogEntry, error: AtioError) -> bool:
+    """Say whether an error that came of a base counts: only if the base is still the latest.
+
+    Else a later commit may have let go what the base names, or have changed what stood against this one.
+
+    Raises:
+        DamagedError: It does, and says that a file isn't there.
+    """
+    latest = log.find_latest()
+    if (latest.commit_id if latest else "") != base.commit_id:
+        return False
+    if type(error) is NotFoundError:
+        raise missing_file(log.location, base.version, error, retained=True) from error
+    return True
+
+
 def _find(
     log: CommitLog, base: LogEntry, one: bytes, after_version: int | None, not_before_us: int = 0
 ) -> int | None:
@@ -165,6 +189,16 @@ class _Run:
         """Try once; None if the race was lost."""
         base = base or self.log.find_latest() or empty_entry(str(uuid.uuid4()))
         require_features(base.writer_features, WRITER_FEATURES, "commit after", base, self.log.location)
+        try:
+            built = self._build(base)
+        except VERDICTS as error:
+            if holds(self.log, base, error):
+                raise
+            self._discard_scratch()
+            return None
+        return self._create(base, built) if isinstance(built, LogEntry) else built
+
+    def _build(self, base: LogEntry) -> LogEntry | Committed:
         done = self._look_up(base)
         if done is not None:
             return done
@@ -173,8 +207,7 @@ class _Run:
         rebased = self.change.rebase(base, self.scratch)
         if rebased is None:
             return Committed(base.version, base, nothing=True)
-        entry = next_entry(base, rebased, self, self.scratch)
-        return self._create(base, entry)
+        return next_entry(base, rebased, self, self.scratch)
 
     def _look_up(self, base: LogEntry) -> Committed | None:
         done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)
