@@ -113,9 +113,8 @@ def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
     """
     if as_parquet(values.type) != as_parquet(kept):
         raise TypeError(f"{values.type} instead of {kept}")
-    if values.type == kept and str(values.type) == str(
-        kept
-    ):  # equal types may differ in the names of inner fields
+    # Equal types may differ in the names of inner fields.
+    if values.type == kept and str(values.type) == str(kept):
         return values
     if pa.types.is_dictionary(kept):
         values = values.cast(kept.value_type).dictionary_encode()

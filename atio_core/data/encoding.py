@@ -58,9 +58,8 @@ def _sample(table: pa.Table) -> pa.Table:
 def _tried_out(sample: pa.Table) -> Options:
     plain = _trial(sample, use_dictionary=False)
     paths = [column.path_in_schema for column in plain]
-    if len(set(paths)) < len(
-        paths
-    ):  # a dot in a name looks like the way to an inner field: options would go to both
+    # A dot in a name can look like the way to an inner field: options would go to both.
+    if len(set(paths)) < len(paths):
         return {"use_dictionary": False, "compression": _CODEC, "compression_level": _LEVEL}
     integers = [column.path_in_schema for column in plain if column.physical_type in {"INT32", "INT64"}]
     dictionaries = _smaller(plain, _trial(sample, use_dictionary=True), _DICTIONARY_PAYS)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import os
 import threading
@@ -8,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.data import scan
-from atio_core.data.blocks import BLOCK_BYTES
+from atio_core.data.blocks import BLOCK_BYTES, BlockDigester
 from atio_core.data.scan import read_files, scan_files
 from atio_core.errors import (
     DamagedError,
@@ -23,6 +26,7 @@ from atio_core.errors import (
     SchemaMismatchError,
     StorageError,
 )
+from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore
 from tests.support.data_files import read, with_ids, write
@@ -217,14 +221,26 @@ class MeteredStore(CountingStore):
         return super().read_into(name, start, into)
 
 
-def test_reading_a_column_reads_about_that_column() -> None:
-    """One column of a large file costs its own bytes, the footer and at most two blocks more."""
+@pytest.mark.parametrize("columns", [["c"], ["a", "f"]])
+def test_reading_some_columns_reads_about_these(columns: list[str]) -> None:
+    """A column of a row group costs its own bytes and at most two blocks more; a file costs its footer."""
     store = MeteredStore(MemoryStore())
     rows = noise(1_000_000, "abcdef")
-    files = write(store.store, rows)
-    assert read(store, files, rows.schema, columns=["c"]).equals(rows.select(["c"]))
-    groups = -(-rows.num_rows // (1 << 19))
-    assert store.asked < 8_000_000 + groups * 2 * BLOCK_BYTES + len(files) * 20_000
+    files = write(store.store, rows, target_bytes=rows.nbytes // 2 + 1)
+    assert read(store, files, rows.schema, columns=columns).equals(rows.select(columns))
+    assert len(files) == 2
+    assert store.asked < len(columns) * (8_000_000 + len(files) * 2 * BLOCK_BYTES) + len(files) * 20_000
+
+
+def test_a_dictionary_is_read_with_its_column() -> None:
+    """A column's dictionary lies before its values, blocks away if it is large, and is read too."""
+    texts = [base64.b85encode(os.urandom(600)).decode() for _ in range(800)]
+    rows = with_ids(pa.table({"a": range(30_000), "b": pa.array(texts * 38).slice(0, 30_000)}))
+    store = MemoryStore()
+    (file,) = write(store, rows)
+    column = pq.read_metadata(pa.BufferReader(store.read(file.path))).row_group(0).column(1)
+    assert column.data_page_offset - column.dictionary_page_offset > BLOCK_BYTES
+    assert read(store, [file], rows.schema, columns=["b"]).equals(rows.select(["b"]))
 
 
 def test_a_scan_reads_only_a_little_ahead() -> None:
@@ -236,6 +252,17 @@ def test_a_scan_reads_only_a_little_ahead() -> None:
     next(batches)
     batches.close()
     assert len({name for _, name in store.calls}) < 30
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-read")]
+
+
+def test_an_error_stops_the_reading() -> None:
+    """When a file can't be read, those after it aren't read in vain, and no thread stays behind."""
+    store = CountingStore(MemoryStore())
+    (missing,), (file,) = write(store.store, FEW), write(store.store, FEW)
+    store.store.delete([missing.path])
+    with pytest.raises(NotFoundError):
+        read(store, [missing] + [file] * 5000, FEW.schema)
+    assert len(store.calls) < 4000
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-read")]
 
 
@@ -257,12 +284,11 @@ def damaged_or_right(
     store: MemoryStore, files: Sequence[DataFile], rows: pa.Table, columns: list[str] | None
 ) -> DamagedError | None:
     """Read; the result is right, or the error says what is the matter."""
-    damage: DamagedError | None = None
     try:
         found = read(store, files, rows.schema, columns=columns)
     except DamagedError as error:
-        damage, found = error, None
-    if damage is None:
+        damage = error
+    else:
         assert found.equals(rows if columns is None else rows.select(columns))
         return None
     assert damage.facts["path"] == files[0].path
@@ -316,6 +342,47 @@ def test_damage_in_other_columns_does_not_matter() -> None:
     error = damaged_or_right(store, LARGE_FILES, LARGE, ["a"])
     assert error is not None
     assert "block at byte 0" in str(error)
+
+
+class ShrinkingStore(CountingStore):
+    """Its objects lose their second half after the first read."""
+
+    def read_into(self, name: str, start: int, into: memoryview) -> int:
+        """Read the whole object at first, and its half later."""
+        first = not self.calls
+        count = super().read_into(name, start, into)
+        if first:
+            return count
+        kept = max(0, self.size(name) // 2 - start)
+        into[kept:count] = bytes(max(0, count - kept))
+        return min(kept, count)
+
+
+def test_a_file_cut_while_it_is_read_is_damage() -> None:
+    """A file that gets shorter between two reads raises, too."""
+    store = ShrinkingStore(MemoryStore())
+    files = write(store.store, LARGE)
+    with pytest.raises(DamagedError, match="block at byte"):
+        read(store, files, LARGE.schema)
+
+
+def test_bytes_without_a_digest_are_not_read(large_path: None) -> None:
+    """A footer whose digests end before a column does is damage, even if it is the one that was written."""
+    sink, digester = io.BytesIO(), BlockDigester()
+    with pq.ParquetWriter(sink, FEW.schema) as writer:
+        writer.write_table(FEW)
+        start = sink.tell()
+        digester.update(sink.getbuffer()[: start - 10])
+        writer.add_key_value_metadata(digester.finish().to_footer())
+    data = sink.getvalue()
+    store = MemoryStore()
+    store.put("f", data)
+    record = DataFile(
+        "f", "parquet", len(data), 3, digest(data), len(data) - start, digest(data[start:]), schema=1
+    )
+    assert read(store, [record], FEW.schema, columns=["n"]).equals(FEW.select(["n"]))
+    with pytest.raises(DamagedError, match="place of a column"):
+        read(store, [record], FEW.schema)
 
 
 @pytest.mark.usefixtures("either_path")

@@ -38,6 +38,7 @@ DAY = dt.date(2024, 2, 29)
         (pa.array(["b", "a", None]), ColumnStats(1, "a", "b")),
         (pa.array(["é", "z"], pa.large_string()), ColumnStats(0, "z", "é")),
         (pa.array(["", "\U0001f600"], pa.string_view()), ColumnStats(0, "", "\U0001f600")),
+        (pa.array(["a" * 40, "b" * 40]), ColumnStats(0, "a" * 32, "b" * 31 + "c")),
         (pa.array([DAY]), ColumnStats(0, 19782, 19782)),
         (pa.array([DAY], pa.date64()), ColumnStats(0, 19782 * 86_400_000, 19782 * 86_400_000)),
         (pa.array([-1, 1], pa.timestamp("s")), ColumnStats(0, -1, 1)),

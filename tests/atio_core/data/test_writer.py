@@ -81,6 +81,17 @@ def test_other_readers_get_the_same_rows() -> None:
     assert found.schema.equals(MANY.schema, check_metadata=True)
 
 
+def test_other_readers_can_check_the_pages() -> None:
+    """Pages carry checksums, so that readers who know nothing of our digests can find damage too."""
+    store = MemoryStore()
+    (file,) = write(store, noise(10_000))
+    data = bytearray(store.read(file.path))
+    data[len(data) // 2] ^= 1
+    pq.read_table(pa.BufferReader(bytes(data)))
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(pa.BufferReader(bytes(data)), page_checksum_verification=True)
+
+
 def test_many_rows_become_several_files_in_their_order() -> None:
     """A large table is cut into files of about the target size; their order is that of the rows."""
     store = MemoryStore()
@@ -129,12 +140,14 @@ FAILURES = [(verb, at) for verb in ("open_write", "write", "close") for at in (1
 @pytest.mark.parametrize(("verb", "at"), FAILURES)
 def test_a_failure_leaves_no_file(verb: str, at: int, error: Callable[[], BaseException]) -> None:
     """If one file of a write fails, an interrupt included, none is left, and that failure is what is raised."""
-    memory = MemoryStore()
-    store = FailingStore(memory, Failure(verb, at=at, error=error))
-    with pytest.raises(type(error())):
+    counting = CountingStore(MemoryStore())
+    store = FailingStore(counting, Failure(verb, at=at, times=100, error=error))
+    with pytest.raises(type(error())) as raised:
         write(store, MANY, target_bytes=PIECE)
     assert store.failures[0].seen >= at
-    assert list(memory.list()) == []
+    assert not hasattr(raised.value, "__notes__")
+    assert list(counting.list()) == []
+    assert counting.counts["open_write"] == counting.counts["close"] + counting.counts["abort"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-write")]
 
 
@@ -167,6 +180,16 @@ def test_the_first_error_is_raised_even_if_cleaning_up_fails() -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         write(store, FEW)
     assert "The store refused." in raised.value.__notes__[0]
+
+
+def test_nothing_more_is_written_after_a_failure() -> None:
+    """Parquet's footer, which can't be left out, doesn't go to a store that has failed."""
+    wide = with_ids(pa.table({f"a column with a long name, number {n}": [1] for n in range(1000)}))
+    store = FailingStore(MemoryStore(), Failure("write", times=100, error=refusal))
+    with pytest.raises(StorageError) as raised:
+        write(store, wide)
+    assert not hasattr(raised.value, "__notes__")
+    assert store.failures[0].seen == 1
 
 
 class TwoWriters(StoreWrapper):
