@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import importlib
 import itertools
 import os
@@ -32,6 +33,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +57,13 @@ class Outcome:
         killed: By the kill that was asked for.
         calls: What it called, where it ran to its end.
         error: What it raised, as text.
+        modules: What it imported on the way.
     """
 
     killed: bool
     calls: tuple[str, ...] = ()
     error: str = ""
+    modules: tuple[str, ...] = ()
 
 
 def kill_at_every_call(
@@ -147,7 +151,7 @@ def has_strace() -> bool:
 
 
 class WarmChild:
-    """A process that has imported what is needed, and forks for each run.
+    """A process that has imported what the work's module and its first whole run import, and forks for each run.
 
     It never runs the work itself, so it has no thread pool at work when it forks.
 
@@ -223,17 +227,23 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 killed, error="" if killed else f"it ended with status {status} (signal {number})"
             )
         _send(answers, outcome)
+        for name in outcome.modules:  # what one run loads late, the next ones find here
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
 
 
 def _run(work: Work, root: Path, kill_at: int | None, when: When) -> Outcome:
     signal.alarm(_HANGS_AFTER_SECONDS)
     killer = _Killer(kill_at, when)
+    before = set(sys.modules)
+    error = ""
     try:
         with watched(root, killer):
             work(root)
     except BaseException:  # noqa: BLE001 - it is told to the process that asked
-        return Outcome(killed=False, calls=tuple(killer.calls), error=traceback.format_exc())
-    return Outcome(killed=False, calls=tuple(killer.calls))
+        error = traceback.format_exc()
+    modules = tuple(name for name in sys.modules if name not in before)
+    return Outcome(killed=False, calls=tuple(killer.calls), error=error, modules=modules)
 
 
 def _strace(work: Work, root: Path, options: list[str]) -> tuple[subprocess.CompletedProcess[str], str]:
@@ -285,6 +295,8 @@ def main(arguments: list[str]) -> None:
         work, root = pickle.loads(base64.b64decode(arguments[0]))
         work(root)
         return
+    # Python warns of forks beside threads; those that libraries start when they are imported are idle.
+    warnings.simplefilter("ignore", DeprecationWarning)
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the work prints must not get between the answers
     with requests, answers:

@@ -69,6 +69,16 @@ def refuse_link(source: object, target: object) -> None:
 # Where objects lie
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_touches_another_object(tmp_path: Path, way: str) -> None:
+    """A name that turns out to be taken, though nobody should have it, is refused, and that object stays."""
+    store = open_store(tmp_path)
+    store.put("data/a", b"theirs")
+    with pytest.raises(AlreadyExistsError, match="data/a"):
+        store_by(way, store, "data/a", b"mine")
+    assert store.read("data/a") == b"theirs"
+
+
 def test_an_object_is_a_file(tmp_path: Path) -> None:
     """A name is a path below the root, and nothing else is left there."""
     store = open_store(tmp_path / "table")
