@@ -38,8 +38,8 @@ class Append:
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
-        require_same_schema(base, self.schema, self.operation, scratch.store.location)
-        require_unpartitioned(base, scratch.store.location)
+        require_same_schema(base, self.schema, self.operation, scratch.location)
+        require_unpartitioned(base, scratch.location)
         entry, number = add_schema(base, self.schema, scratch)
         content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
         files = [replace(file, schema=number) for file in self.adds]

@@ -72,8 +72,8 @@ class OverwritePartitions:
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
-        require_same_schema(base, self.schema, self.operation, scratch.store.location)
-        require_fields(base, self.fields, scratch.store.location)
+        require_same_schema(base, self.schema, self.operation, scratch.location)
+        require_fields(base, self.fields, scratch.location)
         kept = without(
             base,
             goes=lambda file: file.partition in self.partitions,

@@ -207,7 +207,9 @@ class _Run:
         rebased = self.change.rebase(base, self.scratch)
         if rebased is None:
             return Committed(base.version, base, nothing=True)
-        return next_entry(base, rebased, self, self.scratch)
+        entry = next_entry(base, rebased, self, self.scratch)
+        self.scratch.write()
+        return entry
 
     def _look_up(self, base: LogEntry) -> Committed | None:
         done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)

@@ -11,14 +11,14 @@ from atio_core.format.manifest_arrow import decode_manifest, decode_paths, encod
 from atio_core.format.names import manifest_path
 from atio_core.format.records import file_to_json
 from atio_core.log.limits import Limits
-from atio_core.log.scratch import Scratch
+from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, Totals
 from atio_core.model.manifest import ManifestRef, bound_text, merge_from
 from atio_core.storage.base import ObjectStore
 
 
-def read_manifest(store: ObjectStore, ref: ManifestRef) -> tuple[DataFile, ...]:
+def read_manifest(store: Readable, ref: ManifestRef) -> tuple[DataFile, ...]:
     """Return the files that a manifest lists.
 
     Raises:
@@ -33,7 +33,7 @@ def read_paths(store: ObjectStore, ref: ManifestRef) -> list[tuple[str, int, boo
     return decode_paths(_checked(store, ref))
 
 
-def _checked(store: ObjectStore, ref: ManifestRef) -> bytes:
+def _checked(store: Readable, ref: ManifestRef) -> bytes:
     data = store.read(ref.path)
     found = digest(data)
     if found != ref.digest:
@@ -80,7 +80,7 @@ def without(
     refs: list[ManifestRef] = []
     removed = Totals()
     for ref in base.manifests:
-        listed = read_manifest(scratch.store, ref) if may_hold(ref) else ()
+        listed = read_manifest(scratch, ref) if may_hold(ref) else ()
         stays = [file for file in listed if not goes(file)]
         if len(stays) == len(listed):
             refs.append(ref)
@@ -110,7 +110,9 @@ def missing_file(table: str, version: int, error: NotFoundError, *, retained: bo
 
 def _merged(refs: list[ManifestRef], scratch: Scratch, limits: Limits) -> tuple[ManifestRef, ...]:
     while (start := merge_from(refs, fanout=limits.fanout, target_files=limits.manifest_files)) is not None:
-        files = [file for ref in refs[start:] for file in read_manifest(scratch.store, ref)]
+        files = [file for ref in refs[start:] for file in read_manifest(scratch, ref)]
+        for ref in refs[start:]:
+            scratch.forget(ref.path)
         refs = [*refs[:start], _write(files, refs[start].level + 1, scratch)]
     return tuple(refs)
 

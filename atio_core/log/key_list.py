@@ -14,7 +14,7 @@ from atio_core.format.digest import digest
 from atio_core.format.keys_arrow import decode_keys, encode_keys
 from atio_core.format.names import key_list_path
 from atio_core.log.limits import Limits
-from atio_core.log.scratch import Scratch
+from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.entry import NO_KEY, KeyListRef, LogEntry, Recent
 from atio_core.storage.base import ObjectStore
 
@@ -86,7 +86,8 @@ def _merged(refs: list[KeyListRef], scratch: Scratch, version: int, fanout: int)
             break
         versions: dict[bytes, int] = {}
         for ref in tail:
-            versions |= _read(scratch.store, ref, version)
+            versions |= _read(scratch, ref, version)
+            scratch.forget(ref.path)
         times = (tail[0].first_time_us, tail[-1].last_time_us)
         refs = [*refs[:-fanout], _write(versions, times, scratch)]
     return tuple(refs)
@@ -100,7 +101,7 @@ def _write(versions: dict[bytes, int], times: tuple[int, int], scratch: Scratch)
     return KeyListRef(path, digest(data), len(data), len(versions), first, last, *times)
 
 
-def _read(store: ObjectStore, ref: KeyListRef, version: int) -> dict[bytes, int]:
+def _read(store: Readable, ref: KeyListRef, version: int) -> dict[bytes, int]:
     try:
         data = store.read(ref.path)
     except NotFoundError as error:
@@ -111,7 +112,7 @@ def _read(store: ObjectStore, ref: KeyListRef, version: int) -> dict[bytes, int]
     return decode_keys(data)
 
 
-def _damaged(store: ObjectStore, ref: KeyListRef, version: int, found: str) -> DamagedError:
+def _damaged(store: Readable, ref: KeyListRef, version: int, found: str) -> DamagedError:
     message = (
         f"the list of keys {ref.path} of the table {store.location} is damaged; bring it back from a backup"
     )

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from typing import Protocol
 
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, uuid7
 from atio_core.storage.base import ObjectStore
 
 
+class Readable(Protocol):
+    """A store, or an attempt's view of it."""
+
+    @property
+    def location(self) -> str:
+        """As `ObjectStore.location`."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """As `ObjectStore.read`."""
+        ...
+
+
 class Scratch:
-    """Writes objects under new names, and takes them away again when the attempt is known to have failed.
+    """Holds objects under new names, writes them when all are known, and takes them away if the attempt has failed.
+
+    So what is merged into another in the same attempt is never written.
 
     Args:
         store: The table's store.
@@ -20,21 +36,42 @@ class Scratch:
     """
 
     def __init__(self, store: ObjectStore, base: LogEntry, clock: Clock) -> None:
-        self.store = store
+        self._store = store
         self._horizon_us = base.horizon_us
         self._clock = clock
-        self._names: list[str] = []
+        self._held: dict[str, bytes] = {}
+        self._written: list[str] = []
+
+    @property
+    def location(self) -> str:
+        """The table's path, for messages."""
+        return self._store.location
 
     def new_id(self) -> uuid.UUID:
         """Return a name for a new object."""
         return uuid7(self._clock, not_before_us=self._horizon_us)
 
     def put(self, name: str, data: bytes) -> None:
-        """Store an object."""
-        self._names.append(name)
-        self.store.put(name, data)
+        """Hold an object."""
+        self._held[name] = data
+
+    def read(self, name: str) -> bytes:
+        """Return an object, held or stored."""
+        held = self._held.get(name)
+        return self._store.read(name) if held is None else held
+
+    def forget(self, name: str) -> None:
+        """Drop an object, if it is held: it is part of another by now."""
+        self._held.pop(name, None)
+
+    def write(self) -> None:
+        """Store what is held."""
+        for name, data in self._held.items():
+            self._written.append(name)
+            self._store.put(name, data)
+        self._held.clear()
 
     def discard(self) -> None:
         """Delete what was stored."""
-        self.store.delete(self._names)
-        self._names.clear()
+        self._store.delete(self._written)
+        self._written.clear()

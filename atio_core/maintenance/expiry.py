@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, VersionExpiredError
+from atio_core.format.names import file_id_of
 from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
@@ -130,7 +131,7 @@ class _Expiry:
         plan = self.plans[
             entry.version, entry.retained, entry.horizon_us
         ]  # that of the entry as it is stored
-        self.execute(plan)
+        self.execute(plan, entry)
         return _report(self.log, plan, dry_run=False, version=entry.version, now_us=self.clock())
 
     def finish(self, latest: LogEntry) -> None:
@@ -163,12 +164,19 @@ class _Expiry:
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.nothing)
 
-    def execute(self, plan: ExpiryPlan) -> None:
+    def execute(self, plan: ExpiryPlan, entry: LogEntry) -> None:
         """Delete by a plan whose entry is on the chain: files first, then the entries that named them."""
         paths = [file.path for file in plan.freed] + [left.path for left in plan.cleaned]
+        paths += self.replaced(plan, entry)
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
         self.log.store.delete(paths)
         delete_entries(self.log, plan.entries)
+
+    def replaced(self, plan: ExpiryPlan, entry: LogEntry) -> list[str]:
+        """Return the lists of keys that the parent named and its expire entry has merged into others."""
+        *others, parent = plan.standing
+        reached = self.reach.of([*others, entry])
+        return [ref.path for ref in parent.key_lists if file_id_of(ref.path) not in reached]
 
 
 def _plan(

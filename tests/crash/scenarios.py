@@ -1,0 +1,275 @@
+"""What is killed, and what loses its power: the kinds of commits and expiries, each with the states it may leave.
+
+The children import this module, so what they run stands at its top level.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from unittest import mock
+
+import pyarrow as pa
+
+from atio_core.data import writer
+from atio_core.errors import StorageError
+from atio_core.format import names
+from atio_core.log.limits import Limits
+from atio_core.model.ids import uuid7
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.local import LocalStore
+from atio_core.table import Table
+from tests.support.looking import Contents
+from tests.support.stores import FailingStore, Failure, StoreWrapper, refusal
+
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+"""So that buckets, manifests and lists of keys come and go within a few commits."""
+
+_Result = TypeVar("_Result")
+
+# What is loaded on first use elsewhere is loaded here, so that a warm child's forks have it.
+for _module in (
+    "pandas",
+    "atio_core.changes.append",
+    "atio_core.changes.overwrite",
+    "atio_core.maintenance.expiry",
+):
+    importlib.import_module(_module)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A piece of work on a table.
+
+    Attributes:
+        name: What happens.
+        prepare: Makes what is there before. Gets the folder that holds, or will hold, the table.
+        work: What happens. Done again, it changes nothing.
+        states: What may be read at any time meanwhile: before, then after each commit.
+    """
+
+    name: str
+    prepare: Callable[[Path], object]
+    work: Callable[[Path], object]
+    states: tuple[Contents, ...]
+
+    def setup(self, disk: Path) -> Callable[[], Path]:
+        """Return what makes a new folder with the table as it is before the work."""
+        template = disk / "template"
+        template.mkdir()
+        self.prepare(template)
+        made: list[Path] = []
+
+        def new() -> Path:
+            if made:
+                shutil.rmtree(made.pop())  # the one before has been looked at
+            root = disk / "root"
+            shutil.copytree(template, root)
+            made.append(root)
+            return root
+
+        return new
+
+
+def folder(root: Path) -> Path:
+    """The table's folder."""
+    return root / "stores" / "table"
+
+
+def local(root: Path) -> LocalStore:
+    """The table's store."""
+    return LocalStore(folder(root), temporary=names.TEMPORARY)
+
+
+def table(root: Path, store: ObjectStore | None = None) -> Table:
+    """The table, with tiny bounds."""
+    return Table(store=store or local(root), limits=LIMITS)
+
+
+def frame(*values: int) -> pa.Table:
+    """Rows with a column."""
+    return pa.table({"a": pa.array(values, pa.int64())})
+
+
+def wide(*values: int) -> pa.Table:
+    """Rows with so many columns that their schema gets a file of its own."""
+    columns = {
+        f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}": list(values) for number in range(150)
+    }
+    return pa.table({"a": pa.array(values, pa.int64()), **columns})
+
+
+def appended(count: int) -> Contents:
+    """What a table holds after so many appends of one row."""
+    return {version: list(range(1, version + 1)) for version in range(1, count + 1)}
+
+
+def append_rows(root: Path, count: int) -> None:
+    """Make a table of so many versions."""
+    made = table(root)
+    for number in range(1, count + 1):
+        made.append(frame(number), idempotency_key=f"row {number}")
+
+
+def append_first(root: Path) -> None:
+    """The first commit of a table."""
+    append_rows(root, 1)
+
+
+def append_third(root: Path) -> None:
+    """An append that stays inline."""
+    table(root).append(frame(3), idempotency_key="row 3")
+
+
+def append_twelfth(root: Path) -> None:
+    """An append that begins a bucket, spills a manifest and a list of keys, and merges both."""
+    table(root).append(frame(12), idempotency_key="row 12")
+
+
+def append_files(root: Path) -> None:
+    """An append of three data files, written side by side."""
+    with mock.patch.multiple(writer, _LEAST_BYTES=8, _WORKERS=3):
+        table(root).append(frame(3, 4, 5), idempotency_key="files")
+
+
+def overwrite(root: Path) -> None:
+    """An overwrite by rows of another schema, which lies in a file."""
+    table(root).overwrite(wide(9, 8), idempotency_key="overwrite")
+
+
+def append_wide(root: Path) -> None:
+    """A table whose schema lies in a file."""
+    table(root).append(wide(1))
+
+
+def make_partitions(root: Path) -> None:
+    """A table of four partitions, most of them in manifests."""
+    made = table(root)
+    for number, name in enumerate("abcd", 1):
+        made.overwrite_partitions({name: frame(number)})
+
+
+def overwrite_partitions(root: Path) -> None:
+    """Two partitions are replaced, in several manifests, and one is new."""
+    rows = {"b": frame(20), "d": frame(40), "e": frame(50)}
+    table(root).overwrite_partitions(rows, idempotency_key="partitions")
+
+
+def expire(root: Path) -> None:
+    """Keep the latest version."""
+    table(root).expire(keep_last=1, grace=timedelta(0))
+
+
+def make_old(root: Path) -> None:
+    """Nine versions, and leftovers of writers that died long ago in each folder."""
+    append_rows(root, 9)
+    overwritten = table(root).overwrite(frame(10))
+    assert overwritten.version == 10
+    _leave_old_files(root)
+
+
+def make_half_expired(root: Path) -> None:
+    """The same, and an expiry that died after its first deletion."""
+    make_old(root)
+    failing = FailingStore(local(root), Failure("delete", at=2, error=refusal))
+    try:
+        table(root, failing).expire(keep_last=1, grace=timedelta(0))
+    except StorageError:
+        return
+    raise AssertionError("the expiry did not die")
+
+
+def expire_behind_another(root: Path) -> None:
+    """An expiry that loses the race against an append, and decides again."""
+
+    def come_between() -> None:
+        table(root).append(frame(11), idempotency_key="row 11")
+
+    table(root, Interloper(local(root), come_between)).expire(keep_last=2, grace=timedelta(0))
+
+
+def append_slowly(root: Path) -> None:
+    """An append that creates its entry when that name was taken, and freed again: a stray, which it takes away."""
+
+    def come_between() -> None:
+        append_rows(root, 8)
+        table(root).expire(keep_last=1, grace=timedelta(0))
+
+    table(root, Interloper(local(root), come_between)).append(frame(50), idempotency_key="slow")
+
+
+class Interloper(StoreWrapper):
+    """A store that lets somebody else come just before its first create."""
+
+    def __init__(self, store: ObjectStore, come_between: Callable[[], object]) -> None:
+        """Wrap a store."""
+        super().__init__(store)
+        self._come_between: Callable[[], object] | None = come_between
+
+    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+        """Make the call, perhaps after somebody else's."""
+        if verb == "put_if_absent" and self._come_between is not None:
+            come, self._come_between = self._come_between, None
+            come()
+        return call()
+
+
+def _leave_old_files(root: Path) -> None:
+    store, long_ago = local(root), 1_500_000_000_000_000
+
+    def new_id() -> object:
+        return uuid7(lambda: long_ago)
+
+    temporary = f"{names.TEMPORARY}/{new_id()}.tmp"
+    for made in (names.manifest_path, names.key_list_path, names.schema_path):
+        store.put(made(uuid7(lambda: long_ago)), b"left")
+    for name in (temporary, names.data_path((), (), uuid7(lambda: long_ago))):
+        store.put(name, b"left")
+
+
+_TEN = appended(9) | {10: [10]}
+
+SCENARIOS = [
+    Scenario("first", lambda _: None, append_first, ({}, appended(1))),
+    Scenario("append", lambda root: append_rows(root, 2), append_third, (appended(2), appended(3))),
+    Scenario("spill", lambda root: append_rows(root, 11), append_twelfth, (appended(11), appended(12))),
+    Scenario(
+        "files",
+        lambda root: append_rows(root, 2),
+        append_files,
+        (appended(2), appended(2) | {3: [1, 2, 3, 4, 5]}),
+    ),
+    Scenario(
+        "overwrite", lambda root: append_rows(root, 2), overwrite, (appended(2), appended(2) | {3: [9, 8]})
+    ),
+    Scenario("overwrite-file-schema", append_wide, overwrite, ({1: [1]}, {1: [1], 2: [9, 8]})),
+    Scenario(
+        "partitions",
+        make_partitions,
+        overwrite_partitions,
+        (appended(4), appended(4) | {5: [1, 3, 20, 40, 50]}),
+    ),
+    Scenario("expire", make_old, expire, (_TEN, {10: [10]})),
+    Scenario("expire-again", make_half_expired, expire, ({10: [10]},)),
+    Scenario(
+        "expire-rebased",
+        make_old,
+        expire_behind_another,
+        (_TEN, _TEN | {11: [10, 11]}, {10: [10], 11: [10, 11]}),
+    ),
+    Scenario(
+        "stray",
+        lambda root: append_rows(root, 2),
+        append_slowly,
+        (
+            *(appended(count) for count in range(2, 9)),
+            {8: appended(8)[8]},
+            {8: appended(8)[8], 10: [*appended(8)[8], 50]},
+        ),
+    ),
+]
