@@ -37,7 +37,10 @@ _DIGEST_KEY = b',"digest":"'
 def encode_entry(entry: LogEntry) -> bytes:
     """Return the bytes of an entry."""
     body = json.dumps(_to_json(entry), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    head = body[:-1]
+    return _sealed(body.removesuffix(b"}"))
+
+
+def _sealed(head: bytes) -> bytes:
     return head + _DIGEST_KEY + digest(head).encode() + b'"}\n'
 
 
@@ -54,28 +57,30 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
-    head, separator, tail = data.rpartition(_DIGEST_KEY)
-    expected = tail.removesuffix(b'"}\n').decode("ascii", "replace")
-    found = digest(head)
-    if not separator or found != expected:
-        raise _damaged(
-            table, version, path, "its bytes don't give its digest", expected=expected, found=found
-        )
-    fields: dict[str, Any] = json.loads(head + b"}")
-    if fields["format"] > FORMAT:
-        raise NewerFormatError(
-            f"version {version} of the table {table} was written in format {fields['format']}, and this release"
-            f" reads formats up to {FORMAT}; upgrade atio",
-            table=table,
-            version=version,
-        )
+    head, _, tail = data.rpartition(_DIGEST_KEY)
+    if data != _sealed(head):
+        expected = tail.removesuffix(b'"}\n').decode("ascii", "replace")
+        why = "its bytes don't give its digest"
+        raise _damaged(table, version, path, why, expected=expected, found=digest(head))
     try:
+        fields: dict[str, Any] = json.loads(head + b"}")
+        _require_format(fields["format"], version, table)
         entry = _from_json(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(table, version, path, f"it doesn't follow the format ({error!r})") from error
     if entry.version != version:
         raise _damaged(table, version, path, f"it holds version {entry.version}")
     return entry
+
+
+def _require_format(number: int, version: int, table: str) -> None:
+    if number > FORMAT:
+        raise NewerFormatError(
+            f"version {version} of the table {table} was written in format {number}, and this release reads formats up"
+            f" to {FORMAT}; upgrade atio",
+            table=table,
+            version=version,
+        )
 
 
 def _damaged(table: str, version: int, path: str, why: str, **facts: str) -> DamagedError:

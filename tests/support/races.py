@@ -78,7 +78,7 @@ def reads(store: Any) -> tuple[int, str, tuple[str, ...]]:
 
 
 def others(*rounds: tuple[int, int | None]) -> Actor:
-    """All others: in each round so many appends and, if a number is given, an expiry that keeps so many; a round a step."""
+    """All others: each round is one step of so many appends and, if a number is given, an expiry that keeps so many."""
 
     def act(store: Any) -> None:
         for number, (commits, keep_last) in enumerate(rounds, start=1):

@@ -1,0 +1,126 @@
+"""Hypothesis strategies for what a log holds: entries, records, references, names."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from atio_core.model.data_file import ColumnStats, DataFile
+from atio_core.model.entry import (
+    DataVersion,
+    KeyListRef,
+    LogEntry,
+    PartitionField,
+    Recent,
+    SchemaRef,
+    Tag,
+    Totals,
+)
+from atio_core.model.manifest import ManifestRef
+from atio_core.model.ranges import VersionRanges
+
+# All of Unicode but lone surrogates, which no table takes; much of what JSON, shells and people stumble over.
+texts = st.text(max_size=8) | st.sampled_from(
+    ['"', "\\", "\n", "\0", "\u2028", "é", "e\u0301", "😀", ',"digest":"', "}"]
+)
+counts = st.integers(0, 2**63 - 1)
+times = st.integers(-(2**50), 2**60)
+small = st.integers(0, 1000)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+parts = st.text("abcé =%-_.", min_size=1, max_size=5).filter(lambda part: part not in (".", ".."))
+paths = st.builds(
+    "{}/{}".format, st.sampled_from(["data", "_atio"]), st.lists(parts, min_size=1, max_size=3).map("/".join)
+)
+digests = st.integers(0, 2**128 - 1).map("xxh3-128:{:032x}".format)
+totals = st.builds(Totals, counts, counts, counts)
+sixteens = st.binary(min_size=16, max_size=16)
+json_values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+)
+
+data_files = st.builds(
+    DataFile,
+    path=paths,
+    format=texts,
+    size=counts,
+    rows=counts,
+    digest=digests,
+    footer_size=counts,
+    footer_digest=digests,
+    schema=small,
+    partition=st.lists(scalars, max_size=3).map(tuple),
+    stats=st.dictionaries(small, st.builds(ColumnStats, st.none() | counts, scalars, scalars), max_size=3),
+    commit_id=texts,
+    time_us=times,
+    late=st.booleans(),
+    piece=st.dictionaries(texts, json_values, max_size=3),
+)
+
+manifest_refs = st.builds(
+    ManifestRef,
+    path=paths,
+    digest=digests,
+    size=counts,
+    files=counts,
+    rows=counts,
+    bytes=counts,
+    level=small,
+    partitions=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+)
+
+key_list_refs = st.builds(KeyListRef, paths, digests, counts, counts, counts, counts, times, times)
+
+schema_refs = st.builds(SchemaRef, digests, inline=st.binary(max_size=20)) | st.builds(
+    SchemaRef, digests, path=paths
+)
+
+version_ranges = st.builds(VersionRanges.of, st.frozensets(st.integers(1, 60), max_size=12))
+
+
+def _recent(triples: list[tuple[bytes, bytes, int]]) -> Recent:
+    commits, keys, when = zip(*triples, strict=True) if triples else ((), (), ())
+    return Recent(tuple(commits), tuple(keys), tuple(when))
+
+
+recents = st.lists(st.tuples(sixteens, sixteens | st.just(bytes(16)), times), max_size=5).map(_recent)
+
+data_versions = st.builds(
+    DataVersion,
+    counts,
+    times,
+    texts,
+    st.none() | texts,
+    st.dictionaries(texts, texts, max_size=3),
+    totals,
+    totals,
+)
+
+entries = st.builds(
+    LogEntry,
+    table_id=texts,
+    version=st.integers(1, 2**40),
+    commit_id=texts,
+    parent_commit_id=st.none() | texts,
+    clock_us=times,
+    time_us=times,
+    operation=texts,
+    data=data_versions,
+    kind=texts,
+    schema=small,
+    schemas=st.dictionaries(small, schema_refs, max_size=3),
+    last_schema=small,
+    last_column=small,
+    partition_fields=st.lists(st.builds(PartitionField, texts, st.none() | small), max_size=3).map(tuple),
+    manifests=st.lists(manifest_refs, max_size=3).map(tuple),
+    files=st.lists(data_files, max_size=3).map(tuple),
+    totals=totals,
+    content=st.none() | digests,
+    tags=st.dictionaries(texts, st.builds(Tag, counts, st.none() | times), max_size=3),
+    retained=version_ranges,
+    horizon_us=times,
+    grace_us=times,
+    key_retention_us=times,
+    recent=recents,
+    key_lists=st.lists(key_list_refs, max_size=3).map(tuple),
+    reader_features=st.lists(texts, max_size=2).map(tuple),
+    writer_features=st.lists(texts, max_size=2).map(tuple),
+)
