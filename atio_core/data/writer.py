@@ -170,7 +170,6 @@ class _Sink:
     def __init__(self, out: ObjectWriter, stop: threading.Event) -> None:
         self._out = out
         self._stop = stop
-        self._given_up = False
         self._held = bytearray()
         self._whole = running_digest()
         self._blocks = BlockDigester()
@@ -200,10 +199,6 @@ class _Sink:
         footer_size = self._size - (self._footer_start or 0)
         return _Written(self._size, named(self._whole), footer_size, named(self._footer), metadata)
 
-    def give_up(self) -> None:
-        """Take no more: Parquet's writer can't be left without it writing its footer."""
-        self._given_up = True
-
     def flush(self) -> None:
         """Do nothing: Parquet asks for it after each row group."""
 
@@ -216,8 +211,6 @@ class _Sink:
             self._pass_on(memoryview(held))
 
     def _pass_on(self, data: memoryview) -> None:
-        if self._given_up:
-            return
         if self._stop.is_set():
             raise _StoppedError
         self._whole.update(data)
@@ -250,8 +243,7 @@ def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> _Written:
         writer.add_key_value_metadata(sink.start_footer().to_footer())
         writer.close()
     except BaseException as error:
-        sink.give_up()
-        _undo(writer.close, error)
+        _undo(writer.close, error)  # else Parquet closes it when it is dropped, after the file is gone
         raise
     metadata = writer.writer.metadata
     field = changed_by_parquet(rows.schema, metadata.schema.to_arrow_schema())

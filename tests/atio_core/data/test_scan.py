@@ -232,7 +232,7 @@ def test_reading_some_columns_reads_about_these(columns: list[str]) -> None:
     assert store.asked < len(columns) * (8_000_000 + len(files) * 2 * BLOCK_BYTES) + len(files) * 20_000
 
 
-def test_a_dictionary_is_read_with_its_column() -> None:
+def test_a_dictionary_is_read_with_its_column(large_path: None) -> None:
     """A column's dictionary lies before its values, blocks away if it is large, and is read too."""
     texts = [base64.b85encode(os.urandom(600)).decode() for _ in range(800)]
     rows = with_ids(pa.table({"a": range(30_000), "b": pa.array(texts * 38).slice(0, 30_000)}))

@@ -182,14 +182,13 @@ def test_the_first_error_is_raised_even_if_cleaning_up_fails() -> None:
     assert "The store refused." in raised.value.__notes__[0]
 
 
-def test_nothing_more_is_written_after_a_failure() -> None:
-    """Parquet's footer, which can't be left out, doesn't go to a store that has failed."""
-    wide = with_ids(pa.table({f"a column with a long name, number {n}": [1] for n in range(1000)}))
-    store = FailingStore(MemoryStore(), Failure("write", times=100, error=refusal))
-    with pytest.raises(StorageError) as raised:
-        write(store, wide)
-    assert not hasattr(raised.value, "__notes__")
-    assert store.failures[0].seen == 1
+def test_a_failure_stops_the_files_to_come() -> None:
+    """When a file fails, those that wait for their turn aren't begun."""
+    counting = CountingStore(MemoryStore())
+    store = FailingStore(counting, Failure("write", error=refusal))
+    with pytest.raises(StorageError):
+        write(store, MANY, target_bytes=MANY.nbytes // 1000)
+    assert counting.counts["open_write"] < 900
 
 
 class TwoWriters(StoreWrapper):
