@@ -76,10 +76,8 @@ def read_files(
         tables = [_read_part(part) for part in _open(source, files[0])]
     else:
         tables = list(_read_parts(source, files, ahead=sys.maxsize))
-    if not source.schema.names:
-        return _no_columns(
-            sum(part.num_rows for part in tables), source.schema
-        )  # concat_tables would forget the rows
+    if not source.schema.names:  # concat_tables would forget the rows
+        return _no_columns(sum(part.num_rows for part in tables), source.schema)
     return pa.concat_tables(tables) if tables else source.schema.empty_table()
 
 
@@ -191,9 +189,8 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
             path=file.path,
         )
     if file.schema not in source.schemas:
-        raise source.damaged(
-            file, "the number of its schema", f"one of {sorted(source.schemas)}", str(file.schema)
-        )
+        known = f"one of {sorted(source.schemas)}"
+        raise source.damaged(file, "the number of its schema", known, str(file.schema))
     small = file.size <= SMALL_FILE_BYTES
     start = 0 if small else file.size - file.footer_size
     end = _read_end(source, file, start, file.digest if small else file.footer_digest)
@@ -208,9 +205,8 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
     leaves = leaves_of(own, {field_id(field) for field in source.schema} - {None})
     groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
     units = [groups] if small else [[group] for group in groups]
-    return [
-        _Part(source, file, metadata, unit, leaves, blocks, end if small else None) for unit in units if unit
-    ]
+    whole = end if small else None
+    return [_Part(source, file, metadata, unit, leaves, blocks, whole) for unit in units if unit]
 
 
 def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.Buffer:
@@ -223,9 +219,8 @@ def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.
             raise source.damaged(file, "its size", str(file.size), "more" if count > length else "less")
         found = digest(view[:length])
     if found != expected:
-        raise source.damaged(
-            file, "its digest" if start == 0 else "the digest of its footer", expected, found
-        )
+        what = "its digest" if start == 0 else "the digest of its footer"
+        raise source.damaged(file, what, expected, found)
     return buffer.slice(0, length)
 
 
@@ -239,6 +234,8 @@ def _read_part(part: _Part) -> pa.Table:
     try:
         opened = pq.ParquetFile(pa.BufferReader(buffer), metadata=part.metadata, pre_buffer=False)
         found = opened.reader.read_row_groups(part.groups, column_indices=part.leaves, use_threads=large)
+    except pa.ArrowMemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise part.source.damaged(part.file, "its content", "what can be decoded", str(error)) from error
     if found.num_rows != rows:
@@ -270,9 +267,7 @@ def _sparse_memory(size: int) -> mmap.mmap:
         return mmap.mmap(-1, size)
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if sys.platform == "linux":
-        with contextlib.suppress(
-            OSError
-        ):  # a hint that saves most of the page faults; not every kernel knows it
+        with contextlib.suppress(OSError):  # it saves most page faults, but not every kernel knows it
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
@@ -313,17 +308,15 @@ def _conform(part: _Part, found: pa.Table, rows: int) -> pa.Table:
         try:
             values = restore(found.column(places[column]), kept[column].type)
         except (TypeError, pa.ArrowException) as error:
-            raise source.damaged(
-                file, f"its column {field.name!r}", str(kept[column].type), str(error)
-            ) from error
+            expected = str(kept[column].type)
+            raise source.damaged(file, f"its column {field.name!r}", expected, str(error)) from error
         columns.append(widen(values, field, table=source.table, version=source.version))
-    return (
-        pa.Table.from_arrays(columns, schema=source.schema) if columns else _no_columns(rows, source.schema)
-    )
+    if not columns:
+        return _no_columns(rows, source.schema)
+    return pa.Table.from_arrays(columns, schema=source.schema)
 
 
 def _no_columns(rows: int, schema: pa.Schema) -> pa.Table:
     """A table of so many rows, and no columns."""
-    return pa.table({"": pa.nulls(rows)}, metadata=schema.metadata).select(
-        []
-    )  # most other ways forget the rows
+    some = pa.table({"": pa.nulls(rows)}, metadata=schema.metadata)
+    return some.select([])  # most other ways forget the number of rows

@@ -110,9 +110,8 @@ def _scalar(kind: pa.DataType, raw: Any) -> int | float | bool | str | Decimal |
     if pa.types.is_unsigned_integer(kind):
         return raw % (1 << kind.bit_width)
     if pa.types.is_timestamp(kind) or pa.types.is_time32(kind):
-        return (
-            raw // 1000 if kind.unit == "s" else raw
-        )  # Parquet has no seconds: they lie there as milliseconds
+        seconds = kind.unit == "s"  # Parquet has none: they lie there as milliseconds
+        return raw // 1000 if seconds else raw
     if pa.types.is_date64(kind):
         return raw * 86_400_000  # milliseconds; Parquet has days only
     if pa.types.is_integer(kind) or pa.types.is_temporal(kind):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -79,6 +81,28 @@ def test_other_readers_get_the_same_rows() -> None:
     found = pq.read_table(pa.BufferReader(store.read(file.path)), page_checksum_verification=True)
     assert found.equals(MANY)
     assert found.schema.equals(MANY.schema, check_metadata=True)
+
+
+def test_polars_gets_the_same_rows() -> None:
+    """Ways to encode that Parquet's own library seldom takes are read by others as well."""
+    count = 200_000
+    rows = with_ids(
+        pa.table(
+            {
+                "id": range(count),
+                "time": pa.array(range(0, 1000 * count, 1000), pa.timestamp("us")),
+                "word": ["a", "b", "c", None] * (count // 4),
+                "value": noise(count)["a"],
+                "small": pa.array([1, 2, 3, None] * (count // 4), pa.int8()),
+            }
+        )
+    )
+    store = MemoryStore()
+    (file,) = write(store, rows)
+    metadata = pq.read_metadata(pa.BufferReader(store.read(file.path)))
+    found = {name for column in range(5) for name in metadata.row_group(0).column(column).encodings}
+    assert {"PLAIN", "RLE_DICTIONARY", "DELTA_BINARY_PACKED"} <= found
+    assert polars.read_parquet(store.read(file.path)).equals(polars.from_arrow(rows))
 
 
 def test_other_readers_can_check_the_pages() -> None:
@@ -189,6 +213,16 @@ def test_a_failure_stops_the_files_to_come() -> None:
     with pytest.raises(StorageError):
         write(store, MANY, target_bytes=MANY.nbytes // 1000)
     assert counting.counts["open_write"] < 900
+
+
+def test_nothing_is_written_to_a_file_that_was_given_up() -> None:
+    """Parquet's writer, which writes its footer in any case, does so before the file is given up, not after."""
+    wide = with_ids(pa.table({f"a column with a long name, number {n}": [1] for n in range(500)}))
+    counting = CountingStore(MemoryStore())
+    with pytest.raises(StorageError):
+        write(FailingStore(counting, Failure("write", error=refusal)), wide)
+    gc.collect()
+    assert [verb for verb, _ in counting.calls] == ["open_write", "write", "abort", "delete"]
 
 
 class TwoWriters(StoreWrapper):
