@@ -5,7 +5,6 @@ The children import this module, so what they run stands at its top level.
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,15 +30,6 @@ LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
 """So that buckets, manifests and lists of keys come and go within a few commits."""
 
 _Result = TypeVar("_Result")
-
-# What is loaded on first use elsewhere is loaded here, so that a warm child's forks have it.
-for _module in (
-    "pandas",
-    "atio_core.changes.append",
-    "atio_core.changes.overwrite",
-    "atio_core.maintenance.expiry",
-):
-    importlib.import_module(_module)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,82 +2,127 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.crash.scenarios import SCENARIOS, Scenario, folder, local, table
-from tests.support.crash import has_strace, kill_at_every_call, strace_at_every_call
-from tests.support.looking import Contents, contents, named_files, other_files, retained
+from tests.crash.scenarios import LIMITS, SCENARIOS, Scenario, folder, local, table
+from tests.support.crash import WarmChild, has_strace, kill_at_every_call, strace_at_every_call
+from tests.support.looking import Contents, contents, entries, named_files, other_files, retained
 from tests.support.stores import CountingStore
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+needs_strace = pytest.mark.skipif(not has_strace(), reason="strace isn't installed, or may not trace")
+
+_BETWEEN_OTHERS_CALLS = {"stray": 3}
+"""Of a scenario with many calls of others, which other scenarios kill, every how manieth call is taken."""
 
 
-def found(root: Path) -> Contents:
-    """What can be read; nothing if there is no table yet."""
-    return contents(table(root)) if table(root).exists() else {}
-
-
-def creates(store: CountingStore) -> int:
-    """How many log entries were sent since the last look."""
-    count = store.counts["put_if_absent"]
-    store.reset()
-    return count
-
-
-def check(scenario: Scenario, root: Path) -> None:
-    """Old or new, whole; then a retry, another commit and an expiry, each at its first try."""
-    assert found(root) in scenario.states
-    check_retry(scenario, root)
-    check_next_commit(root)
-    check_expiry(root)
-
-
-def check_retry(scenario: Scenario, root: Path) -> None:
-    """The same work, done again, has its effect once."""
-    scenario.work(root)
-    rows = list(scenario.states[-1].values())[-1]
-    assert rows == list(found(root).values())[-1]
-
-
-def check_next_commit(root: Path) -> None:
-    """Another commit finds its place at once: it sends one entry, and so never waits."""
-    store = CountingStore(local(root))
-    there, before = table(root, store), found(root)
-    latest = there.snapshot()
-    row = latest.read("arrow").slice(0, 1)
-    if latest.partition_fields:
-        made = there.overwrite_partitions({"new": row})
-    else:
-        made = there.append(row)
-    assert creates(store) == 1
-    rows = before[latest.version]
-    assert found(root) == before | {made.version: [*rows, rows[0]]}
-
-
-def check_expiry(root: Path) -> None:
-    """An expiry without grace leaves what the kept versions name, and no more."""
-    store = CountingStore(local(root))
-    before = found(root)
-    report = table(root, store).expire(keep_last=2, grace=timedelta(0))
-    assert creates(store) <= 1
-    kept = dict(list(before.items())[-2:])
-    assert found(root) == kept, report
-    assert named_files(folder(root)) == other_files(folder(root)), report
-    check_entries(root)
-
-
-def check_entries(root: Path) -> None:
-    """The entries outside the ranges are gone, but for those in the newest bucket."""
-    log = folder(root) / "_atio" / "log"
-    numbers = {int(path.stem.split("-")[1]) for path in log.glob("*/*.json")}
-    newest_bucket = max(numbers) // 4
-    assert {number for number in numbers if number // 4 < newest_bucket} <= set(retained(folder(root)))
+@pytest.fixture(scope="module")
+def child() -> Generator[WarmChild]:
+    """A process to be killed."""
+    with WarmChild() as started:
+        yield started
 
 
 @each_scenario
-def test_a_kill_leaves_old_or_new_and_blocks_nobody(scenario: Scenario, disk: Path) -> None:
-    """Killed at any call, the table is as before or as after, retries count once, and the next commit is immediate."""
-    kill_at_every_call(scenario.work, setup=scenario.setup(disk), check=lambda root: check(scenario, root))
+def test_a_kill_leaves_old_or_new_and_blocks_nobody(scenario: Scenario, disk: Path, child: WarmChild) -> None:
+    """Killed before any call, the table is as before or as after, a retry counts once, the next commit is immediate."""
+    stride = _BETWEEN_OTHERS_CALLS.get(scenario.name, 1)
+    kills = kill_at_every_call(
+        scenario.work,
+        setup=scenario.setup(disk),
+        check=checker(scenario),
+        whens=("before",),
+        stride=stride,
+        child=child,
+    )
+    assert kills > 20
+
+
+@each_scenario
+def test_a_kill_within_a_write_leaves_old_or_new(scenario: Scenario, disk: Path, child: WarmChild) -> None:
+    """Killed when half of the bytes are written, of whatever file, the table is as before or as after."""
+    kills = kill_at_every_call(
+        scenario.work,
+        setup=scenario.setup(disk),
+        check=checker(scenario),
+        whens=("half",),
+        at=lambda call: call.startswith("write"),
+        stride=_BETWEEN_OTHERS_CALLS.get(scenario.name, 1),
+        child=child,
+    )
+    assert kills > 0
+
+
+@needs_strace
+@pytest.mark.parametrize("scenario", [SCENARIOS[3]], ids=lambda scenario: scenario.name)
+def test_a_kill_from_outside_leaves_old_or_new(scenario: Scenario, disk: Path) -> None:
+    """Killed at some of the system calls that the kernel sees, of all threads, the table is as before or as after."""
+    calls = "write,pwrite64,linkat,link,unlink"
+    strace_at_every_call(
+        scenario.work, setup=scenario.setup(disk), check=checker(scenario), calls=calls, stride=7
+    )
+
+
+@needs_strace
+@pytest.mark.soak
+@each_scenario
+def test_a_kill_from_outside_at_any_call_leaves_old_or_new(scenario: Scenario, disk: Path) -> None:
+    """The same at every call, for all scenarios."""
+    strace_at_every_call(scenario.work, setup=scenario.setup(disk), check=checker(scenario))
+
+
+def checker(scenario: Scenario) -> Callable[[Path], None]:
+    """Return what looks at a killed run: old or new, whole; then everybody else goes on, each at the first try."""
+
+    def check(root: Path) -> None:
+        found = contents(table(root)) if table(root).exists() else {}
+        assert found in scenario.states
+        found = check_retry(scenario, root)
+        found = check_next_commit(root, found)
+        check_expiry(root, found)
+
+    return check
+
+
+def check_retry(scenario: Scenario, root: Path) -> Contents:
+    """The same work, done again, has its effect once."""
+    scenario.work(root)
+    found = contents(table(root))
+    assert rows_of_latest(found) == rows_of_latest(scenario.states[-1])
+    return found
+
+
+def check_next_commit(root: Path, before: Contents) -> Contents:
+    """Another commit finds its place at once: it sends one entry, and so never waits."""
+    store = CountingStore(local(root))
+    there = table(root, store)
+    latest = there.snapshot()
+    row = latest.read("arrow").slice(0, 1)
+    made = there.overwrite_partitions({"new": row}) if latest.partition_fields else there.append(row)
+    assert store.counts["put_if_absent"] == 1
+    rows = before[latest.version]
+    found = contents(there)
+    assert found == before | {made.version: [*rows, rows[0]]}
+    return found
+
+
+def check_expiry(root: Path, before: Contents) -> None:
+    """An expiry without grace leaves what the kept versions name, and no more."""
+    store = CountingStore(local(root))
+    report = table(root, store).expire(keep_last=2, grace=timedelta(0))
+    assert store.counts["put_if_absent"] <= 1
+    assert contents(table(root)) == dict(list(before.items())[-2:]), report
+    assert named_files(folder(root)) == other_files(folder(root)), report
+    numbers = set(entries(folder(root)))
+    newest_bucket = max(numbers) // LIMITS.per_bucket
+    outside = {number for number in numbers if number // LIMITS.per_bucket < newest_bucket}
+    assert outside <= set(retained(folder(root))), report
+
+
+def rows_of_latest(found: Contents) -> list[int]:
+    """The rows of the highest version."""
+    return found[max(found)]

@@ -46,7 +46,7 @@ When = Literal["before", "half", "after"]
 _PROJECT = Path(__file__).parents[2]
 _HANGS_AFTER_SECONDS = 120
 _STRACED = "mkdir,link,linkat,unlink,unlinkat,rename,renameat,renameat2,fsync,fdatasync,ftruncate"
-_TRACE_LINE = re.compile(r"^(?:\d+ +)?([a-z]\w+)\(", re.MULTILINE)
+_TRACE_LINE = re.compile(r"^(\d+ +)?([a-z]\w+)\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ def kill_at_every_call(
     setup: Callable[[], Path],
     check: Callable[[Path], object],
     whens: tuple[When, ...] = ("before", "half"),
+    at: Callable[[str], bool] = lambda _: True,
     stride: int = 1,
+    child: WarmChild | None = None,
 ) -> int:
     """Kill `work` at each call that changes or syncs something below its folder.
 
@@ -81,7 +83,9 @@ def kill_at_every_call(
         setup: Makes the folder, before each run.
         check: Gets the folder as the killed run left it, here in this process.
         whens: Before the call; after half of it (of a `write` half the bytes, other calls whole); after it.
+        at: Says of a call, as text, whether a kill there is wanted.
         stride: Take every how manieth call.
+        child: Where to run it, if one is there already.
 
     Returns:
         How many kills there were.
@@ -90,11 +94,12 @@ def kill_at_every_call(
         AssertionError: `work` fails by itself, or doesn't make the same number of calls each time.
     """
     kills = 0
-    with WarmChild() as child:
+    with contextlib.nullcontext(child) if child else WarmChild() as child:  # noqa: PLR1704 - that one, or a new one
         whole = child.run(work, setup())
         assert not whole.error, whole.error
         assert whole.calls, "nothing was called below the folder"
-        for when, n in itertools.product(whens, range(1, len(whole.calls) + 1, stride)):
+        wanted = [n for n, call in enumerate(whole.calls, 1) if at(call)]
+        for when, n in itertools.product(whens, wanted[::stride]):
             root = setup()
             outcome = child.run(work, root, kill_at=n, when=when)
             place = f"killed {when} call {n} of {len(whole.calls)}: {whole.calls[n - 1]}"
@@ -126,7 +131,9 @@ def strace_at_every_call(
     """
     ended, trace = _strace(work, setup(), ["-e", f"trace={calls}"])
     assert ended.returncode == 0, ended.stderr
-    counts = collections.Counter(_TRACE_LINE.findall(trace))
+    counts: dict[str, int] = {}  # the most that one thread made: strace counts for each thread apart
+    for (_, name), count in collections.Counter(_TRACE_LINE.findall(trace)).items():
+        counts[name] = max(count, counts.get(name, 0))
     assert counts, "nothing was called"
     kills = 0
     for name, count in counts.items():
