@@ -14,7 +14,7 @@ from atio_dagster.keys import Partitions, asset_folders, named, op_output_folder
 from atio_dagster.metadata import content_of, metadata_of, readable_bytes, without_overlap, written_files
 from atio_dagster.partitions import split
 from atio_dagster.provenance import append_key, latest_of, message_of, properties_of, require_owner, step_of
-from atio_dagster.reads import Wanted, choose_version, wanted_by
+from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
 
 MODE = "atio/mode"
@@ -87,7 +87,7 @@ class AtioIOManager(dg.ConfigurableIOManager):
         Raises:
             AtioError: There is no such table, version, partition or column; or the bytes are damaged.
         """
-        wanted = wanted_by(context.dagster_type.typing_type, _what(context))
+        wanted = wanted_of(context, _what(context))
         partitions = partitions_of(context)
         if partitions is None and wanted.by_key:
             raise InvalidInputError(

@@ -74,8 +74,7 @@ def column_schema(snapshot: Snapshot) -> dg.TableSchema:
 
 
 def _column(field: Any, label: Any, description: str | None = None) -> dg.TableColumn:
-    constraints = dg.TableColumnConstraints(nullable=field.nullable)
-    return dg.TableColumn(str(label), type=str(field.type), description=description, constraints=constraints)
+    return dg.TableColumn(str(label), type=str(field.type), description=description)
 
 
 def without_overlap(metadata: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dagster import DagsterInvariantViolationError
+
 from atio_core.data.layout import layout_of
 from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpiredError
 from atio_core.snapshot import Snapshot
@@ -98,6 +100,21 @@ class Wanted:
         if load == "arrow-reader":
             return snapshot.read("arrow", columns=columns, partitions=partitions).to_reader()
         return snapshot.read(load, columns=columns, partitions=partitions)
+
+
+def wanted_of(context: dg.InputContext, what: str) -> Wanted:
+    """Return what an input's annotation asks for. One without, as in a context made for a test, asks for nothing.
+
+    Raises:
+        InvalidInputError: Nothing of this type can be loaded from a table.
+    """
+    try:
+        annotation: Any = context.dagster_type.typing_type
+    except DagsterInvariantViolationError:
+        return wanted_by(None, what)
+    if not context.has_asset_key and typing.get_origin(annotation) is list:
+        annotation = typing.get_args(annotation)[0]  # an op's input that collects outputs: each is loaded by itself
+    return wanted_by(annotation, what)
 
 
 def wanted_by(annotation: Any, what: str) -> Wanted:

@@ -7,7 +7,7 @@ import dagster as dg
 from atio_dagster.metadata import readable_bytes
 from example_project.demo import runs
 from example_project.demo.console import heading, say, table
-from example_project.demo.state import HEAD, all_tables, name_of, nameless_files, size_on_disk
+from example_project.demo.state import HEAD, all_tables, name_of, nameless_files, ranges, size_on_disk
 from example_project.settings import HOME, TABLES
 
 FLIGHTS = "raw/flights"
@@ -40,20 +40,20 @@ def main() -> None:
 
 def half_a_year(instance: dg.DagsterInstance) -> int:
     """Materialise all assets a first time; returns the version of the report."""
-    heading("1. Half a year: materialise all assets, for January to June")
-    result = runs.run_pipeline(instance, "2013-06-30", ("2013-01", "2013-06"))
+    heading("1. The feed has come up to June: materialise all assets")
+    result = runs.run_pipeline(instance, "2013-06-30", ("2013-01", "2013-12"))
     show(result, "Each materialisation became one version of its asset's table:")
     return runs.store().table(REPORT).snapshot().version
 
 
 def whole_year(instance: dg.DagsterInstance) -> None:
     """Materialise them again, with more data."""
-    heading("2. The whole year has come: materialise them again, for June to December")
+    heading("2. The feed has come up to December: materialise them again, with the months from June on")
     result = runs.run_pipeline(instance, "2013-12-31", ("2013-06", "2013-12"))
     show(
         result,
-        """flights_by_month is partitioned: June was replaced, July to December came along, and January to May were not
-        touched, all in one commit. The old versions are still there:""",
+        """flights_by_month is partitioned: June to December were replaced, in one commit, and January to May were not
+        touched. The old versions are still there:""",
     )
 
 
@@ -61,20 +61,23 @@ def killed(instance: dg.DagsterInstance) -> None:
     """Kill two runs in the middle of a commit."""
     heading("3. Two runs are killed with SIGKILL in the middle of a commit")
     before = {name: runs.store().table(name).snapshot().version for name in (FLIGHTS, WEATHER)}
-    codes = runs.kill_runs(instance, {FLIGHTS: "before", WEATHER: "after"})
+    signals = runs.kill_runs(instance, {FLIGHTS: "before", WEATHER: "after"})
     say(
         """A commit is one small file, the log entry, that appears under its name all at once. The run of raw/flights
         died a moment before, with all rows written; that of raw/weather a moment after, before it could tell anyone.
         This is what a reader finds now:"""
     )
     rows: list[tuple[object, ...]] = []
-    for (name, version), code, moment in zip(before.items(), codes, ("before", "after"), strict=True):
+    for (name, version), number, moment in zip(before.items(), signals, ("before", "after"), strict=True):
         latest = runs.store().table(name).snapshot()
         read = len(latest.read("arrow"))
         whole = "yes" if read == latest.rows else "NO"
         leftovers = nameless_files(runs.store().table(name))
-        rows.append((name, f"{moment} it ({code})", f"{version} -> {latest.version}", read, whole, leftovers))
-    table(("table", "killed", "latest version", "rows read", "whole", "files of no version"), rows, left=3)
+        rows.append(
+            (name, f"just {moment} it", number, f"{version} -> {latest.version}", read, whole, leftovers)
+        )
+    head = ("table", "killed", "by signal", "latest version", "rows read", "whole", "files of no version")
+    table(head, rows, left=2)
     say("Every row was read back against its digests. Nothing is locked, and nothing needs a repair.")
 
 
@@ -121,11 +124,11 @@ def expiry(instance: dg.DagsterInstance) -> None:
         report = reports.get(
             name_of(each), {"removed": [], "files_removed": 0, "leftovers": [], "bytes_removed": 0}
         )
-        versions = ", ".join(str(line["version"]) for line in report["removed"]) or "none"
+        versions = ranges([line["version"] for line in report["removed"]]) or "none"
         sizes = (report["bytes_removed"], before[each.path], size_on_disk(each))
         counts = (report["files_removed"], len(report["leftovers"]))
         rows.append((name_of(each), versions, *counts, *map(readable_bytes, sizes)))
-    head = ("table", "versions removed", "files removed", "of killed runs", "freed", "on disk before", "now")
+    head = ("table", "versions gone", "files gone", "of killed runs", "freed", "on disk before", "now")
     table(head, rows, left=2)
     say("This is what there is now:")
     table(HEAD, all_tables(tables), left=2)

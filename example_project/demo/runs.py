@@ -53,20 +53,20 @@ def kill_runs(instance: dg.DagsterInstance, moments: dict[str, str]) -> list[int
     """Run the pipeline for each of some tables, all at once, killed "before" or "after" the commit.
 
     Returns:
-        What the processes ended with: minus the number of the signal.
+        The number of the signal that ended each of them.
     """
     commands = [
         [sys.executable, "-m", "example_project.demo.killed", moment, table]
         for table, moment in moments.items()
     ]
     children = [_start(command) for command in commands]
-    codes = [child.wait() for child in children]
+    signals = [-child.wait() for child in children]
     # What the daemon's run monitoring does where it is on: a killed process can't say that its run has failed.
     for record in instance.get_run_records(
         dg.RunsFilter(tags=DOOMED, statuses=[dg.DagsterRunStatus.STARTED])
     ):
         instance.report_run_failed(record.dagster_run, "The process was killed")
-    return codes
+    return signals
 
 
 def expire(instance: dg.DagsterInstance) -> dict[str, Any]:

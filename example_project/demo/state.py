@@ -38,7 +38,7 @@ def _row(table: Table) -> tuple[object, ...]:
     latest = history[0]
     return (
         name_of(table),
-        _ranges([snapshot.version for snapshot in history]),
+        ranges([snapshot.version for snapshot in history]),
         latest.version,
         latest.rows,
         latest.files,
@@ -48,13 +48,13 @@ def _row(table: Table) -> tuple[object, ...]:
     )
 
 
-def _ranges(versions: Sequence[int]) -> str:
-    """Versions, newest first, as a short text: "2, 4-6"."""
-    ranges: list[list[int]] = []
-    for version in reversed(versions):
-        if ranges and version == ranges[-1][-1] + 1:
-            ranges[-1] = [ranges[-1][0], version]
+def ranges(versions: Sequence[int]) -> str:
+    """Return versions as a short text, such as "2, 4-6"."""
+    found: list[list[int]] = []
+    for version in sorted(versions):
+        if found and version == found[-1][-1] + 1:
+            found[-1] = [found[-1][0], version]
         else:
-            ranges.append([version])
-    shown = ["-".join(map(str, each)) for each in ranges[-3:]]
-    return ", ".join(["…", *shown] if len(ranges) > len(shown) else shown)
+            found.append([version])
+    shown = ["-".join(map(str, each)) for each in found[-3:]]
+    return ", ".join(["…", *shown] if len(found) > len(shown) else shown)
