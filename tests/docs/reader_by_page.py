@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 Json = dict[str, Any]
-ENTRY = re.compile(r"(\d{6})/(\d{3})-([1-9]\d*)\.json")
+ENTRY = re.compile(r"\d{3}-([1-9]\d*)\.json")
 
 
 class DamagedError(Exception):
@@ -44,39 +44,33 @@ class Reader:
     def latest(self) -> Json:
         """Reading: the latest version."""
         while True:
-            number = self._highest() or self._highest()
-            if number is None:
-                raise FileNotFoundError(self.table)
+            number = next((number for bucket in self._buckets() for number in self._numbers(bucket)), -1)
             data = self._object(number)
-            if data is not None and (self._highest() or 0) // 256 <= number // 256:
-                return self._entry(number, data)
+            if not self._newer_bucket(number // 256):
+                if number < 0:
+                    raise FileNotFoundError(self.table)
+                if data is not None:
+                    return self._entry(number, data)
 
     def version(self, k: int) -> Json:
         """Reading: version k."""
         name = k
         while True:
-            data = self._object(name)
-            latest = self.latest()
+            data, latest = self._object(name), self.latest()
             above = [max(first, k) for first, last in latest["retained"] if last >= k]
             if not above:
                 raise KeyError(k)
-            if above[0] == latest["version"]:
-                entry = latest
-            elif above[0] == name and data is not None:
-                entry = self._entry(name, data)
-            elif above[0] == name:
-                raise DamagedError(f"entry {name} is missing")
-            else:
-                name = above[0]
-                continue
-            if entry["data"][0] > k:
-                raise ExpiredError(k)
-            return entry
+            if above[0] in (name, latest["version"]):
+                break
+            name = above[0]
+        entry = latest if above[0] == latest["version"] else self._entry(name, data or b"")
+        if entry["data"][0] > k:
+            raise ExpiredError(k)
+        return entry
 
     def rows(self, entry: Json) -> pa.Table:
         """Reading: rows. The stored columns, without the schema's metadata."""
-        schemas = {int(number): self._schema(ref) for number, ref in entry["schemas"].items()}
-        schema = schemas[entry["schema"]]
+        schema = self._schema(entry["schemas"][str(entry["schema"])])
         parts = [self._file(record, schema) for record in self.records(entry)]
         return pa.concat_tables([schema.empty_table(), *parts]).replace_schema_metadata(None)
 
@@ -84,19 +78,25 @@ class Reader:
         """Log entry: those of the manifests, then its own."""
         return [*itertools.chain.from_iterable(map(self._manifest, entry["manifests"])), *entry["files"]]
 
-    def _highest(self) -> int | None:
-        log = self.table / "_atio/log"
-        for path in sorted(p.relative_to(log).as_posix() for p in log.glob("*/*")):
-            if found := ENTRY.fullmatch(path):
-                number = int(found[3])
-                if path == f"{999_999 - number // 256:06d}/{255 - number % 256:03d}-{number}.json":
-                    return number
-        return None
+    def _buckets(self, after: int = -1) -> list[str]:
+        names = [path.name for path in (self.table / "_atio/log").glob("[0-9]" * 6)]
+        return sorted(name for name in names if 999_999 - int(name) > after)
+
+    def _numbers(self, bucket: str) -> list[int]:
+        paths = (self.table / "_atio/log" / bucket).glob("*")
+        found = {path: int(match[1]) for path in paths if (match := ENTRY.fullmatch(path.name))}
+        return sorted([number for path, number in found.items() if path == self._path(number)], reverse=True)
+
+    def _newer_bucket(self, bucket: int) -> bool:
+        newer = self._buckets(bucket)
+        return any(map(self._numbers, reversed(newer))) or self._buckets(bucket) != newer
+
+    def _path(self, number: int) -> Path:
+        bucket, place = 999_999 - number // 256, 255 - number % 256
+        return self.table / f"_atio/log/{bucket:06d}/{place:03d}-{number}.json"
 
     def _object(self, number: int) -> bytes | None:
-        bucket, place = 999_999 - number // 256, 255 - number % 256
-        path = self.table / f"_atio/log/{bucket:06d}/{place:03d}-{number}.json"
-        return path.read_bytes() if path.exists() else None
+        return self._path(number).read_bytes() if self._path(number).exists() else None
 
     def _entry(self, number: int, data: bytes) -> Json:
         head, _, tail = data.rpartition(b',"digest":"')
@@ -108,7 +108,7 @@ class Reader:
         return entry
 
     def _checked(self, path: str, told: str) -> bytes:
-        require([], [part for part in path.split("/") if part in ("", ".", "..")], f"the parts of {path}")
+        require(set(), {"", ".", ".."}.intersection(path.split("/")), f"the parts of {path}")
         data = (self.table / path).read_bytes()
         require(told, digest(data), path)
         return data
