@@ -86,39 +86,22 @@ def choose(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
     return pa.schema([schema.field(name) for name in columns], metadata=schema.metadata)
 
 
-def as_parquet(kind: pa.DataType) -> pa.DataType:
-    """Return a type as it comes back from Parquet: some come back as another one that holds the same values."""
-    if pa.types.is_dictionary(kind):
-        return _SMALL.get(kind.value_type, as_parquet(kind.value_type))
-    if pa.types.is_timestamp(kind) and kind.unit == "s":
-        return pa.timestamp("ms", kind.tz)
-    if pa.types.is_time32(kind):
-        return pa.time32("ms")
-    return pa.date32() if pa.types.is_date64(kind) else kind
-
-
 def changed_by_parquet(written: pa.Schema, read: pa.Schema) -> pa.Field | None:
-    """Return the first field whose type doesn't come back, and can't be restored either; None if all do."""
-    for field, found in zip(written, read, strict=True):
-        if as_parquet(found.type) != as_parquet(field.type):
-            return field
-    return None
+    """Return the first field whose type doesn't come back from Parquet; None if all do."""
+    return next((field for field, found in zip(written, read, strict=True) if found.type != field.type), None)
 
 
 def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
     """Give a column that was read from Parquet the type that it was written with.
 
     Raises:
-        TypeError: It is of another type, which Parquet doesn't make of this one.
+        TypeError: It is of another type.
     """
-    if as_parquet(values.type) != as_parquet(kept):
+    if values.type != kept:
         raise TypeError(f"{values.type} instead of {kept}")
-    # Equal types may differ in the names of inner fields.
-    if values.type == kept and str(values.type) == str(kept):
-        return values
-    if pa.types.is_dictionary(kept):
-        values = values.cast(kept.value_type).dictionary_encode()
-    return values.cast(kept)
+    return (
+        values if str(values.type) == str(kept) else values.cast(kept)
+    )  # Parquet renames the fields inside lists
 
 
 def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int) -> pa.ChunkedArray:

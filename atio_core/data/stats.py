@@ -47,9 +47,7 @@ def column_stats(metadata: pq.FileMetaData, table: pa.Table) -> dict[int, Column
             break
         column, leaves = field_id(field), leaf_count(field.type)
         if column is not None and not pa.types.is_nested(storage_type(field.type)):
-            stats[column] = _of_column(
-                field.type, table.column(index), [group.column(leaf) for group in groups]
-            )
+            stats[column] = _of_column(table.column(index), [group.column(leaf) for group in groups])
         leaf += leaves
     return {column: found for column, found in stats.items() if found != ColumnStats()}
 
@@ -77,7 +75,8 @@ def cut_above(text: str) -> str | None:
     return None
 
 
-def _of_column(kind: pa.DataType, values: pa.ChunkedArray, chunks: Iterable[Any]) -> ColumnStats:
+def _of_column(values: pa.ChunkedArray, chunks: Iterable[Any]) -> ColumnStats:
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     nulls = 0
     known = not (pa.types.is_floating(kind) and _has_nan(values))
     lows: list[Any] = []
@@ -109,16 +108,11 @@ def _scalar(kind: pa.DataType, raw: Any) -> int | float | bool | str | Decimal |
         return raw
     if pa.types.is_unsigned_integer(kind):
         return raw % (1 << kind.bit_width)
-    if pa.types.is_timestamp(kind) or pa.types.is_time32(kind):
-        seconds = kind.unit == "s"  # Parquet has none: they lie there as milliseconds
-        return raw // 1000 if seconds else raw
-    if pa.types.is_date64(kind):
-        return raw * 86_400_000  # milliseconds; Parquet has days only
     if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
         return raw
     if pa.types.is_decimal(kind):
         return Decimal(f"{int.from_bytes(raw, 'big', signed=True)}E{-kind.scale}")  # exact at any precision
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return raw.decode()
     return None
 

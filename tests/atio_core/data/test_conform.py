@@ -12,11 +12,10 @@ from tests.support.data_files import with_ids
 
 KINDS = [
     pa.int8(),
-    pa.string_view(),
+    pa.large_string(),
     pa.list_(pa.int8()),
     pa.large_list(pa.list_(pa.string())),
     pa.list_(pa.int8(), 3),
-    pa.list_view(pa.int8()),
     pa.struct([("a", pa.int8()), ("b", pa.struct([("c", pa.string()), ("d", pa.list_(pa.int8()))]))]),
     pa.map_(pa.string(), pa.struct([("a", pa.int8()), ("b", pa.int8())])),
     pa.dictionary(pa.int8(), pa.string()),
@@ -58,20 +57,17 @@ def test_choose_keeps_the_order_asked_for() -> None:
 
 
 RESTORED = [
-    pa.array([1, None], pa.timestamp("s", "UTC")),
-    pa.array([1, None], pa.time32("s")),
-    pa.array([86_400_000, None], pa.date64()),
     pa.array(["b", "a", None]).dictionary_encode(),
-    pa.array(["b", "a", None]).cast(pa.dictionary(pa.int8(), pa.large_string(), ordered=True)),
-    pa.array([3, 1, None]).dictionary_encode(),
-    pa.array([[1], None], pa.list_(pa.field("inner", pa.int8()))),
-    pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())),
+    pa.array([[1], None], pa.list_(pa.int8())),
+    pa.array([[[1], None]], pa.large_list(pa.list_(pa.field("inner", pa.int8())))),
+    pa.array([{"a": [1]}]),
+    pa.array([[("a", [1])]], pa.map_(pa.string(), pa.list_(pa.int8()))),
 ]
 
 
 @pytest.mark.parametrize("values", RESTORED)
-def test_types_that_parquet_changes_are_restored(values: pa.Array) -> None:
-    """A column that Parquet gives back as another type gets its own again, with the same values."""
+def test_inner_fields_get_their_names_back(values: pa.Array) -> None:
+    """Parquet has names of its own for the fields inside lists; a column that was read has those it was written with."""
     rows = pa.table({"c": values})
     file = pa.BufferOutputStream()
     pq.write_table(rows, file)
@@ -82,7 +78,7 @@ def test_types_that_parquet_changes_are_restored(values: pa.Array) -> None:
     assert restored.to_pylist() == values.to_pylist()
 
 
-def test_a_type_that_parquet_does_not_make_is_refused() -> None:
+def test_another_type_is_refused() -> None:
     """A column of quite another type is never passed off as the one that was written."""
     with pytest.raises(TypeError, match="string instead of int8"):
         restore(pa.chunked_array([["1"]]), pa.int8())
