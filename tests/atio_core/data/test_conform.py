@@ -67,7 +67,7 @@ RESTORED = [
 
 @pytest.mark.parametrize("values", RESTORED)
 def test_inner_fields_get_their_names_back(values: pa.Array) -> None:
-    """Parquet has names of its own for the fields inside lists; a column that was read has those it was written with."""
+    """Parquet renames the fields inside lists; a column that was read has the names that it was written with."""
     rows = pa.table({"c": values})
     file = pa.BufferOutputStream()
     pq.write_table(rows, file)
