@@ -13,7 +13,7 @@ from the default.
 | dictionary of text or bytes | dictionary of string or binary; inside another type its values |
 | any other dictionary, run-end-encoded | its values |
 | extension | its storage |
-| fields inside lists and structs | nullable, without metadata; those of a list named "item" |
+| fields inside lists and structs | nullable, without metadata; those of a list named "element" |
 
 Unions, intervals, structs without fields, lists of fixed size 0 and decimals of negative scale can't be stored.
 """
@@ -209,11 +209,12 @@ def _stored_nested(t: pa.DataType) -> pa.DataType:
     if pa.types.is_map(t):
         key, item = stored_type(t.key_type, inside=True), stored_type(t.item_type, inside=True)
         return pa.map_(key, item, keys_sorted=t.keys_sorted)
+    element = pa.field("element", stored_type(t.value_type, inside=True))  # what Parquet calls it anyway
     if pa.types.is_fixed_size_list(t):
-        return pa.list_(stored_type(t.value_type, inside=True), t.list_size)
+        return pa.list_(element, t.list_size)
     for is_it, make in _LISTS.values():
         if is_it(t):
-            return make(stored_type(t.value_type, inside=True))
+            return make(element)
     raise UnknownTypeError(str(t))
 
 
@@ -296,7 +297,8 @@ def _convert(array: pa.Array, t: pa.DataType) -> pa.Array:
 
 def _convert_dictionary(array: pa.Array, t: pa.DataType) -> pa.Array:
     if not pa.types.is_dictionary(t):
-        return _convert(array.dictionary_decode(), t)
+        # Its entries first: there are fewer of them, and Arrow can't decode all types.
+        return pa.DictionaryArray.from_arrays(array.indices, _convert(array.dictionary, t)).dictionary_decode()
     if not pa.types.is_dictionary(array.type):
         array = _convert(array, t.value_type).dictionary_encode()
     indices, values = array.indices.cast(t.index_type), _convert(array.dictionary, t.value_type)
@@ -304,17 +306,37 @@ def _convert_dictionary(array: pa.Array, t: pa.DataType) -> pa.Array:
 
 
 def _convert_nested(array: pa.Array, t: pa.DataType) -> pa.Array:
-    if pa.types.is_struct(t):
-        children = [_convert(array.field(i), field.type) for i, field in enumerate(fields_of(t))]
-        return pa.StructArray.from_arrays(children, fields=fields_of(t), mask=array.is_null())
+    if _shape(array.type) == _shape(t):
+        return _convert_struct(array, t) if pa.types.is_struct(t) else _convert_elements(array, t)
+    if pa.types.is_list(array.type) and pa.types.is_large_list(t):
+        offsets, make = array.offsets.cast(pa.int64()), pa.LargeListArray.from_arrays
+    elif pa.types.is_large_list(array.type) and pa.types.is_list(t):
+        offsets, make = array.offsets.cast(pa.int32()), pa.ListArray.from_arrays
+    else:
+        raise pa.ArrowNotImplementedError(f"{array.type} as {t}")
+    return make(offsets, _convert(array.values, t.value_type), type=t, mask=array.is_null())
+
+
+def _shape(t: pa.DataType) -> tuple[object, ...]:
+    """Return what two nested types share if the one differs from the other only in what lies inside."""
+    names = [field.name for field in fields_of(t)] if pa.types.is_struct(t) else []
+    return t.id, getattr(t, "list_size", None), names
+
+
+def _convert_struct(array: pa.Array, t: pa.DataType) -> pa.Array:
+    children = [_convert(array.field(i), field.type) for i, field in enumerate(fields_of(t))]
+    return pa.StructArray.from_arrays(children, fields=fields_of(t), mask=array.is_null())
+
+
+def _convert_elements(array: pa.Array, t: pa.DataType) -> pa.Array:
+    """Return a list or map with the same offsets into other elements."""
     if pa.types.is_map(t):
         entries = [_convert(array.keys, t.key_type), _convert(array.items, t.item_type)]
-        children = [pa.StructArray.from_arrays(entries, fields=[t.key_field, t.item_field])]
+        child = pa.StructArray.from_arrays(entries, fields=[t.key_field, t.item_field])
     else:
-        children = [_convert(array.values, t.value_type)]
-    # The same offsets into other elements. A list's buffers come before those of its elements.
-    own = array.buffers()[: _OWN_BUFFERS.get(array.type.id, 2)]
-    return pa.Array.from_buffers(t, len(array), own, array.null_count, array.offset, children)
+        child = _convert(array.values, t.value_type)
+    own = array.buffers()[: _OWN_BUFFERS.get(t.id, 2)]  # those of the elements come after them
+    return pa.Array.from_buffers(t, len(array), own, array.null_count, array.offset, [child])
 
 
 _OWN_BUFFERS = {

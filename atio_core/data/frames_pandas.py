@@ -256,8 +256,10 @@ def _encode_numpy(array: Any) -> Encoded:
     if described == "object":
         return objects.encode(array)
     if described in COMPLEX:
-        parts = np.ascontiguousarray(array).view("float32" if described == "complex64" else "float64")
-        return Encoded(pa.FixedSizeListArray.from_arrays(pa.array(parts, from_pandas=False), 2), described)
+        floats = np.ascontiguousarray(array).view("float32" if described == "complex64" else "float64")
+        parts = pa.array(floats, from_pandas=False)
+        pairs = pa.list_(pa.field("element", parts.type), 2)
+        return Encoded(pa.FixedSizeListArray.from_arrays(parts, type=pairs), described)
     return Encoded(pa.array(array, from_pandas=False), described)
 
 

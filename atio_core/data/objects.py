@@ -33,7 +33,7 @@ import pyarrow as pa
 
 from atio_core.data.labels import Json, UnknownValueError, zone_from_json, zone_to_json
 
-NONE, NAN, NA, NAT = "none", "nan", "NA", "NaT"
+NONE, NAN, NA, NAT = "None", "NaN", "NA", "NaT"
 ARRAY_DTYPES = frozenset(
     [
         *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -187,7 +187,7 @@ def _write_datetimes(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     except UnknownValueError as error:
         raise UnknownObjectError(f"holds datetimes in a {error}, which has no name", advice) from error
     if len(zones) > 1:
-        names = sorted(zone or "none" for zone in zones)
+        names = sorted(zone or "no zone" for zone in zones)
         raise UnknownObjectError(f"holds datetimes of several time zones, {_several(names)}", advice)
     (zone,) = zones
     array = _arrow(values, mask, pa.timestamp("us", zone))
@@ -240,7 +240,8 @@ def _write_arrays(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype="int64")]), pa.int64())
     flat = pa.array(np.concatenate(present), from_pandas=False)
     hidden = None if mask is None else pa.array(mask)
-    return pa.LargeListArray.from_arrays(offsets, flat, mask=hidden), {"object": ["array", dtype.name]}
+    lists = pa.large_list(pa.field("element", flat.type))
+    return pa.LargeListArray.from_arrays(offsets, flat, type=lists, mask=hidden), {"object": ["array", dtype.name]}
 
 
 _WRITERS: dict[type, Callable[[Any, Any], tuple[pa.Array, Json]]] = {

@@ -157,10 +157,13 @@ def _is_zone_known(zone: str | None) -> bool:
 def _category(values: pa.ChunkedArray) -> Any:
     import pandas as pd
 
+    t = values.type.value_type
+    if not arrow_types.is_text(t) and not pa.types.is_primitive(t):
+        return None  # pandas can't tell all Arrow values apart, as categories have to be
     unified = values.unify_dictionaries()
     dictionary = unified.chunk(0).dictionary
     categories = plain_index(_array(pa.chunked_array([dictionary])))
-    if dictionary.null_count or not categories.is_unique:
+    if categories.hasnans or not categories.is_unique:
         return None
     indices = pa.chunked_array([chunk.indices for chunk in unified.chunks])
     codes = pc.fill_null(indices.cast(pa.int64()), -1).to_numpy()

@@ -69,14 +69,16 @@ def slice_info(info: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
         >>> slice_info({}, 10, 5)
         {'range_index': {'start': 10, 'step': 1, 'default': True, 'stop': 15}}
     """
-    bounds = info.get("range_index", {"start": 0, "step": 1, "default": True})
-    if offset == 0 and "range_index" not in info:
-        return info
-    start = bounds["start"] + offset * bounds["step"]
-    stop = start + rows * bounds["step"]
-    if "stop" in bounds and (bounds["stop"] - stop) // bounds["step"] == 0:
-        stop = bounds["stop"]  # the last rows keep a bound that lies between two steps
-    return {**info, "range_index": {**bounds, "start": start, "stop": stop}}
+    bounds = info.get("range_index")
+    if bounds is None:
+        if offset == 0:
+            return info
+        bounds = {"start": 0, "step": 1, "stop": offset + rows, "default": True}
+    whole = range(bounds["start"], bounds["stop"], bounds["step"])
+    part = whole[offset : offset + rows]
+    # The last rows keep a bound that lies between two steps.
+    stop = whole.stop if offset + rows == len(whole) else part.stop
+    return {**info, "range_index": {**bounds, "start": part.start, "stop": stop}}
 
 
 def rows_of(pieces: Pieces) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -171,7 +169,6 @@ OBJECTS: list[st.SearchStrategy[Any]] = [
             pd.Period("2020", "M"),
             pd.Interval(0, 1),
             range(3),
-            Decimal("sNaN"),
         ]
     ),
 ]
@@ -249,7 +246,7 @@ def arrow_values(draw: st.DrawFn, depth: int = 2) -> tuple[pa.DataType, st.Searc
 @st.composite
 def arrow_arrays(draw: st.DrawFn, n: int, *, simple: bool = False) -> pa.ChunkedArray:
     """Arrow columns of any type, sliced and chunked, encoded or not."""
-    t, values = draw(arrow_values(0 if simple else 2))
+    t, values = draw(arrow_values(0 if simple else 2).filter(lambda found: not simple or "view" not in str(found[0])))
     drawn = draw(st.lists(st.one_of(st.none(), values), min_size=n + 2, max_size=n + 2))
     array = pa.array(drawn, t)
     how = draw(st.sampled_from(["plain", "plain", "dictionary", "run-end"])) if not simple else "plain"
@@ -380,4 +377,3 @@ def polars_frames() -> st.SearchStrategy[Any]:
 
 frames: st.SearchStrategy[Any] = st.one_of(pandas_frames(), polars_frames(), arrow_tables())
 """Frames of any library."""
-__all__ = ["arrow_arrays", "arrow_tables", "frames", "pandas_frames", "polars_frames", "uuid"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atio_core.data.frames import Piece, columns_to_read, to_output, to_piece
+from atio_core.data.frames import Piece, align, columns_to_read, slice_info, to_output, to_piece
 from tests.support.nasty_others import ARROW, POLARS
 from tests.support.nasty_pandas import PANDAS
 from tests.support.same import assert_same
 
-__all__ = ["NASTY", "assert_same", "library_of", "read_pieces", "round_trip", "through_parquet"]
+__all__ = ["ARROW_TYPES", "NASTY", "assert_same", "cut", "library_of", "read_pieces", "round_trip", "through_parquet"]
 
 NASTY: dict[str, Callable[[], Any]] = {
     **{f"pandas: {name}": make for name, make in PANDAS.items()},
@@ -22,6 +23,9 @@ NASTY: dict[str, Callable[[], Any]] = {
     **{f"arrow: {name}": make for name, make in ARROW.items()},
 }
 """Every nasty frame by its name."""
+
+ARROW_TYPES = [field.type for make in ARROW.values() for field in make().schema]
+"""The types of all columns of the Arrow tables."""
 
 
 def through_parquet(table: pa.Table, **options: Any) -> pa.Table:
@@ -39,15 +43,26 @@ def library_of(frame: Any) -> str:
     ]
 
 
-def round_trip(frame: Any, output_as: str | None = None, labels: list[Any] | None = None) -> Any:
+def round_trip(
+    frame: Any, output_as: str | None = None, labels: list[Any] | None = None, **options: Any
+) -> Any:
     """Return a frame as it comes back from a Parquet file."""
-    return read_pieces([to_piece(frame)], output_as or library_of(frame), labels)
+    return read_pieces([to_piece(frame)], output_as or library_of(frame), labels, **options)
 
 
-def read_pieces(pieces: list[Piece], output_as: str, labels: list[Any] | None = None) -> Any:
+def cut(piece: Piece, at: list[int]) -> list[Piece]:
+    """Return a piece cut before some of its rows, as a writer does it."""
+    bounds = sorted({0, piece.table.num_rows, *at})
+    return [
+        Piece(piece.table.slice(start, stop - start), slice_info(piece.info, start, stop - start))
+        for start, stop in itertools.pairwise(bounds)
+    ] or [piece]
+
+
+def read_pieces(pieces: list[Piece], output_as: str, labels: list[Any] | None = None, **options: Any) -> Any:
     """Return pieces, a file each, as one frame; the first has the table's schema."""
     schema = pieces[0].table.schema
     names = columns_to_read(schema, labels, output_as)
-    tables = [through_parquet(piece.table).select(names) for piece in pieces]
+    tables = [through_parquet(align(piece.table, schema), **options).select(names) for piece in pieces]
     infos = [(piece.table.num_rows, piece.info) for piece in pieces]
     return to_output(pa.concat_tables(tables), schema, infos, output_as, labels)
