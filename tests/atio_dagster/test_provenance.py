@@ -1,0 +1,136 @@
+import json
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from atio_dagster import AtioIOManager, AtioResource
+
+ROWS = pd.DataFrame({"n": [1, 2]})
+
+
+def test_a_version_says_where_it_comes_from(materialize, store: AtioResource) -> None:
+    """Each version keeps the run, the job, the step, the asset, its code version and its retention."""
+
+    @dg.asset(key=["raw", "made"], code_version="7", metadata={"atio/retention": {"keep_last": 3}})
+    def made():
+        return ROWS
+
+    result = materialize(made)
+    snapshot = store.table("raw/made").snapshot()
+    assert snapshot.properties == {
+        "dagster/asset_key": '["raw", "made"]',
+        "dagster/run_id": result.run_id,
+        "dagster/root_run_id": result.run_id,
+        "dagster/job_name": result.job_def.name,
+        "dagster/step_key": "raw__made",
+        "dagster/output": "result",
+        "dagster/code_version": "7",
+        "atio/retention": '{"keep_last": 3}',
+    }
+    assert snapshot.message == f"step raw__made of run {result.run_id}"
+
+
+def test_partition_keys_are_kept(materialize, store: AtioResource) -> None:
+    """A version keeps the partitions that it replaced: their number, and the keys of the first hundred."""
+    numbers = dg.StaticPartitionsDefinition([f"{number:03}" for number in range(120)])
+
+    @dg.asset(partitions_def=numbers)
+    def many(context: dg.AssetExecutionContext):
+        return dict.fromkeys(context.partition_keys, ROWS)
+
+    materialize(many, partition="007")
+    materialize(many, between=("000", "119"))
+    second, first = (snapshot.properties for snapshot in store.table("many").history())
+    assert (json.loads(first["dagster/partition_keys"]), first["dagster/partition_count"]) == (["007"], "1")
+    assert len(json.loads(second["dagster/partition_keys"])) == 100
+    assert second["dagster/partition_count"] == "120"
+
+
+def test_a_retention_that_makes_no_sense_is_refused(refusal, store: AtioResource) -> None:
+    """An asset that declares a wrong retention isn't stored: nobody would know how long it is kept."""
+
+    @dg.asset(metadata={"atio/retention": {"keep": 3}})
+    def made():
+        return ROWS
+
+    assert "atio/retention" in refusal(made).message
+    assert not store.table("made").exists()
+
+
+def appending_job() -> dg.JobDefinition:
+    """A job that appends to an asset: named here, so that Dagster can make it again."""
+
+    @dg.asset(metadata={"atio/mode": "append"})
+    def appended():
+        return ROWS
+
+    resources = {"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}
+    job = dg.define_asset_job("appending", executor_def=dg.in_process_executor)
+    return dg.Definitions(assets=[appended], jobs=[job], resources=resources).resolve_job_def("appending")
+
+
+class TestAppends:
+    """Assets that append: each run's rows are there once."""
+
+    @pytest.fixture
+    def appended(self) -> dg.AssetsDefinition:
+        @dg.asset(metadata={"atio/mode": "append"})
+        def appended():
+            return ROWS
+
+        return appended
+
+    def test_each_run_adds(self, appended: dg.AssetsDefinition, materialize, store: AtioResource) -> None:
+        """A new run adds its rows."""
+        for _ in range(2):
+            materialize(appended)
+        assert store.table("appended").read()["n"].tolist() == [1, 2, 1, 2]
+
+    def test_a_retried_step_adds_once(self, materialize, store: AtioResource) -> None:
+        """A step that fails after its rows were committed, and is tried again, adds nothing twice."""
+        attempts: list[int] = []
+
+        class Failing(AtioIOManager):
+            def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+                super().handle_output(context, obj)
+                attempts.append(1)
+                if len(attempts) == 1:
+                    raise RuntimeError("after the commit")
+
+        @dg.asset(metadata={"atio/mode": "append"}, retry_policy=dg.RetryPolicy(max_retries=1))
+        def appended():
+            return ROWS
+
+        result = dg.materialize([appended], resources={"io_manager": Failing(base_path=store.base_path)})
+        assert len(attempts) == 2
+        assert store.table("appended").read()["n"].tolist() == [1, 2]
+        metadata = result.asset_materializations_for_node("appended")[0].metadata
+        assert metadata["atio/repeated"].value is True
+        assert metadata["atio/version"].value == 1
+
+    def test_a_re_execution_adds_once(
+        self, store: AtioResource, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Executing a run again adds nothing: its rows are those of its root run."""
+        monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
+        job = dg.reconstructable(appending_job)
+        with dg.execute_job(job, real_instance) as first:
+            assert first.success
+        again = dg.ReexecutionOptions(parent_run_id=first.run_id)
+        with dg.execute_job(job, real_instance, reexecution_options=again) as second:
+            assert second.success
+        with dg.execute_job(job, real_instance) as third:
+            assert third.success
+        assert store.table("appended").read()["n"].tolist() == [1, 2, 1, 2]
+        runs = [snapshot.properties["dagster/root_run_id"] for snapshot in store.table("appended").history()]
+        assert runs == [third.run_id, first.run_id]
+
+    def test_an_unknown_mode_is_refused(self, refusal) -> None:
+        """A mode that doesn't exist is refused."""
+
+        @dg.asset(metadata={"atio/mode": "upset"})
+        def made():
+            return ROWS
+
+        assert "must be overwrite or append" in refusal(made).message

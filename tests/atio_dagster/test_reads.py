@@ -1,0 +1,134 @@
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from atio_core.errors import InvalidInputError
+from atio_dagster import AtioIOManager, AtioResource
+from atio_dagster.reads import Wanted, wanted_by
+
+
+def counting(store: AtioResource) -> dg.AssetsDefinition:
+    """An asset with a higher number each time."""
+
+    @dg.asset
+    def counted():
+        table = store.table("counted")
+        return pd.DataFrame({"n": [table.snapshot().version + 1 if table.exists() else 1]})
+
+    return counted
+
+
+def test_a_run_reads_what_it_wrote(materialize, store: AtioResource) -> None:
+    """Whatever others commit meanwhile, an input that the run made is the version that it made."""
+    seen: list[int] = []
+
+    @dg.asset(deps=["counted"])
+    def meddler() -> None:
+        for number in (100, 101):
+            store.table("counted").append(pd.DataFrame({"n": [number]}))
+
+    @dg.asset(deps=["meddler"])
+    def down(counted: pd.DataFrame) -> None:
+        seen.extend(counted["n"])
+
+    up = counting(store)
+    materialize(up, meddler, down)
+    assert seen == [1]
+    assert store.table("counted").read()["n"].tolist() == [1, 100, 101]
+    materialize(up, meddler, down, only=[down])
+    assert seen == [1, 1, 100, 101]
+
+
+def test_an_input_pinned_to_a_version(materialize, store: AtioResource, refusal) -> None:
+    """Metadata on an input names the version to read; one that never was is an error."""
+    seen: list[int] = []
+
+    @dg.asset(ins={"counted": dg.AssetIn(metadata={"atio/version": 2})})
+    def down(counted: pd.DataFrame) -> None:
+        seen.extend(counted["n"])
+
+    @dg.asset(ins={"counted": dg.AssetIn(metadata={"atio/version": 9})})
+    def future(counted: pd.DataFrame) -> None: ...
+
+    up = counting(store)
+    for _ in range(3):
+        materialize(up)
+    materialize(up, down)
+    assert seen == [2]
+    assert refusal(up, future, only=[future]).cls_name == "VersionNotFoundError"
+
+
+def test_an_asset_that_was_never_made(refusal, store: AtioResource) -> None:
+    """An input without a table is an error that says which asset to materialise."""
+
+    @dg.asset
+    def down(counted: pd.DataFrame) -> None: ...
+
+    error = refusal(counting(store), down, only=[down])
+    assert error.cls_name == "TableNotFoundError"
+    assert "the asset counted has no table yet" in error.message
+
+
+def test_an_ops_input_is_what_its_run_wrote(store: AtioResource, instance: dg.DagsterInstance) -> None:
+    """What an op hands on is its own run's, even if another run of the job has written since; never another's."""
+    seen: list[Any] = []
+    path = ("_atio_ops", "flow", "one", "result")
+
+    @dg.op
+    def one() -> pd.DataFrame:
+        return pd.DataFrame({"n": [1]})
+
+    @dg.op(ins={"after": dg.In(dg.Nothing), "frame": dg.In(pd.DataFrame)})
+    def two(frame) -> None:
+        seen.extend(frame["n"])
+
+    @dg.op(ins={"after": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), config_schema={"expire": bool})
+    def another_run(context) -> None:
+        store.table_at(path).overwrite(pd.DataFrame({"n": [2]}), properties={"dagster/run_id": "another"})
+        if context.op_config["expire"]:
+            store.table_at(path).expire(keep_last=1)
+
+    @dg.job(resource_defs={"io_manager": AtioIOManager(base_path=store.base_path)})
+    def flow():
+        made = one()
+        two(frame=made, after=another_run(made))
+
+    config = {"ops": {"another_run": {"config": {"expire": False}}}}
+    assert flow.execute_in_process(instance=instance, run_config=config).success
+    assert seen == [1]
+    config["ops"]["another_run"]["config"]["expire"] = True
+    result = flow.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+    assert "run the whole job again" in str(result.failure_data_for_node("two"))
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "wanted"),
+    [
+        (None, Wanted(None, by_key=False)),
+        (Any, Wanted(None, by_key=False)),
+        (pd.DataFrame, Wanted("pandas", by_key=False)),
+        (type("Mine", (pd.DataFrame,), {}), Wanted("pandas", by_key=False)),
+        (pl.LazyFrame, Wanted("polars-lazy", by_key=False)),
+        (pa.RecordBatchReader, Wanted("arrow-reader", by_key=False)),
+        (pl.DataFrame | None, Wanted("polars", by_key=False)),
+        (dict, Wanted(None, by_key=True)),
+        (dict[str, pa.Table], Wanted("arrow", by_key=True)),
+        (dict[str, pl.DataFrame] | None, Wanted("polars", by_key=True)),
+        (dict[str, Any], Wanted(None, by_key=True)),
+    ],
+)
+def test_annotations(annotation: Any, wanted: Wanted) -> None:
+    """An annotation says which frame is loaded, and whether partitions come by key."""
+    assert wanted_by(annotation, "the input x") == wanted
+
+
+@pytest.mark.parametrize("annotation", [int, str, list[pd.DataFrame], pd.Series, dict[str, int], pd.DataFrame | pl.DataFrame])
+def test_annotations_that_are_refused(annotation: Any) -> None:
+    """What no table can be loaded as is refused, by the input's name."""
+    with pytest.raises(InvalidInputError, match="the input x is annotated with"):
+        wanted_by(annotation, "the input x")
