@@ -78,8 +78,8 @@ def _path_of_file_url(text: str, double: str, rest: str) -> str:
 
 
 def _local(text: str, path: str, temporary: str) -> LocalStore:
-    folder = os.path.expanduser(path) if path == text else path
-    if folder.startswith("~") and path == text:
+    folder = os.path.expanduser(path)
+    if folder.startswith("~"):
         raise _refuse(text, f"that home is not known. (If it is a folder, write './{text}'.)")
     try:
         is_file = os.path.lexists(folder) and not os.path.isdir(folder)
