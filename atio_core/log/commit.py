@@ -39,7 +39,7 @@ from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_feature
 from atio_core.log.confirm import on_chain
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent
-from atio_core.log.key_list import find_older, find_recent, push
+from atio_core.log.key_list import find_older, find_recent, first_known, push
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import NO_KEY, DataVersion, LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock, uuid7_time_us
@@ -213,6 +213,8 @@ class _Run:
 
     def _look_up(self, base: LogEntry) -> Committed | None:
         done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)
+        if done is None and self.unclear and first_known(base) > (self.looked_up_to or 0) + 1:
+            raise self.unknown("the table remembers no ids from so long ago")
         self.looked_up_to = base.version
         if done is not None and done.repeated and not self.unclear:
             self._delete_files()
@@ -251,9 +253,7 @@ class _Run:
         if created.answer is Answer.UNKNOWN:
             raise self.unknown("the store didn't answer") from created.cause
         if created.answer is Answer.GONE:
-            if not created.sent:
-                self.unclear = before
-            return None
+            return None  # "taken" may have been said of our own, which was expired since: it stays unclear
         if created.answer is Answer.TAKEN:
             self.unclear.discard(entry.version)
             self._discard_scratch()

@@ -2,23 +2,36 @@
 
 1. If no newer bucket than its own has an entry, it is on the chain: names in the newest bucket are never freed.
 2. Else the latest's recent ids tell, if they reach back to its version.
-3. Else a retained entry a little above it, whose recent ids do.
+3. Else a retained entry at its version or a little above, whose recent ids do.
 4. Else the key lists of the latest, if they span its version.
 5. Else nobody can tell any more.
 """
 
 from __future__ import annotations
 
+from atio_core.errors import DamagedError
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.key_list import find_older
 from atio_core.model.entry import LogEntry
 
+_ROUNDS = 100
+
 
 def on_chain(log: CommitLog, mine: LogEntry) -> bool | None:
     """Return whether an entry that was created is a version of the table; None if that can't be found out."""
-    if not log.sequence.newer_bucket(mine.version):
-        return True
-    latest = log.latest()
+    for _ in range(_ROUNDS):
+        if not log.sequence.newer_bucket(mine.version):
+            return True
+        latest = log.latest()
+        try:
+            return _told_by_all(log, latest, mine)
+        except DamagedError:
+            if log.latest().commit_id == latest.commit_id:
+                raise  # else a later expiry may have let go what was read
+    return None
+
+
+def _told_by_all(log: CommitLog, latest: LogEntry, mine: LogEntry) -> bool | None:
     told = _told_by(latest, mine)
     if told is None:
         told = _told_by_retained(log, latest, mine)
@@ -38,7 +51,7 @@ def _told_by(witness: LogEntry, mine: LogEntry) -> bool | None:
 
 def _told_by_retained(log: CommitLog, latest: LogEntry, mine: LogEntry) -> bool | None:
     """A witness must be retained after it was read: else a stray may have been read under its freed name."""
-    version = latest.retained.at_or_after(mine.version + 1)
+    version = latest.retained.at_or_after(mine.version)
     while version is not None and version < latest.version and version - mine.version < log.limits.recent:
         witness = log.read(version)
         if witness is not None and version in log.latest().retained:

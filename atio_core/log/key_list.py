@@ -53,6 +53,13 @@ def find_older(
     return None
 
 
+def first_known(entry: LogEntry) -> int:
+    """Return the version from which on an entry knows all commit ids."""
+    if entry.key_lists:
+        return entry.key_lists[0].first_version
+    return entry.version - len(entry.recent.commits) + 1
+
+
 def push(
     base: LogEntry, commit: bytes, key: bytes, *, time_us: int, scratch: Scratch, limits: Limits
 ) -> tuple[Recent, tuple[KeyListRef, ...]]:

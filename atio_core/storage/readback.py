@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError
+from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError
 from atio_core.storage.base import ObjectStore
 
 _SENDS = 8
@@ -40,14 +40,12 @@ class Created:
     Attributes:
         answer: Whose the name is now.
         data: The bytes under it, where it is ours or another's.
-        sent: Whether a create was sent that may take effect later.
         cause: The last failure, if any.
     """
 
     answer: Answer
     data: bytes = b""
-    sent: bool = True
-    cause: StorageError | None = None
+    cause: AtioError | None = None
 
 
 def create(
@@ -66,7 +64,7 @@ def create(
         StorageError: The first send failed before it could take effect: nothing was written.
     """
     sent = False
-    cause: StorageError | None = None
+    found = Created(Answer.UNKNOWN)
     for _ in range(_SENDS):
         try:
             store.put_if_absent(name, data, after=after)
@@ -76,19 +74,25 @@ def create(
         except StorageError as error:
             if not (error.unknown or sent):
                 raise
-            sent, said_taken, cause = True, False, error
             if error.facts.get("landed"):
-                break  # P2: it is there, but no one knows for how long; a sync that failed can't be made good
-        try:
-            found = store.read(name)
-            if not is_ours(found):
-                return Created(Answer.TAKEN, found)
-            store.make_durable(name)
-        except NotFoundError:
-            if said_taken:
-                return Created(Answer.GONE, sent=sent, cause=cause)
-        except StorageError as error:
-            sent, cause = True, error
-        else:
-            return Created(Answer.OURS, found)
-    return Created(Answer.UNKNOWN, cause=cause)
+                # P2: it is there, but no one knows for how long; a sync that failed can't be made good
+                return Created(Answer.UNKNOWN, cause=error)
+            sent, said_taken = True, False
+        found = _find(store, name, is_ours)
+        if found.answer in (Answer.OURS, Answer.TAKEN) or (found.answer is Answer.GONE and said_taken):
+            return found
+        sent = True
+    return Created(Answer.UNKNOWN, cause=found.cause)
+
+
+def _find(store: ObjectStore, name: str, is_ours: Callable[[bytes], bool]) -> Created:
+    try:
+        data = store.read(name)
+        if not is_ours(data):
+            return Created(Answer.TAKEN, data)
+        store.make_durable(name)
+    except NotFoundError as error:
+        return Created(Answer.GONE, cause=error)
+    except StorageError as error:
+        return Created(Answer.UNKNOWN, cause=error)
+    return Created(Answer.OURS, data)

@@ -1,0 +1,171 @@
+"""All orders of the storage calls of a few actors: what is promised holds at every state that any order leads to.
+
+Buckets of 4 versions and 4 recent ids make borders, freed names and lists common. `support/schedule.py` says how orders
+are searched, `support/races.py` what is checked at every state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.commits import SMALL, Writer
+from tests.support.races import appends, checks, expires, old, others, overwrites, reads, table
+from tests.support.schedule import Direct, Moment, Search
+
+# Versions that a table has at first: none, within a bucket, at its end (3 is the last of the first), with lists of keys
+# about to be written (7 recent ids) and merged (15).
+SIZES = [0, 2, 3, 6, 7, 15]
+
+
+def serial(*orders: list[str]) -> Callable[[Moment, dict[int, list[str]]], None]:
+    """Return a check: at the end the rows are those that one of the serial orders gives."""
+
+    def check(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if moment.over:
+            assert rows[max(rows)] in orders
+
+    return check
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_appends(size: int) -> None:
+    """Two appends are both there in the end, in one of both orders, whoever comes first at which step; each once."""
+    expected = serial([*old(size), "a", "b"], [*old(size), "b", "a"])
+    actors = {"ann": appends("a"), "bob": appends("b")}
+    Search(actors, start=table(size), check=checks({"ann": "a", "bob": "b"}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("size", [0, 2, 3, 6])
+def test_three_appends(size: int) -> None:
+    """Three appends are all there in the end."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if moment.over:
+            assert sorted([*old(size), "a", "b", "c"]) == sorted(rows[max(rows)])
+            assert old(size) == rows[max(rows)][: len(old(size))]
+
+    actors = {"ann": appends("a"), "bob": appends("b"), "cid": appends("c")}
+    words = {"ann": "a", "bob": "b", "cid": "c"}
+    Search(actors, start=table(size), check=checks(words, expected=expected)).run()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_overwrite_and_an_append(size: int) -> None:
+    """An overwrite and an append come out as if one had followed the other."""
+    actors = {"ann": overwrites("a"), "bob": appends("b")}
+    Search(actors, start=table(size), check=checks({"ann": "a"}, expected=serial(["a", "b"], ["a"]))).run()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_overwrites(size: int) -> None:
+    """Of two overwrites one comes last, whole."""
+    actors = {"ann": overwrites("a"), "bob": overwrites("b")}
+    Search(actors, start=table(size), check=checks({}, expected=serial(["a"], ["b"]))).run()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_key_twice(size: int) -> None:
+    """Two commits with one key at the same time are one: both come to the same version, one of them by repetition."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if moment.over:
+            (one, again), (other, repeated) = (outcome.value for outcome in moment.outcomes.values())
+            assert one == other == size + 1
+            assert {again, repeated} == {False, True}
+            assert rows[max(rows)] in ([*old(size), "a"], [*old(size), "b"])
+
+    actors = {"ann": appends("a", idempotency_key="k"), "bob": appends("b", idempotency_key="k")}
+    Search(actors, start=table(size), check=checks({}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+@pytest.mark.parametrize("size", [0, 3, 7])
+def test_writers_die(size: int, deaths: int) -> None:
+    """A writer that dies at any call leaves a whole table, in nobody's way: the next commit succeeds at once."""
+    actors = {"ann": appends("a"), "bob": appends("b")}
+    Search(actors, start=table(size), check=checks({"ann": "a", "bob": "b"}), deaths=deaths).run()
+
+
+@pytest.mark.parametrize("grace_us", [None, 0])
+@pytest.mark.parametrize("size", [2, 3, 6, 7, 15])
+def test_an_append_and_an_expiry(size: int, grace_us: int | None) -> None:
+    """An expiry beside an append takes nothing that a version needs, also with no grace period."""
+    actors = {"ann": appends("a"), "eve": expires(grace_us=grace_us)}
+    expected = serial([*old(size), "a"])
+    Search(actors, start=table(size), check=checks({"ann": "a"}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_an_expiry_dies(size: int) -> None:
+    """An expiry that dies at any call leaves all that is retained, and nothing in the way of an append beside it."""
+    actors = {"ann": appends("a"), "eve": expires(grace_us=0)}
+    Search(actors, start=table(size), check=checks({"ann": "a"}), deaths=1).run()
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_two_expiries(size: int) -> None:
+    """Two expiries with different rules come out as if one followed the other, and take nothing that is retained."""
+    actors = {"eve": expires(keep_last=2, grace_us=0), "fay": expires(keep_last=1)}
+    Search(actors, start=table(size), check=checks({}, expected=serial(old(size)))).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_reader_beside_a_writer_and_an_expiry(size: int) -> None:
+    """A read of the latest gives one version, whole, whatever a writer and an expiry do meanwhile."""
+    actors = {"ron": reads, "ann": overwrites("a"), "others": others((1, 1), (4, 1))}
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if (read := moment.outcomes.get("ron")) is not None:
+            assert set(read.value.words) <= {
+                *old(size),
+                "a",
+                *(f"other {r}.{n}" for r in (1, 2) for n in range(4)),
+            }
+
+    Search(actors, start=table(size), check=checks({}, expected=expected)).run()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [6, 7, 15])
+def test_two_expiries_at_length(size: int) -> None:
+    """The same with more to expire."""
+    actors: dict[str, Any] = {"eve": expires(keep_last=2, grace_us=0), "fay": expires(keep_last=1)}
+    Search(actors, start=table(size), check=checks({}, expected=serial(old(size)))).run()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [3, 6, 7])
+def test_two_appends_and_an_expiry(size: int) -> None:
+    """Two appends beside an expiry."""
+    actors = {"ann": appends("a"), "bob": appends("b"), "eve": expires(grace_us=0)}
+    Search(actors, start=table(size), check=checks({"ann": "a", "bob": "b"})).run()
+
+
+def test_the_search_finds_a_lost_update() -> None:
+    """A writer that replaces what it read a step before is caught: the search itself can fail."""
+
+    def replaces(store: Any) -> None:
+        words = store.read("words")
+        store.delete(["words"])
+        store.put("words", words + b"x")
+
+    def check(moment: Moment) -> None:
+        if moment.over:
+            assert moment.objects["words"] == b"xx"
+
+    with pytest.raises(AssertionError) as caught:
+        Search({"ann": replaces, "bob": replaces}, start={"words": b""}, check=check).run()
+    assert "ann: read words" in caught.value.__notes__[0]
+
+
+def test_a_table_for_searches_is_as_it_says() -> None:
+    """The tables that searches begin with have lists of every kind."""
+    for size in SIZES:
+        assert old(size) == (Writer(Direct(table(size))).words() if size else [])
+    latest = Writer(Direct(table(15))).log.latest()
+    assert latest.key_lists
+    assert latest.manifests
+    assert SMALL.per_bucket == 4
