@@ -1,6 +1,6 @@
 """What the tests of the Dagster side share: a store in a temporary folder, and a way to run assets in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,17 @@ import dagster as dg
 import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
+from tests.support.dagster_runs import Materialize, Refusal
 
-Materialize = Callable[..., dg.ExecuteInProcessResult]
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let pass what Dagster says of its own code when resources are nested."""
-    own = pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning")
+    own = pytest.mark.filterwarnings(
+        "ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning"
+    )
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(own)
@@ -71,13 +73,15 @@ def materialize(store: AtioResource, instance: dg.DagsterInstance) -> Materializ
 
 
 @pytest.fixture
-def refusal(materialize: Materialize) -> Callable[..., BaseException]:
+def refusal(materialize: Materialize) -> Refusal:
     """Materialise assets and return the error that the run fails with."""
 
-    def run(*assets: Any, **options: Any) -> BaseException:
+    def run(*assets: Any, **options: Any) -> Any:
         result = materialize(*assets, raise_on_error=False, **options)
         assert not result.success
-        error = next(event.step_failure_data.error for event in result.all_events if event.is_step_failure)
+        error: Any = next(
+            event.step_failure_data.error for event in result.all_events if event.is_step_failure
+        )
         while error.cause is not None:
             error = error.cause
         return error

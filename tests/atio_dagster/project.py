@@ -1,7 +1,7 @@
 """Definitions that the tests run in processes of their own, with a kill in the middle of a commit if they ask for one.
 
 ATIO_TEST_TABLES is the folder of the tables. ATIO_TEST_KILL="before:up" kills the process that commits to the table
-`up`, before its entry is linked ("after": when it has been), once: a file `killed` in that folder tells that it happened.
+`up`, before its entry is linked ("after": when it has been), once: a file `killed` in that folder tells of it.
 """
 
 import os
@@ -20,6 +20,7 @@ link = os.link
 
 
 def deadly_link(source: Any, target: Any, **options: Any) -> None:
+    """Link, or die at it."""
     dies = f"/{VICTIM}/_atio/log/" in os.fspath(target) and not (TABLES / "killed").exists()
     if not dies or MOMENT == "after":
         link(source, target, **options)
@@ -33,17 +34,20 @@ if MOMENT:
 
 
 @dg.asset(code_version="3")
-def up():
+def up() -> Any:
+    """Three rows."""
     return pd.DataFrame({"n": [1, 2, 3]})
 
 
 @dg.asset
-def down(up: pd.DataFrame):
+def down(up: pd.DataFrame) -> Any:
+    """The same rows, and a column."""
     return up.assign(twice=up["n"] * 2)
 
 
 @dg.asset(metadata={"atio/mode": "append"}, retry_policy=dg.RetryPolicy(max_retries=1))
-def appended():
+def appended() -> Any:
+    """One row each time."""
     return pd.DataFrame({"n": [1]})
 
 

@@ -10,6 +10,7 @@ import pytest
 import atio_core as atio
 from atio_core.errors import InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource
+from tests.support.dagster_runs import Materialize, Refusal
 
 FRAMES = {
     "pandas": pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
@@ -28,6 +29,7 @@ TYPES = {
 
 
 def as_rows(frame: Any) -> list[dict[str, Any]]:
+    """The rows of any frame."""
     if isinstance(frame, pl.LazyFrame):
         return frame.collect().to_dicts()
     if isinstance(frame, pl.DataFrame):
@@ -41,16 +43,16 @@ def as_rows(frame: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("loaded", TYPES)
 @pytest.mark.parametrize("written", FRAMES)
-def test_any_frame_loads_as_any_other(written: str, loaded: str, materialize) -> None:
+def test_any_frame_loads_as_any_other(written: str, loaded: str, materialize: Materialize) -> None:
     """Whatever library an asset's frame is of, an input gets it as the type that it is annotated with."""
     seen: list[Any] = []
 
     @dg.asset
-    def up():
+    def up() -> Any:
         return FRAMES[written].to_reader() if written == "reader" else FRAMES[written]
 
     @dg.asset
-    def down(up: TYPES[loaded]) -> None:
+    def down(up: TYPES[loaded]) -> None:  # pyright: ignore[reportInvalidTypeForm] # each of them in turn
         seen.append(up)
 
     materialize(up, down)
@@ -59,18 +61,21 @@ def test_any_frame_loads_as_any_other(written: str, loaded: str, materialize) ->
 
 
 @pytest.mark.parametrize(
-    ("written", "loaded"), [("pandas", "pandas"), ("polars", "polars"), ("lazy", "polars"), ("arrow", "arrow")]
+    ("written", "loaded"),
+    [("pandas", "pandas"), ("polars", "polars"), ("lazy", "polars"), ("arrow", "arrow")],
 )
 @pytest.mark.parametrize("annotation", [None, Any])
-def test_without_annotation_the_frame_is_the_writers(written: str, loaded: str, annotation: Any, materialize) -> None:
+def test_without_annotation_the_frame_is_the_writers(
+    written: str, loaded: str, annotation: Any, materialize: Materialize
+) -> None:
     """An input without an annotation gets a frame of the library that wrote it."""
     seen: list[Any] = []
 
     @dg.asset
-    def up():
+    def up() -> Any:
         return FRAMES[written]
 
-    def take(up):
+    def take(up: Any) -> Any:
         seen.append(up)
 
     if annotation is not None:
@@ -80,39 +85,41 @@ def test_without_annotation_the_frame_is_the_writers(written: str, loaded: str, 
 
 
 @pytest.mark.parametrize("annotation", [Optional[pd.DataFrame], pd.DataFrame | None])  # noqa: UP045
-def test_optional_annotations(annotation: Any, materialize) -> None:
+def test_optional_annotations(annotation: Any, materialize: Materialize) -> None:
     """An optional input is loaded like a required one."""
     seen: list[Any] = []
 
     @dg.asset
-    def up():
+    def up() -> Any:
         return FRAMES["polars"]
 
     @dg.asset
-    def down(up: annotation) -> None:
+    def down(up: annotation) -> None:  # pyright: ignore[reportInvalidTypeForm] # each of them in turn
         seen.append(up)
 
     materialize(up, down)
     assert isinstance(seen[0], pd.DataFrame)
 
 
-def test_pandas_comes_back_equal(materialize, store: AtioResource) -> None:
+def test_pandas_comes_back_equal(materialize: Materialize, store: AtioResource) -> None:
     """A pandas frame comes back with its index, its dtypes and column names that are no text."""
-    frame = pd.DataFrame({1: pd.array([1, None], "Int8"), ("a", 2): [1.5, None]}, index=pd.Index(["p", "q"], name="i"))
+    frame = pd.DataFrame(
+        {1: pd.array([1, None], "Int8"), ("a", 2): [1.5, None]}, index=pd.Index(["p", "q"], name="i")
+    )
 
     @dg.asset
-    def odd():
+    def odd() -> Any:
         return frame
 
     materialize(odd)
     pd.testing.assert_frame_equal(store.table("odd").read(), frame)
 
 
-def test_an_annotation_that_no_table_has(refusal) -> None:
+def test_an_annotation_that_no_table_has(refusal: Refusal) -> None:
     """An input annotated with something else than a frame is refused, with what it could be."""
 
     @dg.asset
-    def up():
+    def up() -> Any:
         return FRAMES["pandas"]
 
     @dg.asset
@@ -124,11 +131,11 @@ def test_an_annotation_that_no_table_has(refusal) -> None:
     assert "polars DataFrame" in error.message
 
 
-def test_what_is_no_frame_is_refused(refusal, store: AtioResource) -> None:
+def test_what_is_no_frame_is_refused(refusal: Refusal, store: AtioResource) -> None:
     """A value that is no frame fails the step, and nothing is written."""
 
     @dg.asset
-    def number():
+    def number() -> Any:
         return 3
 
     error = refusal(number)
@@ -136,13 +143,13 @@ def test_what_is_no_frame_is_refused(refusal, store: AtioResource) -> None:
     assert not store.table("number").exists()
 
 
-def test_none_stores_nothing(materialize, store: AtioResource) -> None:
+def test_none_stores_nothing(materialize: Materialize, store: AtioResource) -> None:
     """An asset that returns None leaves its table as it is, and whoever takes it gets the latest version."""
     outcomes: list[Any] = [FRAMES["pandas"], None]
     seen: list[int] = []
 
     @dg.asset
-    def sometimes():
+    def sometimes() -> Any:
         return outcomes.pop(0)
 
     @dg.asset
@@ -156,12 +163,12 @@ def test_none_stores_nothing(materialize, store: AtioResource) -> None:
     assert "atio/version" not in result.asset_materializations_for_node("sometimes")[0].metadata
 
 
-def test_each_materialisation_is_one_version(materialize, store: AtioResource) -> None:
+def test_each_materialisation_is_one_version(materialize: Materialize, store: AtioResource) -> None:
     """Each run adds one version, and every older one can still be read."""
     numbers = iter([1, 2, 3])
 
     @dg.asset
-    def counted():
+    def counted() -> Any:
         return pd.DataFrame({"n": [next(numbers)]})
 
     for _ in range(3):
@@ -171,12 +178,12 @@ def test_each_materialisation_is_one_version(materialize, store: AtioResource) -
     assert [table.read(version=version)["n"].item() for version in (1, 2, 3)] == [1, 2, 3]
 
 
-def test_columns_of_an_input(materialize) -> None:
+def test_columns_of_an_input(materialize: Materialize) -> None:
     """An input takes just the columns that its metadata names, under atio's name or Dagster's own."""
     seen: list[list[str]] = []
 
     @dg.asset
-    def up():
+    def up() -> Any:
         return FRAMES["pandas"]
 
     @dg.asset(ins={"up": dg.AssetIn(metadata={"atio/columns": ["b"]})})
@@ -191,16 +198,18 @@ def test_columns_of_an_input(materialize) -> None:
     assert sorted(seen) == [["a"], ["b"]]
 
 
-def test_multi_assets_and_results(materialize, store: AtioResource) -> None:
+def test_multi_assets_and_results(materialize: Materialize, store: AtioResource) -> None:
     """Multi-assets, `Output` and `MaterializeResult` store their values and keep their own metadata."""
 
     @dg.multi_asset(outs={"left": dg.AssetOut(), "right": dg.AssetOut()})
-    def both():
+    def both() -> Any:
         yield dg.MaterializeResult(asset_key="left", value=FRAMES["pandas"], metadata={"mine": 1})
-        yield dg.MaterializeResult(asset_key="right", value=FRAMES["polars"], metadata={"dagster/row_count": 7})
+        yield dg.MaterializeResult(
+            asset_key="right", value=FRAMES["polars"], metadata={"dagster/row_count": 7}
+        )
 
     @dg.asset
-    def single():
+    def single() -> dg.Output[pa.Table]:
         return dg.Output(FRAMES["arrow"], metadata={"mine": 2})
 
     @dg.asset
@@ -209,7 +218,11 @@ def test_multi_assets_and_results(materialize, store: AtioResource) -> None:
 
     result = materialize(both, single, nothing)
     told = {event.asset_key.to_user_string(): event.metadata for event in _materializations(result)}
-    assert {name: told[name]["mine"].value for name in ("left", "single", "nothing")} == {"left": 1, "single": 2, "nothing": 3}
+    assert {name: told[name]["mine"].value for name in ("left", "single", "nothing")} == {
+        "left": 1,
+        "single": 2,
+        "nothing": 3,
+    }
     assert told["right"]["dagster/row_count"].value == 7
     assert {table.path.rpartition("/")[2] for table in store.tables()} == {"left", "right", "single"}
 
@@ -219,7 +232,7 @@ def test_ops_of_a_graph(store: AtioResource, instance: dg.DagsterInstance) -> No
     seen: list[Any] = []
 
     @dg.op(out=dg.DynamicOut())
-    def parts():
+    def parts() -> Any:
         for letter in "xy":
             yield dg.DynamicOutput(pd.DataFrame({"a": [letter]}), mapping_key=letter)
 
@@ -232,7 +245,7 @@ def test_ops_of_a_graph(store: AtioResource, instance: dg.DagsterInstance) -> No
         seen.extend(sorted("".join(frame["a"]) for frame in frames))
 
     @dg.job(resource_defs={"io_manager": AtioIOManager(base_path=store.base_path)})
-    def flow():
+    def flow() -> Any:
         collected(parts().map(doubled).collect())
 
     for _ in range(2):
@@ -243,13 +256,15 @@ def test_ops_of_a_graph(store: AtioResource, instance: dg.DagsterInstance) -> No
     }
 
 
-def test_another_assets_table_is_refused(tmp_path: Path, refusal, store: AtioResource) -> None:
+def test_another_assets_table_is_refused(tmp_path: Path, refusal: Refusal, store: AtioResource) -> None:
     """Where the file system takes two asset keys for one, the second asset can neither write nor read."""
     store.table("Sales").overwrite(FRAMES["pandas"], properties={"dagster/asset_key": '["Sales"]'})
-    (tmp_path / "tables" / "Sales").rename(tmp_path / "tables" / "sales")  # as a file system that folds case shows it
+    (tmp_path / "tables" / "Sales").rename(
+        tmp_path / "tables" / "sales"
+    )  # as a file system that folds case shows it
 
     @dg.asset
-    def sales():
+    def sales() -> Any:
         return FRAMES["polars"]
 
     @dg.asset(deps=[sales])
@@ -261,12 +276,12 @@ def test_another_assets_table_is_refused(tmp_path: Path, refusal, store: AtioRes
     assert store.table("sales").snapshot().version == 1
 
 
-def test_a_table_written_by_hand_is_taken_over(materialize, store: AtioResource) -> None:
+def test_a_table_written_by_hand_is_taken_over(materialize: Materialize, store: AtioResource) -> None:
     """A table that no asset has written yet becomes the asset's, with its history."""
     store.table("mine").overwrite(FRAMES["pandas"])
 
     @dg.asset
-    def mine():
+    def mine() -> Any:
         return FRAMES["pandas"]
 
     materialize(mine)
@@ -291,21 +306,28 @@ def test_unit_test_contexts(store: AtioResource) -> None:
         assert len(manager.load_input(dg.build_input_context(**options))) == 2
 
 
-def test_load_asset_value(materialize, store: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_load_asset_value(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """Values load outside of runs: the latest version, as the type asked for, or an older one."""
     numbers = iter([1, 2])
 
     @dg.asset
-    def counted():
+    def counted() -> Any:
         return pd.DataFrame({"n": [next(numbers)]})
 
     materialize(counted)
     materialize(counted)
-    defs = dg.Definitions(assets=[counted], resources={"io_manager": AtioIOManager(base_path=store.base_path)})
-    assert defs.load_asset_value("counted", instance=instance)["n"].tolist() == [2]
+    defs = dg.Definitions(
+        assets=[counted], resources={"io_manager": AtioIOManager(base_path=store.base_path)}
+    )
+    latest: Any = defs.load_asset_value("counted", instance=instance)
+    assert latest["n"].tolist() == [2]
     with defs.get_asset_value_loader(instance) as loader:
         pinned = {"atio/version": 1}
-        older = loader.load_asset_value("counted", python_type=pl.DataFrame, input_definition_metadata=pinned)
+        older: Any = loader.load_asset_value(
+            "counted", python_type=pl.DataFrame, input_definition_metadata=pinned
+        )
     assert older["n"].to_list() == [1]
 
 
@@ -313,7 +335,7 @@ def test_one_root(store: AtioResource, instance: dg.DagsterInstance) -> None:
     """A manager takes a folder or a resource; with both or neither it is refused."""
 
     @dg.asset
-    def numbers():
+    def numbers() -> Any:
         return FRAMES["pandas"]
 
     resources = {"io_manager": AtioIOManager(resource=store)}
@@ -331,7 +353,7 @@ def test_the_folder_comes_from_the_environment(
     monkeypatch.setenv("ATIO_TEST_TABLES", str(tmp_path / "there"))
 
     @dg.asset
-    def numbers():
+    def numbers() -> Any:
         return FRAMES["pandas"]
 
     resources = {"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pandas as pd
@@ -9,21 +9,29 @@ import pytest
 from atio_core.errors import InvalidInputError
 from atio_dagster import AtioResource, build_expiration_job, build_expiration_schedule
 from atio_dagster.metadata import readable_bytes
+from tests.support.dagster_runs import Materialize, values_of
 
 ROWS = pd.DataFrame({"n": range(100)})
 
 
 def asset(name: str, **options: Any) -> dg.AssetsDefinition:
+    """An asset that returns the same rows each time."""
+
     @dg.asset(name=name, **options)
-    def made():
+    def made() -> Any:
         return ROWS
 
-    return made
+    return cast("dg.AssetsDefinition", made)
 
 
 def run(
-    store: AtioResource, instance: dg.DagsterInstance, job: dg.JobDefinition | None = None, *, dry_run: bool = False
+    store: AtioResource,
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition | None = None,
+    *,
+    dry_run: bool = False,
 ) -> dg.ExecuteInProcessResult:
+    """Run an expiration job."""
     job = job or build_expiration_job()
     resolved = dg.Definitions(jobs=[job], resources={"atio": store}).resolve_job_def(job.name)
     config = {"ops": {"expire": {"config": {"dry_run": dry_run}}}}
@@ -31,15 +39,18 @@ def run(
 
 
 def versions(store: AtioResource, key: str) -> list[int]:
+    """The versions that are left of an asset's table."""
     return [snapshot.version for snapshot in store.table(key).history()]
 
 
 def report_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The metadata of the job's only output."""
     [output] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return {name: value.value for name, value in output.step_output_data.metadata.items()}
+    return values_of(output.step_output_data.metadata)
 
 
 def observations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetObservation]:
+    """What the run said on the assets' pages."""
     events = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
     found = [event.asset_observation_data.asset_observation for event in events]
     return {observation.asset_key.to_user_string(): observation for observation in found}
@@ -51,7 +62,9 @@ def keeping_two(store: AtioResource) -> AtioResource:
     return AtioResource(base_path=store.base_path, keep_last=2)
 
 
-def test_every_table_is_expired(materialize, keeping_two: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_every_table_is_expired(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """The job expires each table below the root by the resource's retention, and tells what it did."""
     for _ in range(4):
         materialize(asset("one"), asset("two", key_prefix="deep"))
@@ -73,21 +86,25 @@ def test_every_table_is_expired(materialize, keeping_two: AtioResource, instance
     assert f"| {keeping_two.table('by/hand').path} | 1 | 0 | 0 | 0 B | 0 B |" in report["report"]
 
 
-def test_each_assets_page_tells_of_it(materialize, keeping_two: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_each_assets_page_tells_of_it(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """An asset whose versions were removed gets an observation that says which; others get none."""
     for _ in range(3):
         materialize(asset("one"))
     materialize(asset("two"))
     found = observations(run(keeping_two, instance))
     assert list(found) == ["one"]
-    metadata = {name: value.value for name, value in found["one"].metadata.items()}
+    metadata = values_of(found["one"].metadata)
     assert metadata["atio/versions_removed"] == 1
     assert metadata["atio/bytes_freed"] == metadata["atio/expiry"]["bytes_removed"] > 0
     assert [line["version"] for line in metadata["atio/expiry"]["kept"]] == [2, 3]
     assert "removed 1 version and 1 file" in (found["one"].description or "")
 
 
-def test_a_dry_run_removes_nothing(materialize, keeping_two: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_a_dry_run_removes_nothing(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """A dry run reports what a real run would do, says that it is one, and leaves everything."""
     for _ in range(3):
         materialize(asset("one"))
@@ -100,7 +117,7 @@ def test_a_dry_run_removes_nothing(materialize, keeping_two: AtioResource, insta
 
 
 def test_an_asset_declares_its_own_retention(
-    materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
 ) -> None:
     """What an asset's metadata declared when it was last materialised goes before the resource's retention."""
     for keep in (9, 9, 9, 3):
@@ -110,7 +127,9 @@ def test_an_asset_declares_its_own_retention(
     assert versions(keeping_two, "other") == [4, 3]
 
 
-def test_retention_by_age(materialize, store: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_retention_by_age(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """Versions are kept by age too, and for 7 days if nothing at all is declared."""
     for _ in range(3):
         materialize(asset("hours", metadata={"atio/retention": {"keep_for_hours": 0.5}}))
@@ -121,7 +140,9 @@ def test_retention_by_age(materialize, store: AtioResource, instance: dg.Dagster
     assert versions(store, "none") == [3]
 
 
-def test_only_some_assets(materialize, store: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_only_some_assets(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """A job for some assets leaves all others alone, and goes by what their definitions declare now."""
     for _ in range(3):
         materialize(asset("one"), asset("two"))
@@ -132,7 +153,9 @@ def test_only_some_assets(materialize, store: AtioResource, instance: dg.Dagster
     assert versions(store, "two") == [3, 2, 1]
 
 
-def test_it_goes_on_after_a_failure(materialize, keeping_two: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_it_goes_on_after_a_failure(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """A table that can't be expired fails the step, by its name, when all others are done."""
     for _ in range(3):
         materialize(asset("a"), asset("b"), asset("c"))
@@ -149,7 +172,7 @@ def test_it_goes_on_after_a_failure(materialize, keeping_two: AtioResource, inst
 
 
 def test_a_run_in_progress_keeps_what_it_may_read(
-    materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
 ) -> None:
     """What was the latest version at any time since the oldest run in progress began stays, whatever retention says."""
     made = asset("one")
@@ -164,7 +187,9 @@ def test_a_run_in_progress_keeps_what_it_may_read(
     assert versions(keeping_two, "one") == [4, 3]
 
 
-def test_another_resource_key(materialize, store: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_another_resource_key(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """The resource may go by any name."""
     for _ in range(2):
         materialize(asset("one"))
@@ -175,7 +200,9 @@ def test_another_resource_key(materialize, store: AtioResource, instance: dg.Dag
     assert versions(store, "one") == [2]
 
 
-def test_the_grace_period(materialize, store: AtioResource, instance: dg.DagsterInstance) -> None:
+def test_the_grace_period(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
     """Files of dead writers wait for the grace period, which the resource can shorten; the report tells both."""
     materialize(asset("one"))
     orphan = Path(store.table("one").path) / "data" / "01234567-89ab-7def-8123-456789abcdef.parquet"
@@ -197,7 +224,9 @@ def test_the_schedule(instance: dg.DagsterInstance, store: AtioResource) -> None
     assert (loaded.cron_schedule, loaded.execution_timezone) == ("30 2 * * *", "Europe/Berlin")
     assert loaded.default_status == dg.DefaultScheduleStatus.STOPPED
     tick = loaded.evaluate_tick(
-        dg.build_schedule_context(instance=instance, scheduled_execution_time=datetime(2026, 1, 2, tzinfo=UTC))
+        dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=datetime(2026, 1, 2, tzinfo=UTC)
+        )
     )
     assert tick.run_requests is not None
     assert len(tick.run_requests) == 1
@@ -210,7 +239,16 @@ def test_a_schedule_for_a_job_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "declared", [{}, {"keep": 1}, 3, {"keep_last": 0}, {"keep_last": "3"}, {"keep_for_hours": -1}, {"keep_for_hours": True}]
+    "declared",
+    [
+        {},
+        {"keep": 1},
+        3,
+        {"keep_last": 0},
+        {"keep_last": "3"},
+        {"keep_for_hours": -1},
+        {"keep_for_hours": True},
+    ],
 )
 def test_wrong_retentions_are_refused_early(declared: Any) -> None:
     """A retention that makes no sense is refused when the job is built, not in the night."""

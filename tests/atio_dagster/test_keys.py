@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.errors import InvalidInputError
-from atio_dagster.keys import Partitions, asset_folders, asset_key_from_text, asset_key_to_text, op_output_folders
+from atio_dagster import AtioResource
+from atio_dagster.keys import (
+    Partitions,
+    asset_folders,
+    asset_key_from_text,
+    asset_key_to_text,
+    op_output_folders,
+)
+from tests.support.dagster_runs import Materialize
 
 PART = st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable())
 
@@ -57,13 +66,13 @@ def test_ops_and_assets_never_share_a_folder() -> None:
     assert asset_folders(dg.AssetKey(["_atio_ops", "j", "s", "result"]))[0] == "%5Fatio_ops"
 
 
-def test_a_table_in_a_table(materialize, store, tmp_path: Path) -> None:
+def test_a_table_in_a_table(materialize: Materialize, store: AtioResource, tmp_path: Path) -> None:
     """Assets whose keys lie within each other, or are called like a table's own folders, don't touch each other."""
     keys = [["a"], ["a", "data"], ["a", "_atio"], ["a", "_atio", "log"], ["a", "data", "x"]]
 
     def made(number: int, key: list[str]) -> dg.AssetsDefinition:
         @dg.asset(key=key)
-        def table():
+        def table() -> Any:
             return pd.DataFrame({"n": [number]})
 
         return table

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pandas as pd
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
+from tests.support.dagster_runs import Materialize, Refusal
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-06")
 ODD = ["z", "a/..", "a b", "ä|ö", "data", "%41", "."]
@@ -16,21 +17,25 @@ LETTERS = dg.StaticPartitionsDefinition(ODD)
 GRID = dg.MultiPartitionsDefinition({"zone": dg.StaticPartitionsDefinition(["e/u", "us"]), "day": DAYS})
 
 
-def parted(definition: dg.PartitionsDefinition, give: Callable[[Any], Any], **options: Any) -> dg.AssetsDefinition:
+def parted(
+    definition: dg.PartitionsDefinition, give: Callable[[Any], Any], **options: Any
+) -> dg.AssetsDefinition:
     """An asset whose rows come from a function of its context."""
 
     @dg.asset(partitions_def=definition, name="parted", **options)
-    def asset(context: dg.AssetExecutionContext):
+    def asset(context: dg.AssetExecutionContext) -> Any:
         return give(context)
 
-    return asset
+    return cast("dg.AssetsDefinition", asset)
 
 
 def by_partition(store: AtioResource) -> dict[Any, list[Any]]:
     """The values of the column n in each partition of the latest version."""
     snapshot = store.table("parted").snapshot()
     return {
-        values[0] if len(values) == 1 else values: snapshot.read("arrow", partitions=[values])["n"].to_pylist()
+        values[0] if len(values) == 1 else values: snapshot.read("arrow", partitions=[values])[
+            "n"
+        ].to_pylist()
         for values in snapshot.partitions()
     }
 
@@ -45,7 +50,7 @@ FRAMES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("made_as", FRAMES.values(), ids=FRAMES.keys())
-def test_a_run_replaces_its_partition(made_as: Any, materialize, store: AtioResource) -> None:
+def test_a_run_replaces_its_partition(made_as: Any, materialize: Materialize, store: AtioResource) -> None:
     """A run for one partition replaces its rows and leaves all others as they are, in one version."""
     numbers = iter([1, 2, 3])
     asset = parted(DAYS, lambda _: made_as({"n": [next(numbers)]}))
@@ -57,7 +62,7 @@ def test_a_run_replaces_its_partition(made_as: Any, materialize, store: AtioReso
 
 
 @pytest.mark.parametrize("key", ODD)
-def test_keys_with_any_characters(key: str, materialize, store: AtioResource) -> None:
+def test_keys_with_any_characters(key: str, materialize: Materialize, store: AtioResource) -> None:
     """A partition key may hold slashes, dots, spaces, percent signs or any letter."""
     seen: list[pd.DataFrame] = []
     up = parted(LETTERS, lambda _: pd.DataFrame({"n": [1]}))
@@ -71,7 +76,7 @@ def test_keys_with_any_characters(key: str, materialize, store: AtioResource) ->
     assert seen[0]["n"].tolist() == [1]
 
 
-def test_several_dimensions(materialize, store: AtioResource) -> None:
+def test_several_dimensions(materialize: Materialize, store: AtioResource) -> None:
     """Each dimension of a multi-partition is a field of the table."""
     asset = parted(GRID, lambda context: pd.DataFrame({"n": [context.partition_key]}))
     for key in ({"zone": "e/u", "day": "2024-01-01"}, {"zone": "us", "day": "2024-01-01"}):
@@ -92,9 +97,13 @@ def test_several_dimensions(materialize, store: AtioResource) -> None:
     ],
     ids=["time", "static", "multi"],
 )
-def test_a_dict_for_a_range(definition: Any, between: Any, keys: Any, materialize, store: AtioResource) -> None:
+def test_a_dict_for_a_range(
+    definition: Any, between: Any, keys: Any, materialize: Materialize, store: AtioResource
+) -> None:
     """One run for a range of partitions commits all of them as one version, in the order of their definition."""
-    asset = parted(definition, lambda context: {k: pd.DataFrame({"n": [str(k)]}) for k in context.partition_keys})
+    asset = parted(
+        definition, lambda context: {k: pd.DataFrame({"n": [str(k)]}) for k in context.partition_keys}
+    )
     materialize(asset, between=between)
     assert store.table("parted").snapshot().version == 1
     assert by_partition(store) == {key: ["|".join(key) if isinstance(key, tuple) else key] for key in keys}
@@ -105,7 +114,9 @@ def test_dynamic_partitions(store: AtioResource, instance: dg.DagsterInstance) -
     """Partitions that are made while Dagster runs work like others, ranges included."""
     definition = dg.DynamicPartitionsDefinition(name="files")
     instance.add_dynamic_partitions("files", ["z.csv", "a.csv", "m.csv"])
-    asset = parted(definition, lambda context: {key: pd.DataFrame({"n": [key]}) for key in context.partition_keys})
+    asset = parted(
+        definition, lambda context: {key: pd.DataFrame({"n": [key]}) for key in context.partition_keys}
+    )
     resources = {"io_manager": AtioIOManager(base_path=store.base_path)}
     tags = {"dagster/asset_partition_range_start": "z.csv", "dagster/asset_partition_range_end": "a.csv"}
     assert dg.materialize([asset], resources=resources, instance=instance, tags=tags).success
@@ -116,13 +127,19 @@ COLUMNS: dict[str, list[Any]] = {
     "text": ["2024-01-03", "2024-01-02", "2024-01-03"],
     "date": [date(2024, 1, 3), date(2024, 1, 2), date(2024, 1, 3)],
     "naive": [datetime(2024, 1, 3, 23, 59, 59), datetime(2024, 1, 2), datetime(2024, 1, 3)],  # noqa: DTZ001
-    "zoned": [datetime(2024, 1, 3, 23, 59, 59, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)],
+    "zoned": [
+        datetime(2024, 1, 3, 23, 59, 59, tzinfo=UTC),
+        datetime(2024, 1, 2, tzinfo=UTC),
+        datetime(2024, 1, 3, tzinfo=UTC),
+    ],
 }
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("made_as", FRAMES.values(), ids=FRAMES.keys())
-def test_a_column_tells_the_partition(made_as: Any, kind: str, materialize, store: AtioResource) -> None:
+def test_a_column_tells_the_partition(
+    made_as: Any, kind: str, materialize: Materialize, store: AtioResource
+) -> None:
     """One frame for several partitions is told apart by the column that the asset names, whatever frame it is."""
     frame = {"n": [1, 2, 3], "when": COLUMNS[kind]}
     asset = parted(DAYS, lambda _: made_as(frame), metadata={"partition_expr": "when"})
@@ -130,7 +147,7 @@ def test_a_column_tells_the_partition(made_as: Any, kind: str, materialize, stor
     assert by_partition(store) == {"2024-01-02": [2], "2024-01-03": [1, 3], "2024-01-04": []}
 
 
-def test_columns_for_each_dimension(materialize, store: AtioResource) -> None:
+def test_columns_for_each_dimension(materialize: Materialize, store: AtioResource) -> None:
     """For several dimensions the metadata names a column for each."""
     frame = pl.DataFrame({"n": [1, 2], "z": ["us", "e/u"], "when": [date(2024, 1, 1), date(2024, 1, 1)]})
     asset = parted(GRID, lambda _: frame, metadata={"partition_expr": {"zone": "z", "day": "when"}})
@@ -139,7 +156,7 @@ def test_columns_for_each_dimension(materialize, store: AtioResource) -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", None])
-def test_windows_in_another_zone(zone: str | None, materialize, store: AtioResource) -> None:
+def test_windows_in_another_zone(zone: str | None, materialize: Materialize, store: AtioResource) -> None:
     """Instants fall into the windows of the definition's own zone; naive times are what its clocks showed."""
     days = dg.DailyPartitionsDefinition("2024-03-30", end_date="2024-04-02", timezone="Europe/Berlin")
     when = pd.to_datetime(["2024-03-30T22:59Z", "2024-03-30T23:00Z", "2024-03-31T22:00Z"])
@@ -151,9 +168,11 @@ def test_windows_in_another_zone(zone: str | None, materialize, store: AtioResou
 
 
 @pytest.mark.parametrize("between", [("2024-01-02", "2024-01-02"), ("2024-01-01", "2024-01-03")])
-def test_rows_outside_are_refused(between: tuple[str, str], refusal, store: AtioResource) -> None:
+def test_rows_outside_are_refused(between: tuple[str, str], refusal: Refusal, store: AtioResource) -> None:
     """Rows of no partition of the run are refused, with their values, even where the run has one partition."""
-    frame = pd.DataFrame({"n": [1, 2, 3], "when": pd.to_datetime(["2024-01-02", "2024-01-05", None])})
+    frame = pd.DataFrame(
+        {"n": [1, 2, 3], "when": pd.Series(["2024-01-02", "2024-01-05", None], dtype="datetime64[us]")}
+    )
     asset = parted(DAYS, lambda _: frame, metadata={"partition_expr": "when"})
     error = refusal(asset, between=between)
     assert error.cls_name == "InvalidInputError"
@@ -163,8 +182,12 @@ def test_rows_outside_are_refused(between: tuple[str, str], refusal, store: Atio
     assert not store.table("parted").exists()
 
 
-@pytest.mark.parametrize(("index", "expected"), [(None, [0, 0, 1]), (pd.Index([7, 8, 9], name="i"), [8, 7, 9])])
-def test_a_pandas_index_survives_the_split(index: Any, expected: Any, materialize, store: AtioResource) -> None:
+@pytest.mark.parametrize(
+    ("index", "expected"), [(None, [0, 0, 1]), (pd.Index([7, 8, 9], name="i"), [8, 7, 9])]
+)
+def test_a_pandas_index_survives_the_split(
+    index: Any, expected: Any, materialize: Materialize, store: AtioResource
+) -> None:
     """Each partition's rows keep their index; a default one starts at 0 again, as if written by itself."""
     frame = pd.DataFrame({"n": [1, 2, 3], "p": ["a/..", "z", "a/.."]}, index=index)
     asset = parted(LETTERS, lambda _: frame, metadata={"partition_expr": "p"})
@@ -178,11 +201,16 @@ def test_a_pandas_index_survives_the_split(index: Any, expected: Any, materializ
     [
         (lambda _: pd.DataFrame({"n": [1]}), "nothing says which row belongs to which"),
         (lambda _: {"2024-01-01": pd.DataFrame({"n": [1]})}, "'2024-01-02' are missing"),
-        (lambda _: dict.fromkeys(["2024-01-01", "2024-01-02", "x"], pd.DataFrame({"n": [1]})), "'x' are not among"),
+        (
+            lambda _: dict.fromkeys(["2024-01-01", "2024-01-02", "x"], pd.DataFrame({"n": [1]})),
+            "'x' are not among",
+        ),
     ],
     ids=["bare", "missing", "strange"],
 )
-def test_what_fits_no_partition_is_refused(give: Any, message: str, refusal, store: AtioResource) -> None:
+def test_what_fits_no_partition_is_refused(
+    give: Any, message: str, refusal: Refusal, store: AtioResource
+) -> None:
     """A run for several partitions needs to be told the rows of each; a guess would lose some."""
     error = refusal(parted(DAYS, give), between=("2024-01-01", "2024-01-02"))
     assert error.cls_name == "InvalidInputError"
@@ -191,7 +219,7 @@ def test_what_fits_no_partition_is_refused(give: Any, message: str, refusal, sto
 
 
 @pytest.mark.parametrize("declared", ["nothing", {"day": "n"}, 3])
-def test_a_wrong_column_is_refused(declared: Any, refusal) -> None:
+def test_a_wrong_column_is_refused(declared: Any, refusal: Refusal) -> None:
     """A `partition_expr` that names no column, or isn't a name, is refused."""
     asset = parted(DAYS, lambda _: pd.DataFrame({"n": ["2024-01-01"]}), metadata={"partition_expr": declared})
     error = refusal(asset, partition="2024-01-01")
@@ -199,7 +227,9 @@ def test_a_wrong_column_is_refused(declared: Any, refusal) -> None:
     assert "partition_expr" in error.message
 
 
-def test_a_run_without_a_partition_is_refused(materialize, refusal, store: AtioResource) -> None:
+def test_a_run_without_a_partition_is_refused(
+    materialize: Materialize, refusal: Refusal, store: AtioResource
+) -> None:
     """A partitioned asset in a run that names no partition is refused: it would replace the whole table."""
     asset = parted(DAYS, lambda _: pd.DataFrame({"n": [1]}))
     materialize(asset, partition="2024-01-01")
@@ -208,7 +238,7 @@ def test_a_run_without_a_partition_is_refused(materialize, refusal, store: AtioR
     assert by_partition(store) == {"2024-01-01": [1]}
 
 
-def test_appending_to_partitions_is_refused(refusal) -> None:
+def test_appending_to_partitions_is_refused(refusal: Refusal) -> None:
     """Partitions are replaced, never appended to."""
     asset = parted(DAYS, lambda _: pd.DataFrame({"n": [1]}), metadata={"atio/mode": "append"})
     assert "a partition is always replaced as a whole" in refusal(asset, partition="2024-01-01").message
@@ -218,12 +248,15 @@ class TestLoading:
     """How partitions are loaded."""
 
     @pytest.fixture
-    def three_days(self, materialize) -> dg.AssetsDefinition:
-        asset = parted(DAYS, lambda context: {key: pd.DataFrame({"n": [key]}) for key in context.partition_keys})
+    def three_days(self, materialize: Materialize) -> dg.AssetsDefinition:
+        """An asset of which three days are there."""
+        asset = parted(
+            DAYS, lambda context: {key: pd.DataFrame({"n": [key]}) for key in context.partition_keys}
+        )
         materialize(asset, between=("2024-01-01", "2024-01-03"))
         return asset
 
-    def test_the_same_partition(self, three_days: Any, materialize) -> None:
+    def test_the_same_partition(self, three_days: Any, materialize: Materialize) -> None:
         """A partition's downstream gets just its rows."""
         seen: list[Any] = []
 
@@ -234,7 +267,7 @@ class TestLoading:
         materialize(three_days, down, only=[down], partition="2024-01-02")
         assert seen == [["2024-01-02"]]
 
-    def test_a_range_as_one_frame_or_a_dict(self, three_days: Any, materialize) -> None:
+    def test_a_range_as_one_frame_or_a_dict(self, three_days: Any, materialize: Materialize) -> None:
         """Several partitions come as one frame, or by key where the annotation says dict."""
         seen: list[Any] = []
 
@@ -252,7 +285,7 @@ class TestLoading:
         assert days in seen
         assert {day: [day] for day in days} in seen
 
-    def test_a_mapping_to_the_day_before(self, three_days: Any, materialize) -> None:
+    def test_a_mapping_to_the_day_before(self, three_days: Any, materialize: Materialize) -> None:
         """A partition mapping says which partitions are read; none at all gives None, or an empty dict."""
         frames: list[Any] = []
         dicts: list[Any] = []
@@ -271,7 +304,7 @@ class TestLoading:
         assert frames == [["2024-01-02"], None]
         assert dicts == [["2024-01-02"], []]
 
-    def test_missing_partitions(self, three_days: Any, materialize, refusal) -> None:
+    def test_missing_partitions(self, three_days: Any, materialize: Materialize, refusal: Refusal) -> None:
         """A partition that isn't there is an error that names it, unless the input allows it."""
         seen: list[Any] = []
 
@@ -289,7 +322,7 @@ class TestLoading:
         materialize(three_days, lenient, only=[lenient])
         assert seen == [["2024-01-01", "2024-01-02", "2024-01-03"]]
 
-    def test_partitions_that_no_longer_count(self, three_days: Any, materialize) -> None:
+    def test_partitions_that_no_longer_count(self, three_days: Any, materialize: Materialize) -> None:
         """Partitions that the definition has lost are not read."""
         shorter = parted(dg.DailyPartitionsDefinition("2024-01-02", end_date="2024-01-04"), lambda _: None)
         seen: list[Any] = []
@@ -301,11 +334,11 @@ class TestLoading:
         materialize(shorter, down, only=[down])
         assert seen == [["2024-01-02", "2024-01-03"]]
 
-    def test_a_dict_of_what_has_no_partitions(self, materialize, refusal) -> None:
+    def test_a_dict_of_what_has_no_partitions(self, materialize: Materialize, refusal: Refusal) -> None:
         """A dict is refused for an input without partitions."""
 
         @dg.asset
-        def up():
+        def up() -> Any:
             return pd.DataFrame({"n": [1]})
 
         @dg.asset

@@ -1,19 +1,21 @@
 import json
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
+from tests.support.dagster_runs import Materialize, Refusal
 
 ROWS = pd.DataFrame({"n": [1, 2]})
 
 
-def test_a_version_says_where_it_comes_from(materialize, store: AtioResource) -> None:
+def test_a_version_says_where_it_comes_from(materialize: Materialize, store: AtioResource) -> None:
     """Each version keeps the run, the job, the step, the asset, its code version and its retention."""
 
     @dg.asset(key=["raw", "made"], code_version="7", metadata={"atio/retention": {"keep_last": 3}})
-    def made():
+    def made() -> Any:
         return ROWS
 
     result = materialize(made)
@@ -31,12 +33,12 @@ def test_a_version_says_where_it_comes_from(materialize, store: AtioResource) ->
     assert snapshot.message == f"step raw__made of run {result.run_id}"
 
 
-def test_partition_keys_are_kept(materialize, store: AtioResource) -> None:
+def test_partition_keys_are_kept(materialize: Materialize, store: AtioResource) -> None:
     """A version keeps the partitions that it replaced: their number, and the keys of the first hundred."""
     numbers = dg.StaticPartitionsDefinition([f"{number:03}" for number in range(120)])
 
     @dg.asset(partitions_def=numbers)
-    def many(context: dg.AssetExecutionContext):
+    def many(context: dg.AssetExecutionContext) -> Any:
         return dict.fromkeys(context.partition_keys, ROWS)
 
     materialize(many, partition="007")
@@ -47,11 +49,11 @@ def test_partition_keys_are_kept(materialize, store: AtioResource) -> None:
     assert second["dagster/partition_count"] == "120"
 
 
-def test_a_retention_that_makes_no_sense_is_refused(refusal, store: AtioResource) -> None:
+def test_a_retention_that_makes_no_sense_is_refused(refusal: Refusal, store: AtioResource) -> None:
     """An asset that declares a wrong retention isn't stored: nobody would know how long it is kept."""
 
     @dg.asset(metadata={"atio/retention": {"keep": 3}})
-    def made():
+    def made() -> Any:
         return ROWS
 
     assert "atio/retention" in refusal(made).message
@@ -62,7 +64,7 @@ def appending_job() -> dg.JobDefinition:
     """A job that appends to an asset: named here, so that Dagster can make it again."""
 
     @dg.asset(metadata={"atio/mode": "append"})
-    def appended():
+    def appended() -> Any:
         return ROWS
 
     resources = {"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}
@@ -75,19 +77,23 @@ class TestAppends:
 
     @pytest.fixture
     def appended(self) -> dg.AssetsDefinition:
+        """An asset that appends."""
+
         @dg.asset(metadata={"atio/mode": "append"})
-        def appended():
+        def appended() -> Any:
             return ROWS
 
         return appended
 
-    def test_each_run_adds(self, appended: dg.AssetsDefinition, materialize, store: AtioResource) -> None:
+    def test_each_run_adds(
+        self, appended: dg.AssetsDefinition, materialize: Materialize, store: AtioResource
+    ) -> None:
         """A new run adds its rows."""
         for _ in range(2):
             materialize(appended)
         assert store.table("appended").read()["n"].tolist() == [1, 2, 1, 2]
 
-    def test_a_retried_step_adds_once(self, materialize, store: AtioResource) -> None:
+    def test_a_retried_step_adds_once(self, materialize: Materialize, store: AtioResource) -> None:
         """A step that fails after its rows were committed, and is tried again, adds nothing twice."""
         attempts: list[int] = []
 
@@ -99,7 +105,7 @@ class TestAppends:
                     raise RuntimeError("after the commit")
 
         @dg.asset(metadata={"atio/mode": "append"}, retry_policy=dg.RetryPolicy(max_retries=1))
-        def appended():
+        def appended() -> Any:
             return ROWS
 
         result = dg.materialize([appended], resources={"io_manager": Failing(base_path=store.base_path)})
@@ -126,11 +132,11 @@ class TestAppends:
         runs = [snapshot.properties["dagster/root_run_id"] for snapshot in store.table("appended").history()]
         assert runs == [third.run_id, first.run_id]
 
-    def test_an_unknown_mode_is_refused(self, refusal) -> None:
+    def test_an_unknown_mode_is_refused(self, refusal: Refusal) -> None:
         """A mode that doesn't exist is refused."""
 
         @dg.asset(metadata={"atio/mode": "upset"})
-        def made():
+        def made() -> Any:
             return ROWS
 
         assert "must be overwrite or append" in refusal(made).message

@@ -9,20 +9,21 @@ import pytest
 from atio_core.errors import InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource
 from atio_dagster.reads import Wanted, wanted_by
+from tests.support.dagster_runs import Materialize, Refusal
 
 
 def counting(store: AtioResource) -> dg.AssetsDefinition:
     """An asset with a higher number each time."""
 
     @dg.asset
-    def counted():
+    def counted() -> Any:
         table = store.table("counted")
         return pd.DataFrame({"n": [table.snapshot().version + 1 if table.exists() else 1]})
 
     return counted
 
 
-def test_a_run_reads_what_it_wrote(materialize, store: AtioResource) -> None:
+def test_a_run_reads_what_it_wrote(materialize: Materialize, store: AtioResource) -> None:
     """Whatever others commit meanwhile, an input that the run made is the version that it made."""
     seen: list[int] = []
 
@@ -43,7 +44,9 @@ def test_a_run_reads_what_it_wrote(materialize, store: AtioResource) -> None:
     assert seen == [1, 1, 100, 101]
 
 
-def test_an_input_pinned_to_a_version(materialize, store: AtioResource, refusal) -> None:
+def test_an_input_pinned_to_a_version(
+    materialize: Materialize, store: AtioResource, refusal: Refusal
+) -> None:
     """Metadata on an input names the version to read; one that never was is an error."""
     seen: list[int] = []
 
@@ -62,7 +65,7 @@ def test_an_input_pinned_to_a_version(materialize, store: AtioResource, refusal)
     assert refusal(up, future, only=[future]).cls_name == "VersionNotFoundError"
 
 
-def test_an_asset_that_was_never_made(refusal, store: AtioResource) -> None:
+def test_an_asset_that_was_never_made(refusal: Refusal, store: AtioResource) -> None:
     """An input without a table is an error that says which asset to materialise."""
 
     @dg.asset
@@ -83,17 +86,17 @@ def test_an_ops_input_is_what_its_run_wrote(store: AtioResource, instance: dg.Da
         return pd.DataFrame({"n": [1]})
 
     @dg.op(ins={"after": dg.In(dg.Nothing), "frame": dg.In(pd.DataFrame)})
-    def two(frame) -> None:
+    def two(frame: pd.DataFrame) -> None:
         seen.extend(frame["n"])
 
     @dg.op(ins={"after": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), config_schema={"expire": bool})
-    def another_run(context) -> None:
+    def another_run(context: dg.OpExecutionContext) -> None:
         store.table_at(path).overwrite(pd.DataFrame({"n": [2]}), properties={"dagster/run_id": "another"})
         if context.op_config["expire"]:
             store.table_at(path).expire(keep_last=1)
 
     @dg.job(resource_defs={"io_manager": AtioIOManager(base_path=store.base_path)})
-    def flow():
+    def flow() -> Any:
         made = one()
         two(frame=made, after=another_run(made))
 
@@ -127,7 +130,9 @@ def test_annotations(annotation: Any, wanted: Wanted) -> None:
     assert wanted_by(annotation, "the input x") == wanted
 
 
-@pytest.mark.parametrize("annotation", [int, str, list[pd.DataFrame], pd.Series, dict[str, int], pd.DataFrame | pl.DataFrame])
+@pytest.mark.parametrize(
+    "annotation", [int, str, list[pd.DataFrame], pd.Series, dict[str, int], pd.DataFrame | pl.DataFrame]
+)
 def test_annotations_that_are_refused(annotation: Any) -> None:
     """What no table can be loaded as is refused, by the input's name."""
     with pytest.raises(InvalidInputError, match="the input x is annotated with"):

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from atio_core.errors import InvalidInputError
 from atio_core.retention import DEFAULT_RETENTION, Retention
 from atio_dagster import AtioResource
+from tests.support.dagster_runs import Materialize
 
 ROWS = pd.DataFrame({"n": [1]})
 
@@ -43,7 +45,7 @@ def test_keys_of_any_kind(store: AtioResource) -> None:
         ({"keep_for_hours": 1.5, "keep_last": 2}, Retention(timedelta(minutes=90), 2)),
     ],
 )
-def test_retention(options: dict[str, float], policy: Retention) -> None:
+def test_retention(options: Any, policy: Retention) -> None:
     """The rules of the resource become a policy; none at all means 7 days."""
     assert AtioResource(base_path="x", **options).retention == policy
 
@@ -54,7 +56,7 @@ def test_a_wrong_retention_is_refused() -> None:
         _ = AtioResource(base_path="x", keep_last=0).retention
 
 
-def test_use_in_an_asset(store: AtioResource, materialize, instance: dg.DagsterInstance) -> None:
+def test_use_in_an_asset(store: AtioResource, materialize: Materialize, instance: dg.DagsterInstance) -> None:
     """Assets can take the resource, to look at tables and their history."""
     store.table("up").overwrite(ROWS)
 

@@ -1,0 +1,23 @@
+"""What the Dagster tests ask their fixtures for, and how they look at runs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+"""Materialise assets: all of those given, or just those in `only`; for a `partition`, or a range `between` two."""
+
+Refusal = Callable[..., Any]
+"""Materialise assets in a run that fails; returns the error at its root, with `cls_name` and `message`."""
+
+
+def values_of(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, Any]:
+    """Return metadata as the values that Dagster shows."""
+    return {name: value.value for name, value in metadata.items()}
+
+
+def materialized(result: dg.ExecuteInProcessResult, node: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the metadata and the tags of a step's first materialisation."""
+    event = result.asset_materializations_for_node(node)[0]
+    return values_of(event.metadata), dict(event.tags or {})
