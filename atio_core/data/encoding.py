@@ -19,11 +19,12 @@ _VERY_SMALL_BYTES = 64 << 10
 _SMALL_BYTES = 1 << 20
 _SAMPLES = 4
 _SAMPLE_ROWS = 1024
+_SAMPLE_BYTES = 1 << 20  # in a run; fewer rows where these are large
 
-# A way to encode is taken if it needs less than this part of the plain values' bytes.
-_DICTIONARY_PAYS = 0.5  # slow to build, and given up where it grows past a page
-_DIFFERENCES_PAY = 0.75
-_COMPRESSION_PAYS = 0.9
+_REPEATING = 0.9  # a dictionary pays if the sample has fewer different values than this part of all
+_REFERENCE_BYTES = 1.5  # at most, from a value of the sample to its entry of the dictionary: 12 bits
+_DIFFERENCES_PAY = 0.75  # if they need less than this part of the plain values' bytes
+_COMPRESSION_PAYS = 0.8  # likewise; less would not pay for the time of reading it
 
 _DIFFERENCES = "DELTA_BINARY_PACKED"
 _CODEC = "zstd"
@@ -44,15 +45,16 @@ def choose_encoding(table: pa.Table) -> Options:
         return {"use_dictionary": False, "compression": "snappy"}
     if size < _SMALL_BYTES:
         return {"use_dictionary": False, "compression": _CODEC, "compression_level": _LEVEL}
-    return _tried_out(_sample(table))
+    rows = min(_SAMPLE_ROWS, max(1, _SAMPLE_BYTES * table.num_rows // size))
+    return _tried_out(_sample(table, rows))
 
 
-def _sample(table: pa.Table) -> pa.Table:
-    """A few runs of neighbours, spread over the table."""
-    if table.num_rows <= _SAMPLES * _SAMPLE_ROWS:
+def _sample(table: pa.Table, rows: int) -> pa.Table:
+    """A few runs of so many neighbours, spread over the table."""
+    if table.num_rows <= _SAMPLES * rows:
         return table
-    step = (table.num_rows - _SAMPLE_ROWS) // (_SAMPLES - 1)
-    return pa.concat_tables([table.slice(index * step, _SAMPLE_ROWS) for index in range(_SAMPLES)])
+    step = (table.num_rows - rows) // (_SAMPLES - 1)
+    return pa.concat_tables([table.slice(index * step, rows) for index in range(_SAMPLES)])
 
 
 def _tried_out(sample: pa.Table) -> Options:
@@ -62,12 +64,18 @@ def _tried_out(sample: pa.Table) -> Options:
     if len(set(paths)) < len(paths):
         return {"use_dictionary": False, "compression": _CODEC, "compression_level": _LEVEL}
     integers = [column.path_in_schema for column in plain if column.physical_type in {"INT32", "INT64"}]
-    dictionaries = _smaller(plain, _trial(sample, use_dictionary=True), _DICTIONARY_PAYS)
-    differences = _smaller(
-        plain,
-        _trial(sample, use_dictionary=False, column_encoding=dict.fromkeys(integers, _DIFFERENCES)),
-        _DIFFERENCES_PAY,
-    )
+    dictionaries = {
+        new.path_in_schema: new.total_uncompressed_size
+        for old, new in zip(plain, _trial(sample, use_dictionary=True), strict=True)
+        if new.total_uncompressed_size
+        < old.total_uncompressed_size * _REPEATING + old.num_values * _REFERENCE_BYTES
+    }
+    differing = _trial(sample, use_dictionary=False, column_encoding=dict.fromkeys(integers, _DIFFERENCES))
+    differences = {
+        new.path_in_schema: new.total_uncompressed_size
+        for old, new in zip(plain, differing, strict=True)
+        if new.total_uncompressed_size < old.total_uncompressed_size * _DIFFERENCES_PAY
+    }
     encoding: Options = {
         "use_dictionary": [
             path for path in dictionaries if dictionaries[path] < differences.get(path, math.inf)
@@ -97,12 +105,3 @@ def _trial(sample: pa.Table, *, compression: str = "none", **options: Any) -> li
         writer.write_table(sample)
     group = writer.writer.metadata.row_group(0)
     return [group.column(index) for index in range(group.num_columns)]
-
-
-def _smaller(plain: list[Any], other: list[Any], part: float) -> dict[str, int]:
-    """The sizes of the columns that take less than a part of what they take plainly."""
-    return {
-        new.path_in_schema: new.total_uncompressed_size
-        for old, new in zip(plain, other, strict=True)
-        if new.total_uncompressed_size < old.total_uncompressed_size * part
-    }

@@ -37,7 +37,8 @@ from atio_core.storage.base import ObjectStore
 
 SMALL_FILE_BYTES = 1 << 20  # read as a whole: one request costs more than the bytes that it might save
 _GAP_BYTES = 512 << 10  # unwanted bytes between two wanted ranges, read along rather than asked for anew
-_WORKERS = max(2, min(8, os.cpu_count() or 1))
+_CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+_WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the other waits for the store
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -31,9 +31,10 @@ from atio_core.storage.base import ObjectStore, ObjectWriter
 TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on disk
 _LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
 _GROUP_ROWS = 1 << 20
-_GROUP_BYTES = 64 << 20
-_HELD_BYTES = 64 << 10
-_WORKERS = max(1, min(8, os.cpu_count() or 1))
+_GROUP_BYTES = 64 << 20  # of Arrow data in a row group: what a reader has in memory at a time, a few times
+_HELD_BYTES = 64 << 10  # written at once; Parquet comes with each page's header by itself
+_CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+_WORKERS = min(8, _CORES)
 
 Info = dict[str, Any]
 
@@ -115,14 +116,18 @@ class _Layout:
 
     @classmethod
     def of(cls, table: pa.Table, target_bytes: int) -> _Layout:
-        size = table.nbytes
-        files = max(-(-size // target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
+        rows, size = table.num_rows, table.nbytes
+        files = max(_up(size, target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
         if files > _WORKERS:  # so that the last round keeps all threads busy
-            files = -(-files // _WORKERS) * _WORKERS
-        row_bytes = max(1, size // max(1, table.num_rows))
-        most = max(1, min(_GROUP_ROWS, _GROUP_BYTES // row_bytes))
-        rows = -(-table.num_rows // files)
-        return cls(files, -(-rows // -(-rows // most)) if rows else 1, choose_encoding(table))
+            files = _up(files, _WORKERS) * _WORKERS
+        most = max(1, min(_GROUP_ROWS, _GROUP_BYTES * rows // max(1, size)))
+        file_rows = max(1, _up(rows, files))
+        return cls(files, _up(file_rows, _up(file_rows, most)), choose_encoding(table))
+
+
+def _up(number: int, by: int) -> int:
+    """Divide, and round up."""
+    return -(-number // by)
 
 
 def _cuts(rows: int, files: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,12 @@ def chosen(values: Any) -> dict[str, Any]:
 def test_texts_that_repeat_get_a_dictionary() -> None:
     """A few texts again and again are written once."""
     found = chosen(["spring", "summer", "autumn", "winter"] * (ROWS // 4))
+    assert found["use_dictionary"] == ["c"]
+
+
+def test_numbers_that_repeat_over_the_column_get_a_dictionary() -> None:
+    """Prices, most of them different within a few thousand rows, still repeat many times in a column."""
+    found = chosen([RANDOM.randrange(10_000) / 100 for _ in range(ROWS)])
     assert found["use_dictionary"] == ["c"]
 
 
@@ -75,6 +82,17 @@ def test_a_dot_in_a_name_is_no_way_to_an_inner_field() -> None:
 def test_small_tables_are_not_tried_out() -> None:
     """A few rows are written plainly: looking at them would cost more than writing them."""
     assert choose_encoding(pa.table({"c": range(10)})) == {"use_dictionary": False, "compression": "snappy"}
+
+
+def test_large_rows_are_tried_out_by_a_few() -> None:
+    """A look at rows of a megabyte each takes little of the time that writing them does."""
+    row = pa.array([RANDOM.randbytes(1 << 20)])
+    rows = pa.table({"c": pa.chunked_array([row] * 300)})
+    start = time.process_time()
+    choose_encoding(rows)
+    looked = time.process_time()
+    pq.write_table(rows, pa.MockOutputStream(), compression="none")
+    assert looked - start < (time.process_time() - looked) / 2
 
 
 def test_files_are_smaller_than_by_default() -> None:
