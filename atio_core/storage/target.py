@@ -272,12 +272,16 @@ def _check_access(target: Target, old: os.stat_result | None) -> None:
         raise _refused(
             target.path, f"the folder {folder!r} is missing. Make it first: os.makedirs({folder!r})"
         )
-    if old is not None and not os.access(target.file, os.W_OK):
+    if old is not None and not _may(target.file, os.W_OK):
         error = PermissionError(errno.EACCES, "the file is read-only")
         raise storage_error("Replacing", target.path, error)
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):  # to read it is to be able to sync its names
+    if not _may(folder, os.R_OK | os.W_OK | os.X_OK):  # to read it is to be able to sync its names
         error = PermissionError(errno.EACCES, f"no file can be made, or synced, in the folder {folder!r}")
         raise storage_error("Replacing", target.path, error)
+
+
+def _may(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _beside(target: Target) -> str:
