@@ -298,7 +298,9 @@ def _convert(array: pa.Array, t: pa.DataType) -> pa.Array:
 def _convert_dictionary(array: pa.Array, t: pa.DataType) -> pa.Array:
     if not pa.types.is_dictionary(t):
         # Its entries first: there are fewer of them, and Arrow can't decode all types.
-        return pa.DictionaryArray.from_arrays(array.indices, _convert(array.dictionary, t)).dictionary_decode()
+        return pa.DictionaryArray.from_arrays(
+            array.indices, _convert(array.dictionary, t)
+        ).dictionary_decode()
     if not pa.types.is_dictionary(array.type):
         array = _convert(array, t.value_type).dictionary_encode()
     indices, values = array.indices.cast(t.index_type), _convert(array.dictionary, t.value_type)

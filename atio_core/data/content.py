@@ -24,10 +24,11 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.data import arrow_types
 from atio_core.data.layout import METADATA_KEY
 from atio_core.format.digest import digest, named, running_digest
 
-_SLICE_ROWS = 1 << 20  # a dictionary is decoded by so many rows at a time
+_SLICE_ROWS = 1 << 20  # what is encoded is decoded by so many rows at a time
 
 
 class ContentDigest:
@@ -105,12 +106,11 @@ class _Node:
 
     def update(self, array: pa.Array) -> None:
         """Feed an array of any encoding."""
-        if pa.types.is_dictionary(array.type) or pa.types.is_run_end_encoded(array.type):
+        if array.type != self._type:
             for start in range(0, len(array), _SLICE_ROWS):
-                self.update(_decoded(array.slice(start, _SLICE_ROWS)))
-            return
-        if isinstance(array.type, pa.BaseExtensionType):
-            self.update(array.storage)
+                part = pa.chunked_array([array.slice(start, _SLICE_ROWS)])
+                for chunk in arrow_types.restore(part, self._type).chunks:
+                    self.update(chunk)
             return
         if array.null_count and not pa.types.is_null(array.type):
             self._nulls.update(_positions(array, self._count))
@@ -134,7 +134,6 @@ class _Node:
         self.feed_fixed(plain.cast(pa.uint8()))
 
     def feed_bytes(self, array: pa.Array) -> None:
-        array = _large(array)
         if array.null_count:
             array = pc.fill_null(array, "" if pa.types.is_large_string(array.type) else b"")
         offsets = _offsets(array)
@@ -150,7 +149,11 @@ class _Node:
         self._children[0].update(array.flatten())
 
     def feed_map(self, array: pa.Array) -> None:
-        self.feed_list(array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field]))))
+        entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+        own = array.buffers()[:2]
+        self.feed_list(
+            pa.Array.from_buffers(pa.list_(entries.type), len(array), own, -1, array.offset, [entries])
+        )
 
     def feed_struct(self, array: pa.Array) -> None:
         for child, values in zip(self._children, array.flatten(), strict=True):
@@ -166,7 +169,7 @@ def _feeder_of(t: pa.DataType) -> tuple[_Feed, list[pa.DataType]]:
         return _Node.feed_nothing, []
     if pa.types.is_boolean(t):
         return _Node.feed_bool, []
-    if pa.types.is_string(t) or pa.types.is_binary(t):
+    if arrow_types.is_text_or_bytes(t):
         return _Node.feed_bytes, []
     if pa.types.is_map(t):
         return _Node.feed_map, [pa.struct([t.key_field, t.item_field])]
@@ -183,11 +186,9 @@ def _plain_type(t: pa.DataType) -> pa.DataType:
         return _plain_type(t.value_type)
     if isinstance(t, pa.BaseExtensionType):
         return _plain_type(t.storage_type)
-    if pa.types.is_large_string(t) or pa.types.is_string_view(t):
-        return pa.string()
-    if pa.types.is_large_binary(t) or pa.types.is_binary_view(t):
-        return pa.binary()
-    return t
+    if arrow_types.is_text(t):
+        return pa.large_string()
+    return pa.large_binary() if arrow_types.is_text_or_bytes(t) else t
 
 
 def _type_name(t: pa.DataType) -> str:
@@ -198,11 +199,7 @@ def _type_name(t: pa.DataType) -> str:
         return "map"
     if pa.types.is_fixed_size_list(t):
         return f"list[{t.list_size}]"
-    return "list" if t.num_fields else str(t)
-
-
-def _decoded(array: pa.Array) -> pa.Array:
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else pc.run_end_decode(array)
+    return "list" if t.num_fields else str(t).removeprefix("large_")
 
 
 def _positions(array: pa.Array, start: int) -> bytes:
@@ -217,15 +214,6 @@ def _zeroed(array: pa.Array) -> pa.Array:
     width = array.type.bit_width // 8
     zero = pa.Array.from_buffers(array.type, 1, [None, pa.py_buffer(bytes(width))])
     return pc.if_else(array.is_valid(), array, zero[0])
-
-
-def _large(array: pa.Array) -> pa.Array:
-    text = (
-        pa.types.is_string(array.type)
-        or pa.types.is_large_string(array.type)
-        or pa.types.is_string_view(array.type)
-    )
-    return array.cast(pa.large_string() if text else pa.large_binary())
 
 
 def _offsets(array: pa.Array) -> Any:

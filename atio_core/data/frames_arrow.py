@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from atio_core.data import arrow_types
 from atio_core.data.labels import Json, UnknownValueError, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
-from atio_core.data.pieces import Piece, Pieces, piece_of, rows_of, shared
+from atio_core.data.pieces import Piece, Pieces, piece_of, rows_of, shared, table_of
 from atio_core.errors import NotPreservableError
 
 
@@ -102,9 +102,7 @@ def to_table(table: pa.Table, layout: Layout, positions: Sequence[int], pieces: 
         kept = arrow_types.metadata_from_json(metadata.get(str(position)))
         fields.append(pa.field(column.value, t, nullable=described.get("nullable", True), metadata=kept))
     schema = pa.schema(fields, metadata=arrow_types.metadata_from_json(shared(pieces, "metadata")))
-    if not arrays:  # most other ways forget the rows
-        return pa.table({"": pa.nulls(rows_of(pieces))}, metadata=schema.metadata).select([])
-    return pa.table(arrays, schema=schema)
+    return table_of(arrays, schema, rows_of(pieces))
 
 
 def _decode(values: pa.ChunkedArray, t: pa.DataType, categories: list[Json] | None) -> pa.ChunkedArray:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from atio_core.data import arrow_types
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, physical_names
-from atio_core.data.pieces import Piece, piece_of
+from atio_core.data.pieces import Piece, piece_of, table_of
 from atio_core.errors import InvalidInputError, NotPreservableError
 
 _SIMPLE = (
@@ -194,7 +194,7 @@ def to_arrow(table: pa.Table, columns: Sequence[Column], rows: int) -> pa.Table:
     """Return the columns of a polars frame as plain Arrow types; categories inside others are text there."""
     frame = to_frame(table, columns, rows)
     made = frame.cast({name: _carrier(dtype) for name, dtype in frame.schema.items()}).to_arrow()
-    return pa.table(made.columns, schema=pa.schema([field.remove_metadata() for field in made.schema]))
+    return table_of(made.columns, pa.schema([field.remove_metadata() for field in made.schema]), rows)
 
 
 def is_plain(described: Json) -> bool:

@@ -127,7 +127,12 @@ def physical_names(labels: Iterable[object]) -> list[str]:
 
 def _is_storable(label: str) -> bool:
     # A lone surrogate has no UTF-8, and names end at a NUL where Arrow hands them over as C strings.
-    return label != "" and "\0" not in label and label.encode("utf-8", "ignore").decode("utf-8") == label
+    return label != "" and "\0" not in label and is_utf8(label)
+
+
+def is_utf8(text: str) -> bool:
+    """Say whether a text can be written as UTF-8, which has no lone surrogates."""
+    return text.encode("utf-8", "ignore").decode("utf-8") == text
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -241,7 +241,9 @@ def _write_arrays(values: Any, mask: Any) -> tuple[pa.Array, Json]:
     flat = pa.array(np.concatenate(present), from_pandas=False)
     hidden = None if mask is None else pa.array(mask)
     lists = pa.large_list(pa.field("element", flat.type))
-    return pa.LargeListArray.from_arrays(offsets, flat, type=lists, mask=hidden), {"object": ["array", dtype.name]}
+    return pa.LargeListArray.from_arrays(offsets, flat, type=lists, mask=hidden), {
+        "object": ["array", dtype.name]
+    }
 
 
 _WRITERS: dict[type, Callable[[Any, Any], tuple[pa.Array, Json]]] = {

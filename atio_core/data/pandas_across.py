@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from atio_core.data import arrow_types
 from atio_core.data.frames_pandas import stored_categories
 from atio_core.data.labels import from_json
-from atio_core.data.layout import Column, Layout
+from atio_core.data.layout import Column, Layout, is_utf8
 from atio_core.data.pandas_index import COMPLEX, TIMES, arrow_time, build_dtype
 from atio_core.data.pandas_output import decode, frame_of, is_default, plain_index, range_index
-from atio_core.data.pieces import Pieces, rows_of
+from atio_core.data.pieces import Pieces, rows_of, table_of
 from atio_core.errors import InvalidInputError
 
 
@@ -32,10 +32,13 @@ def to_arrow(
         named = _index_columns(table, layout, pieces, {str(label) for label, _ in named}) + named
     labels: dict[str, object] = {}
     for label, _ in named:
+        if not is_utf8(str(label)):
+            _refuse(label, "has a label that is no Unicode text")
         before = labels.setdefault(str(label), label)
         if before is not label and not (isinstance(label, str) and isinstance(before, str)):
             _refuse(label, f"and {before!r} have the same text, and labels of other libraries are text")
-    return pa.table([values for _, values in named], names=[str(label) for label, _ in named])
+    schema = pa.schema([(str(label), values.type) for label, values in named])
+    return table_of([values for _, values in named], schema, rows_of(pieces))
 
 
 def _refuse(label: object, what: str) -> NoReturn:
@@ -159,8 +162,11 @@ def _category(values: pa.ChunkedArray) -> Any:
 
     t = values.type.value_type
     if not arrow_types.is_text(t) and not pa.types.is_primitive(t):
-        return None  # pandas can't tell all Arrow values apart, as categories have to be
-    unified = values.unify_dictionaries()
+        return None  # as categories, pandas can't tell all other values apart
+    # Together they may have more entries than small indices can count.
+    unified = arrow_types.restore(
+        values, pa.dictionary(pa.int32(), t, values.type.ordered)
+    ).unify_dictionaries()
     dictionary = unified.chunk(0).dictionary
     categories = plain_index(_array(pa.chunked_array([dictionary])))
     if categories.hasnans or not categories.is_unique:

@@ -53,6 +53,13 @@ def piece_of(
     return Piece(pa.table(list(arrays), schema=pa.schema(fields, metadata=layout.to_metadata())), info)
 
 
+def table_of(arrays: Sequence[Any], schema: pa.Schema, rows: int) -> pa.Table:
+    """Return an Arrow table that knows its rows even if it has no columns."""
+    if len(schema):
+        return pa.table(list(arrays), schema=schema)
+    return pa.table({"": pa.nulls(rows)}, metadata=schema.metadata).select([])
+
+
 Pieces = Sequence[tuple[int, dict[str, Any]]]
 """Rows and info of each piece, in order."""
 
@@ -67,7 +74,7 @@ def slice_info(info: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
 
     Example:
         >>> slice_info({}, 10, 5)
-        {'range_index': {'start': 10, 'step': 1, 'default': True, 'stop': 15}}
+        {'range_index': {'start': 10, 'step': 1, 'stop': 15, 'default': True}}
     """
     bounds = info.get("range_index")
     if bounds is None:

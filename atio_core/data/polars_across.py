@@ -65,6 +65,8 @@ _CARRIERS = {
     pa.time32("ms"): pa.time64("ns"),
     pa.time64("us"): pa.time64("ns"),
     pa.date64(): pa.date32(),
+    pa.string_view(): pa.large_string(),
+    pa.binary_view(): pa.large_binary(),
 }
 
 

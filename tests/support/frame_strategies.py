@@ -1,13 +1,18 @@
 """Strategies that look for frames which come back different."""
 
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# ^ pandas' stubs know its usual arguments only
+
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
@@ -73,7 +78,7 @@ def numpy_arrays(draw: st.DrawFn, n: int, *, index: bool = False) -> Any:
 
 @st.composite
 def masked_arrays(draw: st.DrawFn, n: int) -> Any:
-    """pandas' nullable numbers; anything lies under the NAs, and NaNs beside them."""
+    """Nullable numbers; anything lies under the NAs, and NaNs beside them."""
     kind = draw(st.sampled_from([*MASKED, "boolean"]))
     mask = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=bool)
     if kind == "boolean":
@@ -137,7 +142,7 @@ OBJECTS: list[st.SearchStrategy[Any]] = [
     st.binary(max_size=3),
     st.dates(),
     st.datetimes(),
-    st.datetimes(timezones=st.sampled_from([BERLIN, OFFSET, dt.timezone.utc]), allow_imaginary=True),
+    st.datetimes(timezones=st.sampled_from([BERLIN, OFFSET, dt.UTC]), allow_imaginary=True),
     st.times(),
     st.timedeltas(),
     st.decimals(places=2, min_value=-99, max_value=99),
@@ -154,7 +159,7 @@ OBJECTS: list[st.SearchStrategy[Any]] = [
             np.int64(1),
             np.float64(0.5),
             np.str_("a"),
-            np.bool_(True),
+            np.bool_(1),
             1j,
             (1, 2),
             {1: 2},
@@ -246,7 +251,9 @@ def arrow_values(draw: st.DrawFn, depth: int = 2) -> tuple[pa.DataType, st.Searc
 @st.composite
 def arrow_arrays(draw: st.DrawFn, n: int, *, simple: bool = False) -> pa.ChunkedArray:
     """Arrow columns of any type, sliced and chunked, encoded or not."""
-    t, values = draw(arrow_values(0 if simple else 2).filter(lambda found: not simple or "view" not in str(found[0])))
+    t, values = draw(
+        arrow_values(0 if simple else 2).filter(lambda found: not simple or "view" not in str(found[0]))
+    )
     drawn = draw(st.lists(st.one_of(st.none(), values), min_size=n + 2, max_size=n + 2))
     array = pa.array(drawn, t)
     how = draw(st.sampled_from(["plain", "plain", "dictionary", "run-end"])) if not simple else "plain"
@@ -256,10 +263,8 @@ def arrow_arrays(draw: st.DrawFn, n: int, *, simple: bool = False) -> pa.Chunked
         and not pa.types.is_float16(t)
         and how != "plain"
     ):
-        try:
-            array = array.dictionary_encode() if how == "dictionary" else pa.compute.run_end_encode(array)
-        except pa.ArrowNotImplementedError:
-            pass
+        with contextlib.suppress(pa.ArrowNotImplementedError):
+            array = array.dictionary_encode() if how == "dictionary" else pc.run_end_encode(array)
     array = array.slice(1, n)
     cut = draw(st.integers(0, n))
     return pa.chunked_array([array.slice(0, cut), array.slice(cut)])
@@ -351,7 +356,7 @@ def indexes(draw: st.DrawFn, n: int) -> pd.Index:
 
 @st.composite
 def pandas_frames(draw: st.DrawFn) -> pd.DataFrame:
-    """pandas frames of any dtypes, labels and index; some are a part of another."""
+    """Frames of pandas, of any dtypes, labels and index; some are a part of another."""
     n = draw(st.integers(0, 5))
     arrays = [draw(pandas_arrays(n)) for _ in range(draw(st.integers(0, 3)))]
     columns = {i: pd.Series(array, dtype=array.dtype, copy=False) for i, array in enumerate(arrays)}
@@ -371,7 +376,7 @@ def pandas_frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 def polars_frames() -> st.SearchStrategy[Any]:
-    """polars frames of any dtypes."""
+    """Frames of polars, of any dtypes."""
     return dataframes(max_cols=4, max_size=6, allow_null=True)
 
 

@@ -15,7 +15,16 @@ from tests.support.nasty_others import ARROW, POLARS
 from tests.support.nasty_pandas import PANDAS
 from tests.support.same import assert_same
 
-__all__ = ["ARROW_TYPES", "NASTY", "assert_same", "cut", "library_of", "read_pieces", "round_trip", "through_parquet"]
+__all__ = [
+    "ARROW_TYPES",
+    "NASTY",
+    "assert_same",
+    "cut",
+    "library_of",
+    "read_pieces",
+    "round_trip",
+    "through_parquet",
+]
 
 NASTY: dict[str, Callable[[], Any]] = {
     **{f"pandas: {name}": make for name, make in PANDAS.items()},
@@ -59,7 +68,7 @@ def cut(piece: Piece, at: list[int]) -> list[Piece]:
     ] or [piece]
 
 
-def read_pieces(pieces: list[Piece], output_as: str, labels: list[Any] | None = None, **options: Any) -> Any:
+def read_pieces(pieces: list[Piece], output_as: Any, labels: list[Any] | None = None, **options: Any) -> Any:
     """Return pieces, a file each, as one frame; the first has the table's schema."""
     schema = pieces[0].table.schema
     names = columns_to_read(schema, labels, output_as)

@@ -1,5 +1,7 @@
 """polars frames and Arrow tables that come back different from most stores. Each has to come back equal."""
 
+# ruff: noqa: DTZ001 # the values are what is tested: naive datetimes and booleans among them
+
 from __future__ import annotations
 
 import datetime as dt

@@ -1,5 +1,10 @@
 """pandas frames that come back different from most stores. Each has to come back equal."""
 
+# ruff: noqa: DTZ001, DTZ901, FBT003 # the values are what is tested: naive datetimes and booleans among them
+
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# ^ pandas' stubs know its usual arguments only
+
 from __future__ import annotations
 
 import datetime as dt

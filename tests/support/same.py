@@ -1,5 +1,8 @@
 """What it means that a frame came back equal: the same in all that a user can see."""
 
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# ^ pandas' stubs know its usual arguments only
+
 from __future__ import annotations
 
 import datetime as dt
@@ -13,7 +16,7 @@ import pyarrow as pa
 
 
 def assert_same(expected: Any, actual: Any) -> None:
-    """Demand that two frames are equal in all that a user can see: values to the bit and the type, dtypes, labels, index."""
+    """Demand that two frames are equal in all that can be seen: values to the bit and type, dtypes, labels, index."""
     assert type(actual) is type(expected)
     if isinstance(expected, pd.DataFrame):
         _assert_same_pandas(expected, actual)

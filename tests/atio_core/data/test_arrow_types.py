@@ -34,7 +34,8 @@ def test_values_come_back_from_their_stored_type(values: pa.ChunkedArray) -> Non
     try:
         stored = store(values)
     except pa.ArrowInvalid as error:
-        assert "out of bounds" in str(error)
+        if "out of bounds" not in str(error):
+            raise
     else:
         assert_same(pa.table({"x": values}), pa.table({"x": restore(stored, values.type)}))
 
@@ -69,7 +70,9 @@ def test_types_that_arrow_calls_equal_are_told_apart(a: pa.DataType, b: pa.DataT
         ([{"a": 1}, None], pa.struct([("a", pa.int8())]), pa.struct([("a", pa.int64())])),
     ],
 )
-def test_layouts_are_changed_without_changing_values(values: list[Any], t: pa.DataType, other: pa.DataType) -> None:
+def test_layouts_are_changed_without_changing_values(
+    values: list[Any], t: pa.DataType, other: pa.DataType
+) -> None:
     """Lists become large lists and back, whatever offset they start at."""
     array = pa.array([values[0], *values], t)[1:]
     assert restore(pa.chunked_array([array]), other).to_pylist() == values
@@ -89,9 +92,11 @@ def test_types_that_do_not_match_are_not_read_as_each_other(t: pa.DataType, othe
         restore(pa.chunked_array([pa.nulls(2, t)]), other)
 
 
-@pytest.mark.parametrize("t", [pa.month_day_nano_interval(), pa.struct([]), pa.decimal128(5, -2), pa.list_(pa.int8(), 0)])
+@pytest.mark.parametrize(
+    "t", [pa.month_day_nano_interval(), pa.struct([]), pa.decimal128(5, -2), pa.list_(pa.int8(), 0)]
+)
 def test_types_that_cannot_be_stored_are_named(t: pa.DataType) -> None:
     """A type that Parquet has no place for is refused, inside another too."""
     for refused in (t, pa.list_(t), pa.struct([("a", t)])):
-        with pytest.raises(UnknownTypeError, match="interval|struct|decimal|list"):
+        with pytest.raises(UnknownTypeError, match=r"interval|struct|decimal|list"):
             describe(refused)

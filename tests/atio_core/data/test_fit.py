@@ -1,3 +1,8 @@
+# ruff: noqa: FBT003 # booleans are among the values
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# ^ pandas' stubs know its usual arguments only
+
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -47,25 +52,73 @@ DIFFERENT: dict[str, tuple[Any, Any, str]] = {
     "a column less": (TWO, TWO[["a"]], "column 'b' of the table is missing"),
     "a column more": (TWO, TWO.assign(c=3), "column 'c' of the data is none of the table's"),
     "another order": (TWO, TWO[["b", "a"]], "column 'b' of the data stands where the table has 'a'"),
-    "a label twice": (TWO, TWO.set_axis(["a", "a"], axis=1).assign(b=1), "the table has 2 columns, but the data 3"),
-    "another width": (TWO, TWO.astype({"a": "int32"}), "column 'a' is int64 in the table, but int32 in the data"),
-    "floats": (TWO, TWO.astype({"a": "float64"}), "column 'a' is int64 in the table, but float64 in the data"),
+    "a label twice": (
+        TWO,
+        TWO.set_axis(["a", "a"], axis=1).assign(b=1),
+        "the table has 2 columns, but the data 3",
+    ),
+    "another width": (
+        TWO,
+        TWO.astype({"a": "int32"}),
+        "column 'a' is int64 in the table, but int32 in the data",
+    ),
+    "floats": (
+        TWO,
+        TWO.astype({"a": "float64"}),
+        "column 'a' is int64 in the table, but float64 in the data",
+    ),
     "nullable": (TWO, TWO.astype({"a": "Int64"}), "column 'a' is int64 in the table, but Int64 in the data"),
-    "an object column": (pd.DataFrame({"x": ["a"]}), objects("a"), r"'x' is str in the table, but object \(of str\)"),
-    "another string": (pd.DataFrame({"x": ["a"]}), pd.DataFrame({"x": ["a"]}, dtype="string"), "'x' is str .* string"),
+    "an object column": (
+        pd.DataFrame({"x": ["a"]}),
+        objects("a"),
+        r"'x' is str in the table, but object \(of str\)",
+    ),
+    "another string": (
+        pd.DataFrame({"x": ["a"]}),
+        pd.DataFrame({"x": ["a"]}, dtype="string"),
+        "'x' is str .* string",
+    ),
     "a label of another type": (TWO, TWO.set_axis(["a", 1], axis=1), "column 'b' of the table is missing"),
-    "a name of the columns": (TWO, TWO.rename_axis(columns="k"), "the name None in the table, but 'k' in the data"),
-    "a stored index": (TWO, TWO.set_index(pd.Index([5])), r"a range as its index, but .*1 stored level;.*reset_index"),
-    "another name of the index": (TWO, TWO.rename_axis(index="k"), r"named \[None\] in the table, but \['k'\]"),
+    "a name of the columns": (
+        TWO,
+        TWO.rename_axis(columns="k"),
+        "the name None in the table, but 'k' in the data",
+    ),
+    "a stored index": (
+        TWO,
+        TWO.set_index(pd.Index([5])),
+        r"a range as its index, but .*1 stored level;.*reset_index",
+    ),
+    "another name of the index": (
+        TWO,
+        TWO.rename_axis(index="k"),
+        r"named \[None\] in the table, but \['k'\]",
+    ),
     "another index": (
         TWO.set_index(pd.Index([5])),
         TWO.set_index(pd.Index(["a"])),
         "index level None is int64 in the table, but str in the data",
     ),
-    "more levels": (TWO.set_index(["a"]), TWO.assign(c=1).set_index(["a", "c"]), "1 stored level, but .* 2 stored levels"),
-    "other categories": (category("a", "b"), category("a", "c"), "category of a, b in the table, but category of a, c"),
-    "categories in another order": (category("a", "b"), category("b", "a"), "category of a, b .* category of b, a"),
-    "ordered categories": (category("a"), category("a", ordered=True), "category of a .* ordered category of a"),
+    "more levels": (
+        TWO.set_index(["a"]),
+        TWO.assign(c=1).set_index(["a", "c"]),
+        "1 stored level, but .* 2 stored levels",
+    ),
+    "other categories": (
+        category("a", "b"),
+        category("a", "c"),
+        "category of a, b in the table, but category of a, c",
+    ),
+    "categories in another order": (
+        category("a", "b"),
+        category("b", "a"),
+        "category of a, b .* category of b, a",
+    ),
+    "ordered categories": (
+        category("a"),
+        category("a", ordered=True),
+        "category of a .* ordered category of a",
+    ),
     "another Enum": (
         pl.DataFrame({"x": pl.Series(["a"], dtype=pl.Enum(["a"]))}),
         pl.DataFrame({"x": pl.Series(["a"], dtype=pl.Enum(["a", "b"]))}),
@@ -76,13 +129,21 @@ DIFFERENT: dict[str, tuple[Any, Any, str]] = {
         pd.DataFrame({"x": pd.date_range("2020", periods=1, tz="Europe/Berlin")}),
         "UTC.* in the table, but .*Europe/Berlin",
     ),
-    "another scale": (objects(Decimal("1.1")), objects(Decimal("1.12")), r"decimal, 1\) in the table, but .*decimal, 2"),
+    "another scale": (
+        objects(Decimal("1.1")),
+        objects(Decimal("1.12")),
+        r"decimal, 1\) in the table, but .*decimal, 2",
+    ),
     "nullable in Arrow": (
         pa.table([[1]], schema=pa.schema([pa.field("x", pa.int8(), nullable=False)])),
         pa.table({"x": pa.array([1], pa.int8())}),
         "'x' is int8 not null in the table, but int8 in the data",
     ),
-    "integers from polars into floats": (pd.DataFrame({"x": [0.5]}), pl.DataFrame({"x": [1]}), "'x' is float64 .* Int64"),
+    "integers from polars into floats": (
+        pd.DataFrame({"x": [0.5]}),
+        pl.DataFrame({"x": [1]}),
+        "'x' is float64 .* Int64",
+    ),
     "an Enum into a category": (
         category("a"),
         pl.DataFrame({"x": pl.Series(["a"], dtype=pl.Enum(["a"]))}),
@@ -94,11 +155,15 @@ DIFFERENT: dict[str, tuple[Any, Any, str]] = {
         r"datetime64\[s\] in the table",
     ),
     "bytes into UUIDs": (
-        objects(__import__("uuid").UUID(int=1)),
+        objects(uuid.UUID(int=1)),
         pa.table({"x": pa.array([b"0" * 16], pa.binary(16))}),
         "uuid.* fixed_size_binary",
     ),
-    "an index into polars": (pl.DataFrame({"a": [1], "b": [2]}), TWO.set_index(pd.Index([5])), "no index, but .*1 stored"),
+    "an index into polars": (
+        pl.DataFrame({"a": [1], "b": [2]}),
+        TWO.set_index(pd.Index([5])),
+        "no index, but .*1 stored",
+    ),
 }
 
 
@@ -114,8 +179,19 @@ def test_what_does_not_fit_is_named(name: str) -> None:
 def test_polars_fits_what_pandas_made() -> None:
     """A polars frame of the same types goes into a table of pandas, and reads back as pandas."""
     base = pd.DataFrame({"i": [1], "f": [0.5], "s": ["a"], "t": pd.to_datetime(["2020"]), "b": [True]})
-    new = pl.DataFrame({"i": [2], "f": [float("nan")], "s": [None], "t": [None], "b": [False]}, schema_overrides={"s": pl.String, "t": pl.Datetime("us")})
-    expected = pd.DataFrame({"i": [1, 2], "f": [0.5, np.nan], "s": ["a", None], "t": pd.to_datetime(["2020", None]), "b": [True, False]})
+    new = pl.DataFrame(
+        {"i": [2], "f": [float("nan")], "s": [None], "t": [None], "b": [False]},
+        schema_overrides={"s": pl.String, "t": pl.Datetime("us")},
+    )
+    expected = pd.DataFrame(
+        {
+            "i": [1, 2],
+            "f": [0.5, np.nan],
+            "s": ["a", None],
+            "t": pd.to_datetime(["2020", None]),
+            "b": [True, False],
+        }
+    )
     assert_same(expected, appended(base, new, "pandas"))
 
 
@@ -123,7 +199,9 @@ def test_pandas_fits_what_polars_made() -> None:
     """A pandas frame of the same types goes into a table of polars, and reads back as polars."""
     base = pl.DataFrame({"i": [None, 1], "s": ["a", None], "d": [Decimal("1.10"), None]})
     new = pd.DataFrame({"i": [2], "s": ["b"], "d": pd.Series([Decimal("2.00")], dtype=object)})
-    expected = pl.DataFrame({"i": [None, 1, 2], "s": ["a", None, "b"], "d": [Decimal("1.10"), None, Decimal("2.00")]})
+    expected = pl.DataFrame(
+        {"i": [None, 1, 2], "s": ["a", None, "b"], "d": [Decimal("1.10"), None, Decimal("2.00")]}
+    )
     assert_same(expected, appended(base, new, "polars"))
 
 
@@ -132,7 +210,12 @@ def test_arrow_and_polars_fit_each_other() -> None:
     base = pa.table({"s": pa.array(["a"], pa.string_view()), "l": pa.array([["x"]], pa.list_(pa.string()))})
     new = pl.DataFrame({"s": ["b"], "l": [["y", None]]})
     assert_same(
-        pa.table({"s": pa.array(["a", "b"], pa.string_view()), "l": pa.array([["x"], ["y", None]], pa.list_(pa.string()))}),
+        pa.table(
+            {
+                "s": pa.array(["a", "b"], pa.string_view()),
+                "l": pa.array([["x"], ["y", None]], pa.list_(pa.string())),
+            }
+        ),
         appended(base, new, "arrow"),
     )
     assert_same(pl.DataFrame({"s": ["b", "a"], "l": [["y", None], ["x"]]}), appended(new, base, "polars"))
@@ -142,7 +225,7 @@ def test_nulls_do_not_fit_a_column_without() -> None:
     """Nulls that a NumPy column can't hold are refused by name when the values are known."""
     base, new = to_piece(pd.DataFrame({"i": [1]})), to_piece(pl.DataFrame({"i": [1, None, None]}))
     assert schema_fits(base.table.schema, new.table.schema) is None
-    with pytest.raises(SchemaMismatchError, match="column 'i' is int64 in the table.*the data has 2"):
+    with pytest.raises(SchemaMismatchError, match=r"column 'i' is int64 in the table.*the data has 2"):
         align(new.table, base.table.schema)
 
 
@@ -158,21 +241,33 @@ def test_field_metadata_of_the_table_stays() -> None:
 def test_only_missing_values_fit_any_object_column() -> None:
     """A piece in which an object column has no value yet can be appended."""
     expected = objects("a", None, None, np.nan)
-    whole = read_pieces([to_piece(objects("a", None)), to_piece(objects(None)), to_piece(objects(np.nan))], "pandas")
+    whole = read_pieces(
+        [to_piece(objects("a", None)), to_piece(objects(None)), to_piece(objects(np.nan))], "pandas"
+    )
     assert_same(expected, whole)
 
 
 def test_a_column_of_json_takes_plain_values() -> None:
     """Text, numbers and booleans fit an object column that holds all kinds of JSON."""
-    parts = [objects([1], 2.5, "a"), objects("b", None), objects(1, np.nan), objects(0.5, -0.0), objects(True)]
+    parts = [
+        objects([1], 2.5, "a"),
+        objects("b", None),
+        objects(1, np.nan),
+        objects(0.5, -0.0),
+        objects(True),
+    ]
     whole = read_pieces([to_piece(part) for part in parts], "pandas")
     assert_same(objects([1], 2.5, "a", "b", None, 1, np.nan, 0.5, -0.0, True), whole)
 
 
 def test_categories_of_text_that_may_grow() -> None:
-    """polars Categoricals and Arrow dictionaries take new texts."""
-    one, two = (pl.DataFrame({"x": pl.Series(values, dtype=pl.Categorical)}) for values in (["a"], ["b", "a"]))
-    assert_same(pl.DataFrame({"x": pl.Series(["a", "b", "a"], dtype=pl.Categorical)}), appended(one, two, "polars"))
+    """Categoricals of polars and dictionaries of Arrow take new texts."""
+    one, two = (
+        pl.DataFrame({"x": pl.Series(values, dtype=pl.Categorical)}) for values in (["a"], ["b", "a"])
+    )
+    assert_same(
+        pl.DataFrame({"x": pl.Series(["a", "b", "a"], dtype=pl.Categorical)}), appended(one, two, "polars")
+    )
     three, four = (pa.table({"x": pa.array(values).dictionary_encode()}) for values in (["a"], ["b", "a"]))
     assert appended(three, four, "arrow")["x"].to_pylist() == ["a", "b", "a"]
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -16,7 +18,7 @@ each_nasty = pytest.mark.parametrize("name", list(NASTY))
 
 @each_nasty
 @pytest.mark.parametrize("dictionaries", [True, False])
-def test_a_frame_comes_back_equal(name: str, dictionaries: bool) -> None:
+def test_a_frame_comes_back_equal(name: str, *, dictionaries: bool) -> None:
     """Values, dtypes, labels and index come back from a Parquet file as they were written, however it encodes them."""
     assert_same(NASTY[name](), round_trip(NASTY[name](), use_dictionary=dictionaries))
 
@@ -94,20 +96,32 @@ class Exporter:
 
 
 @pytest.mark.parametrize(
-    "make", [pa.Table.to_reader, lambda table: table.to_batches()[0], Exporter], ids=["reader", "batch", "capsule"]
+    "make",
+    [pa.Table.to_reader, lambda table: table.to_batches()[0], Exporter],
+    ids=["reader", "batch", "capsule"],
 )
-def test_any_arrow_stream_is_a_table(make: object) -> None:
+def test_any_arrow_stream_is_a_table(make: Callable[[pa.Table], object]) -> None:
     """Record batches, readers and objects of other libraries that export a stream are written as tables."""
     table = pa.table({"a": [1, None], "b": ["x", "y"]})
     assert read_pieces([to_piece(make(table))], "arrow").equals(table)
 
 
 @pytest.mark.parametrize(
-    "wrong", [[1, 2], {"a": [1]}, "text", pd.Series([1]), pl.Series([1]), pa.array([1]), Exporter(pa.chunked_array([[1]])), None]
+    "wrong",
+    [
+        [1, 2],
+        {"a": [1]},
+        "text",
+        pd.Series([1]),
+        pl.Series([1]),
+        pa.array([1]),
+        Exporter(pa.chunked_array([[1]])),
+        None,
+    ],
 )
 def test_what_is_no_frame_is_refused(wrong: object) -> None:
     """Only frames are tables; the message says which kinds are."""
-    with pytest.raises(InvalidInputError, match="pandas or polars frame|read as rows"):
+    with pytest.raises(InvalidInputError, match=r"pandas or polars frame|read as rows"):
         to_piece(wrong)
 
 
@@ -152,7 +166,9 @@ def test_an_unknown_label_is_refused(label: object) -> None:
 def test_a_near_label_is_offered() -> None:
     """A slip of the pen is met with what was meant."""
     with pytest.raises(InvalidInputError, match="no column 'carier'; near ones are 'carrier'"):
-        columns_to_read(to_piece(pl.DataFrame({"carrier": [1], "tail": [2]})).table.schema, ["carier"], "polars")
+        columns_to_read(
+            to_piece(pl.DataFrame({"carrier": [1], "tail": [2]})).table.schema, ["carier"], "polars"
+        )
 
 
 def test_a_text_is_no_list_of_labels() -> None:
@@ -171,7 +187,9 @@ def test_columns_chosen_twice_share_no_memory() -> None:
 
 def test_what_is_read_can_be_written_to() -> None:
     """A pandas frame that was read is as writable as any."""
-    frame = round_trip(pd.DataFrame({"i": [1, 2], "t": pd.to_datetime(["2020", "2021"]), "o": [None, "a"], "c": [1j, 2]}))
+    frame = round_trip(
+        pd.DataFrame({"i": [1, 2], "t": pd.to_datetime(["2020", "2021"]), "o": [None, "a"], "c": [1j, 2]})
+    )
     for column in frame.columns:
         frame.loc[0, column] = frame.loc[1, column]
     assert frame.iloc[0].tolist() == frame.iloc[1].tolist()

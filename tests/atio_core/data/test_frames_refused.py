@@ -1,3 +1,9 @@
+# ruff: noqa: DTZ001 # the values are what is tested: naive datetimes and booleans among them
+
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportAssignmentType=false
+# ^ pandas' stubs know its usual arguments only
+
 import datetime as dt
 import io
 import struct
@@ -78,18 +84,27 @@ def with_attrs(value: object) -> pd.DataFrame:
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     # whose frame
     "a subclass of a pandas frame": (lambda: Subclass({"x": [1]}), "Subclass.*pandas.DataFrame"),
-    "an extension dtype of another library": (lambda: pd.DataFrame({"x": pd.Series(UnknownArray([1.0]))}), "'x'.*parsec"),
+    "an extension dtype of another library": (
+        lambda: pd.DataFrame({"x": pd.Series(UnknownArray([1.0]))}),
+        "'x'.*parsec",
+    ),
     "sparse": (lambda: pd.DataFrame({"x": pd.arrays.SparseArray([0, 1])}), "'x'.*Sparse"),
     "longdouble": (lambda: pd.DataFrame({"x": np.array([1], dtype="longdouble")}), "'x'"),
     "another byte order": (lambda: pd.DataFrame({"x": np.array([1], dtype=">i8")}), "'x'.*>i8"),
     # values
     "None beside NA": (lambda: objects(None, pd.NA, "a"), "'x' holds NA and None together as missing"),
     "NaN beside NA": (lambda: objects(np.nan, pd.NA, dt.date(2020, 1, 1)), "'x' holds NA and NaN together"),
-    "dates and datetimes": (lambda: objects(dt.date(2020, 1, 1), dt.datetime(2020, 1, 1)), "'x'.*date and .*datetime"),
+    "dates and datetimes": (
+        lambda: objects(dt.date(2020, 1, 1), dt.datetime(2020, 1, 1)),
+        "'x'.*date and .*datetime",
+    ),
     "dates and text": (lambda: objects(dt.date(2020, 1, 1), "a"), r"'x'.*datetime.date and str.*df\['x'\]"),
     "NumPy numbers as objects": (lambda: objects(np.int64(1)), "'x'.*numpy.int64"),
     "a subclass of str": (lambda: objects(np.str_("a")), "'x'.*numpy.str_"),
-    "a subclass of str in str": (lambda: pd.DataFrame({"x": pd.array([np.str_("a")], dtype="string[python]")}), "'x'.*str_"),
+    "a subclass of str in str": (
+        lambda: pd.DataFrame({"x": pd.array([np.str_("a")], dtype="string[python]")}),
+        "'x'.*str_",
+    ),
     "tuples": (lambda: objects((1, 2)), "'x'.*tuple"),
     "sets": (lambda: objects({1}), "'x'.*set"),
     "tuples inside": (lambda: objects([(1, 2)]), "'x'.*tuple inside"),
@@ -125,13 +140,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     # labels and index
     "a label of no known type": (lambda: pd.DataFrame({("a", 1j): [1]}), "the index of the columns.*complex"),
-    "a name of no known type": (lambda: pd.DataFrame({"x": [1]}, index=pd.Index([1], name=1j)), "the index.*complex"),
-    "an object index of no known type": (lambda: pd.DataFrame({"x": [1]}, index=pd.Index([object()])), "the index.*object"),
+    "a name of no known type": (
+        lambda: pd.DataFrame({"x": [1]}, index=pd.Index([1], name=1j)),
+        "the index.*complex",
+    ),
+    "an object index of no known type": (
+        lambda: pd.DataFrame({"x": [1]}, index=pd.Index([object()])),
+        "the index.*object",
+    ),
     "a frequency that its text doesn't tell": (
         lambda: with_freq(pd.offsets.CustomBusinessDay(holidays=["2020-01-02"])),
         r"the index has a frequency.*df.index.freq = None",
     ),
-    "a frequency without a text": (lambda: with_freq(pd.DateOffset(days=1, hours=1)), "the index has a frequency"),
+    "a frequency without a text": (
+        lambda: with_freq(pd.DateOffset(days=1, hours=1)),
+        "the index has a frequency",
+    ),
     "attrs of no known type": (lambda: with_attrs(object()), "df.attrs"),
     "a zone without a name": (
         lambda: pd.DataFrame({"x": pd.date_range("2020", periods=1, tz="dateutil/Europe/Berlin")}),
@@ -142,16 +166,27 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pa.table({"x": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])}),
         "'x'.*union",
     ),
-    "an interval": (lambda: pa.table({"x": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}), "'x'.*interval"),
+    "an interval": (
+        lambda: pa.table({"x": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}),
+        "'x'.*interval",
+    ),
     "a struct without fields": (lambda: pa.table({"x": pa.array([{}], pa.struct([]))}), "'x'.*struct<>"),
-    "lists of no element": (lambda: pa.table({"x": pa.array([[]], pa.list_(pa.int8(), 0))}), "'x'.*fixed_size_list"),
+    "lists of no element": (
+        lambda: pa.table({"x": pa.array([[]], pa.list_(pa.int8(), 0))}),
+        "'x'.*fixed_size_list",
+    ),
     "a decimal of negative scale": (
         lambda: pa.table({"x": pa.array([Decimal("1E2")], pa.decimal128(5, -2))}),
         "'x'.*decimal",
     ),
-    "date64 that is no day": (lambda: pa.table({"x": pa.array([1], pa.int64()).view(pa.date64())}), "'x'.*lose data"),
+    "date64 that is no day": (
+        lambda: pa.table({"x": pa.array([1], pa.int64()).view(pa.date64())}),
+        "'x'.*lose data",
+    ),
     "nulls where none may be": (
-        lambda: pa.table([pa.array([None, 1])], schema=pa.schema([pa.field("x", pa.int64(), nullable=False)])),
+        lambda: pa.table(
+            [pa.array([None, 1])], schema=pa.schema([pa.field("x", pa.int64(), nullable=False)])
+        ),
         "'x'.*not nullable",
     ),
     "a null in a dictionary": (
@@ -171,11 +206,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "'x'.*dictionary",
     ),
     "an extension of another library": (
-        lambda: pa.table({"x": pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "a", "b"), pa.array([1], pa.int8()))}),
+        lambda: pa.table(
+            {"x": pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "a", "b"), pa.array([1], pa.int8()))}
+        ),
         "'x'.*opaque",
     ),
     # polars
-    "polars objects": (lambda: pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}), "'x'.*Object.*cast"),
+    "polars objects": (
+        lambda: pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}),
+        "'x'.*Object.*cast",
+    ),
     "polars integers beyond 38 digits": (
         lambda: pl.DataFrame({"x": pl.Series([10**38], dtype=pl.Int128)}),
         "'x'.*decimal",
@@ -184,7 +224,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pl.DataFrame({"x": pl.Series([[]], dtype=pl.Array(pl.Int8, 0))}),
         "'x'.*Array",
     ),
-    "polars structs without fields": (lambda: pl.DataFrame({"x": pl.Series([{}], dtype=pl.Struct([]))}), "'x'.*Struct"),
+    "polars structs without fields": (
+        lambda: pl.DataFrame({"x": pl.Series([{}], dtype=pl.Struct([]))}),
+        "'x'.*Struct",
+    ),
 }
 """Frames that can't be kept, with what the message has to say."""
 
@@ -212,5 +255,5 @@ def test_a_zone_read_from_a_file_has_no_name() -> None:
     """A time zone that can't be found again by its name is refused."""
     header = b"TZif" + bytes(16) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
     zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(header + bytes(6) + b"UTC\0"))
-    with pytest.raises(NotPreservableError, match="'x'.*zone"):
+    with pytest.raises(NotPreservableError, match=r"'x'.*zone"):
         to_piece(objects(dt.datetime(2020, 1, 1, tzinfo=zone)))

@@ -53,4 +53,7 @@ def test_no_library_is_loaded_to_find_out() -> None:
         "import sys; from atio_core.data.kinds import kind_of; kind_of([1]);"
         "print([name for name in ('pandas', 'polars', 'pyarrow', 'numpy') if name in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        == "[]\n"
+    )

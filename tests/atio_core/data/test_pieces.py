@@ -1,3 +1,6 @@
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+# ^ pandas' stubs know its usual arguments only
+
 from typing import Any
 
 import numpy as np
@@ -20,13 +23,19 @@ def together(*frames: pd.DataFrame) -> pd.DataFrame:
 
 RANGES = {
     "default ones count on": ([pd.RangeIndex(2), pd.RangeIndex(3)], pd.RangeIndex(5)),
-    "ranges that follow each other are one": ([pd.RangeIndex(5, 7), pd.RangeIndex(7, 8)], pd.RangeIndex(5, 8)),
+    "ranges that follow each other are one": (
+        [pd.RangeIndex(5, 7), pd.RangeIndex(7, 8)],
+        pd.RangeIndex(5, 8),
+    ),
     "steps that go on": ([pd.RangeIndex(0, 4, 2), pd.RangeIndex(4, 8, 2)], pd.RangeIndex(0, 8, 2)),
     "a default one, followed by what follows": ([pd.RangeIndex(2), pd.RangeIndex(2, 4)], pd.RangeIndex(4)),
     "ranges apart are numbers": ([pd.RangeIndex(2), pd.RangeIndex(5, 7)], pd.Index([0, 1, 5, 6])),
     "a range that starts again": ([pd.RangeIndex(5, 7), pd.RangeIndex(2)], pd.Index([5, 6, 0, 1])),
     "another step": ([pd.RangeIndex(2), pd.RangeIndex(2, 6, 2)], pd.Index([0, 1, 2, 4])),
-    "empty ones say nothing": ([pd.RangeIndex(5, 5), pd.RangeIndex(2, 4), pd.RangeIndex(0)], pd.RangeIndex(2, 4)),
+    "empty ones say nothing": (
+        [pd.RangeIndex(5, 5), pd.RangeIndex(2, 4), pd.RangeIndex(0)],
+        pd.RangeIndex(2, 4),
+    ),
     "only empty ones": ([pd.RangeIndex(5, 5), pd.RangeIndex(0)], pd.RangeIndex(5, 5)),
 }
 
@@ -78,7 +87,10 @@ def test_a_frequency_is_kept_if_the_pieces_follow_each_other() -> None:
 
 def test_each_piece_has_its_missing_value() -> None:
     """An object column gives back None, NaN and NA where they were, piece by piece."""
-    pieces = [pd.DataFrame({"x": pd.Series(["a", missing], dtype=object)}) for missing in (None, np.nan, pd.NA, pd.NaT)]
+    pieces = [
+        pd.DataFrame({"x": pd.Series(["a", missing], dtype=object)})
+        for missing in (None, np.nan, pd.NA, pd.NaT)
+    ]
     whole = together(*pieces)
     expected = pd.DataFrame({"x": pd.Series(["a", None, "a", np.nan, "a", pd.NA, "a", pd.NaT], dtype=object)})
     assert_same(expected, whole)
