@@ -40,6 +40,7 @@ _STEP_BYTES = 8 << 20  # written at once, and handed on to the disk
 _HINTS = {
     errno.ENOSPC: "The disk is full: free some space, then try again.",
     errno.EDQUOT: "The disk quota is used up: free some space or raise it, then try again.",
+    errno.EFBIG: "This process may write no file as large: raise its limit (`ulimit -f`), or write less.",
     errno.EROFS: "The file system is mounted read-only: use another place, or mount it for writing.",
     errno.EACCES: "This user lacks the permission: check who owns the folder and its mode.",
     errno.EPERM: "The system doesn't allow it: check who owns the folder, its mode and its attributes.",
