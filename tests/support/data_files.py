@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,18 @@ def with_ids(rows: pa.Table, ids: Iterable[int] | None = None) -> pa.Table:
     numbered = zip(rows.schema, ids or itertools.count(1), strict=False)
     fields = [field.with_metadata({FIELD_ID: str(number).encode()}) for field, number in numbered]
     return rows.cast(pa.schema(fields, metadata=rows.schema.metadata)) if fields else rows
+
+
+FEW = with_ids(pa.table({"n": [1, None, 3], "t": ["a", "b", None], "f": [0.5, 1.5, 2.5]}))
+
+
+def noise(rows: int, columns: str = "abc") -> pa.Table:
+    """Numbers that don't compress."""
+    length = 8 * rows
+    drawn = [
+        pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(os.urandom(length))]) for _ in columns
+    ]
+    return with_ids(pa.table(drawn, names=list(columns)))
 
 
 def write(store: ObjectStore, rows: pa.Table, **options: Any) -> list[DataFile]:

@@ -19,22 +19,13 @@ from atio_core.format.digest import digest
 from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
-from tests.support.data_files import read, with_ids, write
+from tests.support.data_files import FEW, noise, read, with_ids, write
 from tests.support.stores import CountingStore, FailingStore, Failure, StoreWrapper, refusal
 
 _Result = TypeVar("_Result")
 
-FEW = with_ids(pa.table({"n": [1, None, 3], "t": ["a", "b", None]}))
 MANY = with_ids(pa.table({"n": range(300_000), "t": [f"row {n}" for n in range(300_000)]}))
 PIECE = MANY.nbytes // 10
-
-
-def noise(rows: int) -> pa.Table:
-    """Numbers that don't compress, in two columns."""
-    numbers = [
-        pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(os.urandom(8 * rows))]) for _ in range(2)
-    ]
-    return with_ids(pa.table(numbers, names=["a", "b"]))
 
 
 def test_a_record_says_what_the_file_is() -> None:
@@ -54,7 +45,7 @@ def test_a_record_says_what_the_file_is() -> None:
         footer_digest=digest(data[-file.footer_size :]),
         schema=7,
         partition=("p", 2, None),
-        stats={1: ColumnStats(1, 1, 3), 2: ColumnStats(1, "a", "b")},
+        stats={1: ColumnStats(1, 1, 3), 2: ColumnStats(1, "a", "b"), 3: ColumnStats(0, 0.5, 2.5)},
         commit_id="abc",
         time_us=123,
         late=True,
@@ -298,7 +289,7 @@ def test_a_small_write_is_few_calls() -> None:
 MEMORY = """
 import os, resource, sys
 import pyarrow as pa
-from tests.support.data_files import with_ids, write
+from tests.support.data_files import FEW, noise, read, with_ids, write
 from atio_core.storage.local import LocalStore
 
 n = 5_000_000
