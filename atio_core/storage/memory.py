@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from typing import NoReturn
 
-from atio_core.errors import AlreadyExistsError, NotFoundError
+from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from atio_core.storage.base import check_name, check_prefix
 
 
@@ -28,6 +29,12 @@ class MemoryStore:
         self._name = name
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        """Another process would go on with a copy, unseen by this one."""
+        raise InvalidInputError(
+            f"{self.location!r} lives in the memory of this process alone and can't be sent to another. Use a folder."
+        )
 
     @property
     def location(self) -> str:

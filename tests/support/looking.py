@@ -42,7 +42,7 @@ def named_files(folder: Path) -> set[str]:
         for path in _paths(log[number]):
             named.add(path)
             if path.startswith("_atio/manifests/"):
-                table = pa.ipc.open_file(folder / path).read_all()
+                table = pa.ipc.open_file((folder / path).read_bytes()).read_all()
                 named.update(table.column("path").to_pylist())
     return named
 
