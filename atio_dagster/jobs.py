@@ -167,7 +167,10 @@ def _longest_run(context: dg.OpExecutionContext) -> timedelta | None:
     }
     oldest = min(began, key=lambda run_id: began[run_id])
     busy_for = timedelta(seconds=max(0, round(now - began[oldest])))
-    context.log.info("Run %s has been in progress for %s: what it may be reading is kept", oldest, busy_for)
+    context.log.info(
+        "Run %s has been in progress for %s: what it may be reading is kept. (If its process is gone, terminate it.)",
+        *(oldest, busy_for),
+    )
     return busy_for + _CLOCK_SKEW
 
 

@@ -112,7 +112,7 @@ def _by_columns(
         rows = outside[:1000].tolist()
         strange = list(dict.fromkeys("|".join(str(column[row]) for column in columns) for row in rows))
         raise InvalidInputError(
-            f"{asset} returned {outside.size:,} rows that belong to no partition of the run: their"
+            f"{asset} returned rows that belong to no partition of the run ({outside.size:,} of them): their"
             f" {', '.join(d.column for d in dimensions)} is {named(strange, 5)},"
             f" the run's partitions are {named(list(partitions.values), 5)}. Nothing was written"
         )

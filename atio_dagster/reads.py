@@ -113,7 +113,9 @@ def wanted_of(context: dg.InputContext, what: str) -> Wanted:
     except DagsterInvariantViolationError:
         return wanted_by(None, what)
     if not context.has_asset_key and typing.get_origin(annotation) is list:
-        annotation = typing.get_args(annotation)[0]  # an op's input that collects outputs: each is loaded by itself
+        annotation = typing.get_args(annotation)[
+            0
+        ]  # an op's input that collects outputs: each is loaded by itself
     return wanted_by(annotation, what)
 
 

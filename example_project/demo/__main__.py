@@ -128,7 +128,7 @@ def expiry(instance: dg.DagsterInstance) -> None:
         sizes = (report["bytes_removed"], before[each.path], size_on_disk(each))
         counts = (report["files_removed"], len(report["leftovers"]))
         rows.append((name_of(each), versions, *counts, *map(readable_bytes, sizes)))
-    head = ("table", "versions gone", "files gone", "of killed runs", "freed", "on disk before", "now")
+    head = ("table", "versions gone", "files gone", "of killed runs", "freed", "disk before", "now")
     table(head, rows, left=2)
     say("This is what there is now:")
     table(HEAD, all_tables(tables), left=2)

@@ -147,6 +147,23 @@ def test_a_column_tells_the_partition(
     assert by_partition(store) == {"2024-01-02": [2], "2024-01-03": [1, 3], "2024-01-04": []}
 
 
+def test_rows_keep_their_order(materialize: Materialize, store: AtioResource) -> None:
+    """The rows of each partition stay in the order they had, however many there are."""
+    rows = range(2000)
+    frame = pl.DataFrame({"n": rows, "p": [ODD[row % 2] for row in rows]})
+    asset = parted(LETTERS, lambda _: frame, metadata={"partition_expr": "p"})
+    materialize(asset, between=(ODD[0], ODD[1]))
+    assert by_partition(store) == {ODD[0]: list(rows[::2]), ODD[1]: list(rows[1::2])}
+
+
+def test_no_time_is_no_partition(refusal: Refusal) -> None:
+    """A row without a time belongs to no window, not even to that of the first day of all."""
+    days = dg.DailyPartitionsDefinition("1970-01-01", end_date="1970-01-03")
+    frame = pl.DataFrame({"n": [1, 2], "when": [date(1970, 1, 1), None]})
+    asset = parted(days, lambda _: frame, metadata={"partition_expr": "when"})
+    assert "no partition of the run (1 of them)" in refusal(asset, partition="1970-01-01").message
+
+
 def test_columns_for_each_dimension(materialize: Materialize, store: AtioResource) -> None:
     """For several dimensions the metadata names a column for each."""
     frame = pl.DataFrame({"n": [1, 2], "z": ["us", "e/u"], "when": [date(2024, 1, 1), date(2024, 1, 1)]})
@@ -176,7 +193,7 @@ def test_rows_outside_are_refused(between: tuple[str, str], refusal: Refusal, st
     asset = parted(DAYS, lambda _: frame, metadata={"partition_expr": "when"})
     error = refusal(asset, between=between)
     assert error.cls_name == "InvalidInputError"
-    assert "2 rows that belong to no partition of the run" in error.message
+    assert "rows that belong to no partition of the run (2 of them)" in error.message
     assert "2024-01-05" in error.message
     assert "None" in error.message
     assert not store.table("parted").exists()
