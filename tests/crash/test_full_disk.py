@@ -50,7 +50,7 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)  # a test that failed may hold files open
 
 
 def fill(disk: Path, pages: int) -> None:
