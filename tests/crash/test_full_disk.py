@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import itertools
 import resource
 import shutil
 import subprocess
@@ -73,7 +72,8 @@ def commit_with_little_room(name: str, disk: Path) -> None:
     template = disk.with_name(f"{name} template")
     template.mkdir()
     scenario.prepare(template)
-    for pages in itertools.count():
+    pages, enough = 0, False
+    while not enough:
         root = disk / "root"
         shutil.copytree(template, root)
         fill(disk, pages)
@@ -81,10 +81,9 @@ def commit_with_little_room(name: str, disk: Path) -> None:
         (disk / "filler").unlink()
         if not enough:
             scenario.work(root)
+            pages += 1
         assert contents(table(root)) == scenario.states[-1]
         shutil.rmtree(root)
-        if enough:
-            break
     assert pages >= 2
 
 
