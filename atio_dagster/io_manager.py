@@ -72,14 +72,19 @@ class AtioIOManager(dg.ConfigurableIOManager):
         latest = latest_of(table)
         if latest is not None and key is not None:
             require_owner(latest, key)
-        snapshot = _write(context, table, obj, partitions)
+        written = _write(context, table, obj, partitions)
+        snapshot = (
+            table.snapshot() if written.repeated else written
+        )  # the version it repeats may have expired
         files = written_files(snapshot, partitions)
         metadata = metadata_of(snapshot, files, key)
+        if written.repeated:
+            metadata["atio/repeats_version"] = written.version
         context.add_output_metadata(without_overlap(metadata, context.output_metadata))
         step = step_of(context)
         if step is not None and key is not None:
             step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
-        _tell(context, snapshot)
+        _tell(context, written)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read what an input is annotated with, from the version that this run wrote, or else the latest.
@@ -94,9 +99,7 @@ class AtioIOManager(dg.ConfigurableIOManager):
                 f"{_what(context)} is annotated as a dict, and what it loads has no partitions"
             )
         if partitions is not None and not partitions.values:
-            return (
-                {} if wanted.by_key else None
-            )  # as Dagster's own managers do: no upstream partition is mapped
+            return {} if wanted.by_key else None  # no partition is mapped: what Dagster's own managers do
         snapshot = choose_version(context, self._table(context))
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)

@@ -46,8 +46,6 @@ def metadata_of(
         found["dagster/partition_row_count"] = sum(file.rows for file in files)
     if key is not None:
         found["dagster/table_name"] = ".".join(key.path)
-    if snapshot.repeated:
-        found["atio/repeated"] = True
     return found
 
 

@@ -267,12 +267,12 @@ def test_another_assets_table_is_refused(tmp_path: Path, refusal: Refusal, store
     def sales() -> Any:
         return FRAMES["polars"]
 
-    @dg.asset(deps=[sales])
-    def reader() -> None: ...
+    @dg.asset
+    def reader(sales: pd.DataFrame) -> None: ...
 
-    error = refusal(sales)
-    assert error.cls_name == "AlreadyExistsError"
-    assert "belongs to the asset Sales" in error.message
+    for error in (refusal(sales), refusal(sales, reader, only=[reader])):
+        assert error.cls_name == "AlreadyExistsError"
+        assert "belongs to the asset Sales" in error.message
     assert store.table("sales").snapshot().version == 1
 
 

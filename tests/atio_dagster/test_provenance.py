@@ -112,13 +112,12 @@ class TestAppends:
         assert len(attempts) == 2
         assert store.table("appended").read()["n"].tolist() == [1, 2]
         metadata = result.asset_materializations_for_node("appended")[0].metadata
-        assert metadata["atio/repeated"].value is True
-        assert metadata["atio/version"].value == 1
+        assert metadata["atio/repeats_version"].value == metadata["atio/version"].value == 1
 
     def test_a_re_execution_adds_once(
         self, store: AtioResource, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Executing a run again adds nothing: its rows are those of its root run."""
+        """Executing a run again adds nothing, even when its version has expired: its rows are those of its root run."""
         monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
         job = dg.reconstructable(appending_job)
         with dg.execute_job(job, real_instance) as first:
@@ -131,6 +130,11 @@ class TestAppends:
         assert store.table("appended").read()["n"].tolist() == [1, 2, 1, 2]
         runs = [snapshot.properties["dagster/root_run_id"] for snapshot in store.table("appended").history()]
         assert runs == [third.run_id, first.run_id]
+        store.table("appended").expire(keep_last=1)
+        with dg.execute_job(job, real_instance, reexecution_options=again) as late:
+            assert late.success
+        [event] = late.asset_materializations_for_node("appended")
+        assert (event.metadata["atio/repeats_version"].value, event.metadata["atio/version"].value) == (1, 2)
 
     def test_an_unknown_mode_is_refused(self, refusal: Refusal) -> None:
         """A mode that doesn't exist is refused."""

@@ -44,6 +44,39 @@ def test_a_run_reads_what_it_wrote(materialize: Materialize, store: AtioResource
     assert seen == [1, 1, 100, 101]
 
 
+def mending_job() -> dg.JobDefinition:
+    """A job whose second step needs more rows: named here, so that Dagster can make it again."""
+
+    @dg.asset
+    def few() -> pd.DataFrame:
+        return pd.DataFrame({"n": [1]})
+
+    @dg.asset
+    def down(few: pd.DataFrame) -> pd.DataFrame:
+        if len(few) == 1:
+            raise ValueError("too few")
+        return few
+
+    resources = {"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}
+    job = dg.define_asset_job("mending", executor_def=dg.in_process_executor)
+    return dg.Definitions(assets=[few, down], jobs=[job], resources=resources).resolve_job_def("mending")
+
+
+def test_a_re_execution_sees_what_was_mended(
+    store: AtioResource, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that are executed again, after one that isn't, read its table as it is now."""
+    monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
+    job = dg.reconstructable(mending_job)
+    with dg.execute_job(job, real_instance) as first:
+        assert not first.success
+    store.table("few").append(pd.DataFrame({"n": [2]}))
+    again = dg.ReexecutionOptions(parent_run_id=first.run_id, step_selection=["down"])
+    with dg.execute_job(job, real_instance, reexecution_options=again) as second:
+        assert second.success
+    assert store.table("down").read()["n"].tolist() == [1, 2]
+
+
 def test_an_input_pinned_to_a_version(
     materialize: Materialize, store: AtioResource, refusal: Refusal
 ) -> None:
