@@ -24,7 +24,7 @@ from atio_core.errors import AtioError, InvalidInputError
 from atio_core.storage import target as targets
 
 _LOG = logging.getLogger("atio")
-_PROGRESS_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0  # between two lines
 _EXTRAS = (("openpyxl", "excel"), ("xlsxwriter", "excel"), ("pandas", "pandas"))
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as Rust says it
 
@@ -186,7 +186,7 @@ class _Teller:
         done = threading.Event()
 
         def watch() -> None:
-            while not done.wait(_PROGRESS_SECONDS):
+            while not done.wait(PROGRESS_SECONDS):
                 self._say(f"writing {name}: {size():,} bytes so far, {time.perf_counter() - start:.0f} s")
 
         watcher = threading.Thread(target=watch, name="atio-progress", daemon=True)

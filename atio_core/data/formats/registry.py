@@ -139,7 +139,7 @@ def _check_options(name: str, around: str | None, options: Mapping[str, Any]) ->
             why = "adding to a file can leave half of it behind; write all of it, or append to a table"
         else:
             continue
-        raise InvalidInputError(f"The option {option}={value!r} is refused: {why}.")
+        raise InvalidInputError(f"The option {option} is refused: {why}.")
     asked = compression.asked(options.get("compression", "infer"))
     if around is not None and asked not in {"infer", around}:
         message = f"{name!r} says {around}, the option compression={asked!r}. Rename it, or drop the option."
