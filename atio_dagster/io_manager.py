@@ -73,9 +73,8 @@ class AtioIOManager(dg.ConfigurableIOManager):
         if latest is not None and key is not None:
             require_owner(latest, key)
         written = _write(context, table, obj, partitions)
-        snapshot = (
-            table.snapshot() if written.repeated else written
-        )  # the version it repeats may have expired
+        # What it repeats may have expired: then the table as it is now is what can be shown.
+        snapshot = table.snapshot() if written.repeated else written
         files = written_files(snapshot, partitions)
         metadata = metadata_of(snapshot, files, key)
         if written.repeated:

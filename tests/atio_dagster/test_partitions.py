@@ -321,6 +321,18 @@ class TestLoading:
         assert frames == [["2024-01-02"], None]
         assert dicts == [["2024-01-02"], []]
 
+    def test_an_asset_that_reads_its_own_past(self, materialize: Materialize, store: AtioResource) -> None:
+        """An asset can build on its partition of the day before; the first day gets None, as there is no table yet."""
+        before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+        @dg.asset(partitions_def=DAYS, name="parted", ins={"parted": dg.AssetIn(partition_mapping=before)})
+        def growing(parted: pd.DataFrame | None) -> pd.DataFrame:
+            return pd.DataFrame({"n": [1 if parted is None else parted["n"].item() + 1]})
+
+        for day in ("2024-01-01", "2024-01-02"):
+            materialize(growing, partition=day)
+        assert by_partition(store) == {"2024-01-01": [1], "2024-01-02": [2]}
+
     def test_missing_partitions(self, three_days: Any, materialize: Materialize, refusal: Refusal) -> None:
         """A partition that isn't there is an error that names it, unless the input allows it."""
         seen: list[Any] = []
