@@ -64,8 +64,11 @@ def _arrow_excel(table: pa.Table, path: Path, **options: Any) -> None:
 
 
 def _as_arrow(read: pd.DataFrame) -> pa.Table:
-    schema = frame("arrow").schema
-    return pa.Table.from_pandas(read, schema, preserve_index=False).replace_schema_metadata()
+    """As Arrow would have it: pandas makes its text large."""
+    table = pa.Table.from_pandas(read, preserve_index=False).replace_schema_metadata()
+    large = pa.large_string()
+    fields = [field.with_type(pa.string()) if field.type == large else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _arrow_csv(table: pa.Table, path: Path, **options: Any) -> None:
