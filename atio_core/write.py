@@ -20,7 +20,7 @@ from typing import Any
 
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Order
-from atio_core.errors import AtioError, InvalidInputError
+from atio_core.errors import InvalidInputError
 from atio_core.storage import target as targets
 
 _LOG = logging.getLogger("atio")
@@ -118,7 +118,7 @@ def _serialise(obj: Any, choice: registry.Choice, order: Order, path: str) -> No
     """Let the library write. What it raises becomes an error that says what stands and what to do."""
     try:
         choice.writer.write(obj, order)
-    except (AtioError, MemoryError):
+    except MemoryError:
         raise
     except BaseException as error:
         panic = type(error).__name__ == "PanicException"  # polars'; it is no Exception

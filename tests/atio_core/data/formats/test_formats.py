@@ -123,14 +123,19 @@ def test_arrow_as_json_is_exact(tmp_path: Path) -> None:
     table = pa.table(
         {
             "count": [2**60, None],
-            "rate": [0.1, None],
+            "rate": [0.123456789012345, None],
             "time": pa.array([datetime(2013, 1, 1, 5, 17, 0, 123456, UTC), None]),
             "tags": [["a"], []],
         }
     )
     atio.write(table, tmp_path / "a.json")
     first, second = json.loads((tmp_path / "a.json").read_text())
-    assert first == {"count": 2**60, "rate": 0.1, "time": "2013-01-01T05:17:00.123456000Z", "tags": ["a"]}
+    assert first == {
+        "count": 2**60,
+        "rate": 0.123456789012345,
+        "time": "2013-01-01T05:17:00.123456000Z",
+        "tags": ["a"],
+    }
     assert second == {"count": None, "rate": None, "time": None, "tags": []}
 
 
