@@ -102,7 +102,7 @@ def write(
     teller = _Teller(verbose=verbose, show_progress=show_progress)
     seconds: dict[str, float] = {}
     with targets.replacement(target) as new:
-        teller.step(f"writing {target.path} with {choice.writer.call}, in a temporary file beside it")
+        teller.step("writing %s with %s, in a temporary file beside it", target.path, choice.writer.call)
         with _timed(seconds, "serialise"), teller.progress(target.name, new.size):
             _serialise(obj, choice, Order(new.file, target.name, choice.compression, options), target.path)
         with _timed(seconds, "sync"):
@@ -166,13 +166,13 @@ class _Teller:
         self._show_progress = show_progress
         self._stderr = _Stderr()
 
-    def step(self, text: str) -> None:
-        _LOG.log(self._level, "%s", text)
+    def step(self, text: str, *facts: object) -> None:
+        _LOG.log(self._level, text, *facts)
         if self._unheard:
-            self._say(text)
+            self._say(text % facts)
 
     def result(self, result: WriteResult) -> None:
-        self.step(f"wrote {result}")
+        self.step("wrote %s", result)
         if self._show_progress and not self._unheard:
             self._say(f"wrote {result}")
 

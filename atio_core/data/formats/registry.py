@@ -57,12 +57,12 @@ def choose(obj: object, name: str, format_name: str | None, options: Mapping[str
         'gzip'
     """
     stem, around = _split_compression(name)
-    found = _named(format_name) if format_name is not None else _by_suffix(name, stem)
+    suffix = PurePath(stem).suffix.lower()
+    found = _named(format_name) if format_name is not None else _by_suffix(name, suffix)
     kind = kind_of(obj)
     writer = found.writers.get(kind)
     if writer is None:
         _refuse_object(obj, kind)
-    suffix = PurePath(stem).suffix.lower()
     if suffix in found.other_suffixes:
         can = _listed(found.suffixes)
         raise UnsupportedFormatError(f"{name!r} can't be written: {found.name} files are {can}. Rename it.")
@@ -103,8 +103,7 @@ def _named(format_name: object) -> FileFormat:
     return found
 
 
-def _by_suffix(name: str, stem: str) -> FileFormat:
-    suffix = PurePath(stem).suffix.lower()
+def _by_suffix(name: str, suffix: str) -> FileFormat:
     for found in FORMATS.values():
         if suffix in found.suffixes:
             return found
