@@ -217,13 +217,12 @@ class Table:
         """
         for _ in range(_TRIES):
             latest = self._log.latest()
-            newest: dict[int, LogEntry] = {}
+            older = [version for version in latest.retained if version != latest.version]
             try:
-                for version in latest.retained:
-                    entry = latest if version == latest.version else self._log.read_retained(version)
-                    newest[entry.data.version] = entry
+                entries = self._log.read_retained(latest, older)
             except VersionExpiredError:
                 continue
+            newest = {entry.data.version: entry for entry in (*entries, latest)}
             return [Snapshot(self._log, version, newest[version]) for version in sorted(newest, reverse=True)]
         raise VersionExpiredError(
             f"versions of {self.path} expired faster than they could be listed", table=self.path

@@ -7,8 +7,8 @@
    `storage/readback.py`.
 5. Make sure that the entry is on the chain (`log/confirm.py`). A stray is taken away: go to 2.
 
-Once a create was sent without a clear answer, only success or `CommitUnknownError` may come of it, unless another's
-entry was seen under that name; and the files that it names stay.
+Once a create was sent without a clear answer, only success or `CommitUnknownError` may come of it, unless the version
+is known to be another's; and the files that it names stay.
 """
 
 from __future__ import annotations
@@ -213,9 +213,13 @@ class _Run:
 
     def _look_up(self, base: LogEntry) -> Committed | None:
         done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)
-        if done is None and self.unclear and first_known(base) > (self.looked_up_to or 0) + 1:
-            raise self.unknown("the table remembers no ids from so long ago")
         self.looked_up_to = base.version
+        if done is None and self.unclear:
+            if first_known(base) > min(self.unclear):
+                raise self.unknown("the table remembers no ids from so long ago")
+            self.unclear = {
+                version for version in self.unclear if version > base.version
+            }  # the others are another's
         if done is not None and done.repeated and not self.unclear:
             self._delete_files()
         return done

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from atio_core.errors import (
     DamagedError,
     NewerFormatError,
@@ -83,31 +85,31 @@ class CommitLog:
             if stands_for == latest.version:
                 return self._holding(latest, version, latest)
             if stands_for == name and data is not None:
-                return self._holding(self.decode(name, data), version, latest)
-            if stands_for == name:
-                self._raise_missing(name, latest)
+                return self._holding(self._decode_retained(name, data, latest), version, latest)
+            if stands_for == name and self.sequence.read(name) is None and name in self.latest().retained:
+                raise self._missing(name)
             name = stands_for
         raise self._expired(version, self.latest())
 
-    def read_retained(self, version: int) -> LogEntry:
-        """Return an entry that the latest was seen to retain.
+    def read_retained(self, latest: LogEntry, versions: Iterable[int]) -> list[LogEntry]:
+        """Return entries that the latest was seen to retain.
+
+        They are read first, and the latest again then: a stray may take a name that was freed meanwhile.
 
         Raises:
-            VersionExpiredError: It has been let go meanwhile.
-            DamagedError: It is missing or damaged, and still retained.
+            VersionExpiredError: The latest is outdated: an expiry has let a version go that it retains.
+            DamagedError: One is missing or damaged.
         """
-        try:
-            entry = self.read(version)
-        except DamagedError:
-            entry = None
-            if version in self.latest().retained:
-                raise
-        if entry is not None:
-            return entry
-        latest = self.latest()
-        if version in latest.retained:
-            raise missing_entry(self.location, self.sequence.names.name(version), version)
-        raise self._expired(version, latest)
+        found = {version: self.sequence.read(version) for version in versions}
+        again = self.latest() if found else latest
+        if not again.retained.holds_all(latest.retained):
+            raise self._expired(next(one for one in latest.retained if one not in again.retained), again)
+        entries: list[LogEntry] = []
+        for version, data in found.items():
+            if data is None:
+                raise self._missing(version)
+            entries.append(self._decode_retained(version, data, latest))
+        return entries
 
     def is_retained(self, data_version: int) -> bool:
         """Say whether a data version can still be read."""
@@ -140,15 +142,21 @@ class CommitLog:
         )
         return VersionExpiredError(message, table=self.location, version=version)
 
-    def _raise_missing(self, version: int, latest: LogEntry) -> None:
-        """A retained entry that isn't there is damage, unless it was let go between the two looks."""
-        again = self.latest()
-        if (
-            version in again.retained
-            and again.version >= latest.version
-            and self.sequence.read(version) is None
-        ):
-            raise missing_entry(self.location, self.sequence.names.name(version), version)
+    def _decode_retained(self, version: int, data: bytes, latest: LogEntry) -> LogEntry:
+        entry = self.decode(version, data)
+        if entry.table_id != latest.table_id:
+            raise self._wrong(version, "holds an entry of another table", entry.table_id, latest.table_id)
+        return entry
+
+    def _missing(self, version: int) -> DamagedError:
+        return self._wrong(version, "is missing", "nothing", "a log entry")
+
+    def _wrong(self, version: int, what: str, found: str, expected: str) -> DamagedError:
+        path = self.sequence.names.name(version)
+        message = f"the log entry {path} of the table {self.location} {what}; bring it back from a backup"
+        return DamagedError(
+            message, table=self.location, version=version, path=path, expected=expected, found=found
+        )
 
 
 def require_features(
@@ -163,11 +171,3 @@ def require_features(
             table=table,
             version=entry.version,
         )
-
-
-def missing_entry(table: str, path: str, version: int) -> DamagedError:
-    """Return the error for a retained entry that isn't there."""
-    message = f"the log entry {path} of the table {table} is missing; bring it back from a backup"
-    return DamagedError(
-        message, table=table, version=version, path=path, expected="a log entry", found="nothing"
-    )

@@ -14,18 +14,19 @@ anything is deleted (1). A crash in between is finished by the next expiry. A dr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from atio_core.changes.expire import Expire, LetGo
-from atio_core.errors import CommitConflictError, VersionExpiredError
+from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
 from atio_core.format.names import file_id_of
 from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
-from atio_core.maintenance.report import ExpiryReport, file_line, version_line
+from atio_core.maintenance.report import ExpiryReport, FileLine, file_line, version_line
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.ranges import VersionRanges
@@ -42,6 +43,7 @@ class ExpiryPlan:
     Attributes:
         kept: Data versions that stay, each with its reasons.
         removed: Data versions that go.
+        standing: For each data version that stays, the newest entry that has it; the last is the base.
         retained: Entries that stay retained beside the expire entry itself.
         horizon_us: The new horizon.
         freed: Files that only the dropped versions reach, to be deleted at once.
@@ -87,7 +89,7 @@ def expire(
 
     Raises:
         TableNotFoundError: There is no table.
-        DamagedError: A retained version can't be read, so that nobody knows what it needs; nothing was deleted.
+        DamagedError: A version that stays can't be read, so that nobody knows what it needs; nothing was deleted.
         CommitUnknownError: The expire entry may have been committed; nothing was deleted.
     """
     for _ in range(_ROUNDS):
@@ -114,6 +116,7 @@ class _Expiry:
         self.grace_us = grace_us
         self.clock = clock
         self.reach = Reach(log)
+        self.finished: tuple[list[Leftover], list[int]] = [], []
         self.last: ExpiryPlan
         self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
 
@@ -127,12 +130,20 @@ class _Expiry:
         if entry is None:
             raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
         if committed.nothing:
-            return _report(self.log, self.last, dry_run=False, version=None, now_us=self.clock())
-        plan = self.plans[
-            entry.version, entry.retained, entry.horizon_us
-        ]  # that of the entry as it is stored
+            return self.report(self.last, None)
+        plan = self.plans.get(
+            (entry.version, entry.retained, entry.horizon_us)
+        )  # that of the entry as it is stored
+        if plan is None:
+            raise VersionExpiredError("another expiry stands for the expire entry", table=self.log.location)
         self.execute(plan, entry)
-        return _report(self.log, plan, dry_run=False, version=entry.version, now_us=self.clock())
+        return self.report(plan, entry.version)
+
+    def report(self, plan: ExpiryPlan, version: int | None) -> ExpiryReport:
+        """Tell what a plan did, and what was finished before it."""
+        leftovers_gone, entries_gone = self.finished
+        done = replace(plan, cleaned=(*leftovers_gone, *plan.cleaned), entries=(*entries_gone, *plan.entries))
+        return _report(self.log, done, dry_run=False, version=version, now_us=self.clock())
 
     def finish(self, latest: LogEntry) -> None:
         """Delete what the latest entry lets go; nothing if it is outdated by the time that all is read."""
@@ -144,12 +155,8 @@ class _Expiry:
         again = self.log.latest()
         if not again.retained.holds_all(latest.retained):
             raise VersionExpiredError("another expiry came first", table=self.log.location)
-        _logger.info(
-            "%s: finishing an earlier expiry: %d files, %d entries",
-            self.log.location,
-            len(gone),
-            len(entries),
-        )
+        self.finished = gone, entries
+        _logger.info("%s: finishing: %d files, %d entries", self.log.location, len(gone), len(entries))
         self.log.store.delete([left.path for left in gone])
         delete_entries(self.log, entries)
 
@@ -165,18 +172,17 @@ class _Expiry:
         return LetGo(plan.retained, plan.horizon_us, plan.nothing)
 
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> None:
-        """Delete by a plan whose entry is on the chain: files first, then the entries that named them."""
-        paths = [file.path for file in plan.freed] + [left.path for left in plan.cleaned]
-        paths += self.replaced(plan, entry)
+        """Delete by a plan whose entry is on the chain: files first, then the entries that named them.
+
+        Lists of keys that the parent named go too, if its expire entry has merged them into others.
+        """
+        *others, parent = plan.standing
+        reached = self.reach.of([*others, entry])
+        doomed = [file.path for file in (*plan.freed, *plan.cleaned, *parent.key_lists)]
+        paths = [path for path in doomed if file_id_of(path) not in reached]
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
         self.log.store.delete(paths)
         delete_entries(self.log, plan.entries)
-
-    def replaced(self, plan: ExpiryPlan, entry: LogEntry) -> list[str]:
-        """Return the lists of keys that the parent named and its expire entry has merged into others."""
-        *others, parent = plan.standing
-        reached = self.reach.of([*others, entry])
-        return [ref.path for ref in parent.key_lists if file_id_of(ref.path) not in reached]
 
 
 def _plan(
@@ -195,7 +201,7 @@ def _plan(
     stays = {entry.version for entry in standing}
     let_go = [entry for entry in entries if entry.version not in stays]
     freed = _freed(reach, let_go, reached)
-    listed = [left for left in leftovers(log.store, reached) if left.path not in freed]
+    listed = [left for left in leftovers(log.store, reached) if file_id_of(left.path) not in freed]
     retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
     return ExpiryPlan(
         kept=kept,
@@ -224,10 +230,15 @@ def _aged(newest: dict[int, LogEntry], base: LogEntry, now_us: int) -> list[Aged
     ]
 
 
-def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> dict[str, ReachedFile]:
+def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> Reached:
     """What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon."""
-    candidates = reach.of(let_go).items()
-    return {file.path: file for file_id, file in candidates if file_id not in reached and not file.late}
+    candidates: Reached = {}
+    for entry in let_go:
+        with suppress(
+            DamagedError
+        ):  # nobody will read it again; files that only it can tell of are leftovers
+            candidates |= reach.of([entry])
+    return {file_id: file for file_id, file in candidates.items() if file_id not in reached and not file.late}
 
 
 def _report(
@@ -242,7 +253,12 @@ def _report(
         removed=tuple(version_line(entry) for entry in plan.removed),
         files_removed=len(plan.freed) + len(plan.cleaned),
         bytes_removed=removed_bytes,
-        leftovers=tuple(file_line(left.path, left.size, now_us - left.written_us) for left in plan.cleaned),
-        waiting=tuple(file_line(left.path, left.size, now_us - left.written_us) for left in plan.waiting),
+        leftovers=_lines(plan.cleaned, now_us),
+        waiting=_lines(plan.waiting, now_us),
         entries_removed=len(plan.entries),
     )
+
+
+def _lines(found: Iterable[Leftover], now_us: int) -> tuple[FileLine, ...]:
+    ordered = sorted(found, key=lambda left: left.path)
+    return tuple(file_line(left.path, left.size, now_us - left.written_us) for left in ordered)

@@ -54,9 +54,8 @@ class Reach:
             DamagedError: One is missing or damaged.
         """
         self._entries[base.version] = base
-        for version in base.retained:
-            if version not in self._entries:
-                self._entries[version] = self._log.read_retained(version)
+        unread = [version for version in base.retained if version not in self._entries]
+        self._entries |= {entry.version: entry for entry in self._log.read_retained(base, unread)}
         return [self._entries[version] for version in base.retained]
 
     def of(self, entries: Iterable[LogEntry]) -> Reached:
@@ -82,6 +81,6 @@ class Reach:
             try:
                 self._manifests[ref.path] = read_paths(self._log.store, ref)
             except NotFoundError as error:
-                retained = self._log.is_retained(entry.data.version)
+                retained = entry.version in self._log.latest().retained
                 raise missing_file(self._log.location, entry.version, error, retained=retained) from error
         return self._manifests[ref.path]

@@ -41,12 +41,14 @@ class Scenario:
         prepare: Makes what is there before. Gets the folder that holds, or will hold, the table.
         work: What happens. Done again, it changes nothing.
         states: What may be read at any time meanwhile: before, then after each commit.
+        threads: Whether several threads are at work.
     """
 
     name: str
     prepare: Callable[[Path], object]
     work: Callable[[Path], object]
     states: tuple[Contents, ...]
+    threads: bool = False
 
     def setup(self, disk: Path) -> Callable[[], Path]:
         """Return what makes a new folder with the table as it is before the work."""
@@ -233,6 +235,7 @@ SCENARIOS = [
         lambda root: append_rows(root, 2),
         append_files,
         (appended(2), appended(2) | {3: [1, 2, 3, 4, 5]}),
+        threads=True,
     ),
     Scenario(
         "overwrite", lambda root: append_rows(root, 2), overwrite, (appended(2), appended(2) | {3: [9, 8]})

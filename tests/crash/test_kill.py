@@ -38,6 +38,7 @@ def test_a_kill_leaves_old_or_new_and_blocks_nobody(scenario: Scenario, disk: Pa
         whens=("before",),
         stride=stride,
         child=child,
+        threads=scenario.threads,
     )
     assert kills > 20
 
@@ -53,6 +54,7 @@ def test_a_kill_within_a_write_leaves_old_or_new(scenario: Scenario, disk: Path,
         at=lambda call: call.startswith("write"),
         stride=_BETWEEN_OTHERS_CALLS.get(scenario.name, 1),
         child=child,
+        threads=scenario.threads,
     )
     assert kills > 0
 
@@ -63,7 +65,12 @@ def test_a_kill_from_outside_leaves_old_or_new(scenario: Scenario, disk: Path) -
     """Killed at some of the system calls that the kernel sees, of all threads, the table is as before or as after."""
     calls = "write,pwrite64,linkat,link,unlink"
     strace_at_every_call(
-        scenario.work, setup=scenario.setup(disk), check=checker(scenario), calls=calls, stride=7
+        scenario.work,
+        setup=scenario.setup(disk),
+        check=checker(scenario),
+        calls=calls,
+        stride=7,
+        threads=scenario.threads,
     )
 
 
@@ -72,7 +79,9 @@ def test_a_kill_from_outside_leaves_old_or_new(scenario: Scenario, disk: Path) -
 @each_scenario
 def test_a_kill_from_outside_at_any_call_leaves_old_or_new(scenario: Scenario, disk: Path) -> None:
     """The same at every call, for all scenarios."""
-    strace_at_every_call(scenario.work, setup=scenario.setup(disk), check=checker(scenario))
+    strace_at_every_call(
+        scenario.work, setup=scenario.setup(disk), check=checker(scenario), threads=scenario.threads
+    )
 
 
 def checker(scenario: Scenario) -> Callable[[Path], None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import stat
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -144,14 +144,20 @@ def only_read(path: Path) -> None:
     assert contents(there) == appended(2)
 
 
-def test_a_folder_without_the_right_to_write_can_be_read(tmp_path: Path) -> None:
+@pytest.fixture
+def seen_by_all() -> Generator[Path]:
+    """A folder that everybody may enter; pytest's own is closed to others."""
+    with tempfile.TemporaryDirectory(prefix="atio-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_without_the_right_to_write_can_be_read(seen_by_all: Path) -> None:
     """A table of somebody else can be read; a change is refused with a hint, and changes nothing."""
-    path = tmp_path / "table"
+    path = seen_by_all / "table"
     for number in (1, 2):
         Table(path, limits=LIMITS).append(frame(number))
     before = other_files(path)
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     for found in [path, *path.rglob("*")]:
         found.chmod(0o555 if found.is_dir() else 0o444)
     try:
@@ -170,12 +176,10 @@ def look_in_vain(path: Path) -> None:
         Table(path).append(frame(1))
 
 
-def test_a_folder_without_the_right_to_read_is_no_missing_table(tmp_path: Path) -> None:
+def test_a_folder_without_the_right_to_read_is_no_missing_table(seen_by_all: Path) -> None:
     """What may not be looked into is not taken for empty."""
-    path = tmp_path / "table"
+    path = seen_by_all / "table"
     Table(path).append(frame(1))
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     log = path / "_atio" / "log"
     log.chmod(0)
     try:
