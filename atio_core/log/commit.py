@@ -217,9 +217,8 @@ class _Run:
         if done is None and self.unclear:
             if first_known(base) > min(self.unclear):
                 raise self.unknown("the table remembers no ids from so long ago")
-            self.unclear = {
-                version for version in self.unclear if version > base.version
-            }  # the others are another's
+            # versions up to the base's are known to be another's
+            self.unclear = {version for version in self.unclear if version > base.version}
         if done is not None and done.repeated and not self.unclear:
             self._delete_files()
         return done
@@ -306,9 +305,7 @@ class _Run:
 
     def _discard_scratch(self) -> None:
         if self.scratch is not None:
-            with suppress(
-                StorageError
-            ):  # what stays is cleaned later; it must not hide why the commit failed
+            with suppress(StorageError):  # cleaned later; it must not hide why the commit failed
                 self.scratch.discard()
 
     def _delete_files(self) -> None:

@@ -131,9 +131,8 @@ class _Expiry:
             raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
         if committed.nothing:
             return self.report(self.last, None)
-        plan = self.plans.get(
-            (entry.version, entry.retained, entry.horizon_us)
-        )  # that of the entry as it is stored
+        stored = (entry.version, entry.retained, entry.horizon_us)
+        plan = self.plans.get(stored)
         if plan is None:
             raise VersionExpiredError("another expiry stands for the expire entry", table=self.log.location)
         self.execute(plan, entry)
@@ -234,9 +233,7 @@ def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> Reached:
     """What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon."""
     candidates: Reached = {}
     for entry in let_go:
-        with suppress(
-            DamagedError
-        ):  # nobody will read it again; files that only it can tell of are leftovers
+        with suppress(DamagedError):  # nobody will read it again; files that it alone names are leftovers
             candidates |= reach.of([entry])
     return {file_id: file for file_id, file in candidates.items() if file_id not in reached and not file.late}
 
