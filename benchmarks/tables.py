@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import atio_core as atio
@@ -24,6 +25,7 @@ _APPENDS = 1_000
 def large_table(rows: int = 10_000_000) -> pa.Table:
     """Return 10,000,000 x 6: about 590 MB in memory."""
     random = np.random.default_rng(11)
+    numbers = pa.array(random.integers(0, 50_000, rows))
     return pa.table(
         {
             "id": np.arange(rows),
@@ -31,7 +33,7 @@ def large_table(rows: int = 10_000_000) -> pa.Table:
             "amount": random.random(rows),
             "score": random.random(rows),
             "when": pa.array(random.integers(0, 1 << 50, rows), pa.timestamp("us")),
-            "city": pa.array(random.integers(0, 50_000, rows)).cast(pa.string()),
+            "place": pc.binary_join_element_wise("the town ", numbers.cast(pa.string()), ""),
         }
     )
 
