@@ -40,9 +40,9 @@ bench: $(READY) ## speed, as ratios against plain library calls
 soak: $(READY) ## the long tests, and far more examples of the random ones
 	$(PYTEST) $(PYTEST_ARGS) -m "slow or soak" --hypothesis-profile=soak
 
-.dagster_home/dagster.yaml:
+.dagster_home/dagster.yaml: example_project/dagster.yaml
 	@mkdir -p .dagster_home
-	@printf 'telemetry:\n  enabled: false\n' > $@
+	@cp $< $@
 
 # An environment whose Python has gone (the system was upgraded) counts as none.
 ifneq (ok, $(shell $(PY) -c '' 2>/dev/null && echo ok))

@@ -1,6 +1,7 @@
 """The demo's way to Dagster: a real instance, whose runs `make ui` shows."""
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -22,9 +23,7 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 def open_instance() -> dg.DagsterInstance:
     """Return the instance in the example's home, made if it isn't there."""
     HOME.mkdir(parents=True, exist_ok=True)
-    config = HOME / "dagster.yaml"
-    if not config.exists():
-        config.write_text("telemetry:\n  enabled: false\n")
+    shutil.copyfile(PROJECT / "example_project" / "dagster.yaml", HOME / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(HOME)
     warnings.simplefilter("ignore")  # Dagster's own, about its own code
     return dg.DagsterInstance.get()
