@@ -8,12 +8,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,9 @@ from typing import Any
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Order
 from atio_core.errors import InvalidInputError
+from atio_core.progress import Teller, Watched
 from atio_core.storage import target as targets
 
-_LOG = logging.getLogger("atio")
-PROGRESS_SECONDS = 1.0  # between two lines
 _EXTRAS = (("openpyxl", "excel"), ("xlsxwriter", "excel"), ("pandas", "pandas"))
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as Rust says it
 
@@ -73,7 +70,7 @@ def write(
         obj: A pandas or polars frame, or an Arrow table.
         target_path: The file to replace or make: `str`, `bytes` or `Path`.
         format: "parquet", "csv", "json" or "excel". By the target's suffix when not given.
-        show_progress: Tell on stderr, each second, how much was written.
+        show_progress: Show on stderr how much was written, and how fast: a bar, or lines where there is no terminal.
         verbose: Tell each step: through the logger `atio`, or on stderr where that shows nothing.
         durable: Wait until the disk holds the file. Else a power loss soon after may leave an empty one.
         **options: For the writer of the frame's own library: `index=False`, `sheet_name=`, `orient=`, …
@@ -99,16 +96,19 @@ def write(
     target = targets.find_target(target_path)
     choice = registry.choose(obj, target.name, format, options)
     rows, columns = obj.shape
-    teller = _Teller(verbose=verbose, show_progress=show_progress)
+    teller = Teller(verbose=verbose, show_progress=show_progress)
     seconds: dict[str, float] = {}
     with targets.replacement(target) as new:
-        teller.step("writing %s with %s, in a temporary file beside it", target.path, choice.writer.call)
-        with _timed(seconds, "serialise"), teller.progress(target.name, new.size):
+        teller.step("%s: %s writes into %s", target.path, choice.writer.call, new.temporary)
+        with _timed(seconds, "serialise"), teller.watch(Watched(target.name, "bytes", new.size)):
             _serialise(obj, choice, Order(new.file, target.name, choice.compression, options), target.path)
         with _timed(seconds, "sync"):
             new.sync(durably=durable)
+        speed = new.size() / 1e6 / max(1e-9, sum(seconds.values()))
+        teller.step("%s: %s bytes written and synced, %.1f MB/s", target.path, f"{new.size():,}", speed)
         with _timed(seconds, "publish"):
             new.publish(durably=durable)
+        teller.step("%s: published in %.3f s", target.path, seconds["publish"])
     result = WriteResult(Path(target.path), choice.format, new.size(), rows, columns, seconds)
     teller.result(result)
     return result
@@ -155,54 +155,3 @@ def _timed(seconds: dict[str, float], phase: str) -> Generator[None]:
     start = time.perf_counter()
     yield
     seconds[phase] = time.perf_counter() - start
-
-
-class _Teller:
-    """Says what is being done, on stderr and to the logger."""
-
-    def __init__(self, *, verbose: bool, show_progress: bool) -> None:
-        self._level = logging.INFO if verbose else logging.DEBUG
-        self._unheard = verbose and not (_LOG.hasHandlers() and _LOG.isEnabledFor(logging.INFO))
-        self._show_progress = show_progress
-        self._stderr = _Stderr()
-
-    def step(self, text: str, *facts: object) -> None:
-        _LOG.log(self._level, text, *facts)
-        if self._unheard:
-            self._say(text % facts)
-
-    def result(self, result: WriteResult) -> None:
-        self.step("wrote %s", result)
-        if self._show_progress and not self._unheard:
-            self._say(f"wrote {result}")
-
-    @contextlib.contextmanager
-    def progress(self, name: str, size: Callable[[], int]) -> Generator[None]:
-        """Tell the file's growing size while the block runs."""
-        if not self._show_progress:
-            yield
-            return
-        start = time.perf_counter()
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.wait(PROGRESS_SECONDS):
-                self._say(f"writing {name}: {size():,} bytes so far, {time.perf_counter() - start:.0f} s")
-
-        watcher = threading.Thread(target=watch, name="atio-progress", daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-    def _say(self, text: str) -> None:
-        self._stderr.handle(logging.LogRecord("atio", logging.INFO, __file__, 0, f"atio: {text}", None, None))
-
-
-class _Stderr(logging.StreamHandler[Any]):
-    """A closed stderr must neither undo a write nor call a done one failed."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Go on."""

@@ -75,12 +75,13 @@ class Replacement:
 
     Attributes:
         target: What will be replaced.
+        temporary: The path of the file being written.
         file: Open for writing. Whoever writes may close it.
     """
 
     def __init__(self, target: Target, temporary: str) -> None:
         self.target = target
-        self._temporary = temporary
+        self.temporary = temporary
         self._size: int | None = None
         self._old = _look(target.file)
         # A new file gets its bits from the system (umask, the folder's defaults); an old one may be secret.
@@ -129,7 +130,7 @@ class Replacement:
         try:
             self._size = self.size()
             self._own.close()  # Windows moves no open file
-            durable.replace(self._temporary, self.target.file)
+            durable.replace(self.temporary, self.target.file)
         except OSError as error:
             raise storage_error("Replacing", self.target.path, error) from error
         if not durably:

@@ -1,5 +1,6 @@
 import io
 import logging
+import re
 import sys
 import threading
 from collections.abc import Generator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import atio_core as atio
+from atio_core import progress
 from tests.support.writers import frame
 
 
@@ -44,9 +46,12 @@ def test_verbose_logs_the_steps(
     """`verbose` tells the steps, the writer and the times to the logger `atio`."""
     with atio_logs_at(logging.INFO):
         result = atio.write(frame("pandas"), tmp_path / "prices.csv", verbose=True)
-    assert [(record.name, record.levelname) for record in caplog.records] == [("atio", "INFO")] * 2
-    assert "pandas' to_csv" in caplog.messages[0]
-    assert str(result) in caplog.messages[1]
+    assert {(record.name, record.levelname) for record in caplog.records} == {("atio", "INFO")}
+    started, synced, published, wrote = caplog.messages
+    assert re.search(r"pandas' to_csv writes into .*/\.prices\.csv\.\S+tmp$", started)
+    assert re.search(rf"{result.bytes} bytes written and synced, [\d.]+ MB/s$", synced)
+    assert re.search(r"published in [\d.]+ s$", published)
+    assert wrote == f"wrote {result}"
     assert capsys.readouterr() == ("", "")
 
 
@@ -55,21 +60,21 @@ def test_verbose_is_heard_where_nothing_listens(tmp_path: Path, capsys: pytest.C
     with atio_logs_at(logging.WARNING):
         result = atio.write(frame("pandas"), tmp_path / "prices.csv", verbose=True, show_progress=True)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert lines[1] == f"atio: wrote {result}"
+    assert len(lines) == 4
+    assert lines[3] == f"atio: wrote {result}"
 
 
 def test_progress_is_shown_while_writing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`show_progress` tells on stderr how large the file has grown, and in the end what was written."""
-    monkeypatch.setattr(sys.modules["atio_core.write"], "PROGRESS_SECONDS", 0.001)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.001)
     told = threading.Event()
     emit = logging.StreamHandler.emit  # type: ignore[var-annotated]
 
     def listen(handler: Any, record: logging.LogRecord) -> None:
         emit(handler, record)
-        if "so far" in record.getMessage():
+        if "bytes/s" in record.getMessage():
             told.set()
 
     def slow(number: float) -> str:
@@ -80,9 +85,9 @@ def test_progress_is_shown_while_writing(
     result = atio.write(
         frame("pandas"), tmp_path / "prices.csv", show_progress=True, float_format=slow, index=False
     )
-    *progress, last = capsys.readouterr().err.splitlines()
-    assert progress
-    assert all(line.startswith("atio: writing prices.csv: 0 bytes so far") for line in progress)
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines
+    assert lines[0].startswith("atio: writing prices.csv: 0 bytes")
     assert last == f"atio: wrote {result}"
 
 

@@ -11,7 +11,20 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 # What makes bytes and names durable.
 DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "replace", "symlink", "syncfs"}
 # Loaded on first use, inside the functions that need them.
-HEAVY = {"dagster", "numpy", "openpyxl", "pandas", "polars", "pyarrow", "sqlalchemy", "xlsxwriter"}
+HEAVY = {
+    "dagster",
+    "duckdb",
+    "numpy",
+    "openpyxl",
+    "pandas",
+    "polars",
+    "psycopg",
+    "pyarrow",
+    "pymysql",
+    "sqlalchemy",
+    "tqdm",
+    "xlsxwriter",
+}
 # Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
 OURS = {"atio_core.changes", "atio_core.data", "atio_core.maintenance"}
 
