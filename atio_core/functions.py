@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack, cast
 
-from atio_core.errors import InvalidInputError, UnsupportedFormatError
+from atio_core.arguments import require_choice, shown
+from atio_core.errors import UnsupportedFormatError
+from atio_core.log.intent import CommitOptions
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.snapshot import Output, Snapshot
 from atio_core.table import Table
@@ -18,7 +20,7 @@ def write_snapshot(
     table_path: str | os.PathLike[str],
     mode: str = "overwrite",
     format: str = "parquet",  # noqa: A002 - the predecessor's name for it
-    **options: Any,
+    **options: Unpack[CommitOptions],
 ) -> Snapshot:
     """Write a frame as the next version of a table.
 
@@ -48,18 +50,15 @@ def write_snapshot(
         >>> atio.write_snapshot(pd.DataFrame({"a": [2]}), "memory://functions-example", mode="append").rows
         2
     """
-    if format != "parquet":
-        message = (
-            f"a table's rows are kept as parquet, not as {format!r}; leave format out, or use atio.write"
-        )
-        raise UnsupportedFormatError(message, table=os.fspath(table_path))
     table = Table(table_path)
-    methods = {"append": table.append, "overwrite": table.overwrite}
-    if mode not in methods:
-        raise InvalidInputError(
-            f"mode must be one of {', '.join(methods)}, not {mode!r}; nothing was written"
+    wanted = cast("object", format)
+    if not isinstance(wanted, str) or wanted != "parquet":
+        message = (
+            f"a table's rows are kept as parquet, not as {shown(format)}; leave format out, or use atio.write"
         )
-    return methods[mode](obj, **options)
+        raise UnsupportedFormatError(message, table=table.path)
+    methods = {"append": table.append, "overwrite": table.overwrite}
+    return methods[require_choice("mode", mode, methods)](obj, **options)
 
 
 def read_table(

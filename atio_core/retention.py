@@ -6,16 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from atio_core.errors import InvalidInputError
+from atio_core.arguments import require_duration, require_whole
 
 _MICROSECOND = timedelta(microseconds=1)
-
-
-def require_duration(name: str, value: object) -> timedelta:
-    """Return a duration of zero or more. Raises `InvalidInputError` for anything else."""
-    if not isinstance(value, timedelta) or value < timedelta(0):
-        raise InvalidInputError(f"{name} must be a timedelta of zero or more, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +35,8 @@ class Retention:
         """Refuse rules that no one can mean."""
         if self.keep_for is not None:
             require_duration("keep_for", self.keep_for)
-        if self.keep_last is not None and (type(self.keep_last) is not int or self.keep_last < 1):
-            raise InvalidInputError(f"keep_last must be a whole number of 1 or more, not {self.keep_last!r}")
+        if self.keep_last is not None:
+            object.__setattr__(self, "keep_last", require_whole("keep_last", self.keep_last, least=1))
 
     @property
     def says_nothing(self) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from atio_core.arguments import require_choice, require_list
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of, missing_file
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry, Totals
-from atio_core.model.manifest import may_hold
+from atio_core.model.manifest import may_hold, partition_key
+from atio_core.model.partition import partition_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,11 +142,15 @@ class Snapshot:
             )
         except NotFoundError as error:
             raise self._missing(error) from error
-        return tuple(file for file in files if file.partition in wanted)
+        keys = {partition_key(values) for values in wanted}
+        return tuple(file for file in files if partition_key(file.partition) in keys)
 
     def partitions(self) -> list[tuple[Scalar, ...]]:
         """Return the values of the partitions that hold rows or an empty file, in the order of their rows."""
-        return list(dict.fromkeys(file.partition for file in self.data_files()))
+        found: dict[tuple[str, ...], tuple[Scalar, ...]] = {}
+        for file in self.data_files():
+            found.setdefault(partition_key(file.partition), file.partition)
+        return list(found.values())
 
     def read(
         self,
@@ -178,10 +184,9 @@ class Snapshot:
         from atio_core.data.frames import columns_to_read, to_output
         from atio_core.data.scan import read_files
 
-        if output_as not in get_args(Output):
-            raise InvalidInputError(
-                f"output_as must be one of {', '.join(get_args(Output))}, not {output_as!r}"
-            )
+        require_choice("output_as", output_as, get_args(Output))
+        if columns is not None:
+            columns = require_list("columns", columns, "labels")
         try:
             names = columns_to_read(self.schema, columns, output_as)
             files = self.data_files(partitions)
@@ -211,21 +216,18 @@ class Snapshot:
         except NotFoundError as error:
             raise self._missing(error) from error
 
-    def _wanted(self, partitions: Collection[Any] | None) -> frozenset[tuple[Scalar, ...]] | None:
+    def _wanted(self, partitions: Collection[Any] | None) -> list[tuple[Scalar, ...]] | None:
         if partitions is None:
             return None
         fields = self.partition_fields
-        if not fields or isinstance(partitions, str):
-            why = "a list of values is expected" if fields else "the table is not partitioned"
-            raise InvalidInputError(
-                f"can't read partitions {partitions!r} of {self.table}: {why}", table=self.table
+        if not fields:
+            message = (
+                f"partitions can't be chosen: the table {self.table} is not partitioned; leave partitions out"
             )
-        tuples = [cast("tuple[Any, ...]", one) if isinstance(one, tuple) else (one,) for one in partitions]
-        wanted: frozenset[tuple[Scalar, ...]] = frozenset(tuples)
-        if any(len(values) != len(fields) for values in wanted):
-            message = f"the table {self.table} is partitioned by {', '.join(fields)}: give one value for each"
             raise InvalidInputError(message, table=self.table)
-        return wanted
+        if not isinstance(partitions, set | frozenset):  # their order is that of the rows in any case
+            partitions = require_list("partitions", partitions, "values")
+        return [partition_values(one, fields) for one in partitions]
 
     def _missing(self, error: NotFoundError) -> Exception:
         return missing_file(self.table, self.version, error, retained=self._log.is_retained(self.version))

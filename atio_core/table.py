@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from atio_core.arguments import refusal, require_duration, require_flag, require_whole
 from atio_core.errors import (
     InvalidInputError,
     StagedFilesExpiredError,
     VersionExpiredError,
 )
 from atio_core.format.names import TEMPORARY
-from atio_core.log.commit import VERDICTS, commit, holds, look_up
+from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expected
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.intent import make_intent
+from atio_core.log.intent import CommitOptions, Intent, make_intent
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import Scalar
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock
-from atio_core.retention import DEFAULT_RETENTION, Retention, require_duration
+from atio_core.model.partition import partition_fields, partition_values
+from atio_core.retention import DEFAULT_RETENTION, Retention
 from atio_core.snapshot import Output, Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import locate
@@ -68,6 +70,9 @@ class Table:
     ) -> None:
         if (path is None) == (store is None):
             raise InvalidInputError("a table needs a path, or a store, and not both")
+        given = cast("object", store)
+        if given is not None and not isinstance(given, ObjectStore):
+            raise refusal("store", "an ObjectStore", given)
         self._store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
         self._clock = clock
         self._log = CommitLog(self._store, limits)
@@ -82,7 +87,7 @@ class Table:
         """Say whether the table has a version."""
         return self._log.find_latest() is not None
 
-    def append(self, data: Any, **options: Any) -> Snapshot:
+    def append(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
         """Add rows behind the table's own; makes the table if it isn't there.
 
         Args:
@@ -110,28 +115,22 @@ class Table:
         from atio_core.changes.append import write_append
         from atio_core.data.frames import to_piece
 
+        intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._commit(lambda writing: write_append(writing, piece), **options)
+        return self._commit(lambda writing: write_append(writing, piece), intent)
 
-    def overwrite(
-        self,
-        data: Any,
-        *,
-        expected_version: int | None = None,
-        idempotency_key: str | None = None,
-        key_not_before: datetime | None = None,
-        message: str | None = None,
-        properties: Mapping[str, str] | None = None,
-    ) -> Snapshot:
+    def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
         """Replace all rows, and the schema; makes the table if it isn't there.
 
         Args:
             data: A pandas or polars frame, an Arrow table or record-batch reader.
-            expected_version: Refuse if this isn't the latest version; 0 for a table that must not be there yet.
-            idempotency_key: A retry with the same key changes nothing and returns the version that has it.
-            key_not_before: The key can't have been used before this time; saves looking through older ones.
-            message: A sentence for the history.
-            properties: Facts for the history, text to text.
+            **options: Said of the commit:
+
+                - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
+                - `idempotency_key`: a retry with the same key changes nothing and returns the version that has it;
+                - `key_not_before`: the key can't have been used before this time; saves looking through older ones;
+                - `message`: a sentence for the history;
+                - `properties`: facts for the history, text to text.
 
         Returns:
             The new version.
@@ -142,18 +141,16 @@ class Table:
         from atio_core.changes.overwrite import write_overwrite
         from atio_core.data.frames import to_piece
 
+        intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._commit(
-            lambda writing: write_overwrite(writing, piece),
-            expected_version=expected_version,
-            idempotency_key=idempotency_key,
-            key_not_before=key_not_before,
-            message=message,
-            properties=properties,
-        )
+        return self._commit(lambda writing: write_overwrite(writing, piece), intent)
 
     def overwrite_partitions(
-        self, data: Mapping[Any, Any], *, partition_by: Sequence[str] = ("partition",), **options: Any
+        self,
+        data: Mapping[Any, Any],
+        *,
+        partition_by: Sequence[str] = ("partition",),
+        **options: Unpack[CommitOptions],
     ) -> Snapshot:
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
 
@@ -182,15 +179,11 @@ class Table:
         from atio_core.changes.overwrite import write_partitions
         from atio_core.data.frames import to_piece
 
-        fields = tuple(partition_by)
-        if not fields or isinstance(partition_by, str) or len(set(fields)) != len(fields):
-            raise InvalidInputError(f"partition_by must be a list of distinct names, not {partition_by!r}")
-        if not data:
-            raise InvalidInputError(
-                "data holds no partition: give at least one, with an empty frame to empty it"
-            )
-        pieces = {partition_values(key, fields): to_piece(frame) for key, frame in data.items()}
-        return self._commit(lambda writing: write_partitions(writing, pieces, fields), **options)
+        intent = make_intent(self._clock, **options)
+        fields = partition_fields(partition_by)
+        frames = _frames_of(data, fields)
+        pieces = {values: to_piece(frame) for values, frame in frames.items()}
+        return self._commit(lambda writing: write_partitions(writing, pieces, fields), intent)
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """Return a version: the latest, or one by its number.
@@ -204,9 +197,7 @@ class Table:
             entry = self._log.latest()
             self._known = entry
             return Snapshot(self._log, entry.data.version, entry)
-        if type(version) is not int:
-            raise InvalidInputError(f"version must be a whole number, not {version!r}")
-        entry = self._log.get(version)
+        entry = self._log.get(require_whole("version", version))
         return Snapshot(self._log, entry.data.version, entry)
 
     def history(self) -> list[Snapshot]:
@@ -247,6 +238,10 @@ class Table:
         Raises:
             As for `snapshot` and `Snapshot.read`.
         """
+        if isinstance(columns, Iterator):  # it can be gone through once, and a read may start over
+            columns = list(columns)
+        if isinstance(partitions, Iterator):
+            partitions = list(partitions)
         for _ in range(_TRIES):
             snapshot = self.snapshot(version)
             try:
@@ -285,23 +280,24 @@ class Table:
         """
         from atio_core.maintenance.expiry import expire
 
+        require_flag("dry_run", dry_run)
         policy = Retention(keep_for=keep_for, keep_last=keep_last)
         if policy.says_nothing:
             policy = DEFAULT_RETENTION
         grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
         return expire(self._log, policy, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
 
-    def _commit(self, write: Callable[[Writing], Change], **options: Any) -> Snapshot:
+    def _commit(self, write: Callable[[Writing], Change], intent: Intent) -> Snapshot:
         """Write files against the latest version and commit them; write again if that version is outdated by then."""
         from atio_core.changes.writing import Writing
 
-        intent = make_intent(self._clock, **options)
         for left in reversed(range(_TRIES)):
             known = self._base()
             base = known or empty_entry(str(uuid.uuid4()))
             try:
                 done = look_up(self._log, base, intent)
                 if done is None:
+                    require_expected(base, intent, self.path)
                     change = write(
                         Writing(self._store, base, intent.commit_id, self._clock, self._log.limits)
                     )
@@ -328,21 +324,22 @@ class Table:
         return self._known
 
 
-def partition_values(key: Any, fields: tuple[str, ...]) -> tuple[Scalar, ...]:
-    """Return a partition's values, one for each field.
+def _frames_of(data: object, fields: tuple[str, ...]) -> dict[tuple[Scalar, ...], Any]:
+    """Return the frames that a caller gave, by the values of their partitions.
 
     Raises:
-        InvalidInputError: There are more or fewer, or one is no text, number, truth value or None.
+        InvalidInputError: It is no mapping, or an empty one, or one partition is there twice.
     """
-    values: tuple[Any, ...] = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
-    if len(values) != len(fields) or not all(_is_value(value) for value in values):
-        raise InvalidInputError(
-            f"a partition by {', '.join(fields)} needs {len(fields)} values, each a text, a number, true or false, or"
-            f" None; {key!r} is not that"
-        )
-    return values
-
-
-def _is_value(value: Any) -> bool:
-    """NaN equals nothing, so no partition could be found by it."""
-    return isinstance(value, str | int | float | None) and value == value  # noqa: PLR0124
+    if not isinstance(data, Mapping):
+        raise refusal("data", "a mapping of each partition's value to its frame", data)
+    frames: dict[tuple[Scalar, ...], Any] = {}
+    for key, frame in cast("Mapping[object, Any]", data).items():
+        values = partition_values(key, fields)
+        if values in frames:
+            raise InvalidInputError(
+                f"data holds the partition {values} twice: give it once, with all of its rows"
+            )
+        frames[values] = frame
+    if not frames:
+        raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
+    return frames

@@ -18,7 +18,7 @@ from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry, PartitionField, Totals
-from atio_core.model.manifest import may_hold
+from atio_core.model.manifest import may_hold, partition_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,10 @@ class OverwritePartitions:
         """Apply the change to a base."""
         require_same_schema(base, self.schema, self.operation, scratch.location)
         require_fields(base, self.fields, scratch.location)
+        replaced = {partition_key(values) for values in self.partitions}
         kept = without(
             base,
-            goes=lambda file: file.partition in self.partitions,
+            goes=lambda file: partition_key(file.partition) in replaced,
             may_hold=lambda ref: any(may_hold(ref, values) for values in self.partitions),
             scratch=scratch,
         )

@@ -48,7 +48,7 @@ def to_piece(obj: object) -> Piece:
 
     Raises:
         NotPreservableError: A part of it couldn't come back equal; the message names the column.
-        InvalidInputError: It is no frame.
+        InvalidInputError: It is no frame, or its rows can't be computed.
 
     Example:
         >>> import pyarrow as pa
@@ -64,7 +64,7 @@ def to_piece(obj: object) -> Piece:
         case "polars" | "polars-lazy" as kind:
             from atio_core.data import frames_polars
 
-            return frames_polars.to_piece(frame if kind == "polars" else frame.collect(engine="streaming"))
+            return frames_polars.to_piece(frame if kind == "polars" else _collect(frame))
         case "arrow" | "arrow-reader" | "capsule":
             return frames_arrow.to_piece(frame if isinstance(frame, pa.Table) else _read_stream(frame))
         case _:
@@ -73,6 +73,15 @@ def to_piece(obj: object) -> Piece:
                 " polars frame (of a single column: series.to_frame()), an Arrow table, record batch or reader, or an"
                 " object that exports an Arrow stream of rows"
             )
+
+
+def _collect(lazy: Any) -> Any:
+    from polars.exceptions import PolarsError
+
+    try:
+        return lazy.collect(engine="streaming")
+    except (PolarsError, OSError) as error:
+        raise InvalidInputError(f"the rows of the polars LazyFrame can't be computed: {error}") from error
 
 
 def _read_stream(obj: Any) -> pa.Table:

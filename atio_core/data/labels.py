@@ -87,8 +87,10 @@ def from_json(value: Json) -> Any:
 def label_key(label: object) -> Hashable:
     """Return what two labels share only if they are the same label: 1, 1.0 and True differ.
 
-    A NumPy number counts as the Python number, since users get either from an index.
+    A NumPy number or text counts as Python's, since users get either from an index.
     """
+    if isinstance(label, str):
+        label = str.__str__(label)
     try:
         encoded = to_json(label)
     except UnknownValueError:

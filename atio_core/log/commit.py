@@ -162,6 +162,19 @@ def holds(log: CommitLog, base: LogEntry, error: AtioError) -> bool:
     return True
 
 
+def require_expected(base: LogEntry, intent: Intent, table: str) -> None:
+    """Raise `CommitConflictError` if a base isn't the version that the caller expects."""
+    expected, found = intent.expected_version, base.data.version
+    if expected is not None and expected != found:
+        raise CommitConflictError(
+            f"the write to {table} expected version {expected} to be the latest, but it is {found}; nothing was"
+            " committed: read it, and decide again",
+            table=table,
+            version=found,
+            winner=found,
+        )
+
+
 def _find(
     log: CommitLog, base: LogEntry, one: bytes, after_version: int | None, not_before_us: int = 0
 ) -> int | None:
@@ -224,15 +237,7 @@ class _Run:
         return done
 
     def _check(self, base: LogEntry) -> None:
-        expected = self.intent.expected_version
-        if expected is not None and base.data.version != expected:
-            raise CommitConflictError(
-                f"{self.change.operation} of {self.log.location} expected version {expected} to be the latest, but it"
-                f" is {base.data.version}; nothing was committed: read it, and decide again",
-                table=self.log.location,
-                version=base.data.version,
-                winner=base.data.version,
-            )
+        require_expected(base, self.intent, self.log.location)
         for file in self.change.adds:
             file_id = file_id_of(file.path)
             if file_id is None or uuid7_time_us(file_id) < base.horizon_us:

@@ -5,12 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
 
+from atio_core.arguments import require_text, require_texts, require_time, require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.log.key_list import key_digest
 from atio_core.model.ids import Clock, uuid7
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class CommitOptions(TypedDict, total=False):
+    """What can be said of any commit.
+
+    Attributes:
+        expected_version: Refuse if this isn't the latest version; 0 for a table that must not be there yet.
+        idempotency_key: A retry with the same key changes nothing and returns the version that has it.
+        key_not_before: The key can't have been used before this time; saves looking through older ones.
+        message: A sentence for the history.
+        properties: Facts for the history, text to text.
+    """
+
+    expected_version: int | None
+    idempotency_key: str | None
+    key_not_before: datetime | None
+    message: str | None
+    properties: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +62,29 @@ def make_intent(
     key_not_before: datetime | None = None,
     message: str | None = None,
     properties: Mapping[str, str] | None = None,
+    **unknown: Any,
 ) -> Intent:
     """Return the intent of a new commit.
 
     Raises:
-        InvalidInputError: A value has the wrong type, or holds text that can't be stored.
+        InvalidInputError: There is no such option, or a value has the wrong type, or holds text that can't be stored.
     """
-    if expected_version is not None and (type(expected_version) is not int or expected_version < 0):
-        raise InvalidInputError(f"expected_version must be a version's number or 0, not {expected_version!r}")
-    if idempotency_key is not None:
-        _require_text("idempotency_key", idempotency_key)
-        if not idempotency_key:
-            raise InvalidInputError(
-                "idempotency_key is empty: every write with it would count as the same one"
-            )
-    if key_not_before is not None and key_not_before.tzinfo is None:
-        raise InvalidInputError(f"key_not_before must have a time zone, and {key_not_before!r} has none")
-    if message is not None:
-        _require_text("message", message)
-    facts = dict(properties or {})
-    for name, value in facts.items():
-        _require_text("a property's name", name)
-        _require_text(f"the property {name!r}", value)
+    if unknown:
+        known = ", ".join(CommitOptions.__annotations__)
+        raise InvalidInputError(f"a write has no option {', '.join(unknown)}; there are {known}")
+    if expected_version is not None:
+        expected_version = require_whole("expected_version", expected_version, least=0)
+    if idempotency_key is not None and not require_text("idempotency_key", idempotency_key):
+        raise InvalidInputError("idempotency_key is empty: every write with it would count as the same one")
+    if key_not_before is not None:
+        key_not_before = require_time("key_not_before", key_not_before)
     return Intent(
         commit_id=uuid7(clock).bytes,
         key=key_digest(idempotency_key),
         key_not_before_us=0
         if key_not_before is None
-        else (key_not_before - _EPOCH) // timedelta(microseconds=1),
+        else int((key_not_before - _EPOCH) // timedelta(microseconds=1)),
         expected_version=expected_version,
-        message=message,
-        properties=facts,
+        message=None if message is None else require_text("message", message),
+        properties={} if properties is None else require_texts("properties", properties),
     )
-
-
-def _require_text(what: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise InvalidInputError(f"{what} must be text, not {value!r}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(f"{what} is not valid Unicode text: {value!r}") from error

@@ -45,8 +45,14 @@ class ManifestRef:
 def may_hold(ref: ManifestRef, partition: tuple[Scalar, ...]) -> bool:
     """Say whether a manifest may list a file of this partition."""
     return len(ref.partitions) != len(partition) or all(
-        low <= bound_text(value) <= high for (low, high), value in zip(ref.partitions, partition, strict=True)
+        low <= text <= high
+        for (low, high), text in zip(ref.partitions, partition_key(partition), strict=True)
     )
+
+
+def partition_key(partition: tuple[Scalar, ...]) -> tuple[str, ...]:
+    """Return what only the same partition has: 1, 1.0 and True are three, though Python calls them equal."""
+    return tuple(bound_text(value) for value in partition)
 
 
 def bound_text(value: Scalar) -> str:

@@ -10,13 +10,69 @@ Folder names are for people and lists; the truth is in the records. Each distinc
 from __future__ import annotations
 
 import hashlib
+import math
 import string
+from collections.abc import Collection
+from typing import Any, cast
 
+from atio_core.arguments import refusal, require_list, require_text, require_whole, shown
 from atio_core.errors import InvalidInputError
 from atio_core.model.data_file import Scalar
 
 _PLAIN = frozenset((string.ascii_letters + string.digits + "_-").encode())
 _LONGEST = 100
+
+
+def partition_fields(names: object) -> tuple[str, ...]:
+    """Return the names of partition fields that a caller gave.
+
+    Raises:
+        InvalidInputError: They are no list of distinct texts.
+    """
+    fields = [
+        require_text("each name in partition_by", one) for one in require_list("partition_by", names, "names")
+    ]
+    if not fields or len(set(fields)) != len(fields) or "" in fields:
+        raise refusal("partition_by", "a list of distinct names", names)
+    return tuple(fields)
+
+
+def partition_values(key: object, fields: Collection[str]) -> tuple[Scalar, ...]:
+    """Return a partition's values that a caller gave, one for each field, as Python's own types.
+
+    Args:
+        key: A tuple of values; for a single field the value will do.
+        fields: The names of the fields.
+
+    Raises:
+        InvalidInputError: There are more or fewer, or one can't be a value.
+
+    Example:
+        >>> partition_values("2013-01-01", ["day"]), partition_values((1, None), ["a", "b"])
+        (('2013-01-01',), (1, None))
+    """
+    values = (key,) if not isinstance(key, tuple) else cast("tuple[object, ...]", key)
+    if len(values) != len(fields):
+        message = (
+            f"a partition by {', '.join(fields)} has one value for each: {shown(values)} has {len(values)}"
+        )
+        raise InvalidInputError(message)
+    return tuple(_plain(field, value) for field, value in zip(fields, values, strict=True))
+
+
+def _plain(field: str, value: object) -> Scalar:
+    if value is None or isinstance(value, bool):
+        return value
+    name = f"the value of the partition field {field!r}"
+    if isinstance(value, str):
+        return require_text(name, value)
+    if isinstance(value, float):
+        if not math.isfinite(value):  # not a number equals nothing, and JSON has neither
+            raise refusal(name, "a finite number", value)
+        return float(value) + 0.0  # no -0.0, which equals 0.0
+    if hasattr(value, "__index__"):
+        return require_whole(name, cast("Any", value))
+    raise refusal(name, "a text, a number, true or false, or None", value)
 
 
 def segment(text: str) -> str:

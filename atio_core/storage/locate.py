@@ -57,6 +57,10 @@ def _text(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
         raise _refuse(text, "it is empty.")
     if "\0" in text:
         raise _refuse(text, "it holds a NUL character.")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise _refuse(text, "it holds half a character (a lone surrogate).") from error
     return text
 
 

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atio_core.errors import StorageError
+from atio_core.format.names import LOG, TEMPORARY, Numbered
+from atio_core.log.sequence import Sequence
+from atio_core.storage.local import LocalStore
+from atio_core.storage.memory import MemoryStore
+from atio_core.storage.readback import Answer
+from tests.support.stores import CountingStore, StoreWrapper
+
+NAMES = Numbered(LOG, per_bucket=4)
+
+
+def sequence(*numbers: int) -> Sequence:
+    """Return a sequence in memory that has these numbers."""
+    store = MemoryStore()
+    for number in numbers:
+        store.put(NAMES.name(number), b"%d" % number)
+    return Sequence(store, NAMES)
+
+
+@given(st.sets(st.integers(1, 40), max_size=12))
+def test_the_latest_is_the_highest(numbers: set[int]) -> None:
+    """Whatever numbers are there, the latest is the highest of them, with its bytes."""
+    highest = max(numbers, default=None)
+    assert sequence(*numbers).latest() == (None if highest is None else (highest, b"%d" % highest))
+
+
+@given(st.sets(st.integers(1, 40), max_size=12))
+def test_numbers_come_highest_first(numbers: set[int]) -> None:
+    """A listing gives the numbers in falling order, over all buckets."""
+    assert list(sequence(*numbers).numbers()) == sorted(numbers, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["999998/zzz.json", "999998/003-4.txt", "999998/002-4.json", "999990/x/003-4.json", "notes", "9/9"],
+)
+def test_what_does_not_parse_is_no_number(name: str) -> None:
+    """Files that somebody put into the log's folder are passed over, whatever they are called."""
+    held = sequence(1, 2)
+    held.store.put(f"{LOG}{name}", b"?")
+    assert held.latest() == (2, b"2")
+    assert list(held.numbers()) == [2, 1]
+    assert not held.newer_bucket(2)
+
+
+def test_a_bucket_that_a_crash_left_empty_is_passed_over(tmp_path: Path) -> None:
+    """The folder of a newer bucket, made by a writer that died, stops no reader."""
+    store = LocalStore(tmp_path, temporary=TEMPORARY)
+    store.put(NAMES.name(3), b"3")
+    (tmp_path / LOG / "999998").mkdir()
+    held = Sequence(store, NAMES)
+    assert held.latest() == (3, b"3")
+    assert not held.newer_bucket(3)
+
+
+class _Racing(StoreWrapper):
+    """A store where something happens right before a read."""
+
+    def __init__(self, store: MemoryStore, before_read: Iterator[Callable[[], object]]) -> None:
+        super().__init__(store)
+        self.before_read = before_read
+
+    def read(self, name: str) -> bytes:
+        next(self.before_read, lambda: None)()
+        return self.store.read(name)
+
+
+def test_a_newer_bucket_makes_the_look_start_over() -> None:
+    """If another bucket began while the latest was read, its object is the latest."""
+    inner = sequence(3).store
+    racing = _Racing(inner, iter([lambda: inner.put(NAMES.name(4), b"4")]))  # pyright: ignore[reportArgumentType]
+    assert Sequence(racing, NAMES).latest() == (4, b"4")
+
+
+def test_an_object_that_went_makes_the_look_start_over() -> None:
+    """If what was listed is gone when it is read, the latest is looked for again."""
+    inner = sequence(3, 4).store
+    racing = _Racing(inner, iter([lambda: inner.delete([NAMES.name(4)])]))  # pyright: ignore[reportArgumentType]
+    assert Sequence(racing, NAMES).latest() == (3, b"3")
+
+
+def test_a_log_that_never_holds_still_is_an_error() -> None:
+    """A look for the latest ends, with an error that says what to do, though others never stop."""
+    inner = sequence(3).store
+
+    def forever() -> Iterator[Callable[[], object]]:
+        number = 4
+        while True:
+            yield lambda number=number: inner.put(NAMES.name(number), b"")
+            number += 4
+
+    with pytest.raises(StorageError, match=r"changed 100 times .* try again"):
+        Sequence(_Racing(inner, forever()), NAMES).latest()  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "asked", "expected"),
+    [
+        ((), None, False),
+        ((1,), None, True),
+        ((1, 2, 3), 1, False),
+        ((3, 4), 3, True),
+        ((3, 4), 4, False),
+        ((1, 9), 4, True),
+    ],
+    ids=str,
+)
+def test_newer_buckets_are_seen(numbers: tuple[int, ...], asked: int | None, *, expected: bool) -> None:
+    """Only what lies in a newer bucket counts, not what lies higher in the same one."""
+    assert sequence(*numbers).newer_bucket(asked) == expected
+
+
+def test_a_number_is_created_once() -> None:
+    """The first to create a number has it; the second gets to see what the first put there."""
+    held = sequence()
+    mine = held.create(1, b"mine", after=0, is_ours=lambda data: data == b"mine")
+    other = held.create(1, b"other", after=0, is_ours=lambda data: data == b"other")
+    assert (mine.answer, other.answer, other.data) == (Answer.OURS, Answer.TAKEN, b"mine")
+    assert held.read(1) == b"mine"
+    assert held.read(2) is None
+
+
+def test_the_one_before_is_made_durable_first() -> None:
+    """A number is created behind one whose name is durable; the first has none before it."""
+    afters: list[str | None] = []
+
+    class Noting(StoreWrapper):
+        def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+            afters.append(after)
+            self.store.put_if_absent(name, data, after=after)
+
+    held = Sequence(Noting(MemoryStore()), NAMES)
+    for number in (1, 2):
+        held.create(number, b"", after=number - 1, is_ours=lambda _: True)
+    assert afters == [None, NAMES.name(1)]
+
+
+def test_each_name_is_made_durable_once() -> None:
+    """Names that are to be durable are synced, the same one no twice."""
+    store = CountingStore(MemoryStore())
+    Sequence(store, NAMES).make_durable(1, 2, 1)
+    assert store.calls == [("make_durable", NAMES.name(1)), ("make_durable", NAMES.name(2))]
+
+
+def test_a_number_may_be_taken_away_twice() -> None:
+    """Taking a number away succeeds, there or not."""
+    held = sequence(1, 2)
+    held.take_away(2)
+    held.take_away(2)
+    assert held.latest() == (1, b"1")
