@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
     from atio_core.maintenance.expiry import ExpiryReport
+    from atio_core.open_atomic import open_atomic
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
     from atio_core.table import Table
@@ -70,6 +71,7 @@ __all__ = [
     "VersionNotFoundError",
     "WriteResult",
     "expire_snapshots",
+    "open_atomic",
     "read_table",
     "write",
     "write_snapshot",
@@ -82,6 +84,7 @@ _HOMES = {
     "Table": "atio_core.table",
     "WriteResult": "atio_core.write",
     "expire_snapshots": "atio_core.functions",
+    "open_atomic": "atio_core.open_atomic",
     "read_table": "atio_core.functions",
     "write": "atio_core.write",
     "write_snapshot": "atio_core.functions",

@@ -2,7 +2,7 @@
 
 1. Decide what is written and how, and refuse what can't be, before anything is made.
 2. Let the object's own library write into a temporary file beside the target.
-3. Sync it, put it in the target's place, sync the folder (`storage/target.py`).
+3. Sync it, put it in the target's place, sync the folder (`storage/replacement.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from atio_core.data.formats import registry
 from atio_core.data.formats.base import Order
 from atio_core.errors import InvalidInputError
 from atio_core.progress import Teller, Watched
+from atio_core.storage import checksum
 from atio_core.storage import target as targets
+from atio_core.storage.publication import plan_publication
+from atio_core.storage.replacement import Replacement, replacement
 
 _EXTRAS = (("openpyxl", "excel"), ("xlsxwriter", "excel"), ("pandas", "pandas"))
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as Rust says it
@@ -36,7 +39,10 @@ class WriteResult:
         bytes: Its size.
         rows: Rows in it, a header not counted.
         columns: Columns of the frame.
-        seconds: Time by phase: `serialise`, `sync`, `publish`.
+        seconds: Time by phase: `serialise`, `digest` if asked for, `sync`, `publish`.
+        previous: What the file that was replaced is called now, if it was kept.
+        digest: Of the file's bytes, if asked for: "sha256:2cf24d…".
+        skipped: Whether nothing was written, since the file was there.
     """
 
     path: Path
@@ -45,8 +51,13 @@ class WriteResult:
     rows: int
     columns: int
     seconds: Mapping[str, float]
+    previous: Path | None = None
+    digest: str | None = None
+    skipped: bool = False
 
     def __str__(self) -> str:
+        if self.skipped:
+            return f"{self.path}: skipped, since it is there already"
         phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.seconds.items())
         return (
             f"{self.path}: {self.rows:,} rows x {self.columns:,} columns as {self.format}, "
@@ -62,6 +73,10 @@ def write(
     show_progress: bool = False,
     verbose: bool = False,
     durable: bool = True,
+    if_exists: str = "replace",
+    keep_previous: bool | int | str | bytes | os.PathLike[Any] = False,
+    mkdir: bool = False,
+    digest: str | None = None,
     **options: Any,
 ) -> WriteResult:
     """Write a frame to a file, atomically.
@@ -73,6 +88,12 @@ def write(
         show_progress: Show on stderr how much was written, and how fast: a bar, or lines where there is no terminal.
         verbose: Tell each step: through the logger `atio`, or on stderr where that shows nothing.
         durable: Wait until the disk holds the file. Else a power loss soon after may leave an empty one.
+        if_exists: What to do if there is a file: "replace" it, "fail", or "skip" the writing. Of several processes
+            that write with "fail" or "skip" at once, exactly one makes the file.
+        keep_previous: Keep the file that is replaced: True as `<name>.previous`, a path under that, a number of
+            them as `<name>.previous.<n>`, the newest with the highest n.
+        mkdir: Make folders that are missing.
+        digest: An algorithm of `hashlib`, such as "sha256": the result has the digest of the bytes.
         **options: For the writer of the frame's own library: `index=False`, `sheet_name=`, `orient=`, …
 
     Returns:
@@ -80,6 +101,7 @@ def write(
 
     Raises:
         UnsupportedFormatError: No writer for this format and object.
+        AlreadyExistsError: The file is there, and `if_exists` is "fail".
         InvalidInputError: The target can't be a file, an option is refused, or the library's writer failed.
         StorageError: The disk refused. The old file stands, unless `unknown` is True: then the new one does,
             but may not survive a power loss.
@@ -93,24 +115,53 @@ def write(
     registry.refuse_database(format)
     if target_path is None:
         raise InvalidInputError("write needs target_path, the file to write. Give a path.")
-    target = targets.find_target(target_path)
+    if digest is not None:
+        checksum.check_name(digest)
+    publication = plan_publication(
+        target_path, durable=durable, if_exists=if_exists, keep_previous=keep_previous, mkdir=mkdir
+    )
+    target = publication.target
     choice = registry.choose(obj, target.name, format, options)
     rows, columns = obj.shape
     teller = Teller(verbose=verbose, show_progress=show_progress)
+    if publication.is_skipped():
+        return _skipped(target.path, choice.format, teller)
     seconds: dict[str, float] = {}
-    with targets.replacement(target) as new:
+    with replacement(publication) as new:
         teller.step("%s: %s writes into %s", target.path, choice.writer.call, new.temporary)
         with _timed(seconds, "serialise"), teller.watch(Watched(target.name, "bytes", new.size)):
             _serialise(obj, choice, Order(new.file, target.name, choice.compression, options), target.path)
-        with _timed(seconds, "sync"):
-            new.sync(durably=durable)
-        speed = new.size() / 1e6 / max(1e-9, sum(seconds.values()))
-        teller.step("%s: %s bytes written and synced, %.1f MB/s", target.path, f"{new.size():,}", speed)
-        with _timed(seconds, "publish"):
-            new.publish(durably=durable)
-        teller.step("%s: published in %.3f s", target.path, seconds["publish"])
-    result = WriteResult(Path(target.path), choice.format, new.size(), rows, columns, seconds)
+        found = _publish(new, digest, seconds, teller)
+    if not new.published:
+        return _skipped(target.path, choice.format, teller)
+    previous = None if new.previous is None else Path(new.previous)
+    result = WriteResult(
+        Path(target.path), choice.format, new.size(), rows, columns, seconds, previous, found
+    )
     teller.result(result)
+    return result
+
+
+def _publish(new: Replacement, digest: str | None, seconds: dict[str, float], teller: Teller) -> str | None:
+    """Sync and publish what was written; returns its digest, if asked for."""
+    path, found = new.target.path, None
+    if digest is not None:
+        with _timed(seconds, "digest"):
+            found = new.digest(digest)
+    with _timed(seconds, "sync"):
+        new.sync()
+    speed = new.size() / 1e6 / max(1e-9, sum(seconds.values()))
+    teller.step("%s: %s bytes written and synced, %.1f MB/s", path, f"{new.size():,}", speed)
+    with _timed(seconds, "publish"):
+        new.publish()
+    if new.published:
+        teller.step("%s: published in %.3f s", path, seconds["publish"])
+    return found
+
+
+def _skipped(path: str, format_name: str, teller: Teller) -> WriteResult:
+    result = WriteResult(Path(path), format_name, 0, 0, 0, {}, skipped=True)
+    teller.step("%s", result)
     return result
 
 

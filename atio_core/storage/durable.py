@@ -26,7 +26,7 @@ if sys.platform == "darwin":
 
 AnyPath = str | os.PathLike[str]
 
-_WINDOWS = os.name == "nt"
+WINDOWS = os.name == "nt"
 # What file systems without hard links answer. EPERM is vfat's and exfat's, EMLINK that of "one name a file".
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -69,7 +69,7 @@ def start_writing(fd: int, start: int, count: int) -> None:
         start: The first byte.
         count: How many.
     """
-    if sys.platform == "linux" and (call := getattr(_libc(), "sync_file_range", None)) is not None:
+    if sys.platform == "linux" and (call := getattr(libc(), "sync_file_range", None)) is not None:
         # Its answer doesn't matter: it waits for nothing, and leaves errors of the disk for fsync to report.
         call(fd, ctypes.c_int64(start), ctypes.c_int64(count), _SYNC_FILE_RANGE_WRITE)
 
@@ -83,7 +83,7 @@ def sync_folder(path: AnyPath) -> None:
     Raises:
         OSError: The folder can't be opened, or the disk refused.
     """
-    if _WINDOWS:
+    if WINDOWS:
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -116,15 +116,56 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
         ['a']
     """
     try:
-        os.link(temporary, final)
+        add_name(temporary, final)
+    except FileExistsError:
+        if not _same(temporary, final):  # else a network drive did it, lost its answer and asked again
+            raise
+    except UnsupportedStoreError:
+        rename_new(os.fspath(temporary), os.fspath(final))
+        return
+    with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
+        os.unlink(temporary)
+
+
+def add_name(file: AnyPath, name: AnyPath) -> None:
+    """Give a file a further name (a hard link), if that is free. Syncs nothing.
+
+    Args:
+        file: What is there.
+        name: The name to take, on the same file system.
+
+    Raises:
+        FileExistsError: The name is taken.
+        UnsupportedStoreError: This file system, or this file, takes no further names.
+        OSError: The system refused.
+    """
+    try:
+        os.link(file, name)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        message = f"{os.fspath(file)!r} can't have a second name: its file system has no hard links."
+        raise UnsupportedStoreError(message, path=os.fspath(name), errno=error.errno) from error
+
+
+def check_publish_new(temporary: AnyPath, spare: AnyPath) -> None:
+    """See whether `publish_new` will work in a folder, before anything long is begun.
+
+    Args:
+        temporary: A file in the folder. It keeps its name.
+        spare: A free name beside it.
+
+    Raises:
+        UnsupportedStoreError: It won't.
+        OSError: The system refused.
+    """
+    try:
+        add_name(temporary, spare)
+    except UnsupportedStoreError:
+        rename_new(os.fspath(temporary), os.fspath(spare))
+        os.replace(spare, temporary)
     else:
-        with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
-            os.unlink(temporary)
-        return
-    rename_new(os.fspath(temporary), os.fspath(final))
+        os.unlink(spare)
 
 
 def replace(temporary: AnyPath, target: AnyPath) -> None:
@@ -137,7 +178,7 @@ def replace(temporary: AnyPath, target: AnyPath) -> None:
     Raises:
         OSError: The target is as it was. On Windows, where a reader's open file bars it, after some seconds.
     """
-    if not _WINDOWS:
+    if not WINDOWS:
         os.replace(temporary, target)
         return
     for attempt in range(_REPLACE_TRIES):
@@ -152,21 +193,29 @@ def replace(temporary: AnyPath, target: AnyPath) -> None:
 
 
 @functools.cache
-def _libc() -> ctypes.CDLL:
+def libc() -> ctypes.CDLL:
+    """Return the C library, for calls that Python doesn't have."""
     return ctypes.CDLL(None, use_errno=True)
+
+
+def _same(one: AnyPath, other: AnyPath) -> bool:
+    try:
+        return os.path.samestat(os.stat(one, follow_symlinks=False), os.stat(other, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def rename_new(temporary: str, final: str) -> None:
     """Rename, but refuse a taken name: for file systems without links."""
-    if _WINDOWS:
+    if WINDOWS:
         os.rename(temporary, final)  # refuses a taken name by itself
         return
     try:
         if sys.platform == "darwin":
-            failed = _libc().renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
+            failed = libc().renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
         else:
             source, target = os.fsencode(temporary), os.fsencode(final)
-            failed = _libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+            failed = libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
         number = ctypes.get_errno() if failed else 0
     except AttributeError:
         number = errno.ENOSYS  # an old C library

@@ -70,7 +70,7 @@ def check(name: str, kind: Kind, rows: int, root: Path) -> None:
     assert (root / "link").is_symlink()
     litter = set(root.iterdir()) - {path, root / "link"}
     assert len(litter) <= 1
-    assert all(left.name.startswith(".file.") and left.name.endswith(".tmp") for left in litter)
+    assert all(left.name.startswith(".file.") and left.name.endswith(".atio-tmp") for left in litter)
     assert all(left.stat().st_mode & 0o777 in {0o600, BITS} for left in litter)
     work(name, kind, rows, root)
     assert WRITTEN[name, kind].read(path).shape == (rows, 2)
@@ -140,7 +140,7 @@ def test_a_kill_while_polars_writes_leaves_old_or_new(disk: Path, name: str, sha
 def sizes_of_litter(root: Path) -> list[int]:
     """How far temporary files have grown."""
     sizes: list[int] = []
-    for path in root.glob(".file.*.tmp"):
+    for path in root.glob(".file.*.atio-tmp"):
         with contextlib.suppress(FileNotFoundError):  # published meanwhile
             sizes.append(path.stat().st_size)
     return sizes

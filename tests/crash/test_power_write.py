@@ -32,7 +32,7 @@ def test_a_power_loss_leaves_old_or_new(disk: Path, name: str, kind: Kind) -> No
     for state in states:
         if "returned" in state.marks:
             assert state.files == {"file": new}, state
-        assert all(path == "file" or path.endswith(".tmp") for path in state.files), state
+        assert all(path == "file" or path.endswith(".atio-tmp") for path in state.files), state
 
 
 @each_writer

@@ -12,6 +12,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "replace", "symlink", "syncfs"}
 # Loaded on first use, inside the functions that need them.
 HEAVY = {
+    "asyncio",
     "dagster",
     "duckdb",
     "numpy",

@@ -41,6 +41,7 @@ def test_the_public_names_are_these() -> None:
         "Table",
         "WriteResult",
         "expire_snapshots",
+        "open_atomic",
         "read_table",
         "write",
         "write_snapshot",

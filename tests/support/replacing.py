@@ -8,21 +8,23 @@ import stat
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from atio_core.storage.target import Replacement, find_target, replacement
+from atio_core.storage.publication import plan_publication
+from atio_core.storage.replacement import Replacement, replacement
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
 
-def replace(path: object, data: bytes = b"new", *, durably: bool = True) -> Replacement:
+def replace(path: object, data: bytes = b"new", **options: Any) -> Replacement:
     """Replace a file, the short way."""
-    with replacement(find_target(path)) as new:
+    with replacement(plan_publication(path, **options)) as new:
         new.file.write(data)
-        new.sync(durably=durably)
-        new.publish(durably=durably)
+        new.sync()
+        new.publish()
     return new
 
 

@@ -132,8 +132,6 @@ def _check_options(name: str, around: str | None, options: Mapping[str, Any]) ->
             why = "several files can't be replaced in one step; a table can (write_snapshot)"
         elif option in _ELSEWHERE and value != "auto":
             why = "only files of this machine are replaced in one step"
-        elif option == "mkdir":
-            why = "the folder must be there; make it first: os.makedirs(...)"
         elif option == "mode" and value not in {"w", "wb"}:
             why = "adding to a file can leave half of it behind; write all of it, or append to a table"
         else:

@@ -133,7 +133,7 @@ def test_a_disk_without_either_call_is_refused(
 ) -> None:
     """Where there are no links and no rename that refuses to replace, nothing is published, and the user is told."""
     refuse_links(errno.EPERM)
-    monkeypatch.setattr("atio_core.storage.durable._libc", object)
+    monkeypatch.setattr("atio_core.storage.durable.libc", object)
     (tmp_path / "tmp").write_bytes(b"1")
     with pytest.raises(UnsupportedStoreError, match="Use another disk") as caught:
         publish_new(tmp_path / "tmp", tmp_path / "final")
@@ -175,7 +175,7 @@ def test_replace_waits_for_readers_on_windows(
             raise PermissionError(errno.EACCES, "used by another process")
         real(source, target)
 
-    monkeypatch.setattr("atio_core.storage.durable._WINDOWS", True)
+    monkeypatch.setattr("atio_core.storage.durable.WINDOWS", True)
     monkeypatch.setattr(os, "replace", barred)
     monkeypatch.setattr(durable.time, "sleep", pauses.append)
     (tmp_path / "tmp").write_bytes(b"1")

@@ -128,7 +128,7 @@ def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_disk_without_links_and_renames_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There, nothing is created, and the error is of its own kind."""
     monkeypatch.setattr(os, "link", refuse_link)
-    monkeypatch.setattr("atio_core.storage.durable._libc", object)
+    monkeypatch.setattr("atio_core.storage.durable.libc", object)
     with pytest.raises(UnsupportedStoreError):
         open_store(tmp_path).put_if_absent("a", b"1")
     assert files_below(tmp_path) == []

@@ -1,15 +1,16 @@
 import errno
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from atio_core.errors import StorageError
-from atio_core.storage import durable
-from atio_core.storage.target import find_target, replacement
-from tests.support.os_calls import Call, watched
-from tests.support.replacing import bits, replace
+from atio_core.errors import InvalidInputError, StorageError
+from atio_core.storage.publication import plan_publication
+from atio_core.storage.replacement import replacement
+from atio_core.storage.target import find_target
+from tests.support.replacing import as_nobody, replace
 
 
 @pytest.fixture
@@ -20,218 +21,179 @@ def old(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_content_is_replaced(old: Path) -> None:
-    """After publishing, the file holds the new content, and nothing else lies in its folder."""
-    new = replace(old, b"brand new")
-    assert old.read_bytes() == b"brand new"
-    assert new.size() == 9
-    assert list(old.parent.iterdir()) == [old]
+@pytest.mark.parametrize(
+    ("path", "said"),
+    {
+        "{0}": "a folder",
+        "{0}/": "a folder",
+        "{0}/new.csv/": "names a folder",
+        "{0}/missing/a.csv": "os.makedirs",
+        "{0}/dangling": "os.makedirs",
+        "{0}/file/a.csv": "Not a directory",
+        "{0}/fifo": "a FIFO",
+        "{0}/socket": "a socket",
+        "{0}/loop": "circle",
+        "{0}/to a stream": "a stream",
+        "{0}/" + "a" * 256: "too long",
+        "/dev/null": "a device",
+        "/dev/stdout": "a stream",
+        "/dev/fd/1": "a stream",
+        "/dev/./fd/1": "a stream",
+        "": "empty",
+        "a\0b": "NUL",
+        "s3://bucket/a.csv": "URL",
+        "file:///tmp/a.csv": "URL",
+    }.items(),
+)
+def test_what_is_no_file_is_refused(tmp_path: Path, path: str, said: str) -> None:
+    """A target that can't be a plain file is refused with its name and advice, before anything is made."""
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("missing/a.csv")
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "stream").open("wb") as out, socket.socket(socket.AF_UNIX) as listening:
+        (tmp_path / "to a stream").symlink_to(f"/proc/self/fd/{out.fileno()}")
+        listening.bind(os.path.relpath(tmp_path / "socket"))  # such names are short
+        names = sorted(tmp_path.iterdir())
+        with pytest.raises(InvalidInputError, match=said):
+            find_target(path.format(tmp_path))
+    assert sorted(tmp_path.iterdir()) == names
 
 
-def test_a_file_is_made(tmp_path: Path) -> None:
-    """A file that isn't there yet is made."""
-    replace(tmp_path / "a.csv")
+@pytest.mark.parametrize("path", [3, None, ["a.csv"]], ids=repr)
+def test_what_is_no_path_is_refused(path: object) -> None:
+    """What is no path is refused, and its type is named."""
+    with pytest.raises(InvalidInputError, match=f"not {type(path).__name__}"):
+        find_target(path)
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
+def test_paths_of_all_kinds(tmp_path: Path, kind: Callable[[str], object]) -> None:
+    """A path is a str, bytes or a Path."""
+    replace(kind(str(tmp_path / "a.csv")))
     assert (tmp_path / "a.csv").read_bytes() == b"new"
 
 
-def test_until_published_the_old_content_stands(old: Path) -> None:
-    """Whoever reads before the replacement reads the old content, whole."""
-    with replacement(find_target(old)) as new:
+@pytest.mark.parametrize("path", ["~/a.csv", b"~/a.csv", Path("~/a.csv")], ids=repr)
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: object) -> None:
+    """`~` leads home, as in a shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    replace(path)
+    assert (tmp_path / "a.csv").read_bytes() == b"new"
+
+
+def test_a_relative_path_is_taken_from_here(
+    tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path starts where the process is when it is given; a change of folder meanwhile does no harm."""
+    monkeypatch.chdir(tmp_path)
+    with replacement(plan_publication(old.name)) as new:
         new.file.write(b"new")
-        assert old.read_bytes() == b"old"
-        new.sync()
-        assert old.read_bytes() == b"old"
-        new.publish()
-        assert old.read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("exists", [True, False])
-def test_the_temporary_file_lies_beside_and_is_ours_alone(tmp_path: Path, *, exists: bool) -> None:
-    """It is in the target's own folder, hidden, and nobody else can read it before it is complete."""
-    path = tmp_path / "prices.csv"
-    if exists:
-        path.write_bytes(b"old")
-        path.chmod(0o666)
-    with replacement(find_target(path)):
-        (temporary,) = set(tmp_path.iterdir()) - {path}
-        assert bits(temporary) == 0o600
-        assert temporary.name.startswith(".prices.csv.")
-        assert temporary.name.endswith(".tmp")
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(1)], ids=type)
-@pytest.mark.parametrize("synced", [False, True])
-def test_any_error_leaves_the_old_file_alone(old: Path, error: BaseException, *, synced: bool) -> None:
-    """Whatever ends the block, Ctrl-C included, the old file stands and the temporary file is gone."""
-    with pytest.raises(type(error)), replacement(find_target(old)) as new:  # noqa: PT012 - the block is what is tested
-        new.file.write(b"half of the n")
-        if synced:
-            new.sync()
-        raise error
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_a_block_without_publish_changes_nothing(old: Path) -> None:
-    """Only `publish` changes the file."""
-    with replacement(find_target(old)) as new:
-        new.file.write(b"new")
-        new.sync()
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_the_writer_may_close_the_file(old: Path) -> None:
-    """Some libraries close the file that they are given; that loses nothing."""
-    with replacement(find_target(old)) as new:
-        new.file.write(b"new")
-        new.file.close()
-        assert new.size() == 3
+        os.chdir("/")
         new.sync()
         new.publish()
     assert old.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [old]
 
 
-def test_the_writer_may_use_the_descriptor(old: Path) -> None:
-    """C libraries write to a copy of the descriptor."""
-    with replacement(find_target(old)) as new:
-        copy = os.dup(new.file.fileno())
-        os.write(copy, b"new")
-        os.close(copy)
-        new.sync()
-        new.publish()
-    assert old.read_bytes() == b"new"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a" * 255,
+        "é" * 127,
+        "\N{PANDA FACE}" * 63,
+        "with spaces",
+        "new\nline",
+        "..a",
+        ".hidden",
+        "-x",
+        "a" * 230,
+    ],
+    ids=len,
+)
+def test_names_of_all_kinds(tmp_path: Path, name: str) -> None:
+    """Any name that a file may have can be written, up to the longest."""
+    replace(tmp_path / name)
+    replace(tmp_path / name, b"newer")
+    assert (tmp_path / name).read_bytes() == b"newer"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_other_names_keep_the_old_content(old: Path) -> None:
-    """A hard link to the old file goes on showing the old content."""
-    other = old.with_name("other.csv")
-    other.hardlink_to(old)
-    replace(old)
-    assert (old.read_bytes(), other.read_bytes()) == (b"new", b"old")
+@pytest.mark.parametrize("start", ["a", "ab", "abc"])
+def test_temporary_names_are_cut_between_characters(tmp_path: Path, start: str) -> None:
+    """The temporary file's name is text where the target's is, however long: some file systems take no other."""
+    with replacement(plan_publication(tmp_path / (start + "\N{PANDA FACE}" * 60))):
+        (temporary,) = tmp_path.iterdir()
+        temporary.name.encode("utf-8")
 
 
-@pytest.fixture
-def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Let one of the durable calls fail as a broken disk does."""
-
-    def broken(*_: object) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    return lambda name: monkeypatch.setattr(durable, name, broken)
-
-
-@pytest.mark.parametrize("call", ["sync_file", "replace"])
-def test_a_failing_disk_leaves_the_old_file_alone(old: Path, fail: Callable[[str], None], call: str) -> None:
-    """If the bytes can't be synced, or the file not be replaced, the old one stands, and the error says so."""
-    fail(call)
-    with pytest.raises(StorageError, match="stands unchanged") as caught:
-        replace(old)
-    assert not caught.value.unknown
-    assert caught.value.errno == errno.EIO
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_a_folder_that_cannot_be_synced(old: Path, fail: Callable[[str], None]) -> None:
-    """If the name can't be synced, the new content is there, and the error says that it may not stay."""
-    fail("sync_folder")
-    with pytest.raises(StorageError, match="has its new content") as caught:
-        replace(old)
-    assert caught.value.unknown
-    assert old.read_bytes() == b"new"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def calls_of(folder: Path, *, durably: bool) -> list[str]:
-    """The names of the system calls of a replacement that sync or publish."""
-    calls: list[str] = []
-    with watched(folder, lambda call: (calls.append(call.name), call.run())[1]):
-        replace(folder / "prices.csv", durably=durably)
-    return [name for name in calls if name in {"fsync", "replace"}]
-
-
-def test_the_order_of_syncs(old: Path) -> None:
-    """The bytes are synced before the name is given, the name after."""
-    assert calls_of(old.parent, durably=True) == ["fsync", "replace", "fsync"]
-
-
-def test_nothing_is_synced_if_not_asked_for(old: Path) -> None:
-    """A replacement that needn't be durable waits for no disk."""
-    assert calls_of(old.parent, durably=False) == ["replace"]
-
-
-def test_a_file_whose_bits_change_meanwhile(old: Path) -> None:
-    """Who protects the file while its new content is written finds it protected."""
-    with replacement(find_target(old)) as new:
-        new.file.write(b"new")
-        old.chmod(0o600)
-        new.sync()
-        new.publish()
-    assert bits(old) == 0o600
-
-
-def test_nobody_can_open_what_replaces_a_secret(old: Path) -> None:
-    """From its first moment on, what will replace a file that is ours alone is ours alone."""
-    old.chmod(0o600)
-    seen: list[int] = []
-
-    def look(call: Call) -> object:
-        result = call.run()
-        seen.extend(bits(path) for path in old.parent.iterdir())
-        return result
-
-    before = os.umask(0)
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A name of bytes that are no UTF-8 can be written too."""
+    path = os.fsencode(tmp_path) + b"/\xff\xfe.csv"
     try:
-        with watched(old.parent, look):
-            replace(old)
-    finally:
-        os.umask(before)
-    assert set(seen) == {0o600}
+        os.close(os.open(path, os.O_CREAT))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    replace(path)
+    assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"\xff\xfe.csv"]
+    assert Path(os.fsdecode(path)).read_bytes() == b"new"
 
 
-def test_a_file_that_vanishes_meanwhile(old: Path) -> None:
-    """A target that is deleted while the new content is written is made again, with its bits."""
-    old.chmod(0o640)
-    with replacement(find_target(old)) as new:
-        new.file.write(b"new")
-        old.unlink()
-        new.sync()
-        new.publish()
-    assert (old.read_bytes(), bits(old)) == (b"new", 0o640)
+def test_a_read_only_file_is_refused() -> None:
+    """A file that its owner protected isn't replaced, although the folder would allow it."""
+    with as_nobody() as folder:
+        path = folder / "prices.csv"
+        path.write_bytes(b"old")
+        path.chmod(0o444)
+        with pytest.raises(StorageError, match="read-only") as caught:
+            replace(path)
+        assert caught.value.errno == errno.EACCES
+        assert list(folder.iterdir()) == [path]
+        assert path.read_bytes() == b"old"
 
 
-def test_a_folder_that_takes_the_name_meanwhile(old: Path) -> None:
-    """A folder is never replaced by a file."""
-    with pytest.raises(StorageError, match="stands unchanged"), replacement(find_target(old)) as new:  # noqa: PT012
-        old.unlink()
-        old.mkdir()
-        new.sync()
-        new.publish()
-    assert [path.is_dir() for path in old.parent.iterdir()] == [True]
+@pytest.mark.parametrize("folder_bits", [0o500, 0o300])
+def test_a_folder_without_rights_is_refused(folder_bits: int) -> None:
+    """Where no file can be made, or no name be synced, that is said before anything is made."""
+    with as_nobody() as folder:
+        folder.chmod(folder_bits)
+        try:
+            with pytest.raises(StorageError, match="no file can be made, or synced"):
+                find_target(folder / "a.csv")
+        finally:
+            folder.chmod(0o700)
 
 
-def test_two_at_once(old: Path) -> None:
-    """Of two replacements at once, the later one stands, whole."""
-    with replacement(find_target(old)) as first, replacement(find_target(old)) as second:
-        first.file.write(b"first")
-        second.file.write(b"second")
-        for new in (second, first):
-            new.sync()
-            new.publish()
-    assert old.read_bytes() == b"first"
-    assert list(old.parent.iterdir()) == [old]
+def test_links_are_written_through(tmp_path: Path) -> None:
+    """A link stays, and what it leads to is replaced, over several links and folders."""
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "prices.csv").write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to("second.csv")
+    (tmp_path / "second.csv").symlink_to("real/prices.csv")
+    target = find_target(tmp_path / "link.csv")
+    assert (target.name, target.file) == ("link.csv", str(real / "prices.csv"))
+    with replacement(plan_publication(tmp_path / "link.csv")):
+        assert len(list(real.iterdir())) == 2, "the temporary file lies where the real one does"
+    replace(tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "second.csv").is_symlink()
+    assert (real / "prices.csv").read_bytes() == b"new"
+    assert not (real / "prices.csv").is_symlink()
 
 
-def test_a_temporary_file_that_cannot_be_removed_is_named(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Litter that stays is told with the error that caused it, never instead of it."""
+def test_a_dangling_link_gets_its_file(tmp_path: Path) -> None:
+    """What a link leads to is made if it isn't there."""
+    (tmp_path / "link.csv").symlink_to("later.csv")
+    replace(tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "later.csv").read_bytes() == b"new"
 
-    def broken(path: str) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
 
-    with pytest.raises(RuntimeError, match="boom") as caught, replacement(find_target(old)):  # noqa: PT012
-        monkeypatch.setattr(os, "unlink", broken)
-        raise RuntimeError("boom")
-    monkeypatch.undo()
-    (litter,) = set(old.parent.iterdir()) - {old}
-    assert repr(str(litter)) in caught.value.__notes__[0]
+def test_a_link_that_leaves_its_folder_by_dots(tmp_path: Path) -> None:
+    """`..` in a link leads to where the system says, not to where its text looks like."""
+    (tmp_path / "far/deep").mkdir(parents=True)
+    (tmp_path / "near").symlink_to("far/deep")
+    replace(tmp_path / "near" / ".." / "a.csv")
+    assert (tmp_path / "far/a.csv").read_bytes() == b"new"
+    assert not (tmp_path / "a.csv").exists()

@@ -1,0 +1,295 @@
+"""Replace one file: whoever looks finds the old content or the new, whole, after a crash, an error or Ctrl-C.
+
+1. `replacement` removes what dead writers left in the folder, and makes a temporary file there (a rename is atomic
+   within one file system only), open to us alone; the caller writes into it.
+2. `sync` gives it the old file's owner, permission bits and attributes, and waits until the disk holds it.
+3. `publish` keeps the old file if asked to, puts the new one in its place, and waits until the disk holds the name.
+
+Leaving the block without `publish` takes the temporary file away; the old file was never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Generator
+from typing import Any, BinaryIO
+
+from atio_core.errors import AtioError, StorageError, UnsupportedStoreError
+from atio_core.storage import attributes, checksum, durable, temporary
+from atio_core.storage.previous import Kept
+from atio_core.storage.publication import Publication, already_there
+from atio_core.storage.target import look, reason, storage_error
+
+_BUFFER_BYTES = 256 * 1024  # few calls for writers that send lines
+_FOLDERS = durable.SyncedFolders()
+_proven: set[str] = set()  # folders in which a new name can be taken without a race
+
+Open = Callable[[str, int], Any]
+
+
+def _open_binary(_: str, fd: int) -> BinaryIO:
+    return open(fd, "wb", buffering=_BUFFER_BYTES, closefd=False)
+
+
+class Replacement:
+    """The new content of a target while it is being written. Made by `replacement`.
+
+    Attributes:
+        target: What will be replaced.
+        file: Open for writing. Whoever writes may close it.
+        published: Whether the new content is under the target's name.
+        previous: What the file that was replaced is called now, if it was kept.
+    """
+
+    def __init__(self, publication: Publication, made: temporary.Temporary, opening: Open) -> None:
+        self.target = publication.target
+        self.published = False
+        self.previous: str | None = None
+        self._how = publication
+        self._temporary = made
+        self._size: int | None = None
+        self._process = os.getpid()
+        self._old = look(self.target.file)
+        # A new file gets its bits from the system (umask, the folder's defaults); an old one may be secret.
+        fd = made.open(0o666 if self._old is None else 0o600)
+        self._own = open(fd, "r+b", buffering=0)  # noqa: SIM115 - ours, also when others have closed `file`
+        try:
+            self._new_bits = stat.S_IMODE(os.fstat(fd).st_mode)
+            attributes.set_bits(fd, 0o600)
+            self.file: BinaryIO = opening(made.path, fd)
+        except BaseException:
+            self._own.close()
+            raise
+
+    @property
+    def temporary(self) -> str:
+        """The path of the file that is being written."""
+        return self._temporary.path
+
+    def size(self) -> int:
+        """Return how many bytes have reached the file so far."""
+        return os.fstat(self._own.fileno()).st_size if self._size is None else self._size
+
+    def digest(self, name: str) -> str:
+        """Finish the content, and return its digest.
+
+        Args:
+            name: An algorithm of `hashlib`.
+
+        Raises:
+            StorageError: The disk refused. The old file stands.
+        """
+        try:
+            self.file.close()
+            fd = self._own.fileno()
+            if self._how.durable:
+                durable.start_writing(fd, 0, self.size())  # the disk works while we compute
+            return checksum.of_file(fd, name)
+        except OSError as error:
+            raise storage_error("Writing", self.target.path, error) from error
+
+    def sync(self) -> None:
+        """Finish the content: the old file's owner, bits and attributes, then everything to the disk.
+
+        Raises:
+            StorageError: The disk refused; it may be full. The old file stands.
+        """
+        try:
+            self.file.close()
+            fd = self._own.fileno()
+            old = look(self.target.file) or self._old
+            if old is None:
+                attributes.set_bits(fd, self._new_bits)
+            else:
+                attributes.keep(self.target.file, old, fd)
+            if self._how.durable:
+                durable.sync_file(fd)
+        except OSError as error:
+            raise storage_error("Writing", self.target.path, error) from error
+
+    def publish(self) -> None:
+        """Put the new file in the old one's place, in one step; or leave that, if it mustn't be replaced.
+
+        Raises:
+            AlreadyExistsError: There is a file, and there mustn't be.
+            StorageError: The old file stands. Or, with `unknown=True`, the new one does, but a power loss may
+                bring the old one back.
+        """
+        if os.getpid() != self._process:
+            message = f"{self.target.path!r} is written by the process that this one was forked from. "
+            raise StorageError(message + "Nothing was changed. Write in one of them.", path=self.target.path)
+        try:
+            self._size = self.size()
+            if self._how.keep is None:
+                self._take_name()
+                self._sync_folder()
+            else:
+                self._keep_and_take_name(Kept(self.target.file, self._how.keep))
+        except AtioError:
+            raise
+        except OSError as error:
+            raise storage_error("Replacing", self.target.path, error) from error
+
+    def close(self) -> None:
+        """Close what is still open. What can't be written any more belongs to a file that is given up."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        self._own.close()
+
+    def _keep_and_take_name(self, kept: Kept) -> None:
+        with kept:
+            try:
+                kept.begin(durably=self._how.durable)
+                self._take_name()
+            except BaseException as error:
+                if not self._is_published():
+                    _undo(kept, error)
+                raise
+            if self.published:
+                self.previous = kept.path
+            self._sync_folder()
+            kept.finish()
+
+    def _take_name(self) -> None:
+        file = self.target.file
+        if durable.WINDOWS:
+            self._own.close()  # no open file can be moved there
+        try:
+            if self._how.if_exists == "replace":
+                durable.replace(self.temporary, file)
+            else:
+                durable.publish_new(self.temporary, file)
+        except FileExistsError as error:
+            if self._how.if_exists == "replace":
+                raise
+            there = look(file)
+            if self._how.if_exists == "fail" or there is None or not stat.S_ISREG(there.st_mode):
+                raise already_there(self.target) from error
+            return
+        except FileNotFoundError:
+            if not self._is_published():  # else a network drive did it, lost its answer and asked again
+                raise
+        self.published = True
+        if not self._own.closed:
+            self._temporary.unlock(self._own.fileno())
+            self._own.close()
+
+    def _is_published(self) -> bool:
+        """Whether the new file has the target's name, whatever a call said, or Ctrl-C kept from being said."""
+        if self._own.closed:
+            return self.published
+        there = look(self.target.file)
+        return there is not None and os.path.samestat(there, os.fstat(self._own.fileno()))
+
+    def _sync_folder(self) -> None:
+        if not (self._how.durable and self.published):
+            return
+        try:
+            durable.sync_folder(self.target.folder)
+        except OSError as error:
+            raise StorageError(
+                f"{self.target.path!r} has its new content, but its folder could not be synced "
+                f"({reason(error)}): a power loss may undo the change. Check the disk and write again.",
+                path=self.target.path,
+                errno=error.errno,
+                unknown=True,
+            ) from error
+
+
+@contextlib.contextmanager
+def replacement(publication: Publication, opening: Open = _open_binary) -> Generator[Replacement]:
+    """Make a temporary file beside the target. At the end of the block it is published, or gone.
+
+    Args:
+        publication: What to replace, and how.
+        opening: Opens the file for the writer: gets its path and its descriptor, which must stay open.
+
+    Yields:
+        The new content: write into its `file`, then call `sync` and `publish`.
+
+    Raises:
+        StorageError: No file can be made in the target's folder.
+        UnsupportedStoreError: The file system can't do what is asked for.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from atio_core.storage.publication import plan_publication
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+        >>> with replacement(plan_publication(path)) as new:
+        ...     _ = new.file.write(b"whole")
+        ...     new.sync()
+        ...     new.publish()
+        >>> path.read_bytes()
+        b'whole'
+    """
+    process = os.getpid()
+    made = temporary.Temporary(publication.target.file)
+    new = None
+    try:
+        new = _begin(publication, made, opening)
+        with contextlib.closing(new):
+            if publication.if_exists != "replace":
+                _check_new_name(new)
+            yield new
+    finally:  # whatever happened, Ctrl-C included, and wherever
+        if os.getpid() == process and not (new is not None and new.published):
+            _take_away(made)
+
+
+def _begin(publication: Publication, made: temporary.Temporary, opening: Open) -> Replacement:
+    path, folder = publication.target.path, publication.target.folder
+    try:
+        if publication.mkdir:
+            _make_folders(publication)
+        temporary.clean(folder)
+        return Replacement(publication, made, opening)
+    except OSError as error:
+        raise storage_error("Making a temporary file beside", path, error) from error
+
+
+def _check_new_name(new: Replacement) -> None:
+    """Find out, once for each folder, whether a name can be taken there without a race."""
+    folder = new.target.folder
+    if folder in _proven:
+        return
+    try:
+        durable.check_publish_new(new.temporary, temporary.name_beside(new.target.file, temporary.CONTENT))
+    except UnsupportedStoreError:
+        raise
+    except OSError as error:
+        raise storage_error("Making a temporary file beside", new.target.path, error) from error
+    _proven.add(folder)
+
+
+def _undo(kept: Kept, error: BaseException) -> None:
+    try:
+        kept.undo()
+    except OSError as second:
+        error.add_note(f"The old file is kept as {kept.path!r} all the same: {reason(second)}.")
+
+
+def _make_folders(publication: Publication) -> None:
+    folders = [publication.target.folder]
+    if publication.keep is not None:
+        folders.append(os.path.dirname(publication.keep.file))
+    for folder in folders:
+        if not os.path.isdir(folder):
+            _FOLDERS.forget()  # somebody has removed it
+        if publication.durable:
+            _FOLDERS.ensure(folder, folder)
+        else:
+            os.makedirs(folder, exist_ok=True)
+
+
+def _take_away(made: temporary.Temporary) -> None:
+    try:
+        made.take_away()
+    except OSError as error:
+        message = (
+            f"The temporary file {made.path!r} could not be removed: {reason(error)}. Remove it by hand."
+        )
+        if error.__context__ is None:
+            raise StorageError(message, path=made.path, errno=error.errno) from error
+        error.__context__.add_note(message)  # the error that is on its way says more than this one
