@@ -28,25 +28,6 @@ def keep(old_path: str, old: os.stat_result, fd: int) -> None:
     _keep_owner_and_bits(old, fd)  # last: a change of owner takes bits away
 
 
-def set_bits(fd: int, bits: int) -> None:
-    """Set an open file's permission bits, where the file system has them.
-
-    Args:
-        fd: The file.
-        bits: As `os.chmod` takes them.
-
-    Raises:
-        OSError: The system failed, beyond not allowing it.
-    """
-    if not hasattr(os, "fchmod") or stat.S_IMODE(os.fstat(fd).st_mode) == bits:
-        return
-    try:
-        os.fchmod(fd, bits)
-    except OSError as error:
-        if error.errno not in _NOT_ALLOWED:  # vfat, some network drives: all files have the same bits there
-            raise
-
-
 def _keep_extended(old_path: str, fd: int) -> None:
     if not hasattr(os, "listxattr"):
         return
@@ -70,7 +51,18 @@ def _keep_owner_and_bits(old: os.stat_result, fd: int) -> None:
         bits = bits & (stat.S_IRWXU | stat.S_ISUID | stat.S_ISVTX) | common << 3 | common
     if new.st_uid != old.st_uid and not _give(fd, old.st_uid, -1):
         bits &= ~stat.S_ISUID
-    set_bits(fd, bits)
+    if bits != stat.S_IMODE(os.fstat(fd).st_mode):
+        _set_bits(fd, bits)
+
+
+def _set_bits(fd: int, bits: int) -> None:
+    if not hasattr(os, "fchmod"):
+        return
+    try:
+        os.fchmod(fd, bits)
+    except OSError as error:
+        if error.errno not in _NOT_ALLOWED:  # vfat, some network drives: all files have the same bits there
+            raise
 
 
 def _give(fd: int, owner: int, group: int) -> bool:

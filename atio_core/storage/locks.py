@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import sys
+from typing import Any
 
 from atio_core.storage import durable
 
@@ -33,7 +35,7 @@ _OF_ONE_SYSTEM = {
     0x2011BAB0,  # exfat
     0x7366746E,  # ntfs3
 }
-_STATFS_BYTES = 4096  # more than any system's
+_Answer = ctypes.c_char * 4096  # more than any system's
 _MACOS_FLAGS_AT = 64
 _MACOS_LOCAL = 0x1000
 
@@ -48,11 +50,9 @@ def reach_everybody(folder: str) -> bool:
         False where that isn't known.
     """
     if sys.platform == "linux":
-        found = _statfs("statfs", folder)
-        return found is not None and _word(found, 0, ctypes.sizeof(ctypes.c_long)) in _OF_ONE_SYSTEM
+        return _statfs(folder, 0, ctypes.c_long) in _OF_ONE_SYSTEM
     if sys.platform == "darwin":
-        found = _statfs("statfs$INODE64", folder) or _statfs("statfs", folder)
-        return found is not None and bool(_word(found, _MACOS_FLAGS_AT, 4) & _MACOS_LOCAL)
+        return bool(_statfs(folder, _MACOS_FLAGS_AT, ctypes.c_uint32) & _MACOS_LOCAL)
     return False
 
 
@@ -99,13 +99,13 @@ def release(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def _statfs(name: str, folder: str) -> bytes | None:
-    call = getattr(durable.libc(), name, None)
-    answer = ctypes.create_string_buffer(_STATFS_BYTES)
-    if call is None or call(os.fsencode(folder), answer) != 0:
-        return None
-    return answer.raw
+def _statfs(folder: str, at: int, number: type[ctypes.c_long | ctypes.c_uint32]) -> int:
+    """A number in what the system says of a folder's file system; 0 if it says nothing."""
+    call, answer = _statfs_call(), _Answer()
+    return number.from_buffer(answer, at).value if call and call(os.fsencode(folder), answer) == 0 else 0
 
 
-def _word(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(data[at : at + size], sys.byteorder)
+@functools.cache
+def _statfs_call() -> Any:
+    libc = durable.libc()
+    return getattr(libc, "statfs$INODE64", None) or getattr(libc, "statfs", None)  # the former on macOS

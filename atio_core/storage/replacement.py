@@ -51,16 +51,12 @@ class Replacement:
         self._temporary = made
         self._size: int | None = None
         self._process = os.getpid()
-        self._old = look(self.target.file)
-        # A new file gets its bits from the system (umask, the folder's defaults); an old one may be secret.
-        fd = made.open(0o666 if self._old is None else 0o600)
-        self._own = open(fd, "r+b", buffering=0)  # noqa: SIM115 - ours, also when others have closed `file`
+        # What replaces a file may be secret, until it has that one's rights; a new file gets those of any new file.
+        self._fd = made.open(0o666 if self.target.old is None else 0o600)
         try:
-            self._new_bits = stat.S_IMODE(os.fstat(fd).st_mode)
-            attributes.set_bits(fd, 0o600)
-            self.file: BinaryIO = opening(made.path, fd)
+            self.file: BinaryIO = opening(made.path, self._fd)
         except BaseException:
-            self._own.close()
+            self._close()
             raise
 
     @property
@@ -70,7 +66,7 @@ class Replacement:
 
     def size(self) -> int:
         """Return how many bytes have reached the file so far."""
-        return os.fstat(self._own.fileno()).st_size if self._size is None else self._size
+        return os.fstat(self._fd).st_size if self._size is None else self._size
 
     def digest(self, name: str) -> str:
         """Finish the content, and return its digest.
@@ -83,10 +79,9 @@ class Replacement:
         """
         try:
             self.file.close()
-            fd = self._own.fileno()
             if self._how.durable:
-                durable.start_writing(fd, 0, self.size())  # the disk works while we compute
-            return checksum.of_file(fd, name)
+                durable.start_writing(self._fd, 0, self.size())  # the disk works while we compute
+            return checksum.of_file(self._fd, name)
         except OSError as error:
             raise storage_error("Writing", self.target.path, error) from error
 
@@ -98,14 +93,11 @@ class Replacement:
         """
         try:
             self.file.close()
-            fd = self._own.fileno()
-            old = look(self.target.file) or self._old
-            if old is None:
-                attributes.set_bits(fd, self._new_bits)
-            else:
-                attributes.keep(self.target.file, old, fd)
+            old = look(self.target.file) or self.target.old
+            if old is not None:
+                attributes.keep(self.target.file, old, self._fd)
             if self._how.durable:
-                durable.sync_file(fd)
+                durable.sync_file(self._fd)
         except OSError as error:
             raise storage_error("Writing", self.target.path, error) from error
 
@@ -136,7 +128,12 @@ class Replacement:
         """Close what is still open. What can't be written any more belongs to a file that is given up."""
         with contextlib.suppress(OSError):
             self.file.close()
-        self._own.close()
+        self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1  # closed even where close reports an error
+        if fd >= 0:
+            os.close(fd)
 
     def _keep_and_take_name(self, kept: Kept) -> None:
         with kept:
@@ -155,7 +152,7 @@ class Replacement:
     def _take_name(self) -> None:
         file = self.target.file
         if durable.WINDOWS:
-            self._own.close()  # no open file can be moved there
+            self._close()  # no open file can be moved there
         try:
             if self._how.if_exists == "replace":
                 durable.replace(self.temporary, file)
@@ -172,16 +169,16 @@ class Replacement:
             if not self._is_published():  # else a network drive did it, lost its answer and asked again
                 raise
         self.published = True
-        if not self._own.closed:
-            self._temporary.unlock(self._own.fileno())
-            self._own.close()
+        if self._fd >= 0:
+            self._temporary.unlock(self._fd)
+            self._close()
 
     def _is_published(self) -> bool:
         """Whether the new file has the target's name, whatever a call said, or Ctrl-C kept from being said."""
-        if self._own.closed:
+        if self._fd < 0:
             return self.published
         there = look(self.target.file)
-        return there is not None and os.path.samestat(there, os.fstat(self._own.fileno()))
+        return there is not None and os.path.samestat(there, os.fstat(self._fd))
 
     def _sync_folder(self) -> None:
         if not (self._how.durable and self.published):

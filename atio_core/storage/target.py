@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.storage import temporary
@@ -14,6 +14,7 @@ from atio_core.storage import temporary
 _MAX_LINKS = 40  # as Linux counts
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/.*)|/proc/.*")
+_TO_ADD = os.R_OK | os.W_OK | os.X_OK  # to a folder: who may read it can sync its names
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
@@ -40,20 +41,19 @@ class Target:
     Attributes:
         path: Where the caller wants it; absolute.
         file: The file to replace: `path`, or what it links to.
+        folder: The folder that holds the file.
+        old: What the system said of the file, when it was looked for; None if there was none.
     """
 
     path: str
     file: str
+    folder: str
+    old: os.stat_result | None = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """The last part of the caller's path."""
         return os.path.basename(self.path)
-
-    @property
-    def folder(self) -> str:
-        """The folder that holds the file to replace."""
-        return os.path.dirname(self.file)
 
 
 def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) -> Target:
@@ -78,8 +78,7 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
     """
     named = _absolute(path)
     try:
-        old = look(named)
-        target = Target(named, _follow(named))
+        file, old = _follow(named)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused(named, "its symbolic links lead in a circle. Mend the link") from error
@@ -89,10 +88,12 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
     if old is not None and not stat.S_ISREG(old.st_mode):
         kind = _KINDS.get(stat.S_IFMT(old.st_mode), "no plain file")
         raise refused(named, f"it is {kind}. Give the path of a plain file")
-    if temporary.is_ours(os.path.basename(target.file)):
+    folder, name = os.path.split(file)
+    if temporary.is_ours(name):
         raise refused(named, "names of this form belong to temporary files of ours. Give another name")
-    if old is None or replacing:
-        _check_access(target, old, mkdir=mkdir)
+    target = Target(named, file, folder, old)
+    if replacing or old is None:
+        _check_access(target, mkdir=mkdir)
     return target
 
 
@@ -136,22 +137,31 @@ def _absolute(path: object) -> str:
         raise refused(text, why) from error
 
 
-def _follow(path: str) -> str:
-    """What the path's last part links to. Folders on the way are left to the system."""
+def _follow(path: str) -> tuple[str, os.stat_result | None]:
+    """What the path's last part links to, and what is there. Folders on the way are left to the system."""
     for _ in range(_MAX_LINKS):
         if _STREAM.fullmatch(os.path.normpath(path)):
             raise refused(path, "it is a stream of this process. Give the path of a plain file")
         if os.path.basename(path) in {"", os.curdir, os.pardir}:
             raise refused(path, "it names a folder. Give the path of a plain file")
-        if not os.path.islink(path):
-            return path
+        try:
+            there = os.lstat(path)
+        except FileNotFoundError:
+            return path, None
+        if not stat.S_ISLNK(there.st_mode):
+            return path, there
         path = os.path.join(os.path.dirname(path), os.readlink(path))
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
-def _check_access(target: Target, old: os.stat_result | None, *, mkdir: bool) -> None:
+def _check_access(target: Target, *, mkdir: bool) -> None:
     """Refuse what is known to fail, before anything is written."""
+    if target.old is not None and not _may(target.file, os.W_OK):
+        error = PermissionError(errno.EACCES, "the file is read-only")
+        raise storage_error("Replacing", target.path, error)
     folder = target.folder
+    if _may(folder, _TO_ADD):
+        return  # and it is a folder: a path through anything else was refused
     if not os.path.isdir(folder):
         if not mkdir:
             advice = f"Make it first, or let it be made: mkdir=True, or os.makedirs({folder!r})"
@@ -159,10 +169,7 @@ def _check_access(target: Target, old: os.stat_result | None, *, mkdir: bool) ->
         folder = _nearest(folder)
         if not os.path.isdir(folder):
             raise refused(target.path, f"{folder!r} is no folder. Give another path")
-    if old is not None and not _may(target.file, os.W_OK):
-        error = PermissionError(errno.EACCES, "the file is read-only")
-        raise storage_error("Replacing", target.path, error)
-    if not _may(folder, os.R_OK | os.W_OK | os.X_OK):  # to read it is to be able to sync its names
+    if folder == target.folder or not _may(folder, _TO_ADD):
         error = PermissionError(errno.EACCES, f"no file can be made, or synced, in the folder {folder!r}")
         raise storage_error("Replacing", target.path, error)
 

@@ -51,11 +51,11 @@ def name_beside(file: str, ending: str) -> str:
         >>> name_beside("/data/prices.csv", CONTENT)  # doctest: +ELLIPSIS
         '/data/.prices.csv....atio-tmp'
     """
-    folder, name = os.path.split(file)
+    cut = file.rfind(os.sep) + 1
+    own = os.fsencode(file[cut:])
     ending = f".{os.urandom(8).hex()}{ending}"
-    own = os.fsencode(name)
     start = own[: max(len(own), _ALWAYS_BYTES) - len(ending) - 1].decode("utf-8", "ignore")
-    return os.path.join(folder, f".{start}{ending}")
+    return f"{file[:cut]}.{start}{ending}"
 
 
 def is_ours(name: str) -> bool:
@@ -86,7 +86,7 @@ class Temporary:
     def __init__(self, file: str) -> None:
         self._file = file
         self._locked = False
-        self.path = name_beside(file, CONTENT)
+        self.path = ""
 
     def open(self, bits: int) -> int:
         """Make the file.
@@ -100,15 +100,15 @@ class Temporary:
         Raises:
             OSError: The system refused.
         """
-        if locks.reach_everybody(os.path.dirname(self._file)):
-            for _ in range(_TRIES):
-                fd = os.open(self.path, OPEN_NEW, bits)
-                if locks.take(fd) and os.fstat(fd).st_nlink:
-                    self._locked = True
-                    return fd
-                os.close(fd)  # somebody who cleans came between: it is gone, or about to go
-                self.take_away()
-                self.path = name_beside(self._file, CONTENT)
+        tries = _TRIES if locks.reach_everybody(os.path.dirname(self._file)) else 0
+        for _ in range(tries):
+            self.path = name_beside(self._file, CONTENT)
+            fd = os.open(self.path, OPEN_NEW, bits)
+            if locks.take(fd) and os.fstat(fd).st_nlink:
+                self._locked = True
+                return fd
+            os.close(fd)  # somebody who cleans came between: it is gone, or about to go
+            self.take_away()
         self.path = name_beside(self._file, UNLOCKED)
         return os.open(self.path, OPEN_NEW, bits)
 
@@ -128,8 +128,9 @@ class Temporary:
         Raises:
             OSError: It is there, and can't be removed.
         """
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        if self.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 def clean(folder: str) -> None:
