@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import logging
 import os
 import sys
 import time
@@ -33,9 +34,14 @@ _NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # Linux
 _RENAME_EXCL = 4  # macOS
+_MOVE_REPLACING = 1  # Windows
+_MOVE_WRITE_THROUGH = 8
 _SYNC_FILE_RANGE_WRITE = 2
 _REPLACE_TRIES = 60  # with pauses of 1 to 50 ms: 2.5 seconds, longer than a virus scanner holds a small file
 _MAKE_TRIES = 100
+
+_LOG = logging.getLogger("atio")
+_told: set[int] = set()  # devices whose folders can't be synced, and the user knows
 
 
 def sync_file(fd: int) -> None:
@@ -75,7 +81,9 @@ def start_writing(fd: int, start: int, count: int) -> None:
 
 
 def sync_folder(path: AnyPath) -> None:
-    """Wait until the names in a folder are on the disk. Windows has no such call and needs none.
+    """Wait until the names in a folder are on the disk. On Windows that is done by the calls that make the names.
+
+    Some network drives sync files alone. That is said once for each, in the log.
 
     Args:
         path: The folder.
@@ -89,10 +97,21 @@ def sync_folder(path: AnyPath) -> None:
     try:
         sync_file(fd)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some file systems (SMB, vboxsf) sync files alone
+        if error.errno != errno.EINVAL:  # what SMB and vboxsf answer
             raise
+        _tell_of_unsynced_names(path, os.fstat(fd).st_dev)
     finally:
         os.close(fd)
+
+
+def _tell_of_unsynced_names(folder: AnyPath, device: int) -> None:
+    if device not in _told:
+        _told.add(device)
+        _LOG.warning(
+            "The file system of %s syncs no folders: after a power loss, a file that was just written there may "
+            "be missing, or be the one before.",
+            os.fspath(folder),
+        )
 
 
 def publish_new(temporary: AnyPath, final: AnyPath) -> None:
@@ -183,13 +202,24 @@ def replace(temporary: AnyPath, target: AnyPath) -> None:
         return
     for attempt in range(_REPLACE_TRIES):
         try:
-            os.replace(temporary, target)
+            _move(os.fspath(temporary), os.fspath(target), _MOVE_REPLACING)
         except PermissionError:
             if attempt + 1 == _REPLACE_TRIES:
                 raise
             time.sleep(min(0.001 * 2**attempt, 0.05))
         else:
             return
+
+
+def _move(source: str, target: str, how: int) -> None:
+    """Rename on Windows, and wait until the disk holds the name.
+
+    Not by `ReplaceFile`: that takes two steps, and an error between them leaves no file under the target's name.
+    """
+    if sys.platform == "win32" and not ctypes.WinDLL("kernel32", use_last_error=True).MoveFileExW(
+        ctypes.c_wchar_p(source), ctypes.c_wchar_p(target), how | _MOVE_WRITE_THROUGH
+    ):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 @functools.cache
@@ -208,7 +238,7 @@ def _same(one: AnyPath, other: AnyPath) -> bool:
 def rename_new(temporary: str, final: str) -> None:
     """Rename, but refuse a taken name: for file systems without links."""
     if WINDOWS:
-        os.rename(temporary, final)  # refuses a taken name by itself
+        _move(temporary, final, 0)  # refuses a taken name
         return
     try:
         if sys.platform == "darwin":

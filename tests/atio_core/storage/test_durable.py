@@ -14,6 +14,8 @@ from atio_core.errors import UnsupportedStoreError
 from atio_core.storage import durable
 from atio_core.storage.durable import (
     SyncedFolders,
+    add_name,
+    check_publish_new,
     publish_new,
     replace,
     start_writing,
@@ -162,30 +164,40 @@ def test_replaces(tmp_path: Path) -> None:
         assert (tmp_path / "final").read_bytes() == content
 
 
-@pytest.mark.parametrize("failures", [2, 1000])
-def test_replace_waits_for_readers_on_windows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
-) -> None:
-    """There, a reader's open file bars the replacement: it is tried again, though not for ever."""
-    real, tries, pauses = os.replace, [0], [0.0]
+def test_a_lost_answer_of_a_network_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that did what was asked, and was asked again, says "taken": the file that is there is ours."""
+    real = os.link
 
-    def barred(source: Path, target: Path) -> None:
-        tries[0] += 1
-        if tries[0] <= failures:
-            raise PermissionError(errno.EACCES, "used by another process")
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
         real(source, target)
 
-    monkeypatch.setattr("atio_core.storage.durable.WINDOWS", True)
-    monkeypatch.setattr(os, "replace", barred)
-    monkeypatch.setattr(durable.time, "sleep", pauses.append)
+    monkeypatch.setattr(os, "link", link)
     (tmp_path / "tmp").write_bytes(b"1")
-    if failures == 2:
-        replace(tmp_path / "tmp", tmp_path / "final")
-        assert (tmp_path / "final").read_bytes() == b"1"
-    else:
-        with pytest.raises(PermissionError):
-            replace(tmp_path / "tmp", tmp_path / "final")
-        assert 1 < sum(pauses) < 10
+    publish_new(tmp_path / "tmp", tmp_path / "final")
+    assert names_in(tmp_path) == ["final"]
+
+
+@pytest.mark.usefixtures("with_or_without_links")
+def test_a_trial_leaves_no_trace(tmp_path: Path) -> None:
+    """To find out whether names can be taken without a race, a spare name is taken, and freed again."""
+    (tmp_path / "tmp").write_bytes(b"1")
+    check_publish_new(tmp_path / "tmp", tmp_path / "spare")
+    assert names_in(tmp_path) == ["tmp"]
+
+
+def test_a_trial_may_fail(
+    tmp_path: Path, refuse_links: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is neither call, the trial says so."""
+    refuse_links(errno.EPERM)
+    monkeypatch.setattr("atio_core.storage.durable.libc", object)
+    (tmp_path / "tmp").write_bytes(b"1")
+    with pytest.raises(UnsupportedStoreError):
+        check_publish_new(tmp_path / "tmp", tmp_path / "spare")
+    with pytest.raises(UnsupportedStoreError, match="no hard links"):
+        add_name(tmp_path / "tmp", tmp_path / "second")
+    assert names_in(tmp_path) == ["tmp"]
 
 
 def test_syncs_what_it_is_given(tmp_path: Path) -> None:
@@ -208,8 +220,10 @@ def test_a_folder_that_is_none_is_not_synced(tmp_path: Path) -> None:
         sync_folder(tmp_path / "missing")
 
 
-def test_a_disk_that_refuses_to_sync_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of the disk passes; only file systems that don't know the call for folders are let off."""
+def test_a_disk_that_refuses_to_sync_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of the disk passes; file systems that sync no folders are let off, once with a warning."""
     numbers = {"found": errno.EIO}
 
     def fsync(fd: int) -> None:
@@ -219,7 +233,11 @@ def test_a_disk_that_refuses_to_sync_is_told(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="no"):
         sync_folder(tmp_path)
     numbers["found"] = errno.EINVAL
+    monkeypatch.setattr(durable, "_told", set())
     sync_folder(tmp_path)
+    sync_folder(tmp_path)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "syncs no folders" in caplog.text
     with pytest.raises(OSError, match="no"), (tmp_path / "a").open("wb") as file:
         sync_file(file.fileno())
 
