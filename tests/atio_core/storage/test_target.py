@@ -197,3 +197,57 @@ def test_a_link_that_leaves_its_folder_by_dots(tmp_path: Path) -> None:
     replace(tmp_path / "near" / ".." / "a.csv")
     assert (tmp_path / "far/a.csv").read_bytes() == b"new"
     assert not (tmp_path / "a.csv").exists()
+
+
+def deep_folder(above: Path, length: int) -> Path:
+    """Make a folder whose path has so many bytes."""
+    folder = above
+    while length - len(str(folder)) > 260:
+        folder /= "d" * 200
+    folder /= "d" * (length - len(str(folder)) - 1)
+    folder.mkdir(parents=True)
+    assert len(str(folder)) == length
+    return folder
+
+
+def test_paths_up_to_the_longest(tmp_path: Path) -> None:
+    """A long path is written as long as the temporary file's, which may be a little longer, is none too long."""
+    path = deep_folder(tmp_path, 4000) / ("x" * 94)
+    replace(path)
+    replace(path, b"newer", keep_previous=path.with_name("kept"))
+    assert len(str(path)) == 4095
+    assert path.read_bytes() == b"newer"
+    assert sorted(found.name for found in path.parent.iterdir()) == ["kept", path.name]
+
+
+def test_paths_without_room_for_a_temporary_file(tmp_path: Path) -> None:
+    """Where that would be too long, the write is refused with the reason, and nothing changes."""
+    path = deep_folder(tmp_path, 4085) / "a.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(StorageError, match=r"too long.*Use a shorter path"):
+        replace(path)
+    with pytest.raises(InvalidInputError, match="too long"):
+        find_target(path / ("x" * 200))
+    assert [found.name for found in path.parent.iterdir()] == ["a.csv"]
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path leads nowhere then; an absolute one is none the worse."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(InvalidInputError, match="working folder is gone"):
+        find_target("a.csv")
+    replace(tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b"new"
+
+
+def test_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    """Folders on the way may be links; the temporary file lies, and is cleaned up, behind them."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real/.a.0123456789abcdef.atio-tmp").touch()
+    (tmp_path / "real/.a.0123456789abcdef.atio-previous").touch()
+    replace(tmp_path / "link" / "a.csv", keep_previous=True)
+    replace(tmp_path / "link" / "a.csv", keep_previous=True)
+    assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["a.csv", "a.csv.previous"]
