@@ -230,7 +230,10 @@ class Snapshot:
         return [partition_values(one, fields) for one in partitions]
 
     def _missing(self, error: NotFoundError) -> Exception:
-        return missing_file(self.table, self.version, error, retained=self._log.is_retained(self.version))
+        retained = self._log.is_retained(self.version)
+        if retained:
+            self._log.require_own(self.entry)
+        return missing_file(self.table, self.version, error, retained=retained)
 
     def __repr__(self) -> str:
         """The version in one line."""

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import collections
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from atio_core.errors import (
     DamagedError,
@@ -28,6 +30,7 @@ from atio_core.storage.base import ObjectStore
 READER_FEATURES: frozenset[str] = frozenset()
 WRITER_FEATURES: frozenset[str] = frozenset()
 _ROUNDS = 100
+_WITNESSES = 8
 
 
 class CommitLog:
@@ -118,6 +121,27 @@ class CommitLog:
         except VersionExpiredError:
             return False
 
+    def require_own(self, entry: LogEntry) -> None:
+        """Raise `DamagedError` if an entry is another table's: if more of the entries around it have another id.
+
+        For when something is wrong with it: an entry doesn't show by itself whose it is.
+        """
+        ids = collections.Counter(
+            [entry.table_id, *(other.table_id for other in self._witnesses(entry.version))]
+        )
+        ((most, count),) = ids.most_common(1)
+        if count > ids[entry.table_id]:
+            raise self._wrong(entry.version, "holds an entry of another table", entry.table_id, most)
+
+    def _witnesses(self, version: int) -> Iterator[LogEntry]:
+        """The entries around a version's, as far as they are whole."""
+        others = [number for number in self.sequence.numbers() if number != version]
+        for number in sorted(others, key=lambda number: abs(number - version))[:_WITNESSES]:
+            with suppress(DamagedError):
+                other = self.read(number)
+                if other is not None:
+                    yield other
+
     def decode(self, version: int, data: bytes) -> LogEntry:
         """Return the entry that bytes hold, if this release knows all that a reader must."""
         path = self.sequence.names.name(version)
@@ -145,7 +169,11 @@ class CommitLog:
     def _decode_retained(self, version: int, data: bytes, latest: LogEntry) -> LogEntry:
         entry = self.decode(version, data)
         if entry.table_id != latest.table_id:
+            self.require_own(latest)
             raise self._wrong(version, "holds an entry of another table", entry.table_id, latest.table_id)
+        ids, position = latest.recent.commits, latest.version - version
+        if position < len(ids) and ids[position].hex() != entry.commit_id:
+            raise self._wrong(version, "holds another commit", entry.commit_id, ids[position].hex())
         return entry
 
     def _missing(self, version: int) -> DamagedError:

@@ -339,10 +339,24 @@ def _refusals(action: str, path: str, *, unknown: bool = False, landed: bool = F
     except StorageError:
         raise
     except FileExistsError as error:
+        if _is_blocked(path):
+            message = (
+                f"Could not {action} {path!r}: what stands there is no file. Move it away, then try again."
+            )
+            raise StorageError(message, path=path) from error
         message = f"{path!r} exists already, and is left as it is."
         raise AlreadyExistsError(message, path=path) from error
     except OSError as error:
         raise refused(error, action, path, unknown=unknown, landed=landed) from error
+
+
+def _is_blocked(path: str) -> bool:
+    """Whether a folder, or a link to nothing, holds a name: it can't be read as an object, nor will it ever go."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False  # gone since, as an object may be
+    return stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and not os.path.exists(path))
 
 
 def _write_all(fd: int, view: memoryview) -> int:
