@@ -145,8 +145,15 @@ class _Expiry:
         return _report(self.log, done, dry_run=False, version=version, now_us=self.clock())
 
     def finish(self, latest: LogEntry) -> None:
-        """Delete what the latest entry lets go; nothing if it is outdated by the time that all is read."""
-        reached = self.reach.of(self.reach.entries(latest))
+        """Delete what the latest entry lets go; nothing if it is outdated by the time that all is read.
+
+        Nothing either if a version is damaged: perhaps it is about to go, and the rest can be cleaned after that.
+        """
+        try:
+            reached = self.reach.of(self.reach.entries(latest))
+        except DamagedError as error:
+            _logger.debug("%s: nothing can be finished: %s", self.log.location, error)
+            return
         gone = [left for left in leftovers(self.log.store, reached) if left.written_us < latest.horizon_us]
         entries = old_entries(self.log, latest.version, latest.retained)
         if not (gone or entries):

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from atio_core.changes.overwrite import require_fields
+from atio_core.errors import InvalidInputError, SchemaMismatchError, StorageError
+from atio_core.model.entry import PartitionField, Totals, empty_entry
+from atio_core.storage.memory import MemoryStore
+from atio_core.table import Table
+from tests.support.commits import Writer
+from tests.support.stores import FailingStore, Failure, refusal
+
+
+def frame(*values: int) -> pd.DataFrame:
+    """Return rows of one column."""
+    return pd.DataFrame({"a": list(values)})
+
+
+def test_all_rows_are_replaced() -> None:
+    """An overwrite leaves only its own files, and counts both what went and what came."""
+    writer = Writer(MemoryStore())
+    for word in ("a", "bb", "ccc"):
+        writer.append(word)
+    entry = writer.overwrite("dddd").entry
+    assert entry is not None
+    assert writer.words() == ["dddd"]
+    assert (entry.totals, entry.manifests) == (Totals(1, 1, 4), ())
+    assert (entry.data.added, entry.data.removed) == (Totals(1, 1, 4), Totals(3, 3, 6))
+
+
+def test_it_replaces_whatever_came_first() -> None:
+    """An overwrite rebases over everything: it replaces blindly what is there then."""
+    writer = Writer(MemoryStore())
+    writer.append("a")
+    base = writer.log.latest()
+    change = writer.overwriting(writer.file("mine"))
+    writer.append("b")
+    assert writer.commit(change, base=base).version == 3
+    assert writer.words() == ["mine"]
+    assert writer.log.latest().data.removed == Totals(2, 2, 2)
+
+
+def test_the_schema_is_replaced_too() -> None:
+    """Other columns come with other ids; those that stay keep theirs; older schemas are not carried along."""
+    table = Table(store=MemoryStore())
+    table.overwrite(pd.DataFrame({"a": [1], "b": [1]}))
+    second = table.overwrite(pd.DataFrame({"b": [2], "c": [2]}))
+    ids = [int(field.metadata[b"PARQUET:field_id"]) for field in second.schema]
+    assert ids == [2, 3]
+    assert list(second.entry.schemas) == [2]
+    assert list(table.read().columns) == ["b", "c"]
+    third = table.overwrite(pd.DataFrame({"a": [3]}))
+    assert [int(field.metadata[b"PARQUET:field_id"]) for field in third.schema] == [4]
+
+
+def test_the_content_is_that_of_the_data() -> None:
+    """Equal data gives equal content, whatever was there before."""
+    table = Table(store=MemoryStore())
+    first = table.overwrite(frame(1, 2))
+    table.append(frame(3))
+    assert table.overwrite(frame(1, 2)).content == first.content
+
+
+def test_an_overwrite_makes_a_table_plain() -> None:
+    """A partitioned table that is overwritten as a whole has no partitions any more, and takes appends again."""
+    table = Table(store=MemoryStore())
+    table.overwrite_partitions({"x": frame(1)})
+    assert table.overwrite(frame(2)).partition_fields == ()
+    assert table.append(frame(3)).rows == 2
+
+
+def test_partitions_are_replaced_whole() -> None:
+    """Replacing some partitions removes all of their files, in manifests too, and leaves those of the others."""
+    writer = Writer(MemoryStore())
+    writer.replace({"x": ["x1", "x2", "x3"], "y": ["y1"]})
+    writer.replace({"z": ["z1", "z2"]})
+    entry = writer.replace({"x": ["x4"], "y": []}).entry
+    assert entry is not None
+    assert sorted(writer.words()) == ["x4", "z1", "z2"]
+    assert (entry.data.added, entry.data.removed) == (Totals(1, 1, 2), Totals(4, 4, 8))
+    assert entry.totals == Totals(3, 3, 6)
+
+
+def test_other_partitions_rebase_over_each_other() -> None:
+    """Two writers of different partitions both succeed; of the same one, the last stands."""
+    writer = Writer(MemoryStore())
+    writer.replace({"x": ["x1"], "y": ["y1"]})
+    one, other = Writer(writer.store), Writer(writer.store)
+    one.replace({"x": ["x2"]})
+    other.replace({"y": ["y2"]})
+    one.replace({"y": ["y3"]})
+    assert sorted(writer.words()) == ["x2", "y3"]
+
+
+def test_a_table_keeps_its_partition_fields() -> None:
+    """Partitions by other fields are refused with the table's own; so are partitions of a plain table."""
+    entry = empty_entry("t").with_(version=3, partition_fields=(PartitionField("day"),))
+    require_fields(entry, ("day",), "t")
+    require_fields(empty_entry("t"), ("anything",), "t")
+    with pytest.raises(
+        InvalidInputError, match="t is partitioned by day, so its partitions by hour can't be replaced"
+    ):
+        require_fields(entry, ("hour",), "t")
+    with pytest.raises(InvalidInputError, match="t is not partitioned"):
+        require_fields(entry.with_(partition_fields=()), ("day",), "t")
+
+
+def test_a_plain_table_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
+    """What can't be done leaves no file."""
+    table = Table(tmp_path)
+    table.overwrite(frame(1))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InvalidInputError, match="is not partitioned"):
+        table.overwrite_partitions({"x": frame(2)})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_all_partitions_fit_before_the_first_is_written(tmp_path: Path) -> None:
+    """One partition that doesn't fit the table, or the others, stops all of them."""
+    odd = pd.DataFrame({"a": ["x"]})
+    table = Table(tmp_path)
+    with pytest.raises(
+        SchemaMismatchError, match=r"partitions \('x',\) and \('y',\) .* don't fit each other"
+    ):
+        table.overwrite_partitions({"x": frame(1), "y": odd})
+    assert list(tmp_path.iterdir()) == []
+    table.overwrite_partitions({"x": frame(1)})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SchemaMismatchError, match="version 1"):
+        table.overwrite_partitions({"x": frame(2), "y": odd})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_store_that_fails_midway_keeps_no_partition() -> None:
+    """If the second partition can't be written, the files of the first are taken away."""
+    store = FailingStore(MemoryStore(), Failure("open_write", at=2, error=refusal))
+    with pytest.raises(StorageError, match="refused"):
+        Table(store=store).overwrite_partitions({"x": frame(1), "y": frame(2)})
+    assert list(store.list()) == []
+
+
+def test_partitions_have_folders_of_their_own(tmp_path: Path) -> None:
+    """People find a partition's files in a folder that is named after it; the values stand in the records."""
+    table = Table(tmp_path)
+    table.overwrite_partitions({("2013/01", None): frame(1)}, partition_by=["month", "origin"])
+    (folder,) = (path.parent for path in tmp_path.glob("data/**/*.parquet"))
+    assert folder.relative_to(tmp_path).as_posix() == "data/month=2013%2F01/origin=%null"
+    assert table.snapshot().partitions() == [("2013/01", None)]

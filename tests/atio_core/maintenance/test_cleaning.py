@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from atio_core.maintenance.cleaning import delete_entries, leftovers, old_entries
+from atio_core.maintenance.reach import Reach, Reached, ReachedFile
+from atio_core.model.ids import uuid7
+from atio_core.model.ranges import VersionRanges
+from atio_core.storage.memory import MemoryStore
+from tests.support.commits import START_US, Writer
+from tests.support.stores import StoreWrapper
+
+
+def new_id() -> uuid.UUID:
+    """Return an id of the time at which everything starts."""
+    return uuid7(lambda: START_US)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data/{}.parquet", "data/day=1/{}.parquet", "_atio/manifests/{}.arrow", "_atio/keys/{}.arrow",
+     "_atio/schemas/{}.arrow", "_atio/tmp/{}.tmp"],
+)  # fmt: skip
+def test_a_file_of_ours_that_nobody_reaches_is_a_leftover(name: str) -> None:
+    """In each of the folders, whatever has a name that atio gives and isn't reached is told with size and time."""
+    store = MemoryStore()
+    path = name.format(new_id())
+    store.put(path, b"123")
+    assert [(left.path, left.size, left.written_us) for left in leftovers(store, {})] == [(path, 3, START_US)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data/notes.txt", "data/part-0.parquet", "_atio/log/999999/254-1.json", "_atio/staged/{}.json", "{}.parquet",
+     "_atio/{}.arrow", "other/{}.parquet", "data/inner/_atio/keys/{}.arrow", "data/{}.csv"],
+)  # fmt: skip
+def test_what_is_not_ours_to_clean_is_none(name: str) -> None:
+    """People's files, log entries, what lies elsewhere and other tables are never taken for leftovers."""
+    store = MemoryStore()
+    store.put(name.format(new_id()), b"123")
+    assert leftovers(store, {}) == []
+
+
+def test_all_of_a_nested_table_is_left_alone() -> None:
+    """A folder that holds an `_atio` of its own is another table's, its data files included."""
+    store = MemoryStore()
+    own, inner = f"data/{new_id()}.parquet", f"data/a/data/{new_id()}.parquet"
+    for name in (own, inner, f"data/a/_atio/keys/{new_id()}.arrow"):
+        store.put(name, b"")
+    assert [left.path for left in leftovers(store, {})] == [own]
+
+
+def test_files_are_known_by_their_id() -> None:
+    """A file that is reached is none, though a file system shows its path in another spelling."""
+    store = MemoryStore()
+    file_id = new_id()
+    path = f"data/Day=1/{file_id}.parquet"
+    store.put(path, b"")
+    reached: Reached = {file_id: ReachedFile(f"data/day=1/{file_id}.parquet", 0)}
+    assert leftovers(store, reached) == []
+
+
+def test_a_leftover_that_another_cleaner_took_is_none() -> None:
+    """Two cleaners at once don't disturb each other."""
+
+    class Taking(StoreWrapper):
+        def size(self, name: str) -> int:
+            self.store.delete([name])
+            return self.store.size(name)
+
+    inner = MemoryStore()
+    inner.put(f"data/{new_id()}.parquet", b"")
+    assert leftovers(Taking(inner), {}) == []
+
+
+def test_what_a_table_reaches_is_none() -> None:
+    """A table without accidents has no leftovers."""
+    writer = Writer(MemoryStore())
+    for number in range(20):
+        writer.append(str(number))
+    reach = Reach(writer.log)
+    assert leftovers(writer.store, reach.of(reach.entries(writer.log.latest()))) == []
+
+
+def test_old_entries_lie_below_outside_and_in_older_buckets() -> None:
+    """Only entries that an entry lets go, in buckets before its own, may be freed; those above it never."""
+    writer = Writer(MemoryStore())
+    for number in range(13):
+        writer.append(str(number))
+    assert old_entries(writer.log, 8, VersionRanges.of([2, 5, 8])) == [7, 6, 4, 3, 1]
+    assert old_entries(writer.log, 7, VersionRanges.of([7])) == [3, 2, 1]
+    assert old_entries(writer.log, 3, VersionRanges()) == []
+
+
+def test_deleted_entries_are_counted() -> None:
+    """Deleting tells how many entries went, and does no harm twice."""
+    writer = Writer(MemoryStore())
+    for number in range(6):
+        writer.append(str(number))
+    assert delete_entries(writer.log, [1, 2]) == 2
+    delete_entries(writer.log, [1, 2])
+    assert list(writer.log.sequence.numbers()) == [6, 5, 4, 3]
+    assert delete_entries(writer.log, []) == 0
