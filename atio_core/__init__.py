@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         VersionNotFoundError,
     )
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
-    from atio_core.maintenance.expiry import ExpiryReport
+    from atio_core.maintenance.report import ExpiryReport
     from atio_core.open_atomic import open_atomic
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
@@ -78,7 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExpiryReport": "atio_core.maintenance.expiry",
+    "ExpiryReport": "atio_core.maintenance.report",
     "Retention": "atio_core.retention",
     "Snapshot": "atio_core.snapshot",
     "Table": "atio_core.table",

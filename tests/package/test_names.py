@@ -19,6 +19,20 @@ ERRORS = {
 }
 
 
+LIBRARIES = {
+    "dagster",
+    "duckdb",
+    "openpyxl",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sqlalchemy",
+    "tqdm",
+    "xlsxwriter",
+}
+"""What takes its time to load."""
+
+
 def run(code: str) -> str:
     """Run code in an interpreter of its own and return what it printed."""
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -92,6 +106,23 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     code = "import sys; before = set(sys.modules); import atio_core; print(*set(sys.modules) - before)"
     loaded = {name for name in run(code).split() if name.partition(".")[0] not in sys.stdlib_module_names}
     assert loaded == {"atio_core"}
+
+
+TABLES = {"Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
+"""The names behind which Arrow's tables are."""
+
+
+@pytest.mark.parametrize("name", atio.__all__)
+def test_a_public_name_brings_in_what_it_needs(name: str) -> None:
+    """A name is loaded on its first use, and with it Arrow if it deals with tables; other libraries come with data."""
+    code = f"""
+import sys, atio_core
+assert {name!r} not in vars(atio_core)
+atio_core.{name}
+assert {name!r} in vars(atio_core)
+print(*[library for library in {sorted(LIBRARIES)} if library in sys.modules])
+"""
+    assert set(run(code).split()) == ({"pyarrow"} if name in TABLES else set())
 
 
 @pytest.mark.parametrize("package", ["atio_core", "atio_dagster"])
