@@ -14,6 +14,7 @@ from atio_core.retention import DEFAULT_RETENTION, Retention
 from atio_core.storage.locate import locate
 from atio_core.table import Table
 from atio_dagster.keys import asset_folders
+from atio_dagster.retention import duration
 
 
 class AtioResource(dg.ConfigurableResource):
@@ -42,14 +43,14 @@ class AtioResource(dg.ConfigurableResource):
     @property
     def retention(self) -> Retention:
         """What is kept of a table that declares nothing else."""
-        keep_for = None if self.keep_for_hours is None else timedelta(hours=self.keep_for_hours)
+        keep_for = duration("keep_for_hours", self.keep_for_hours, timedelta(hours=1))
         policy = Retention(keep_for=keep_for, keep_last=self.keep_last)
         return DEFAULT_RETENTION if policy.says_nothing else policy
 
     @property
     def grace(self) -> timedelta | None:
         """The grace period for files that belong to no version."""
-        return None if self.grace_minutes is None else timedelta(minutes=self.grace_minutes)
+        return duration("grace_minutes", self.grace_minutes, timedelta(minutes=1))
 
     def table(self, asset_key: dg.AssetKey | str | Sequence[str]) -> Table:
         """Return the table of an asset: to look at its history, or to read an old version.
@@ -83,6 +84,8 @@ class AtioResource(dg.ConfigurableResource):
                 yield self.table_at(tuple(folder.split("/")))
 
     def _root(self) -> str:
+        if not self.base_path.strip():  # it would come out as the root of the file system
+            raise InvalidInputError("base_path is empty: give the folder under which the tables lie")
         if self.base_path.lower().startswith("memory:"):
             message = f"base_path can't be {self.base_path!r}: the steps of a run are processes"
             raise InvalidInputError(f"{message}, each with a memory of its own")

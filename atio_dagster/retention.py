@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from atio_core.arguments import refusal, require_duration
 from atio_core.errors import InvalidInputError
 from atio_core.retention import Retention
 
@@ -36,12 +37,24 @@ def check_retention(declared: Any) -> dict[str, Any]:
 
 def retention_from(rules: Mapping[str, Any]) -> Retention:
     """Return the policy that some rules stand for."""
-    hours = rules.get("keep_for_hours")
-    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int | float)):
-        raise InvalidInputError(f"keep_for_hours must be a number, not {hours!r}")
-    return Retention(
-        keep_for=None if hours is None else timedelta(hours=hours), keep_last=rules.get("keep_last")
-    )
+    keep_for = duration("keep_for_hours", rules.get("keep_for_hours"), timedelta(hours=1))
+    return Retention(keep_for=keep_for, keep_last=rules.get("keep_last"))
+
+
+def duration(name: str, number: Any, unit: timedelta) -> timedelta | None:
+    """Return so many units of time; None for None.
+
+    Raises:
+        InvalidInputError: It is no number, or a negative one, or one that no duration is as long as.
+    """
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise refusal(name, "a number", number)
+    try:
+        return require_duration(name, number * unit)
+    except (ValueError, OverflowError) as error:
+        raise refusal(name, "a number of zero or more, and fit for a duration", number) from error
 
 
 def declared_retention(properties: Mapping[str, str]) -> Retention | None:

@@ -248,6 +248,8 @@ def test_a_schedule_for_a_job_of_ones_own() -> None:
         {"keep_last": "3"},
         {"keep_for_hours": -1},
         {"keep_for_hours": True},
+        {"keep_for_hours": float("nan")},
+        {"keep_for_hours": 1e300},
     ],
 )
 def test_wrong_retentions_are_refused_early(declared: Any) -> None:

@@ -56,6 +56,32 @@ def test_a_wrong_retention_is_refused() -> None:
         _ = AtioResource(base_path="x", keep_last=0).retention
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"keep_for_hours": -1},
+        {"keep_for_hours": float("nan")},
+        {"keep_for_hours": 1e300},
+        {"grace_minutes": -1},
+        {"grace_minutes": float("inf")},
+    ],
+    ids=str,
+)
+def test_a_duration_that_makes_no_sense_is_refused(options: Any) -> None:
+    """A number that is no duration is refused by the name of its field."""
+    store = AtioResource(base_path="x", **options)
+    with pytest.raises(InvalidInputError, match=next(iter(options))):
+        _ = (store.retention, store.grace)
+
+
+@pytest.mark.parametrize("path", ["", "  "], ids=["empty", "blank"])
+def test_no_root_is_not_the_root_of_the_disk(path: str) -> None:
+    """A folder that isn't given (a variable that isn't set) is refused, rather than taken for `/`."""
+    for act in (lambda store: store.table("a"), lambda store: list(store.tables())):
+        with pytest.raises(InvalidInputError, match="base_path is empty"):
+            act(AtioResource(base_path=path))
+
+
 def test_use_in_an_asset(store: AtioResource, materialize: Materialize, instance: dg.DagsterInstance) -> None:
     """Assets can take the resource, to look at tables and their history."""
     store.table("up").overwrite(ROWS)
