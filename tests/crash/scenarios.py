@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 from unittest import mock
 
 import pyarrow as pa
@@ -24,12 +23,10 @@ from atio_core.storage.base import ObjectStore
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
 from tests.support.looking import Contents
-from tests.support.stores import FailingStore, Failure, StoreWrapper, refusal
+from tests.support.stores import FailingStore, Failure, Interloper, refusal
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
 """So that buckets, manifests and lists of keys come and go within a few commits."""
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,22 +190,6 @@ def append_slowly(root: Path) -> None:
         table(root).expire(keep_last=1, grace=timedelta(0))
 
     table(root, Interloper(local(root), come_between)).append(frame(50), idempotency_key="slow")
-
-
-class Interloper(StoreWrapper):
-    """A store that lets somebody else come just before its first create."""
-
-    def __init__(self, store: ObjectStore, come_between: Callable[[], object]) -> None:
-        """Wrap a store."""
-        super().__init__(store)
-        self._come_between: Callable[[], object] | None = come_between
-
-    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
-        """Make the call, perhaps after somebody else's."""
-        if verb == "put_if_absent" and self._come_between is not None:
-            come, self._come_between = self._come_between, None
-            come()
-        return call()
 
 
 def _leave_old_files(root: Path) -> None:

@@ -14,15 +14,17 @@ from atio_core.changes.schema import FIELD_ID, WrittenSchema
 from atio_core.format.digest import digest
 from atio_core.format.keys_arrow import decode_keys
 from atio_core.format.names import data_path
+from atio_core.log.change import Rebased
 from atio_core.log.commit import Committed, commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of
 from atio_core.log.intent import make_intent
 from atio_core.log.limits import Limits
+from atio_core.log.scratch import Scratch
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, Totals
+from atio_core.model.entry import LogEntry, Tag, Totals
 from atio_core.model.ids import uuid7
 from atio_core.retention import Retention
 from atio_core.storage.base import ObjectStore
@@ -34,6 +36,21 @@ START_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
 
 SCHEMA = WrittenSchema.of(pa.schema([pa.field("word", pa.string(), metadata={FIELD_ID: b"1"})]))
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """A tag that protects a version: as the format has it, though no release makes one yet."""
+
+    version: int
+    adds: tuple[DataFile, ...] = ()
+    operation: str = "tag"
+    changes_rows: bool = False
+
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
+        """Apply the change to a base."""
+        assert self.version in base.retained
+        return Rebased(base.with_(tags=base.tags | {f"tag {self.version}": Tag(self.version)}))
 
 
 @dataclass(slots=True)
@@ -90,6 +107,10 @@ class Writer:
         values = frozenset((value,) for value in partitions)
         change = OverwritePartitions(files, values, ("p0",), SCHEMA, _content(files), self.limits)
         return self.commit(change, **options)
+
+    def tag(self, version: int) -> Committed:
+        """Protect a version from expiry."""
+        return self.commit(Tagging(version))
 
     def commit(self, change: Any, *, base: LogEntry | None = None, **options: Any) -> Committed:
         """Commit a change."""
@@ -154,6 +175,17 @@ def verify(store: ObjectStore, limits: Limits = SMALL) -> dict[int, list[str]]:
         rows[version] = Writer(store, limits=limits).words(entry)
     assert entries[latest.version] == latest
     return rows
+
+
+def needed(store: ObjectStore, limits: Limits = SMALL) -> set[str]:
+    """Return the names of all objects that a retained version needs, its own entry among them."""
+    log = CommitLog(store, limits)
+    latest = log.latest()
+    entries = [entry for version in latest.retained if (entry := log.read(version))]
+    names = {log.sequence.names.name(entry.version) for entry in entries}
+    for entry in entries:
+        names |= {one.path for one in (*entry.manifests, *entry.key_lists, *files_of(store, entry))}
+    return names
 
 
 def refused(act: Callable[[], Any], *kinds: type[BaseException]) -> BaseException | None:

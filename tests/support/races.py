@@ -102,6 +102,16 @@ def reads(store: Any) -> Read:
     raise VersionExpiredError("ten times")
 
 
+def reads_version(version: int) -> Actor:
+    """An actor that looks a version up by its number."""
+
+    def read(store: Any) -> Read:
+        entry = Writer(store, LATER_US).log.get(version)
+        return Read(entry.version, entry.commit_id, ())
+
+    return read
+
+
 def others(*rounds: tuple[int, int | None]) -> Actor:
     """All others: each round is one step of so many appends and, if a number is given, an expiry that keeps so many."""
 

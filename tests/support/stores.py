@@ -182,6 +182,31 @@ class FailingStore(StoreWrapper):
         raise hits[0].error()
 
 
+class Interloper(StoreWrapper):
+    """A store that lets somebody else come just before its first create, or just after.
+
+    Example:
+        def come_between():
+            store.put_if_absent("a", b"2")
+        Interloper(store, come_between).put_if_absent("a", b"1")  # AlreadyExistsError
+    """
+
+    def __init__(self, store: ObjectStore, come: Callable[[], object], *, after: bool = False) -> None:
+        """Wrap a store."""
+        super().__init__(store)
+        self._come: Callable[[], object] | None = come
+        self._after = after
+
+    def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+        """Create the object, before or after somebody else's turn."""
+        come, self._come = self._come, None
+        if come is not None and not self._after:
+            come()
+        super().put_if_absent(name, data, after=after)
+        if come is not None and self._after:
+            come()
+
+
 class StaleListStore(StoreWrapper):
     """A store whose listings are old ones, on demand; everything else is up to date.
 

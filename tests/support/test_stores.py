@@ -5,7 +5,15 @@ import pytest
 from atio_core.errors import AlreadyExistsError, StorageError
 from atio_core.storage.memory import MemoryStore
 from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
-from tests.support.stores import CountingStore, FailingStore, Failure, StaleListStore, StoreWrapper, refusal
+from tests.support.stores import (
+    CountingStore,
+    FailingStore,
+    Failure,
+    Interloper,
+    StaleListStore,
+    StoreWrapper,
+    refusal,
+)
 
 
 class TestWrappedStore(StoreContract, FolderwiseListing):
@@ -62,6 +70,16 @@ def test_a_writer_fails() -> None:
     with pytest.raises(StorageError):
         writer.close()
     assert store.read("a") == b"1"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_somebody_comes_between(*, after: bool) -> None:
+    """The first create lets another come first, or next; later ones don't."""
+    inner = MemoryStore()
+    store = Interloper(inner, lambda: inner.put(f"other {len(list(inner.list()))}", b""), after=after)
+    store.put_if_absent("a", b"")
+    store.put_if_absent("b", b"")
+    assert list(inner.list()) == ["a", "b", "other 1" if after else "other 0"]
 
 
 def test_listings_are_stale_while_frozen() -> None:

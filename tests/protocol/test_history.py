@@ -1,0 +1,288 @@
+"""Whatever is done to a table, one call after another, comes out as the model says (`support/model.py`).
+
+Two handles of one table take turns, so that each often knows an outdated version. Limits are tiny, so that buckets,
+manifests and lists of keys come and go; the clock jumps, also back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from atio_core.errors import AtioError, InvalidInputError, TableNotFoundError, VersionExpiredError
+from atio_core.log.limits import Limits
+from atio_core.model.entry import DAY_US, HOUR_US
+from atio_core.model.ids import uuid7, uuid7_time_us
+from atio_core.snapshot import Snapshot
+from atio_core.table import Table
+from tests.support import looking
+from tests.support.disks import folder_in_memory
+from tests.support.model import Piece, TableModel, Version
+
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files=8)
+COLUMNS = (("a",), ("a",), ("a",), ("a", "b"))
+
+handles = st.sampled_from([0, 1])
+rows = st.lists(st.integers(0, 9), max_size=3).map(tuple)
+partitions = st.dictionaries(st.sampled_from("xyz"), rows, min_size=1, max_size=2)
+columns = st.sampled_from(COLUMNS)
+write_options = st.fixed_dictionaries(
+    {},
+    optional={
+        "idempotency_key": st.sampled_from("kl"),
+        "expected_version": st.sampled_from([0, -1]),  # from the latest
+        "key_not_before": st.just(value=True),
+    },
+)
+
+
+def frame(columns: tuple[str, ...], values: tuple[int, ...]) -> pa.Table:
+    """Rows: column `a` holds the numbers, `b` what they are called."""
+    whole = {"a": pa.array(values, pa.int64()), "b": pa.array([f"b{value}" for value in values], pa.string())}
+    return pa.table({column: whole[column] for column in columns})
+
+
+def tried(act: Callable[[], Any]) -> Any:
+    """Return what an act comes to: a value, or an error."""
+    try:
+        return act()
+    except AtioError as error:
+        return error
+
+
+class History(RuleBasedStateMachine):
+    """A table, its model, and what can be done to both."""
+
+    held = Bundle("held")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.folder = self.stack.enter_context(folder_in_memory()) / "table"
+        self.now_us = 1_700_000_000_000_000
+        self.model = TableModel(LIMITS.per_bucket)
+        self.tables = [self._table(), self._table()]
+        self.contents: dict[tuple[Piece, ...], str | None] = {}
+
+    def _table(self) -> Table:
+        return Table(self.folder, limits=LIMITS, clock=lambda: self.now_us)
+
+    def teardown(self) -> None:
+        """Read every version, and leave nothing behind."""
+        try:
+            for version in self.model.versions:
+                snapshot = self.tables[0].snapshot(version.number)
+                assert self._read(snapshot) == version.rows
+                self._same(snapshot, version)
+        finally:
+            self.stack.close()
+
+    def _read(self, snapshot: Snapshot) -> list[int]:
+        return snapshot.read("arrow", columns=["a"])["a"].to_pylist()
+
+    @initialize(partitioned=st.booleans(), columns=columns, versions=st.integers(0, 9))
+    def begin(self, *, partitioned: bool, columns: tuple[str, ...], versions: int) -> None:
+        """A table of some versions; one that has partitions keeps them for a while."""
+        self.partitioned_up_to = 25 if partitioned else 0
+        operation = "overwrite_partitions" if partitioned else "append"
+        for number in range(versions):
+            part = "xyz"[number % 3] if partitioned else None
+            self._write(number % 2, operation, Piece(columns, ((part, (number,)),)), {})
+
+    # What is written
+
+    @precondition(lambda self: self.model.latest or not self.partitioned_up_to)
+    @rule(handle=handles, columns=columns, values=rows, options=write_options)
+    def append(self, handle: int, columns: tuple[str, ...], values: tuple[int, ...], options: Any) -> None:
+        """Append."""
+        self._write(handle, "append", Piece(columns, ((None, values),)), options)
+
+    @precondition(lambda self: self.model.latest >= self.partitioned_up_to)
+    @rule(handle=handles, columns=columns, values=rows, options=write_options)
+    def overwrite(self, handle: int, columns: tuple[str, ...], values: tuple[int, ...], options: Any) -> None:
+        """Overwrite."""
+        self._write(handle, "overwrite", Piece(columns, ((None, values),)), options)
+
+    @rule(handle=handles, columns=columns, values=partitions, options=write_options)
+    def overwrite_partitions(self, handle: int, columns: tuple[str, ...], values: Any, options: Any) -> None:
+        """Overwrite partitions."""
+        self._write(handle, "overwrite_partitions", Piece(columns, tuple(values.items())), options)
+
+    @precondition(lambda self: 0 < len(self.model.versions) < 12)
+    @rule(several=st.lists(st.tuples(handles, partitions), min_size=2, max_size=5))
+    def write_several(self, several: list[tuple[int, dict[str, tuple[int, ...]]]]) -> None:
+        """A few writes that fit the table."""
+        for handle, values in several:
+            newest = self.model.versions[-1]
+            if newest.partitioned:
+                piece = Piece(newest.columns, tuple(values.items()))
+                self._write(handle, "overwrite_partitions", piece, {})
+            else:
+                piece = Piece(newest.columns, ((None, next(iter(values.values()))),))
+                self._write(handle, "append", piece, {})
+
+    def _write(self, handle: int, operation: str, piece: Piece, options: Any) -> None:
+        newest = self.model.versions[-1].number if self.model.versions else 0
+        key, expected = options.get("idempotency_key"), None
+        if "expected_version" in options:
+            expected = options["expected_version"] = max(0, newest + options["expected_version"])
+        number, remembered = self.model.known(key)
+        if options.pop("key_not_before", False) and number is not None:
+            first = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.model.keys[key][1])
+            options["key_not_before"] = first
+        refusals = set() if remembered else self.model.refusals(operation, piece, expected)
+        frames = {value: frame(piece.columns, values) for value, values in piece.parts}
+        data = frames if operation == "overwrite_partitions" else frames[None]
+        snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, **options))
+        if isinstance(snapshot, AtioError):
+            assert type(snapshot) in refusals, f"{snapshot!r}, but {refusals} was to come"
+            return
+        if snapshot.repeated:
+            assert snapshot.version == number
+            return
+        assert not remembered
+        assert not refusals
+        self._same(snapshot, self.model.write(operation, piece, key, self.now_us))
+
+    # What is read
+
+    @rule(
+        handle=handles, number=st.none() | st.integers(-1, 40), names=st.sampled_from([None, "a", "ba", "z"])
+    )
+    def read(self, handle: int, number: int | None, names: str | None) -> None:
+        """Read the latest, or a version by its number; all columns, or some."""
+        expected = self.model.find(number)
+        if isinstance(expected, Version) and set(names or ()) - set(expected.columns):
+            expected = InvalidInputError
+        columns = None if names is None else list(names)
+        found = tried(lambda: self.tables[handle].read(number, "arrow", columns=columns))
+        if isinstance(expected, Version):
+            assert found == frame(tuple(names or expected.columns), tuple(expected.rows))
+        else:
+            assert type(found) is expected
+
+    @precondition(lambda self: self.model.versions and self.model.versions[-1].partitioned)
+    @rule(handle=handles, values=st.sets(st.sampled_from("xyz")))
+    def read_partitions(self, handle: int, values: set[str]) -> None:
+        """Read some partitions of the latest."""
+        found = self.tables[handle].read(output_as="arrow", columns=["a"], partitions=values)
+        parts = self.model.versions[-1].parts
+        assert found["a"].to_pylist() == [row for value, rows in parts if value in values for row in rows]
+
+    @precondition(lambda self: self.model.versions)
+    @rule(target=held, handle=handles)
+    def hold(self, handle: int) -> tuple[Snapshot, Version]:
+        """Keep a version to be read later."""
+        return self.tables[handle].snapshot(), self.model.versions[-1]
+
+    @rule(held=held)
+    def read_held(self, held: tuple[Snapshot, Version]) -> None:
+        """Read it now: it is as it was, or has expired."""
+        snapshot, version = held
+        try:
+            assert self._read(snapshot) == version.rows
+        except VersionExpiredError:
+            assert version.number not in [one.number for one in self.model.versions]
+
+    # What goes
+
+    @rule(
+        handle=handles,
+        rules=st.sampled_from([(1, None), (2, None), (4, DAY_US), (None, 0), (None, HOUR_US), (None, None)]),
+        grace=st.none() | st.sampled_from([0, DAY_US]),
+    )
+    def expire(self, handle: int, rules: tuple[int | None, int | None], grace: int | None) -> None:
+        """Look at what an expiry would do, then do it."""
+        keep_last, keep_for = rules
+        policy: dict[str, Any] = {
+            "keep_last": keep_last,
+            "keep_for": None if keep_for is None else timedelta(microseconds=keep_for),
+            "grace": None if grace is None else timedelta(microseconds=grace),
+        }
+        if not self.model.versions:
+            with pytest.raises(TableNotFoundError):
+                self.tables[handle].expire(**policy)
+            return
+        if keep_last is None and keep_for is None:
+            keep_for = 7 * DAY_US
+        plan = self.model.plan(keep_last, keep_for, HOUR_US if grace is None else grace, self.now_us)
+        waiting = self.model.leftovers.keys() - plan.leftovers
+        preview = self.tables[handle].expire(**policy, dry_run=True)
+        self.agree()
+        report = self.tables[handle].expire(**policy)
+        assert report == replace(preview, dry_run=False, version=self.model.expire(plan, self.now_us))
+        assert [line.version for line in report.kept] == [version.number for version in plan.kept]
+        assert [line.version for line in report.removed] == list(plan.removed)
+        assert {line.path for line in report.leftovers} == plan.leftovers
+        assert {line.path for line in report.waiting} == waiting
+
+    # What happens beside
+
+    @rule(us=st.sampled_from([1, 1_000_000, HOUR_US, DAY_US, 40 * DAY_US, -HOUR_US, -40 * DAY_US]))
+    def wait(self, us: int) -> None:
+        """Time passes; sometimes somebody sets the clock back."""
+        self.now_us += us
+
+    @rule(handle=handles)
+    def open_anew(self, handle: int) -> None:
+        """A new handle, as of another process."""
+        self.tables[handle] = self._table()
+
+    @precondition(lambda self: self.model.versions)
+    @rule(name=st.sampled_from(["data/{}.parquet", "_atio/manifests/{}.arrow", "_atio/tmp/{}.tmp"]))
+    def die(self, name: str) -> None:
+        """A writer dies before its entry, and leaves a file."""
+        file_id = uuid7(lambda: self.now_us)
+        path = self.folder / name.format(file_id)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"left")
+        self.model.leftovers[name.format(file_id)] = uuid7_time_us(file_id)
+
+    # What holds after each step
+
+    @invariant()
+    def agree(self) -> None:
+        """The history is the model's; what a version needs is there; what none needs is what writers left behind."""
+        if not self.model.versions:
+            assert not self.tables[0].exists()
+            return
+        history = self.tables[0].history()
+        assert [snapshot.version for snapshot in history[::-1]] == [one.number for one in self.model.versions]
+        self._same(history[0], self.model.versions[-1])
+        self._same(history[-1], self.model.versions[0])
+        assert set(looking.entries(self.folder)) == self.model.names
+        assert looking.retained(self.folder) == [version.entry for version in self.model.versions]
+        assert self._read(history[0]) == self.model.versions[-1].rows
+        assert looking.other_files(self.folder) - self.model.leftovers.keys() == looking.named_files(
+            self.folder
+        )
+
+    def _same(self, snapshot: Snapshot, version: Version) -> None:
+        files, entry = snapshot.data_files(), snapshot.entry
+        assert (snapshot.version, entry.version) == (version.number, version.entry)
+        assert (snapshot.operation, entry.data.time_us) == (version.operation, version.time_us)
+        assert (snapshot.rows, sum(file.rows for file in files)) == (len(version.rows),) * 2
+        assert (snapshot.files, snapshot.bytes) == (len(files), sum(file.size for file in files))
+        assert snapshot.content == self.contents.setdefault(version.pieces, snapshot.content)
+
+
+class TestHistory(History.TestCase):
+    """Whatever is done, the table is what the model says."""
+
+    settings = settings(max_examples=20)
+
+
+@pytest.mark.soak
+class TestHistoryAtLength(History.TestCase):
+    """The same, longer and more often."""
+
+    settings = settings(max_examples=settings().max_examples // 10)

@@ -1,0 +1,158 @@
+"""A table as a list of versions: what `atio_core.Table` must come to, without files, names of its own, and races.
+
+The machine that holds the two against each other is `tests/protocol/test_history.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from atio_core import errors
+
+KEY_RETENTION_US = 30 * 86_400_000_000
+
+
+Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
+"""Rows, by the partition that they lie in (None, if there are no partitions), in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one write brings."""
+
+    columns: tuple[str, ...]
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A data version; `entry` is the log entry that stands for it, `pieces` all written since the last overwrite."""
+
+    number: int
+    entry: int
+    operation: str
+    time_us: int
+    columns: tuple[str, ...]
+    parts: Parts
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> list[int]:
+        """All rows."""
+        return [row for _, rows in self.parts for row in rows]
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether it has partitions."""
+        return self.parts[0][0] is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What an expiry would do: to data versions, to leftovers, to the entries that lie in the log."""
+
+    removed: tuple[int, ...]
+    kept: tuple[Version, ...]
+    leftovers: frozenset[str]
+    names: frozenset[int]
+    horizon_us: int
+
+
+@dataclass(slots=True)
+class TableModel:
+    """A table: the data versions that can be read, oldest first, and what the rest of the log comes to."""
+
+    per_bucket: int
+    versions: list[Version] = field(default_factory=list[Version])
+    latest: int = 0  # the number of the latest entry, and its time
+    time_us: int = 0
+    horizon_us: int = 0
+    names: frozenset[int] = frozenset()  # the entries that lie in the log
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
+    leftovers: dict[str, int] = field(
+        default_factory=dict[str, int]
+    )  # files of nobody -> when they were written
+
+    def known(self, key: str | None) -> tuple[int | None, bool]:
+        """Return the version that has a key, and whether the table must still remember it."""
+        number, time_us = self.keys.get(key or "", (None, 0))
+        return number, number is not None and self.time_us - time_us <= KEY_RETENTION_US
+
+    def refusals(self, operation: str, piece: Piece, expected: int | None) -> set[type[errors.AtioError]]:
+        """Return the errors that a write may come to; none if it must succeed."""
+        newest = self.versions[-1] if self.versions else None
+        found: set[type[errors.AtioError]] = set()
+        if expected is not None and expected != (newest.number if newest else 0):
+            found.add(errors.CommitConflictError)
+        if newest is not None and operation != "overwrite":
+            if newest.partitioned != (operation == "overwrite_partitions"):
+                found.add(errors.InvalidInputError)
+            if newest.columns != piece.columns:
+                found.add(errors.SchemaMismatchError)
+        return found
+
+    def write(self, operation: str, piece: Piece, key: str | None, now_us: int) -> Version:
+        """Make the next version."""
+        newest = self.versions[-1] if self.versions and operation != "overwrite" else None
+        before, replaced = newest.parts if newest else (), {value for value, _ in piece.parts}
+        stays = [part for part in before if operation == "append" or part[0] not in replaced]
+        self._add_entry(now_us)
+        parts = (*stays, *piece.parts)
+        pieces = (*(newest.pieces if newest else ()), piece)
+        number, columns = self.latest, piece.columns
+        self.versions.append(Version(number, number, operation, self.time_us, columns, parts, pieces))
+        if key is not None:
+            self.keys[key] = self.latest, self.time_us
+        return self.versions[-1]
+
+    def find(self, number: int | None) -> Version | type[errors.AtioError]:
+        """Return what a read of a version comes to; None stands for the latest."""
+        if not self.versions:
+            return errors.TableNotFoundError
+        if number is None:
+            return self.versions[-1]
+        found = next((one for one in self.versions if one.entry >= number > 0), None)
+        if found is None:
+            return errors.VersionNotFoundError
+        return found if found.number <= number else errors.VersionExpiredError
+
+    def plan(self, keep_last: int | None, keep_for_us: int | None, grace_us: int, now_us: int) -> Expiry:
+        """Return what an expiry would do."""
+        *older, newest = self.versions
+        kept = [
+            version
+            for place, (version, next_one) in enumerate(zip(older, self.versions[1:], strict=True))
+            if (keep_last is not None and len(older) - place < keep_last)
+            or (keep_for_us is not None and now_us - next_one.time_us < keep_for_us)
+        ]
+        horizon_us = max(self.horizon_us, (now_us - grace_us) // 1000 * 1000)
+        removed = tuple(version.number for version in older if version not in kept)
+        names = self._after(self.latest + 1, kept)
+        return Expiry(removed, (*kept, newest), self._older(horizon_us), names, horizon_us)
+
+    def expire(self, plan: Expiry, now_us: int) -> int | None:
+        """Finish what is let go already, then do it; return the number of its entry, None if nothing is left to do."""
+        self.names = self._after(self.latest, self.versions)
+        self._take(self._older(self.horizon_us))
+        if not (plan.removed or plan.leftovers & self.leftovers.keys() or self.names - plan.names):
+            return None
+        self.names, self.horizon_us = plan.names, plan.horizon_us
+        self._take(plan.leftovers)
+        self._add_entry(now_us)
+        *kept, newest = plan.kept
+        self.versions = [*kept, replace(newest, entry=self.latest)]
+        return self.latest
+
+    def _older(self, than_us: int) -> frozenset[str]:
+        return frozenset(path for path, written_us in self.leftovers.items() if written_us < than_us)
+
+    def _take(self, paths: frozenset[str]) -> None:
+        self.leftovers = {path: us for path, us in self.leftovers.items() if path not in paths}
+
+    def _after(self, latest: int, kept: list[Version]) -> frozenset[int]:
+        bucket, stays = latest // self.per_bucket, {version.entry for version in kept}
+        return frozenset(one for one in self.names if one // self.per_bucket >= bucket or one in stays)
+
+    def _add_entry(self, now_us: int) -> None:
+        self.latest, self.time_us = self.latest + 1, max(self.time_us, now_us)
+        self.names |= {self.latest}
