@@ -11,8 +11,21 @@ from typing import Any
 
 import pytest
 
+from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
 from tests.support.commits import SMALL, Writer
-from tests.support.races import appends, checks, expires, old, others, overwrites, reads, table
+from tests.support.races import (
+    appends,
+    checks,
+    expires,
+    old,
+    others,
+    overwrites,
+    partitions,
+    reads,
+    reads_version,
+    replaces,
+    table,
+)
 from tests.support.schedule import Direct, Moment, Search
 
 # Versions that a table has at first: none, within a bucket, at its end (3 is the last of the first), with lists of keys
@@ -126,6 +139,59 @@ def test_a_reader_beside_a_writer_and_an_expiry(size: int) -> None:
             }
 
     Search(actors, start=table(size), check=checks({}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_reader_and_an_expiry(size: int) -> None:
+    """A read of the latest beside an expiry gives it, at whichever step the expiry is."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if (read := moment.outcomes.get("ron")) is not None:
+            assert list(read.value.words) == old(size)
+
+    actors = {"ron": reads, "eve": expires(grace_us=0)}
+    Search(actors, start=table(size), check=checks({}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_reader_of_a_version_and_an_expiry(version: int) -> None:
+    """A read of a version that an expiry lets go gives that version, whole, or says that it has expired."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        read = moment.outcomes.get("ron")
+        if read is not None and read.ok:
+            assert list(read.value.words) == old(version)
+
+    actors: dict[str, Any] = {
+        "ron": reads_version(version),
+        "eve": expires(grace_us=0),
+        "others": others((4, 1)),
+    }
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=table(3), check=check).run()
+
+
+@pytest.mark.parametrize("size", [4, 7])
+def test_two_partition_overwrites(size: int) -> None:
+    """Two overwrites of different partitions are both there in the end, and what they replaced is not."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if moment.over:
+            words = rows[max(rows)]
+            assert sorted(words[-2:]) == ["a", "b"]
+            assert words[:-2] == [f"old {one}" for one in range(size - 4, size) if one % 4 > 1]
+
+    actors = {"ann": replaces("w", "a"), "bob": replaces("x", "b")}
+    check = checks({"ann": "a", "bob": "b"}, expected=expected)
+    Search(actors, start=partitions(size), check=check).run()
+
+
+@pytest.mark.parametrize("size", [4, 7])
+def test_a_partition_overwrite_and_an_expiry(size: int) -> None:
+    """A partition overwrite, which writes manifests anew, beside an expiry that lets the old ones go."""
+    actors = {"ann": replaces("w", "a"), "eve": expires(grace_us=0)}
+    check = checks({"ann": "a"}, errors=(StagedFilesExpiredError,))
+    Search(actors, start=partitions(size), check=check).run()
 
 
 @pytest.mark.soak

@@ -79,6 +79,22 @@ def test_an_append_and_an_expiry(size: int) -> None:
     Search(actors, start=table(size), check=check, flaky=["ann", "eve"], faults=1).run()
 
 
+def test_two_expiries() -> None:
+    """Two expiries, each of which may lose an answer, take nothing that is retained."""
+    actors = {"eve": expires(keep_last=2, grace_us=0), "fay": expires(keep_last=1)}
+    check = checks({}, errors=UNKNOWN)
+    Search(actors, start=table(2), check=check, flaky=["eve", "fay"], faults=1).run()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [3, 7])
+def test_two_expiries_at_length(size: int) -> None:
+    """The same with more to expire."""
+    actors = {"eve": expires(keep_last=2, grace_us=0), "fay": expires(keep_last=1)}
+    check = checks({}, errors=UNKNOWN)
+    Search(actors, start=table(size), check=check, flaky=["eve", "fay"], faults=1).run()
+
+
 @pytest.mark.parametrize("size", [2, 3])
 def test_others_go_on_meanwhile(size: int) -> None:
     """A commit that landed unseen is found again after others made more than a bucket of versions and let it go."""

@@ -1,7 +1,4 @@
-"""A table as a list of versions: what `atio_core.Table` must come to, without files, names of its own, and races.
-
-The machine that holds the two against each other is `tests/protocol/test_history.py`.
-"""
+"""A table as a list of versions: what `atio_core.Table` must come to, without files and races."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from atio_core import errors
 
 KEY_RETENTION_US = 30 * 86_400_000_000
-
 
 Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
 """Rows, by the partition that they lie in (None, if there are no partitions), in their order."""
@@ -49,9 +45,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What an expiry would do: to data versions, to leftovers, to the entries that lie in the log."""
+    """What an expiry would keep and move, and which leftovers it would take."""
 
-    removed: tuple[int, ...]
     kept: tuple[Version, ...]
     leftovers: frozenset[str]
     names: frozenset[int]
@@ -69,9 +64,7 @@ class TableModel:
     horizon_us: int = 0
     names: frozenset[int] = frozenset()  # the entries that lie in the log
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
-    leftovers: dict[str, int] = field(
-        default_factory=dict[str, int]
-    )  # files of nobody -> when they were written
+    leftovers: dict[str, int] = field(default_factory=dict[str, int])  # a file of nobody -> when written
 
     def known(self, key: str | None) -> tuple[int | None, bool]:
         """Return the version that has a key, and whether the table must still remember it."""
@@ -97,10 +90,8 @@ class TableModel:
         before, replaced = newest.parts if newest else (), {value for value, _ in piece.parts}
         stays = [part for part in before if operation == "append" or part[0] not in replaced]
         self._add_entry(now_us)
-        parts = (*stays, *piece.parts)
-        pieces = (*(newest.pieces if newest else ()), piece)
-        number, columns = self.latest, piece.columns
-        self.versions.append(Version(number, number, operation, self.time_us, columns, parts, pieces))
+        one, parts, pieces = self.latest, (*stays, *piece.parts), (*(newest.pieces if newest else ()), piece)
+        self.versions.append(Version(one, one, operation, self.time_us, piece.columns, parts, pieces))
         if key is not None:
             self.keys[key] = self.latest, self.time_us
         return self.versions[-1]
@@ -126,15 +117,15 @@ class TableModel:
             or (keep_for_us is not None and now_us - next_one.time_us < keep_for_us)
         ]
         horizon_us = max(self.horizon_us, (now_us - grace_us) // 1000 * 1000)
-        removed = tuple(version.number for version in older if version not in kept)
         names = self._after(self.latest + 1, kept)
-        return Expiry(removed, (*kept, newest), self._older(horizon_us), names, horizon_us)
+        return Expiry((*kept, newest), self._older(horizon_us), names, horizon_us)
 
     def expire(self, plan: Expiry, now_us: int) -> int | None:
         """Finish what is let go already, then do it; return the number of its entry, None if nothing is left to do."""
         self.names = self._after(self.latest, self.versions)
         self._take(self._older(self.horizon_us))
-        if not (plan.removed or plan.leftovers & self.leftovers.keys() or self.names - plan.names):
+        nothing = len(plan.kept) == len(self.versions) and self.names == plan.names
+        if nothing and not plan.leftovers & self.leftovers.keys():
             return None
         self.names, self.horizon_us = plan.names, plan.horizon_us
         self._take(plan.leftovers)

@@ -15,6 +15,7 @@ from atio_core.errors import (
     VersionExpiredError,
 )
 from atio_core.log.file_list import missing_file
+from atio_core.model.entry import LogEntry
 from tests.support.commits import START_US, Writer, commit_ids, verify
 from tests.support.schedule import Actor, Direct, Moment
 
@@ -29,6 +30,15 @@ def table(versions: int, *, folders_stay: bool = False) -> dict[str, bytes]:
     writer = Writer(store)
     for number in range(1, versions + 1):
         (writer.overwrite if number in _OVERWRITES else writer.append)(f"old {number}")
+    return store.objects
+
+
+def partitions(versions: int) -> dict[str, bytes]:
+    """Return the objects of a table of so many versions, each of which brought a word to one of four partitions."""
+    store = Direct({})
+    writer = Writer(store)
+    for number in range(versions):
+        writer.replace({"wxyz"[number % 4]: [f"old {number}"]})
     return store.objects
 
 
@@ -69,6 +79,16 @@ def writes(change: Callable[[Writer, Any], Any], word: str, **options: Any) -> A
     return write
 
 
+def replaces(value: str, word: str) -> Actor:
+    """An actor that overwrites a partition by a word."""
+
+    def replace(store: Any) -> tuple[int, bool]:
+        done = Writer(store, LATER_US).replace({value: [word]})
+        return done.version, done.repeated
+
+    return replace
+
+
 def expires(after_us: int = 0, **options: Any) -> Actor:
     """An actor that expires versions; it comes to the version of its entry, or None."""
 
@@ -91,25 +111,29 @@ def reads(store: Any) -> Read:
     """An actor that reads the latest as `Table.read` does."""
     writer = Writer(store, LATER_US)
     for _ in range(10):
-        entry = writer.log.latest()
         try:
-            return Read(entry.version, entry.commit_id, tuple(writer.words(entry)))
-        except NotFoundError as error:
-            retained = writer.log.is_retained(entry.data.version)
-            told = missing_file(writer.log.location, entry.version, error, retained=retained)
-            if not isinstance(told, VersionExpiredError):
-                raise told from error
+            return _read(writer, writer.log.latest())
+        except VersionExpiredError:
+            continue
     raise VersionExpiredError("ten times")
 
 
 def reads_version(version: int) -> Actor:
-    """An actor that looks a version up by its number."""
+    """An actor that reads a version by its number."""
 
     def read(store: Any) -> Read:
-        entry = Writer(store, LATER_US).log.get(version)
-        return Read(entry.version, entry.commit_id, ())
+        writer = Writer(store, LATER_US)
+        return _read(writer, writer.log.get(version))
 
     return read
+
+
+def _read(writer: Writer, entry: LogEntry) -> Read:
+    try:
+        return Read(entry.version, entry.commit_id, tuple(writer.words(entry)))
+    except NotFoundError as error:
+        retained = writer.log.is_retained(entry.data.version)
+        raise missing_file(writer.log.location, entry.version, error, retained=retained) from error
 
 
 def others(*rounds: tuple[int, int | None]) -> Actor:
@@ -180,6 +204,10 @@ def checks(
 
 def _commit_at_once(store: Direct, latest: list[str]) -> None:
     writer = Writer(store, LATER_US + timedelta(days=30) // timedelta(microseconds=1))
-    writer.append("next")
+    entry = writer.log.find_latest()
+    if entry is not None and entry.partition_fields:
+        writer.replace({"next": ["next"]})
+    else:
+        writer.append("next")
     assert not writer.pauses, "a race was lost against nobody"
     assert [*latest, "next"] == writer.words()
