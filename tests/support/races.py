@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from atio_core.errors import (
+    AlreadyExistsError,
     AtioError,
     CommitUnknownError,
     NotFoundError,
     StagedFilesExpiredError,
     VersionExpiredError,
 )
+from atio_core.format.names import LOG
 from atio_core.log.file_list import missing_file
 from atio_core.model.entry import LogEntry
 from tests.support.commits import START_US, Writer, commit_ids, verify
@@ -77,6 +80,22 @@ def writes(change: Callable[[Writer, Any], Any], word: str, **options: Any) -> A
         raise StagedFilesExpiredError("three times")
 
     return write
+
+
+def wakes_up(start: Mapping[str, bytes], word: str) -> Actor:
+    """An actor that slept just before the create of an append to a table as it was at the start, and dies after it."""
+    store = Direct(dict(start))
+    Writer(store, LATER_US).append(word)
+    (entry,) = [name for name in store.objects.keys() - start.keys() if name.startswith(LOG)]
+    others = {name: data for name, data in store.objects.items() if name not in start and name != entry}
+
+    def create(scheduled: Any) -> None:
+        for name, data in others.items():
+            scheduled.put(name, data)
+        with suppress(AlreadyExistsError):
+            scheduled.put_if_absent(entry, store.objects[entry])
+
+    return create
 
 
 def replaces(value: str, word: str) -> Actor:
