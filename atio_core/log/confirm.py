@@ -50,11 +50,11 @@ def _told_by(witness: LogEntry, mine: LogEntry) -> bool | None:
 
 
 def _told_by_retained(log: CommitLog, latest: LogEntry, mine: LogEntry) -> bool | None:
-    """A witness must be retained after it was read: else a stray may have been read under its freed name."""
+    """A stray that took the witness's freed name meanwhile tells the same: its maker's base was on the chain."""
     version = latest.retained.at_or_after(mine.version)
     while version is not None and version < latest.version and version - mine.version < log.limits.recent:
         witness = log.read(version)
-        if witness is not None and version in log.latest().retained:
+        if witness is not None:
             return _told_by(witness, mine)
         version = latest.retained.at_or_after(version + 1)
     return None

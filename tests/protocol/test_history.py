@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7, uuid7_time_us
 from atio_core.snapshot import Snapshot
+from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support import looking
 from tests.support.disks import folder_in_memory
@@ -60,6 +61,17 @@ def tried(act: Callable[[], Any]) -> Any:
         return error
 
 
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now_us: int = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        """Tell the time."""
+        return self.now_us
+
+
 class History(RuleBasedStateMachine):
     """A table, its model, and what can be done to both."""
 
@@ -69,13 +81,13 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.folder = self.stack.enter_context(folder_in_memory()) / "table"
-        self.now_us = 1_700_000_000_000_000
+        self.clock = Clock()
         self.model = TableModel(LIMITS.per_bucket)
         self.tables = [self._table(), self._table()]
         self.contents: dict[tuple[Piece, ...], str | None] = {}
 
     def _table(self) -> Table:
-        return Table(self.folder, limits=LIMITS, clock=lambda: self.now_us)
+        return Table(self.folder, limits=LIMITS, clock=self.clock)
 
     def teardown(self) -> None:
         """Read every version, and leave nothing behind."""
@@ -152,7 +164,7 @@ class History(RuleBasedStateMachine):
             return
         assert not remembered
         assert not refusals
-        self._same(snapshot, self.model.write(operation, piece, key, self.now_us))
+        self._same(snapshot, self.model.write(operation, piece, key, self.clock.now_us))
 
     # What is read
 
@@ -215,13 +227,13 @@ class History(RuleBasedStateMachine):
             return
         if keep_last is None and keep_for is None:
             keep_for = 7 * DAY_US
-        plan = self.model.plan(keep_last, keep_for, HOUR_US if grace is None else grace, self.now_us)
+        plan = self.model.plan(keep_last, keep_for, HOUR_US if grace is None else grace, self.clock.now_us)
         removed = [version.number for version in self.model.versions if version not in plan.kept]
         waiting = self.model.leftovers.keys() - plan.leftovers
         preview = self.tables[handle].expire(**policy, dry_run=True)
         self.agree()
         report = self.tables[handle].expire(**policy)
-        assert report == replace(preview, dry_run=False, version=self.model.expire(plan, self.now_us))
+        assert report == replace(preview, dry_run=False, version=self.model.expire(plan, self.clock.now_us))
         assert [line.version for line in report.kept] == [version.number for version in plan.kept]
         assert [line.version for line in report.removed] == removed
         assert {line.path for line in report.leftovers} == plan.leftovers
@@ -232,7 +244,7 @@ class History(RuleBasedStateMachine):
     @rule(us=st.sampled_from([1, 1_000_000, HOUR_US, DAY_US, 40 * DAY_US, -HOUR_US, -40 * DAY_US]))
     def wait(self, us: int) -> None:
         """Time passes; sometimes somebody sets the clock back."""
-        self.now_us += us
+        self.clock.now_us += us
 
     @rule(handle=handles)
     def open_anew(self, handle: int) -> None:
@@ -243,7 +255,7 @@ class History(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["data/{}.parquet", "_atio/manifests/{}.arrow", "_atio/tmp/{}.tmp"]))
     def die(self, name: str) -> None:
         """A writer dies before its entry, and leaves a file."""
-        file_id = uuid7(lambda: self.now_us)
+        file_id = uuid7(self.clock)
         path = self.folder / name.format(file_id)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"left")
@@ -275,6 +287,27 @@ class History(RuleBasedStateMachine):
         assert (snapshot.rows, sum(file.rows for file in files)) == (len(version.rows),) * 2
         assert (snapshot.files, snapshot.bytes) == (len(files), sum(file.size for file in files))
         assert snapshot.content == self.contents.setdefault(version.pieces, snapshot.content)
+
+
+def test_a_clock_that_is_set_back() -> None:
+    """A clock that was wrong and is set right hinders no commit; times and the horizon never go back."""
+    clock = Clock()
+    table = Table(store=MemoryStore(), limits=LIMITS, clock=clock)
+    for number in range(6):
+        table.append(frame(("a",), (number,)))
+    clock.now_us += 40 * DAY_US
+    table.append(frame(("a",), (6,)))
+    table.expire(keep_last=2, grace=timedelta(0))
+    horizon_us = table.snapshot().entry.horizon_us
+    clock.now_us -= 40 * DAY_US
+    for number in range(7, 12):
+        table.append(frame(("a",), (number,)))
+    times = [snapshot.time for snapshot in table.history()]
+    assert times == sorted(times, reverse=True)
+    report = table.expire(keep_last=4, grace=timedelta(0))
+    assert table.snapshot().entry.horizon_us == horizon_us
+    assert [line.version for line in report.kept] == [10, 11, 12, 13]
+    assert table.read(output_as="arrow") == frame(("a",), tuple(range(12)))
 
 
 class TestHistory(History.TestCase):

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
-from tests.support.commits import SMALL, Writer
+from atio_core.format.names import SCHEMAS
+from tests.support.commits import SMALL, WIDE, Writer
 from tests.support.races import (
+    HOUR_US,
+    LATER_US,
     appends,
     checks,
     expires,
@@ -192,6 +195,29 @@ def test_a_partition_overwrite_and_an_expiry(size: int) -> None:
     actors = {"ann": replaces("w", "a"), "eve": expires(grace_us=0)}
     check = checks({"ann": "a"}, errors=(StagedFilesExpiredError,))
     Search(actors, start=partitions(size), check=check).run()
+
+
+def test_a_clock_behind_the_horizon() -> None:
+    """What a writer with a slow clock makes isn't taken for leftovers: files, manifests and lists of keys."""
+    store = Direct(table(6))
+    Writer(store, LATER_US + HOUR_US).expire(1, grace_us=0)
+    assert Writer(store).log.latest().horizon_us > LATER_US
+    actors = {"ann": appends("a"), "eve": expires()}
+    Search(actors, start=store.objects, check=checks({"ann": "a"})).run()
+    appends("a")(store)
+    latest = Writer(store).log.latest()
+    assert latest.manifests
+    assert latest.key_lists
+
+
+def test_a_schema_comes_back() -> None:
+    """An overwrite with the schema of a version that an expiry lets go writes it anew, so that none takes it away."""
+    store = Direct({})
+    Writer(store, schema=WIDE).overwrite("wide")
+    Writer(store).overwrite("narrow")
+    assert any(name.startswith(SCHEMAS) for name in store.objects)
+    actors = {"ann": overwrites("a", schema=WIDE), "eve": expires(grace_us=0)}
+    Search(actors, start=store.objects, check=checks({"ann": "a"})).run()
 
 
 @pytest.mark.soak

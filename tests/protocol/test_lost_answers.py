@@ -7,6 +7,7 @@ Searches try every kind of fault at every create: it took effect or not, or does
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ from atio_core.errors import (
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from tests.support.commits import START_US, Writer, verify
-from tests.support.races import appends, checks, expires, old, others, table
+from tests.support.races import HOUR_US, LATER_US, appends, checks, expires, old, others, table
 from tests.support.schedule import Direct, Search
-from tests.support.stores import FailingStore, Failure, lost_answer, refusal
+from tests.support.stores import FailingStore, Failure, StoreWrapper, lost_answer, refusal
 
 UNKNOWN = (CommitUnknownError,)
 
@@ -174,6 +175,29 @@ def refused_later(change: Callable[[Writer], object], error: type[Exception]) ->
 def test_what_may_still_land_keeps_its_files() -> None:
     """After a create that may still land, a later refusal is no proof: the outcome is unknown, and the files stay."""
     refused_later(lambda writer: writer.append("a"), StorageError)
+
+
+def test_an_expiry_deletes_by_the_entry_as_stored() -> None:
+    """An expiry that decides again, and finds its first entry landed meanwhile, deletes by that one, not the second."""
+    inner = Direct(table(2))
+    leftover = Writer(inner).file("left").path
+    sent: list[tuple[str, bytes]] = []
+
+    class LateStore(StoreWrapper):
+        def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+            if sent:
+                inner.put_if_absent(*sent[0])
+            else:
+                writer.now_us += 2 * HOUR_US  # by now version 1 is old enough to go
+            sent.append((name, data))
+            raise taken()
+
+    writer = Writer(LateStore(inner), LATER_US)
+    report = writer.expire(None, keep_for=timedelta(hours=25))
+    assert sent[0] != sent[1]
+    assert [line.version for line in report.kept] == [1, 2]
+    assert verify(inner) == {1: ["old 1"], 3: ["old 2"]}
+    assert leftover not in inner.objects
 
 
 def let_go_unseen(rounds: tuple[int, int], pause_us: int) -> tuple[Writer, Callable[[], Any]]:

@@ -35,7 +35,18 @@ SMALL = Limits(per_bucket=4, recent=4, inline_files=2, fanout=2, manifest_files=
 START_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
 
-SCHEMA = WrittenSchema.of(pa.schema([pa.field("word", pa.string(), metadata={FIELD_ID: b"1"})]))
+
+def _schema(*columns: str) -> WrittenSchema:
+    ids = [{FIELD_ID: str(number).encode()} for number in range(1, len(columns) + 1)]
+    fields = [pa.field(name, pa.string(), metadata=one) for name, one in zip(columns, ids, strict=True)]
+    return WrittenSchema.of(pa.schema(fields))
+
+
+SCHEMA = _schema("word")
+WIDE = _schema(
+    "word", *[f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150)]
+)
+"""A schema so large that it lies in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +72,13 @@ class Writer:
         store: The table's store.
         now_us: What its clock shows.
         limits: Bounds of an entry.
+        schema: What it says that its files are written with.
     """
 
     store: ObjectStore
     now_us: int = START_US
     limits: Limits = SMALL
+    schema: WrittenSchema = SCHEMA
     pauses: list[int] = field(default_factory=list[int])
 
     @property
@@ -91,7 +104,7 @@ class Writer:
 
     def appending(self, *files: DataFile) -> Append:
         """Return an append of files."""
-        return Append(files, SCHEMA, _content(files), self.limits)
+        return Append(files, self.schema, _content(files), self.limits)
 
     def overwrite(self, *words: str, **options: Any) -> Committed:
         """Overwrite all rows by files of one word each."""
@@ -99,13 +112,13 @@ class Writer:
 
     def overwriting(self, *files: DataFile) -> Overwrite:
         """Return an overwrite by files."""
-        return Overwrite(files, SCHEMA, _content(files), self.limits)
+        return Overwrite(files, self.schema, _content(files), self.limits)
 
     def replace(self, partitions: dict[Any, Sequence[str]], **options: Any) -> Committed:
         """Overwrite some partitions."""
         files = [self.file(word, (value,)) for value, words in partitions.items() for word in words]
         values = frozenset((value,) for value in partitions)
-        change = OverwritePartitions(files, values, ("p0",), SCHEMA, _content(files), self.limits)
+        change = OverwritePartitions(files, values, ("p0",), self.schema, _content(files), self.limits)
         return self.commit(change, **options)
 
     def tag(self, version: int) -> Committed:
@@ -169,7 +182,7 @@ def verify(store: ObjectStore, limits: Limits = SMALL) -> dict[int, list[str]]:
         assert Totals.of(files) == entry.totals
         assert all(digest(store.read(file.path)) == file.digest for file in files)
         assert len({file.path for file in files}) == len(files), "a file is in the table twice"
-        for ref in entry.key_lists:
+        for ref in (*entry.key_lists, *_schemas(entry)):
             assert digest(store.read(ref.path)) == ref.digest
         entries[version] = entry
         rows[version] = Writer(store, limits=limits).words(entry)
@@ -184,8 +197,13 @@ def needed(store: ObjectStore, limits: Limits = SMALL) -> set[str]:
     entries = [entry for version in latest.retained if (entry := log.read(version))]
     names = {log.sequence.names.name(entry.version) for entry in entries}
     for entry in entries:
-        names |= {one.path for one in (*entry.manifests, *entry.key_lists, *files_of(store, entry))}
+        files = (*files_of(store, entry), *entry.manifests, *entry.key_lists, *_schemas(entry))
+        names |= {one.path for one in files}
     return names
+
+
+def _schemas(entry: LogEntry) -> list[Any]:
+    return [ref for ref in entry.schemas.values() if ref.path is not None]
 
 
 def refused(act: Callable[[], Any], *kinds: type[BaseException]) -> BaseException | None:

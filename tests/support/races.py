@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from atio_core.changes.schema import WrittenSchema
 from atio_core.errors import (
     AlreadyExistsError,
     AtioError,
@@ -19,7 +20,7 @@ from atio_core.errors import (
 from atio_core.format.names import LOG
 from atio_core.log.file_list import missing_file
 from atio_core.model.entry import LogEntry
-from tests.support.commits import START_US, Writer, commit_ids, verify
+from tests.support.commits import SCHEMA, START_US, WIDE, Writer, commit_ids, verify
 from tests.support.schedule import Actor, Direct, Moment
 
 HOUR_US = 3_600_000_000
@@ -64,11 +65,13 @@ def overwrites(word: str, **options: Any) -> Actor:
     return writes(Writer.overwriting, word, **options)
 
 
-def writes(change: Callable[[Writer, Any], Any], word: str, **options: Any) -> Actor:
+def writes(
+    change: Callable[[Writer, Any], Any], word: str, *, schema: WrittenSchema = SCHEMA, **options: Any
+) -> Actor:
     """An actor that writes a file and commits it, and writes it again if it got too old meanwhile, as `Table` does."""
 
     def write(store: Any) -> tuple[int, bool]:
-        writer = Writer(store, LATER_US)
+        writer = Writer(store, LATER_US, schema=schema)
         for _ in range(3):
             base = writer.log.find_latest()
             file = writer.file(word, not_before_us=base.horizon_us if base else 0)
@@ -224,6 +227,8 @@ def checks(
 def _commit_at_once(store: Direct, latest: list[str]) -> None:
     writer = Writer(store, LATER_US + timedelta(days=30) // timedelta(microseconds=1))
     entry = writer.log.find_latest()
+    if entry is not None and entry.schemas[entry.schema].digest == WIDE.digest:
+        writer.schema = WIDE
     if entry is not None and entry.partition_fields:
         writer.replace({"next": ["next"]})
     else:
