@@ -114,6 +114,13 @@ def test_an_append_and_an_expiry(size: int, grace_us: int | None) -> None:
     Search(actors, start=table(size), check=checks({"ann": "a"}, expected=expected)).run()
 
 
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_an_append_slower_than_the_grace_period(size: int) -> None:
+    """An expiry may take the files of an append that isn't committed yet: then it writes them again."""
+    actors = {"ann": appends("a"), "eve": expires(HOUR_US, grace_us=0)}
+    Search(actors, start=table(size), check=checks({"ann": "a"})).run()
+
+
 @pytest.mark.parametrize("size", [3, 7])
 def test_an_expiry_dies(size: int) -> None:
     """An expiry that dies at any call leaves all that is retained, and nothing in the way of an append beside it."""

@@ -142,11 +142,12 @@ def test_silence_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("error", [lost_answer, taken])
+@pytest.mark.parametrize("after", [False, True], ids=["not done", "done"])
 @pytest.mark.parametrize("fault", [1, 2, 7])
-def test_lost_answers_in_a_row(fault: int, error: Callable[[], BaseException]) -> None:
+def test_lost_answers_in_a_row(fault: int, error: Callable[[], BaseException], *, after: bool) -> None:
     """A commit whose first answers were lost or wrong is there once."""
     store = FailingStore(
-        MemoryStore(), Failure("put_if_absent", times=fault, after=True, error=error, name=entries)
+        MemoryStore(), Failure("put_if_absent", times=fault, after=after, error=error, name=entries)
     )
     writer = Writer(store)
     assert writer.append("a").version == 1
