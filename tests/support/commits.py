@@ -54,6 +54,7 @@ class Tagging:
     """A tag that protects a version: as the format has it, though no release makes one yet."""
 
     version: int
+    until_us: int | None = None
     adds: tuple[DataFile, ...] = ()
     operation: str = "tag"
     changes_rows: bool = False
@@ -61,7 +62,8 @@ class Tagging:
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         assert self.version in base.retained
-        return Rebased(base.with_(tags=base.tags | {f"tag {self.version}": Tag(self.version)}))
+        tag = Tag(self.version, self.until_us)
+        return Rebased(base.with_(tags=base.tags | {f"tag {self.version}": tag}))
 
 
 @dataclass(slots=True)
@@ -121,9 +123,9 @@ class Writer:
         change = OverwritePartitions(files, values, ("p0",), self.schema, _content(files), self.limits)
         return self.commit(change, **options)
 
-    def tag(self, version: int) -> Committed:
+    def tag(self, version: int, until_us: int | None = None) -> Committed:
         """Protect a version from expiry."""
-        return self.commit(Tagging(version))
+        return self.commit(Tagging(version, until_us))
 
     def commit(self, change: Any, *, base: LogEntry | None = None, **options: Any) -> Committed:
         """Commit a change."""
