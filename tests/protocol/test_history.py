@@ -310,6 +310,20 @@ def test_a_clock_that_is_set_back() -> None:
     assert table.read(output_as="arrow") == frame(("a",), tuple(range(12)))
 
 
+def test_a_key_is_remembered_for_a_month() -> None:
+    """A retry finds its version for 30 days, however many commits came in between, and though it has expired."""
+    clock = Clock()
+    table = Table(store=MemoryStore(), limits=LIMITS, clock=clock)
+    table.append(frame(("a",), (0,)), idempotency_key="k")
+    for number in range(1, 30):
+        clock.now_us += DAY_US
+        table.append(frame(("a",), (number,)))
+    table.expire(keep_last=1, grace=timedelta(0))
+    again = table.append(frame(("a",), (0,)), idempotency_key="k")
+    assert (again.version, again.repeated) == (1, True)
+    assert table.read(output_as="arrow") == frame(("a",), tuple(range(30)))
+
+
 class TestHistory(History.TestCase):
     """Whatever is done, the table is what the model says."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
 from atio_core.format.names import SCHEMAS
-from tests.support.commits import SMALL, WIDE, Writer
+from tests.support.commits import SMALL, WIDE, Writer, needed
 from tests.support.races import (
     HOUR_US,
     LATER_US,
@@ -46,10 +46,20 @@ def serial(*orders: list[str]) -> Callable[[Moment, dict[int, list[str]]], None]
     return check
 
 
+def tidy(moment: Moment) -> None:
+    """Check that nothing lies there in the end but what versions need."""
+    if moment.over:
+        assert moment.objects.keys() == needed(Direct(moment.objects))
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_two_appends(size: int) -> None:
     """Two appends are both there in the end, in one of both orders, whoever comes first at which step; each once."""
-    expected = serial([*old(size), "a", "b"], [*old(size), "b", "a"])
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        serial([*old(size), "a", "b"], [*old(size), "b", "a"])(moment, rows)
+        tidy(moment)
+
     actors = {"ann": appends("a"), "bob": appends("b")}
     Search(actors, start=table(size), check=checks({"ann": "a", "bob": "b"}, expected=expected)).run()
 
@@ -92,6 +102,7 @@ def test_one_key_twice(size: int) -> None:
             assert one == other == size + 1
             assert {again, repeated} == {False, True}
             assert rows[max(rows)] in ([*old(size), "a"], [*old(size), "b"])
+            tidy(moment)
 
     actors = {"ann": appends("a", idempotency_key="k"), "bob": appends("b", idempotency_key="k")}
     Search(actors, start=table(size), check=checks({}, expected=expected)).run()
@@ -133,6 +144,13 @@ def test_two_expiries(size: int) -> None:
     """Two expiries with different rules come out as if one followed the other, and take nothing that is retained."""
     actors = {"eve": expires(keep_last=2, grace_us=0), "fay": expires(keep_last=1)}
     Search(actors, start=table(size), check=checks({}, expected=serial(old(size)))).run()
+
+
+@pytest.mark.parametrize("size", [3, 7, 15])
+def test_work_on_a_base_that_others_let_go(size: int) -> None:
+    """A commit and an expiry whose base has lost its files meanwhile go on from the latest: that is no damage."""
+    for actor in (appends("a"), overwrites("a"), expires(keep_last=2, grace_us=0)):
+        Search({"ann": actor, "others": others((5, 1))}, start=table(size), check=checks({})).run()
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])

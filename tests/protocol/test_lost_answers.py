@@ -16,6 +16,7 @@ from atio_core.errors import (
     AlreadyExistsError,
     CommitConflictError,
     CommitUnknownError,
+    NotFoundError,
     SchemaMismatchError,
     StorageError,
 )
@@ -291,6 +292,27 @@ def test_what_stands_in_the_way_is_told_plainly() -> None:
         Writer(failing).append("a", expected_version=1)
     assert other.words() == [*old(1), "b"]
     assert len(list(store.list("data/"))) == 2
+
+
+def test_a_name_that_another_has_by_now_leaves_no_doubt() -> None:
+    """A create that was told "taken" of a free name can't land any more once another's version has that name."""
+    inner = MemoryStore()
+    other = Writer(inner)
+    other.append("old")
+
+    class Between(FailingStore):
+        def read(self, name: str) -> bytes:
+            try:
+                return super().read(name)
+            except NotFoundError:
+                other.append("b")
+                raise
+
+    store = Between(inner, Failure("put_if_absent", error=taken, name=entries))
+    with pytest.raises(CommitConflictError, match="expected version 1"):
+        Writer(store).append("a", expected_version=1)
+    assert other.words() == ["old", "b"]
+    assert len(list(inner.list("data/"))) == 2
 
 
 def test_errors_of_other_kinds_are_not_swallowed() -> None:

@@ -206,11 +206,14 @@ def test_a_reader_of_that_version() -> None:
     Search(actors, start=start, check=checks({}, errors=GONE)).run()
 
 
-@pytest.mark.parametrize("folders_stay", [True, False], ids=["disk", "bucket"])
-@pytest.mark.parametrize("size", [2, 3])
-def test_a_reader_of_the_latest(size: int, *, folders_stay: bool) -> None:
+BUCKETS = [(False, []), (True, []), (True, [LOG + "999997/"])]
+"""Whether folders outlive what lies in them, and which were left empty by a writer that died."""
+
+
+@pytest.mark.parametrize(("folders_stay", "empty"), BUCKETS, ids=["bucket", "disk", "crash"])
+def test_a_reader_of_the_latest(*, folders_stay: bool, empty: list[str]) -> None:
     """A stray is never taken for the latest version, whenever a reader looks, also while still newer buckets come."""
-    start = table(size, folders_stay=folders_stay)
+    start = table(2, folders_stay=folders_stay) | dict.fromkeys(empty, b"")
     actors = {"ron": reads, "ann": wakes_up(start, "a"), "others": others((3, 1), (4, 1))}
     Search(actors, start=start, check=checks({}), folders_stay=folders_stay).run()
 
