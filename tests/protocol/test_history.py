@@ -324,6 +324,16 @@ def test_a_key_is_remembered_for_a_month() -> None:
     assert table.read(output_as="arrow") == frame(("a",), tuple(range(30)))
 
 
+def test_a_version_that_expires_before_it_is_read() -> None:
+    """A snapshot whose version has been let go says so; what an expiry took is no damage."""
+    table = Table(store=MemoryStore(), limits=LIMITS)
+    held = table.overwrite(frame(("a",), (1,)))
+    table.overwrite(frame(("a",), (2,)))
+    table.expire(keep_last=1)
+    with pytest.raises(VersionExpiredError, match="version 1 "):
+        held.read()
+
+
 class TestHistory(History.TestCase):
     """Whatever is done, the table is what the model says."""
 
