@@ -337,7 +337,7 @@ def test_a_version_that_expires_before_it_is_read() -> None:
 class TestHistory(History.TestCase):
     """Whatever is done, the table is what the model says."""
 
-    settings = settings(max_examples=20)
+    settings = settings(max_examples=12)
 
 
 @pytest.mark.soak

@@ -153,20 +153,29 @@ def test_work_on_a_base_that_others_let_go(size: int) -> None:
         Search({"ann": actor, "others": others((5, 1))}, start=table(size), check=checks({})).run()
 
 
-@pytest.mark.parametrize("size", [2, 3, 7])
-def test_a_reader_beside_a_writer_and_an_expiry(size: int) -> None:
-    """A read of the latest gives one version, whole, whatever a writer and an expiry do meanwhile."""
-    actors = {"ron": reads, "ann": overwrites("a"), "others": others((1, 1), (4, 1))}
+def read_beside_others(size: int, *rounds: tuple[int, int]) -> None:
+    """Search all orders of a read, an overwrite and others."""
+    actors = {"ron": reads, "ann": overwrites("a"), "others": others(*rounds)}
+    made = {f"other {r}.{n}" for r in (1, 2) for n in range(4)}
 
     def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
         if (read := moment.outcomes.get("ron")) is not None:
-            assert set(read.value.words) <= {
-                *old(size),
-                "a",
-                *(f"other {r}.{n}" for r in (1, 2) for n in range(4)),
-            }
+            assert set(read.value.words) <= {*old(size), "a", *made}
 
     Search(actors, start=table(size), check=checks({}, expected=expected)).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_reader_beside_a_writer_and_an_expiry(size: int) -> None:
+    """A read of the latest gives one version, whole, whatever a writer and an expiry do meanwhile."""
+    read_beside_others(size, (4, 1))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_reader_beside_a_writer_and_two_expiries(size: int) -> None:
+    """The same with one expiry more, whose versions come in between."""
+    read_beside_others(size, (1, 1), (4, 1))
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
