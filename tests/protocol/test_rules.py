@@ -1,4 +1,4 @@
-"""What an expiry lets go, one rule at a time; races are in `tests/protocol`."""
+"""What commits and expiries let go, one rule at a time, without races."""
 
 from __future__ import annotations
 

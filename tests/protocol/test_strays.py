@@ -255,9 +255,6 @@ def test_a_slow_append_beside_an_expiry() -> None:
     Search(actors, start=table(2), check=checks({"ann": "a"})).run()
 
 
-# What strays leave
-
-
 def swept(store: Direct, now_us: int = LATER_US + 2 * DAY_US) -> set[str]:
     """Let the next bucket begin and expire: return the names that are there then, and that no version needs.
 
@@ -359,9 +356,6 @@ def test_an_unconfirmed_expiry_deletes_nothing() -> None:
     assert store.objects.items() > before.items()
 
 
-# Folders without entries
-
-
 @pytest.mark.parametrize("empty", ["999999/", "999998/", "999990/"])
 @pytest.mark.parametrize("size", [0, 2, 3])
 def test_empty_buckets(size: int, empty: str) -> None:
@@ -379,9 +373,6 @@ def test_a_slow_append_among_empty_buckets() -> None:
     start = table(2, folders_stay=True) | {LOG + "999990/": b""}
     actors = {"ann": appends("a"), "others": others((3, 1), (5, 1))}
     Search(actors, start=start, check=checks({"ann": "a"}), folders_stay=True).run()
-
-
-# The same by the public name
 
 
 def test_a_table_with_a_stray() -> None:
