@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from atio_core.errors import InvalidInputError
+from atio_core.arguments import require_choice
 
 _NAMES = sorted(
     name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")
@@ -21,8 +21,7 @@ def check_name(name: object) -> None:
     Raises:
         InvalidInputError: It is none.
     """
-    if not (isinstance(name, str) and name in _NAMES):
-        raise InvalidInputError(f"There is no digest {name!r}. There are: {', '.join(_NAMES)}.")
+    require_choice("digest", name, _NAMES)
 
 
 def of_file(fd: int, name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from atio_core.arguments import refusal, require_choice, require_flag, require_whole
 from atio_core.errors import AlreadyExistsError, InvalidInputError
 from atio_core.storage.target import Target, find_target, look
 
@@ -88,14 +88,11 @@ def plan_publication(
         >>> plan_publication("/tmp/prices.csv", keep_previous=True).keep
         Keep(file='/tmp/prices.csv.previous', generations=None)
     """
-    if not (isinstance(if_exists, str) and if_exists in _WORDS):
-        message = f"if_exists={if_exists!r} is none of 'replace', 'fail' and 'skip'."
-        raise InvalidInputError(f"{message} To add rows to what is there, use a table.")
-    if not (isinstance(durable, bool) and isinstance(mkdir, bool)):
-        raise InvalidInputError(f"durable={durable!r} and mkdir={mkdir!r} must be True or False.")
-    target = find_target(path, mkdir=mkdir, replacing=if_exists == "replace")
-    keep = _plan_keeping(target, keep_previous, mkdir=mkdir)
-    return Publication(target, durable, if_exists, keep, mkdir)
+    word = cast("IfExists", require_choice("if_exists", if_exists, _WORDS))
+    wait, make = require_flag("durable", durable), require_flag("mkdir", mkdir)
+    target = find_target(path, mkdir=make, replacing=word == "replace")
+    keep = _plan_keeping(target, keep_previous, mkdir=make)
+    return Publication(target, wait, word, keep, make)
 
 
 def already_there(target: Target) -> AlreadyExistsError:
@@ -121,15 +118,9 @@ def _plan_keeping(target: Target, asked: object, *, mkdir: bool) -> Keep | None:
         return Keep(_kept_at(target, beside, mkdir=mkdir))
     if isinstance(asked, str | bytes | os.PathLike):
         return Keep(_kept_at(target, cast("object", asked), mkdir=mkdir))
-    try:
-        generations = operator.index(cast("int", asked))
-    except TypeError:
-        generations = 0
-    if generations < 1:
-        message = (
-            f"keep_previous={asked!r} is neither True, nor a path, nor a number of generations from 1 on."
-        )
-        raise InvalidInputError(message)
+    if isinstance(asked, bool) or not hasattr(asked, "__index__"):
+        raise refusal("keep_previous", "True, False, a path, or a number of generations", asked)
+    generations = require_whole("keep_previous", asked, least=1)
     _kept_at(target, beside + _ROOM_FOR_NUMBERS, mkdir=mkdir)
     return Keep(beside, generations)
 

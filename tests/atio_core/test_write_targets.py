@@ -189,7 +189,7 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path, name: str, kind: Kind) -
 
 def test_no_digest_unless_asked_for(old: Path) -> None:
     """A digest costs a look at every byte, so it is made when asked for; an unknown one is refused early."""
-    with pytest.raises(atio.InvalidInputError, match="no digest 'crc32'"):
+    with pytest.raises(atio.InvalidInputError, match="digest must be one of"):
         atio.write(frame("pandas"), old, digest="crc32")
     assert_untouched(old)
     assert atio.write(frame("pandas"), old).digest is None

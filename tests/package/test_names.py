@@ -95,6 +95,11 @@ def test_write_stays_a_function(first: str) -> None:
     assert run(f"import atio_core; {first}; print(type(atio_core.write).__name__)") == "function\n"
 
 
+def test_open_atomic_stays_a_function() -> None:
+    """The same holds of `atio.open_atomic`."""
+    assert run("import atio_core.open_atomic; print(type(atio_core.open_atomic).__name__)") == "function\n"
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     """`atio.__version__` is what the installer knows."""
     code = "import atio_core, importlib.metadata as m; print(atio_core.__version__ == m.version('atio'))"

@@ -20,14 +20,14 @@ def old(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("word", ["append", "truncate", "", "REPLACE", None, 1, ["fail"]], ids=repr)
 def test_another_word_is_refused(old: Path, word: object) -> None:
     """What is to become of a file that is there has three answers."""
-    with pytest.raises(InvalidInputError, match="none of 'replace', 'fail' and 'skip'"):
+    with pytest.raises(InvalidInputError, match="if_exists must be one of replace, fail, skip"):
         plan_publication(old, if_exists=word)
 
 
 @pytest.mark.parametrize("option", ["durable", "mkdir"])
 def test_a_switch_is_on_or_off(old: Path, option: str) -> None:
     """A word where True or False is wanted is refused: "no" would count as yes."""
-    with pytest.raises(InvalidInputError, match="must be True or False"):
+    with pytest.raises(InvalidInputError, match=f"{option} must be True or False"):
         plan_publication(old, **{option: "no"})
 
 

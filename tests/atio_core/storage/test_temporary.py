@@ -181,6 +181,7 @@ with replacement(plan_publication(path, keep_previous=True)) as new:
                 new.publish()
             except StorageError as error:
                 os._exit(7 if "forked" in str(error) else 1)
+            os._exit(1)
         os.close(keeper)
         os.read(reader, 1)  # lives on, with all that it has inherited
         os._exit(7)

@@ -148,7 +148,6 @@ def test_whatever_exports_a_stream_is_told_what_to_do() -> None:
         ({"use_pyarrow": True, "pyarrow_options": {"partition_cols": ["a"]}}, "write_snapshot"),
         ({"storage_options": {"key": "s3cret"}}, "this machine"),
         ({"filesystem": "s3"}, "this machine"),
-        ({"mkdir": True}, "os.makedirs"),
     ],
     ids=str,
 )
