@@ -113,7 +113,7 @@ class Kept:
         def put(second: str) -> None:
             self.path = path
             if before is None:
-                self._undo = lambda: os.unlink(path)
+                self._undo = functools.partial(_remove, path)
             elif _is_equal(second, path):  # a copy made by a writer that was killed then
                 return
             else:
@@ -145,10 +145,9 @@ class Kept:
             while self.path is None:
                 number += 1
                 path = f"{self._keep.file}.{number}"
-                with contextlib.suppress(FileExistsError):  # somebody made it, without a lock
-                    durable.publish_new(second, path)
+                if _take_free_name(second, path):
                     self.path = path
-            self._undo = functools.partial(os.unlink, self.path)
+            self._undo = functools.partial(_remove, self.path)
             numbers.append(number)
 
         if found is not None and os.path.samestat(old, found):
@@ -174,8 +173,12 @@ class Kept:
                 return  # it was removed meanwhile: there is nothing to keep
             put(second)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(second)
+            _remove(second)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _sync_content(file: str) -> None:
@@ -188,6 +191,19 @@ def _sync_content(file: str) -> None:
         durable.sync_file(fd)
     finally:
         os.close(fd)
+
+
+def _take_free_name(second: str, path: str) -> bool:
+    """Whether the name was free; else somebody else has it, who holds no lock."""
+    try:
+        durable.publish_new(second, path)
+    except FileExistsError:
+        return False
+    except UnsupportedStoreError:
+        if os.path.lexists(path):
+            return False
+        durable.replace(second, path)  # only another process that keeps the same file could come between
+    return True
 
 
 def _link_or_copy(file: str, second: str) -> None:

@@ -1,5 +1,6 @@
 """What `write` does with a file that is there, with folders that aren't, and what it tells of it."""
 
+import errno
 import hashlib
 import os
 import pickle
@@ -11,7 +12,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.data.kinds import Kind
-from atio_core.storage import replacement
+from atio_core.storage import durable, replacement
 from tests.support.os_calls import Call, watched
 from tests.support.replacing import as_nobody
 from tests.support.writers import PAIRS, frame
@@ -125,7 +126,7 @@ def test_skipping_needs_no_rights() -> None:
 def test_whether_a_folder_can_do_it_is_found_out_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first file costs a few calls more; where the disk can't do it, that is said before anything is written."""
+    """Only the first file costs a few calls more."""
     monkeypatch.setattr(replacement, "_proven", set())
     counts: list[int] = []
     for number in range(3):
@@ -134,6 +135,26 @@ def test_whether_a_folder_can_do_it_is_found_out_once(
             atio.write(frame("pandas"), tmp_path / f"{number}.csv", if_exists="fail")
         counts.append(calls.count("link"))
     assert counts == [2, 1, 1]
+
+
+@pytest.mark.parametrize("word", ["fail", "skip"])
+def test_a_folder_that_cannot_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Where no call refuses a taken name, that is said before anything is written."""
+
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def not_written(_: float) -> str:
+        pytest.fail("it was written")
+
+    monkeypatch.setattr(replacement, "_proven", set())
+    monkeypatch.setattr(durable, "libc", object)
+    monkeypatch.setattr(os, "link", no_link)
+    for _ in range(2):
+        with pytest.raises(atio.UnsupportedStoreError, match="neither hard links nor a rename"):
+            atio.write(frame("pandas"), tmp_path / "a.csv", if_exists=word, float_format=not_written)
+    assert list(tmp_path.iterdir()) == []
+    atio.write(frame("pandas"), tmp_path / "a.csv")
 
 
 def test_the_file_before_is_kept(old: Path) -> None:

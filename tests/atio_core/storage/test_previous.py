@@ -152,6 +152,21 @@ def test_by_a_link(old: Path) -> None:
     assert Path(f"{old}.previous").stat().st_ino == number
 
 
+def test_numbers_where_no_call_refuses_a_taken_name(
+    old: Path, refuse_links: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Generations are kept, too, where the file system has neither links nor a rename that refuses to replace."""
+    refuse_links()
+    monkeypatch.setattr(durable, "libc", object)
+    for number in range(1, 4):
+        assert replace(old, b"%d" % number, keep_previous=2).previous == f"{old}.previous.{number}"
+    assert contents(old.parent) == {
+        "prices.csv": b"3",
+        "prices.csv.previous.2": b"1",
+        "prices.csv.previous.3": b"2",
+    }
+
+
 def test_the_target_is_never_missing(old: Path) -> None:
     """At each call of the system, the file is there, whole."""
     seen: list[bytes] = []

@@ -236,3 +236,26 @@ def test_a_temporary_file_that_cannot_be_removed_is_named(old: Path, monkeypatch
     monkeypatch.undo()
     (litter,) = set(old.parent.iterdir()) - {old}
     assert repr(str(litter)) in caught.value.__notes__[0]
+
+
+def test_a_lost_answer_of_a_network_drive(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that renamed, and was asked again, finds nothing to rename: the new content is there, so all is well."""
+    real = durable.replace
+
+    def twice(temporary: str, target: str) -> None:
+        real(temporary, target)
+        real(temporary, target)
+
+    monkeypatch.setattr(durable, "replace", twice)
+    assert replace(old).published
+    assert old.read_bytes() == b"new"
+
+
+def test_a_temporary_file_that_somebody_removed(old: Path) -> None:
+    """If the new content is gone before it is published, that is an error, and the old one stands."""
+    with pytest.raises(StorageError, match="stands unchanged"), replacement(plan_publication(old)) as new:  # noqa: PT012
+        new.sync()
+        Path(new.temporary).unlink()
+        new.publish()
+    assert not new.published
+    assert old.read_bytes() == b"old"
