@@ -18,7 +18,6 @@ BinaryMode = Literal["wb", "w+b", "wb+"]
 TextMode = Literal["w", "wt", "w+", "w+t", "wt+"]
 _BINARY = ("wb", "w+b", "wb+")
 _TEXT = ("w", "wt", "w+", "w+t", "wt+")
-_NEWLINES = (None, "", "\n", "\r", "\r\n")
 _File = TypeVar("_File", bound=IO[Any])
 _Result = TypeVar("_Result")
 
@@ -171,14 +170,11 @@ def _published(publication: Publication, opening: Open) -> Generator[IO[Any]]:
 
 def _check_text(encoding: str, errors: str | None, newline: str | None) -> None:
     try:
-        if encoding != "locale":
-            codecs.lookup(encoding)
-        if errors is not None:
-            codecs.lookup_error(errors)
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors, newline=newline)
+        codecs.lookup_error(errors or "strict")
     except (LookupError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"Text can't be encoded so: {error}. Mend encoding or errors.") from error
-    if newline not in _NEWLINES:
-        raise InvalidInputError(f"newline={newline!r} is none of {_NEWLINES}.")
+        message = f"A file can't be opened with {encoding=}, {errors=}, {newline=}: {error}. Mend them."
+        raise InvalidInputError(message) from error
 
 
 async def _in_thread(

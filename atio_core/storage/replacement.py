@@ -78,7 +78,7 @@ class Replacement:
             StorageError: The disk refused. The old file stands.
         """
         try:
-            self.file.close()
+            self._end_writing()
             if self._how.durable:
                 durable.start_writing(self._fd, 0, self.size())  # the disk works while we compute
             return checksum.of_file(self._fd, name)
@@ -92,7 +92,7 @@ class Replacement:
             StorageError: The disk refused; it may be full. The old file stands.
         """
         try:
-            self.file.close()
+            self._end_writing()
             old = look(self.target.file) or self.target.old
             if old is not None:
                 attributes.keep(self.target.file, old, self._fd)
@@ -129,6 +129,14 @@ class Replacement:
         with contextlib.suppress(OSError):
             self.file.close()
         self._close()
+
+    def _end_writing(self) -> None:
+        """Flush; and go on with the file that has the name now, if a program was given that and made another one."""
+        self.file.close()
+        if not os.path.samestat(os.stat(self.temporary), os.fstat(self._fd)):
+            other = self._temporary.open_again()
+            self._close()
+            self._fd = other
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error

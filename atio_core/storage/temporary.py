@@ -24,7 +24,8 @@ UNLOCKED = ".atio-unlocked"
 _REMOVABLE = re.compile(r"\..*\.[0-9a-f]{16}(\.atio-tmp|\.atio-previous)", re.DOTALL)
 _OURS = re.compile(_REMOVABLE.pattern + r"|\..*\.[0-9a-f]{16}\.atio-unlocked", re.DOTALL)
 
-OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_AGAIN = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+OPEN_NEW = _OPEN_AGAIN | os.O_CREAT | os.O_EXCL
 _LOOK = (
     os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 )  # others may have put FIFOs there
@@ -111,6 +112,19 @@ class Temporary:
             self.take_away()
         self.path = name_beside(self._file, UNLOCKED)
         return os.open(self.path, OPEN_NEW, bits)
+
+    def open_again(self) -> int:
+        """Open the file that has the name now.
+
+        Returns:
+            Its descriptor.
+
+        Raises:
+            OSError: The system refused.
+        """
+        fd = os.open(self.path, _OPEN_AGAIN)
+        self._locked = self._locked and locks.take(fd)
+        return fd
 
     def unlock(self, fd: int) -> None:
         """Let go of the lock, before the descriptor is closed: a child process may have inherited it.

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -259,3 +260,41 @@ def test_a_temporary_file_that_somebody_removed(old: Path) -> None:
         new.publish()
     assert not new.published
     assert old.read_bytes() == b"old"
+
+
+def test_a_file_that_cannot_be_opened_for_the_writer(old: Path) -> None:
+    """If the writer's file can't be made, nothing stays open, and nothing is left."""
+
+    def refuse(path: str, fd: int) -> object:
+        opened.append(fd)
+        raise MemoryError
+
+    opened: list[int] = []
+    with pytest.raises(MemoryError), replacement(plan_publication(old), refuse):
+        pytest.fail("the block ran")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_program_may_make_the_file_anew(old: Path) -> None:
+    """A program that is given the path may put another file there: that gets the rights, is synced and published."""
+    old.chmod(0o640)
+    synced: list[str] = []
+
+    def note(call: Call) -> object:
+        if call.name == "fsync":
+            synced.append((old.parent / call.paths[0]).read_text() if call.paths[0] != "." else ".")
+        return call.run()
+
+    with watched(old.parent, note), replacement(plan_publication(old)) as new:
+        other = old.with_name("other")
+        other.write_bytes(b"by another")
+        other.rename(new.temporary)
+        assert new.digest("sha256").endswith(hashlib.sha256(b"by another").hexdigest())
+        new.sync()
+        replace(old.with_name("third"))
+        new.publish()
+    assert (old.read_bytes(), bits(old), new.size()) == (b"by another", 0o640, 10)
+    assert synced[0] == "by another"
+    assert sorted(path.name for path in old.parent.iterdir()) == ["prices.csv", "third"]
