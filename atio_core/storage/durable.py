@@ -39,6 +39,7 @@ _MOVE_WRITE_THROUGH = 8
 _SYNC_FILE_RANGE_WRITE = 2
 _REPLACE_TRIES = 60  # with pauses of 1 to 50 ms: 2.5 seconds, longer than a virus scanner holds a small file
 _MAKE_TRIES = 100
+_MOST_FOLDERS = 100_000  # remembered by one `SyncedFolders`
 
 _LOG = logging.getLogger("atio")
 _told: set[int] = set()  # devices whose folders can't be synced, and the user knows
@@ -291,6 +292,8 @@ class SyncedFolders:
         wanted: str = os.fspath(folder)
         if wanted in self._known:
             return
+        if len(self._known) > _MOST_FOLDERS:
+            self._known.clear()
         top: str = os.fspath(root)
         made = _make_all(wanted)
         self._known -= made  # one that had vanished is another folder now

@@ -48,6 +48,7 @@ class Kept:
         self._file = file
         self._keep = keep
         self._ending = temporary.UNLOCKED
+        self._durably = True
         self._undo: Callable[[], None] | None = None
         self._superseded: list[str] = []
         self._stack = contextlib.ExitStack()
@@ -76,6 +77,7 @@ class Kept:
         Raises:
             OSError: The system refused. The target stands; what was kept before does, too.
         """
+        self._durably = durably
         old = look(self._file)
         if old is None or not stat.S_ISREG(old.st_mode):
             return
@@ -166,7 +168,7 @@ class Kept:
         second = temporary.name_beside(self._file, self._ending)
         try:
             try:
-                _link_or_copy(self._file, second)
+                _link_or_copy(self._file, second, durably=self._durably)
             except FileNotFoundError:
                 if look(self._file) is not None:
                     raise
@@ -206,17 +208,17 @@ def _take_free_name(second: str, path: str) -> bool:
     return True
 
 
-def _link_or_copy(file: str, second: str) -> None:
+def _link_or_copy(file: str, second: str, *, durably: bool) -> None:
     try:
         durable.add_name(file, second)
     except OSError as error:
         if error.errno not in _NOT_LINKED and not isinstance(error, UnsupportedStoreError):
             raise
-        _copy(file, second)
+        _copy(file, second, durably=durably)
 
 
-def _copy(file: str, second: str) -> None:
-    """Copy content, rights and times, and sync them."""
+def _copy(file: str, second: str, *, durably: bool) -> None:
+    """Copy content, rights and times."""
     source = os.open(file, _READ)
     try:
         copy = os.open(second, temporary.OPEN_NEW, 0o600)
@@ -227,7 +229,8 @@ def _copy(file: str, second: str) -> None:
             attributes.keep(file, old, copy)
             if os.utime in os.supports_fd:
                 os.utime(copy, ns=(old.st_atime_ns, old.st_mtime_ns))
-            durable.sync_file(copy)
+            if durably:
+                durable.sync_file(copy)
         finally:
             os.close(copy)
     finally:

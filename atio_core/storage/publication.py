@@ -131,9 +131,11 @@ def _kept_at(target: Target, path: object, *, mkdir: bool) -> str:
         kept = find_target(path, mkdir=mkdir)
     except InvalidInputError as error:
         raise InvalidInputError(f"keep_previous is refused: {error}", **error.facts) from error
-    old, there = look(target.file), look(kept.file)
-    same = kept.file == target.file or _is_one_place(target.file, kept.file)
-    if same or (old and there and os.path.samestat(old, there) and old.st_nlink == 1):
+    if (
+        kept.file == target.file
+        or _is_one_place(target.file, kept.file)
+        or _is_one_name(kept.file, target.file)
+    ):
         message = f"keep_previous={kept.path!r} is the file that is written. Give another path."
         raise InvalidInputError(message, path=kept.path)
     if _device(kept.folder) != _device(target.folder):
@@ -151,6 +153,17 @@ def _is_one_place(one: str, other: str) -> bool:
         return False
     here, there = look(os.path.dirname(one)), look(os.path.dirname(other))
     return here is not None and there is not None and os.path.samestat(here, there)
+
+
+def _is_one_name(kept: str, target: str) -> bool:
+    """Whether a file has one name, spelled in two ways: some file systems take capitals for small letters.
+
+    The kept file is looked at first: meanwhile others may give its name to the target's file, never the other way.
+    """
+    first, second = look(kept), look(target)
+    if first is None or second is None or not os.path.samestat(first, second):
+        return False
+    return first.st_nlink == second.st_nlink == 1
 
 
 def _device(folder: str) -> int:

@@ -23,6 +23,7 @@ from atio_core.storage.publication import Publication, already_there
 from atio_core.storage.target import look, reason, storage_error
 
 _BUFFER_BYTES = 256 * 1024  # few calls for writers that send lines
+_MOST_FOLDERS = 10_000  # remembered
 _FOLDERS = durable.SyncedFolders()
 _proven: set[str] = set()  # folders in which a new name can be taken without a race
 
@@ -265,6 +266,8 @@ def _check_new_name(new: Replacement) -> None:
         raise
     except OSError as error:
         raise storage_error("Making a temporary file beside", new.target.path, error) from error
+    if len(_proven) >= _MOST_FOLDERS:
+        _proven.clear()
     _proven.add(folder)
 
 

@@ -52,11 +52,11 @@ def name_beside(file: str, ending: str) -> str:
         >>> name_beside("/data/prices.csv", CONTENT)  # doctest: +ELLIPSIS
         '/data/.prices.csv....atio-tmp'
     """
-    cut = file.rfind(os.sep) + 1
-    own = os.fsencode(file[cut:])
+    folder, name = os.path.split(file)
+    own = os.fsencode(name)
     ending = f".{os.urandom(8).hex()}{ending}"
     start = own[: max(len(own), _ALWAYS_BYTES) - len(ending) - 1].decode("utf-8", "ignore")
-    return f"{file[:cut]}.{start}{ending}"
+    return os.path.join(folder, f".{start}{ending}")
 
 
 def is_ours(name: str) -> bool:

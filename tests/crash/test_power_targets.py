@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,21 @@ def test_no_generation_is_lost(disk: Path) -> None:
     for state in states_of(disk, lambda: put(disk / "file", "4", keep_previous=2)):
         wanted = {b"2", b"3", b"4"} if state.files["file"] == b"4" else {b"1", b"2", b"3"}
         assert wanted <= set(visible(state).values()), state
+
+
+@pytest.mark.parametrize("keep", [True, 2])
+def test_a_copy_is_durable(disk: Path, monkeypatch: pytest.MonkeyPatch, keep: object) -> None:
+    """Where there are no hard links, the copy is whole before the new file is there."""
+
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    put(disk / "file", "first")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", no_link)
+        states = states_of(disk, lambda: put(disk / "file", "second", keep_previous=keep))
+    for state in states:
+        assert state.files["file"] == b"first" or b"first" in visible(state).values(), state
 
 
 def test_a_kept_file_in_another_folder_is_durable(disk: Path) -> None:

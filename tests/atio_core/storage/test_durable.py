@@ -267,6 +267,14 @@ class TestSyncedFolders:
         assert synced_by(lambda: folders.ensure(tmp_path / "a" / "c", tmp_path)) == [str(tmp_path / "a")]
         assert synced_by(lambda: folders.ensure(tmp_path, tmp_path)) == []
 
+    def test_few_are_remembered(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever writes to any number of folders doesn't grow without end."""
+        monkeypatch.setattr(durable, "_MOST_FOLDERS", 2)
+        folders = SyncedFolders()
+        for number in range(5):
+            folders.ensure(tmp_path / str(number), tmp_path)
+        assert synced_by(lambda: folders.ensure(tmp_path / "0", tmp_path)) != []
+
     def test_a_folder_that_vanished_is_new(self, tmp_path: Path) -> None:
         """Made again, a folder's name is synced again, even if that is noticed by way of another one."""
         folders = SyncedFolders()

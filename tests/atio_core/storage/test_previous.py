@@ -105,6 +105,14 @@ class TestKeep:
         assert bits(old) == 0o640
 
     @pytest.mark.parametrize("keep", [True, 2])
+    def test_no_disk_is_waited_for_unless_asked_for(self, old: Path, keep: object) -> None:
+        """A write that needn't be durable doesn't wait for the kept file either."""
+        calls: list[str] = []
+        with watched(old.parent, lambda call: (calls.append(call.name), call.run())[1]):
+            replace(old, keep_previous=keep, durable=False)
+        assert "fsync" not in calls
+
+    @pytest.mark.parametrize("keep", [True, 2])
     def test_a_failure_puts_everything_back(
         self, old: Path, monkeypatch: pytest.MonkeyPatch, keep: object
     ) -> None:

@@ -109,6 +109,22 @@ def test_where_the_old_file_cannot_be_kept(
     assert sorted(old.parent.iterdir()) == before
 
 
+def test_a_file_system_that_folds_case(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PRICES.CSV is prices.csv, it is the file that is written; a second name of the file isn't."""
+    real = os.stat
+    other = old.with_name("PRICES.CSV")
+
+    def fold(path: object, **options: bool) -> os.stat_result:
+        return real(old if path == str(other) else path, **options)  # pyright: ignore[reportArgumentType]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fold)
+        with pytest.raises(InvalidInputError, match="is the file that is written"):
+            plan_publication(old, keep_previous=other)
+    other.hardlink_to(old)
+    assert plan_publication(old, keep_previous=other).keep == Keep(str(other))
+
+
 def test_a_folder_in_the_way_of_the_kept_file(old: Path) -> None:
     """The name beside the file may be taken by a folder: that is said early."""
     Path(f"{old}.previous").mkdir()
