@@ -156,7 +156,7 @@ def _follow(path: str) -> tuple[str, os.stat_result | None]:
 
 def _check_access(target: Target, *, mkdir: bool) -> None:
     """Refuse what is known to fail, before anything is written."""
-    if target.old is not None and not _may(target.file, os.W_OK):
+    if target.old is not None and not _may(target.file, os.W_OK) and os.path.lexists(target.file):
         error = PermissionError(errno.EACCES, "the file is read-only")
         raise storage_error("Replacing", target.path, error)
     folder = target.folder

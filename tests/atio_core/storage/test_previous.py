@@ -248,6 +248,20 @@ def test_large_files_are_copied_whole(
     assert Path(f"{old}.previous").read_bytes() == data
 
 
+@pytest.mark.parametrize("keep", [True, 2])
+def test_a_file_that_vanishes_meanwhile(old: Path, keep: object) -> None:
+    """A file that somebody removes just before it would be kept can't be; the new one is written all the same."""
+
+    def remove(call: Call) -> object:
+        if call.name == "link":
+            old.unlink(missing_ok=True)
+        return call.run()
+
+    with watched(old.parent, remove):
+        assert replace(old, keep_previous=keep).previous is None
+    assert contents(old.parent) == {"prices.csv": b"new"}
+
+
 @pytest.mark.parametrize("keep", [True, 1000])
 def test_writers_take_turns(old: Path, keep: object) -> None:
     """Whatever several writers replace, each keeps what it replaced; nothing is left of their temporary files."""

@@ -152,6 +152,19 @@ def test_a_read_only_file_is_refused() -> None:
         assert path.read_bytes() == b"old"
 
 
+def test_a_file_that_vanishes_while_it_is_looked_at(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody removes isn't taken for a read-only one."""
+    real = os.access
+
+    def remove_first(path: str, mode: int, **options: bool) -> bool:
+        old.unlink(missing_ok=True)
+        return real(path, mode, **options)
+
+    monkeypatch.setattr(os, "access", remove_first)
+    monkeypatch.setattr(os, "supports_effective_ids", {remove_first})
+    assert find_target(old).file == str(old)
+
+
 @pytest.mark.parametrize("folder_bits", [0o500, 0o300])
 def test_a_folder_without_rights_is_refused(folder_bits: int) -> None:
     """Where no file can be made, or no name be synced, that is said before anything is made."""
