@@ -165,36 +165,50 @@ def test_other_processes_are_spared_until_they_are_dead(tmp_path: Path) -> None:
 FORKS = """
 import fcntl, os, sys
 from atio_core.errors import StorageError
+from atio_core.storage import durable
 from atio_core.storage.publication import plan_publication
 from atio_core.storage.replacement import replacement
+
 case, path = sys.argv[1:]
 reader, keeper = os.pipe()
+replace = durable.replace
+
+def live_on():  # with all that was inherited
+    if os.fork() == 0:
+        os.close(keeper)
+        os.read(reader, 1)
+        os._exit(0)
+
+def replace_in_two(*names):
+    live_on()
+    replace(*names)
+
 with replacement(plan_publication(path, keep_previous=True)) as new:
     new.file.write(b"whole")
     new.sync()
-    child = os.fork()
-    if child == 0:
-        if case == "leaves":
+    if case in ("leaves", "publishes"):
+        child = os.fork()
+        if child == 0 and case == "leaves":
             sys.exit(7)
-        if case == "publishes":
+        if child == 0:
             try:
                 new.publish()
             except StorageError as error:
                 os._exit(7 if "forked" in str(error) else 1)
             os._exit(1)
-        os.close(keeper)
-        os.read(reader, 1)  # lives on, with all that it has inherited
-        os._exit(7)
-    if case != "lives on":
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    elif case == "lives on":
+        live_on()
+    else:
+        durable.replace = replace_in_two
     new.publish()
-with open(path, "rb") as file:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+for locked in (path, path + ".previous", os.path.dirname(path)):
+    fcntl.flock(os.open(locked, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
 os.close(keeper)
 """
 
 
-@pytest.mark.parametrize("case", ["leaves", "publishes", "lives on"])
+@pytest.mark.parametrize("case", ["leaves", "publishes", "lives on", "lives on from the middle"])
 def test_a_child_process_does_no_harm(tmp_path: Path, case: str) -> None:
     """A fork within the block can't publish, removes nothing when it ends, and keeps no lock when it lives on."""
     (tmp_path / "a").write_bytes(b"old")
