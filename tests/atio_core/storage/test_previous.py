@@ -153,6 +153,20 @@ class TestKeep:
         )
 
 
+def test_a_failure_after_a_kill_leaves_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that has both names already keeps them, if it can't be replaced; no third one is left."""
+
+    def broken(*_: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    Path(f"{old}.previous").hardlink_to(old)
+    monkeypatch.setattr(durable, "replace", broken)
+    with pytest.raises(StorageError):
+        replace(old, keep_previous=True)
+    assert contents(old.parent) == {"prices.csv": b"old", "prices.csv.previous": b"old"}
+    assert old.samefile(f"{old}.previous")
+
+
 def test_by_a_link(old: Path) -> None:
     """Where the file system has hard links, the kept file is the old one itself."""
     number = old.stat().st_ino
