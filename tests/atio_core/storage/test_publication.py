@@ -109,6 +109,14 @@ def test_where_the_old_file_cannot_be_kept(
     assert sorted(old.parent.iterdir()) == before
 
 
+def test_a_new_file_cannot_be_its_own_predecessor(tmp_path: Path) -> None:
+    """The target may not be there yet, and be spelled another way."""
+    (tmp_path / "same").symlink_to(".")
+    for path in ("a", "same/a", "./a"):
+        with pytest.raises(InvalidInputError, match="is the file that is written"):
+            plan_publication(tmp_path / "a", keep_previous=f"{tmp_path}/{path}")
+
+
 def test_a_file_system_that_folds_case(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PRICES.CSV is prices.csv, it is the file that is written; a second name of the file isn't."""
     real = os.stat

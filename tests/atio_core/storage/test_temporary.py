@@ -287,6 +287,22 @@ def test_nobody_is_taken_for_dead_on_a_network_drive(
     assert "atio-unlocked" in caplog.text
 
 
+def test_a_name_that_leads_elsewhere_by_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cleans removes just what it has locked: a name may lead to another file by the time the lock is had."""
+    path = tmp_path / DEAD[0]
+    real = locks.take
+
+    def swap(fd: int) -> bool:
+        path.unlink()
+        path.write_bytes(b"another")
+        return real(fd)
+
+    path.write_bytes(b"dead")
+    monkeypatch.setattr(locks, "take", swap)
+    temporary.clean(str(tmp_path))
+    assert path.read_bytes() == b"another"
+
+
 def test_many_clean_at_once(tmp_path: Path) -> None:
     """Threads that clean and write together remove all that is dead, and nothing else."""
     for number in range(200):
