@@ -50,7 +50,7 @@ class Kept:
         self._ending = temporary.UNLOCKED
         self._durably = True
         self._undo: Callable[[], None] | None = None
-        self._superseded: list[str] = []
+        self._surplus: list[str] = []
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ class Kept:
 
     def finish(self) -> None:
         """Remove what is kept no longer. The new file must be durable by now."""
-        for path in self._superseded:
+        for path in self._surplus:
             with contextlib.suppress(OSError):  # it stays, and the next write tries again
                 os.unlink(path)
 
@@ -131,7 +131,7 @@ class Kept:
             durable.add_name(path, spare)
         except OSError:
             return  # then it can't be put back, should the replacement fail
-        self._superseded.append(spare)
+        self._surplus.append(spare)
         self._undo = lambda: durable.replace(spare, path)
 
     def _keep_numbered(self, old: os.stat_result, generations: int) -> None:
@@ -156,7 +156,7 @@ class Kept:
             self.path = newest
         else:
             self._give_second_name(put)
-        self._superseded = [f"{self._keep.file}.{number}" for number in numbers[:-generations]]
+        self._surplus = [f"{self._keep.file}.{number}" for number in numbers[:-generations]]
 
     def _numbers(self) -> list[int]:
         folder, start = os.path.split(self._keep.file)
