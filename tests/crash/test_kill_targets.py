@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import atio_core as atio
-from tests.support.crash import WarmChild, kill_at_every_call
+from tests.support.crash import WarmChild, has_strace, kill_at_every_call, strace_at_every_call
 from tests.support.writers import frame
 
 WHENS = ("before", "half", "after")
@@ -202,3 +202,25 @@ def test_a_kill_while_litter_is_removed(child: WarmChild, new_root: Callable[[],
 
     kills = kill_at_every_call(write_among_litter, setup=setup, check=check, whens=WHENS, child=child)
     assert kills >= 3 * 6
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not has_strace(), reason="strace isn't installed, or may not trace")
+def test_a_kill_from_outside_while_generations_are_kept(new_root: Callable[[], Path]) -> None:
+    """Killed at any call that the kernel sees, between making and locking too, nothing is lost and all is cleaned."""
+
+    def setup() -> Path:
+        root = new_root()
+        for text in "123":
+            put(root / "file", text, keep_previous=2)
+        return root
+
+    def check(root: Path) -> None:
+        found = read(root)
+        assert set(found.values()) >= ({"2", "3", "4"} if found["file"] == "4" else {"1", "2", "3"})
+        put(root / "file", "5", keep_previous=2)
+        assert read(root)["file"] == "5"
+        assert len(names(root)) == 3
+
+    calls = "flock,link,unlink,rename,fchmod,fsync,write"
+    strace_at_every_call(partial(keep_two, put), setup=setup, check=check, calls=calls)
