@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+from pyarrow import feather
 
+from atio_core.data.formats.base import Takes
 from atio_core.data.formats.registry import FORMATS
 from atio_core.data.kinds import Kind
 
@@ -57,6 +61,10 @@ def _arrow_json(table: pa.Table, path: Path, **options: Any) -> None:
         path,
         **{"orient": "records", "date_format": "iso", "date_unit": "ns", "double_precision": 15, **options},
     )
+
+
+def _pandas_lines(made: pd.DataFrame, path: Path, **options: Any) -> None:
+    made.to_json(path, **{"orient": "records", "lines": True, **options})
 
 
 def _arrow_excel(table: pa.Table, path: Path, **options: Any) -> None:
@@ -127,6 +135,22 @@ WRITTEN: dict[tuple[str, Kind], Written] = {
         ".json",
         ({}, {"force_ascii": False}),
     ),
+    ("jsonl", "pandas"): Written(
+        _pandas_lines, lambda path: pd.read_json(path, lines=True), ".jsonl", ({}, {"force_ascii": False})
+    ),
+    ("jsonl", "polars"): Written(pl.DataFrame.write_ndjson, pl.read_ndjson, ".jsonl"),
+    ("jsonl", "arrow"): Written(
+        partial(_arrow_json, lines=True), lambda path: _as_arrow(pd.read_json(path, lines=True)), ".jsonl"
+    ),
+    ("feather", "pandas"): Written(
+        pd.DataFrame.to_feather, pd.read_feather, ".feather", ({}, {"compression": "zstd"})
+    ),
+    ("feather", "polars"): Written(
+        pl.DataFrame.write_ipc, pl.read_ipc, ".feather", ({}, {"compression": "lz4"})
+    ),
+    ("feather", "arrow"): Written(
+        feather.write_feather, feather.read_table, ".arrow", ({}, {"compression": "uncompressed"})
+    ),
     ("excel", "pandas"): Written(
         pd.DataFrame.to_excel,
         pd.read_excel,
@@ -149,5 +173,48 @@ WRITTEN: dict[tuple[str, Kind], Written] = {
     ),
 }
 
-PAIRS: list[tuple[str, Kind]] = [(made.name, kind) for made in FORMATS.values() for kind in made.writers]
-"""Every writer there is: one without a line above fails its tests."""
+PAIRS: list[tuple[str, Kind]] = list(WRITTEN)
+"""Every writer of eager frames."""
+
+
+def lazy_frame() -> pl.LazyFrame:
+    """Return a lazy frame with the usual rows."""
+    return frame("polars").lazy()
+
+
+def reader() -> pa.RecordBatchReader:
+    """Return a stream of the usual rows, in two batches; it can be read once."""
+    return frame("arrow").to_reader(max_chunksize=2)
+
+
+class Stream:
+    """What is known only by the stream that it exports. It counts how often it was asked for it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        self.asked += 1
+        return reader().__arrow_c_stream__(requested_schema)
+
+
+ARRAY = np.array([[1.5, -0.25], [7.25, 2.0], [0.5, 3.0]])
+OBJECTS: dict[Takes, Callable[[], Any]] = {
+    "pandas": lambda: frame("pandas"),
+    "polars": lambda: frame("polars"),
+    "arrow": lambda: frame("arrow"),
+    "polars-lazy": lazy_frame,
+    "arrow-reader": reader,
+    "capsule": Stream,
+    "array": ARRAY.copy,
+    "arrays": lambda: {"a": ARRAY, "b": np.array(["x"])},
+    "sheets": lambda: {"June": frame("pandas"), "July": frame("polars")},
+    "text": lambda: "né\r\n",
+    "bytes": lambda: b"\x00\xff",
+    "list": lambda: [1, {"a": "né"}],
+    "value": lambda: {"a": [{"a": [1, None, "né"]}]},
+    "anything": lambda: {1, 2},
+}
+"""One object for each thing that a writer may take."""
+EVERY: list[tuple[str, Takes]] = [(made.name, takes) for made in FORMATS.values() for takes in made.writers]
+"""Every writer that there is."""

@@ -1,43 +1,75 @@
-"""What a file format is: its name, its suffixes, and who writes it for the frames of each library."""
+"""What a file format is: its name, its suffixes, and who writes it for which objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from atio_core.data.kinds import Kind
+from atio_core.data.losses.loss import Loss
+from atio_core.data.order import Order
+
+__all__ = ["FileFormat", "Order", "Shape", "Takes", "Writer", "shape_of"]
+
+Takes = Kind | Literal["array", "arrays", "sheets", "text", "bytes", "list", "value", "anything"]
+"""What a writer takes: frames of a library, and what else Python has. `takes_of` says what an object is."""
+
+Shape = tuple[int | None, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a writer is asked for.
+def shape_of(obj: Any) -> Shape:
+    """Return how many rows and columns an object has, None for what it has none of.
 
-    Attributes:
-        file: Where the bytes go.
-        name: The target's name; the file being written has another one, or none.
-        compression: What the name's last suffix says, as pandas names it: "gzip"; or None.
-        options: The caller's, for the library's own writer.
+    Args:
+        obj: Anything: a frame, an array, a stream, …
+
+    Example:
+        >>> shape_of("text")
+        (None, None)
     """
+    shape: Any = getattr(obj, "shape", None)
+    if not (isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)):  # pyright: ignore[reportUnknownVariableType]
+        return None, None
+    sizes: tuple[int, ...] = shape  # pyright: ignore[reportUnknownVariableType]
+    match len(sizes):
+        case 0:
+            return None, None
+        case 1:
+            names: Any = getattr(getattr(obj, "dtype", None), "names", None)
+            return sizes[0], len(names) if names else 1
+        case 2:
+            return sizes[0], sizes[1]
+        case _:
+            return sizes[0], None
 
-    file: BinaryIO
-    name: str
-    compression: str | None
-    options: Mapping[str, Any]
+
+def _no_losses(_obj: Any, _order: Order) -> Sequence[Loss]:
+    return ()
+
+
+def _as_it_is(obj: Any, _order: Order) -> Any:
+    return obj
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """How the frames of one library are written in one format.
+    """How some objects are written in one format.
 
     Attributes:
         call: The library's call, for messages: "pandas' to_csv".
-        write: Writes a frame as ordered.
+        write: Writes what `prepare` made. Returns the number of rows where only the writing tells it.
+        losses: Says what won't come back as it was, and refuses what mustn't be lost. Nothing is made by then.
+        prepare: Turns the object into what `losses`, `shape` and `write` get.
+        shape: Rows and columns.
         compressions: Those that can lie around the whole file.
     """
 
     call: str
-    write: Callable[[Any, Order], None]
+    write: Callable[[Any, BinaryIO, Order], int | None]
+    losses: Callable[[Any, Order], Sequence[Loss]] = _no_losses
+    prepare: Callable[[Any, Order], Any] = _as_it_is
+    shape: Callable[[Any], Shape] = shape_of
     compressions: tuple[str, ...] = ()
 
 
@@ -48,11 +80,15 @@ class FileFormat:
     Attributes:
         name: As `format=` takes it.
         suffixes: Of the files that have it, with their dots.
-        writers: By the library that made the frame.
+        writers: By what they take.
+        aliases: Other names that `format=` takes for it.
         other_suffixes: Of its relatives: a file so named would not be what its name says.
+        only_named: Not chosen by a suffix alone, for this reason.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    writers: Mapping[Kind, Writer]
+    writers: Mapping[Takes, Writer]
+    aliases: tuple[str, ...] = ()
     other_suffixes: tuple[str, ...] = ()
+    only_named: str | None = None

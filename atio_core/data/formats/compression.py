@@ -6,15 +6,16 @@ The libraries take it from the path, and we hand them an open file: so it is pas
 from __future__ import annotations
 
 import contextlib
+import lzma
+import zipfile
 from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO, cast
 
 from atio_core.data.formats.base import Order
 
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
-PANDAS = tuple(SUFFIXES.values())
+ALL = tuple(SUFFIXES.values())
 POLARS = ("gzip", "zstd")
-ARROW = ("gzip", "bz2", "zstd")
 
 
 def asked(option: Any) -> Any:
@@ -30,34 +31,46 @@ def asked(option: Any) -> Any:
     return _details(option).get("method")
 
 
-def for_pandas(order: Order) -> dict[str, Any]:
+def for_pandas(order: Order, *ours: str) -> dict[str, Any]:
     """Return the caller's options, with the `compression` that pandas would have taken from the path.
 
     Args:
         order: What is to be written.
+        *ours: Options that are not pandas'.
     """
     details = dict(_details(order.options.get("compression", "infer")))
     if details.get("method") == "infer":
         details["method"] = order.compression
     if details.get("method") == "zip":  # pandas names the file in the archive after the path
         details.setdefault("archive_name", order.name.removesuffix(".zip"))
-    return {**order.options, "compression": details}
+    return {**order.without(*ours), "compression": details}
 
 
 @contextlib.contextmanager
-def around(order: Order) -> Generator[BinaryIO]:
-    """Yield a file whose bytes reach the ordered one compressed, for writers that don't compress themselves.
+def around(file: BinaryIO, order: Order) -> Generator[BinaryIO]:
+    """Yield a file whose bytes reach the given one compressed, for writers that don't compress themselves.
 
     Args:
+        file: Where the compressed bytes go.
         order: What is to be written.
     """
-    if order.compression is None:
-        yield order.file
-        return
-    import pyarrow as pa
+    match order.compression:
+        case None:
+            yield file
+        case "xz":
+            with lzma.LZMAFile(file, "w") as stream:
+                yield cast("BinaryIO", stream)
+        case "zip":
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                inside = zipfile.ZipInfo(order.name.removesuffix(".zip"))
+                inside.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(inside, "w", force_zip64=True) as stream:
+                    yield cast("BinaryIO", stream)
+        case method:
+            import pyarrow as pa
 
-    with pa.CompressedOutputStream(order.file, order.compression) as stream:
-        yield stream
+            with pa.CompressedOutputStream(file, method) as stream:
+                yield stream
 
 
 def _details(option: Any) -> Mapping[str, Any]:

@@ -2,37 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
-from atio_core.data.formats import compression
+from atio_core.data.formats import arrays, arrow, compression, lazy
 from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.losses import csv as losses
 
 
-def _from_pandas(frame: Any, order: Order) -> None:
-    frame.to_csv(order.file, **compression.for_pandas(order))
+def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
+    frame.to_csv(file, **compression.for_pandas(order))
 
 
-def _from_polars(frame: Any, order: Order) -> None:
+def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
+    """Without an index: an array has none."""
+    frame.to_csv(file, **{"index": False, **compression.for_pandas(order, *arrays.OURS)})
+
+
+def _compressed(order: Order) -> dict[str, Any]:
     by_name = {"compression": order.compression} if order.compression else {}
-    frame.write_csv(order.file, **{**by_name, **order.options})
+    return {**by_name, **order.options}
 
 
-def _from_arrow(table: Any, order: Order) -> None:
+def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
+    frame.write_csv(file, **_compressed(order))
+
+
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
+    return lazy.sink("sink_csv", frame, file, _compressed(order))
+
+
+def _write_options(order: Order) -> dict[str, Any]:
+    """Pyarrow takes its options in one object; so may the caller."""
     import pyarrow.csv as pc
 
     options = dict(order.options)
-    if options and "write_options" not in options:  # pyarrow takes them in one object; so may the caller
-        options = {"write_options": pc.WriteOptions(**options)}
-    with compression.around(order) as file:
-        pc.write_csv(table, file, **options)
+    return (
+        {"write_options": pc.WriteOptions(**options)}
+        if options and "write_options" not in options
+        else options
+    )
 
+
+def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
+    import pyarrow.csv as pc
+
+    with compression.around(file, order) as stream:
+        pc.write_csv(table, stream, **_write_options(order))
+
+
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
+    import pyarrow.csv as pc
+
+    rows = 0
+    with (
+        compression.around(file, order) as stream,
+        pc.CSVWriter(stream, reader.schema, **_write_options(order)) as writer,
+    ):
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+_STREAM = Writer(
+    "pyarrow.csv.CSVWriter",
+    _from_stream,
+    losses.of_stream,
+    arrow.as_reader,
+    arrow.shape_of_stream,
+    compression.ALL,
+)
 
 FORMAT = FileFormat(
     name="csv",
     suffixes=(".csv",),
     writers={
-        "pandas": Writer("pandas' to_csv", _from_pandas, compression.PANDAS),
-        "polars": Writer("polars' write_csv", _from_polars, compression.POLARS),
-        "arrow": Writer("pyarrow.csv.write_csv", _from_arrow, compression.ARROW),
+        "pandas": Writer("pandas' to_csv", _from_pandas, losses.of_pandas, compressions=compression.ALL),
+        "polars": Writer(
+            "polars' write_csv", _from_polars, losses.of_polars, compressions=compression.POLARS
+        ),
+        "polars-lazy": Writer(
+            "polars' sink_csv",
+            _from_lazy,
+            losses.of_polars,
+            shape=lazy.shape_of_lazy,
+            compressions=compression.POLARS,
+        ),
+        "arrow": Writer(
+            "pyarrow.csv.write_csv",
+            _from_arrow,
+            losses.of_arrow,
+            arrow.as_table,
+            compressions=compression.ALL,
+        ),
+        "arrow-reader": _STREAM,
+        "capsule": _STREAM,
+        "array": Writer(
+            "pandas' to_csv", _from_array, losses.of_array, arrays.as_frame, compressions=compression.ALL
+        ),
     },
 )

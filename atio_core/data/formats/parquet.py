@@ -1,35 +1,65 @@
-"""Parquet files. They are compressed inside: `.parquet.gz` would be a file that no reader knows."""
+"""Parquet files. Their compression is inside: `.parquet.gz` would be a file that no reader knows."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
+from atio_core.data.formats import arrays, arrow, lazy
 from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.losses import typed
 
 
-def _from_pandas(frame: Any, order: Order) -> None:
-    frame.to_parquet(order.file, **order.options)
+def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
+    frame.to_parquet(file, **order.options)
 
 
-def _from_polars(frame: Any, order: Order) -> None:
-    frame.write_parquet(order.file, **order.options)
+def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
+    frame.to_parquet(file, **order.without(*arrays.OURS))
 
 
-def _from_arrow(table: Any, order: Order) -> None:
-    import pyarrow as pa
+def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
+    frame.write_parquet(file, **order.options)
+
+
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
+    return lazy.sink("sink_parquet", frame, file, dict(order.options))
+
+
+def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
     import pyarrow.parquet as pq
 
-    if isinstance(table, pa.RecordBatch):
-        table = pa.Table.from_batches([table])
-    pq.write_table(table, order.file, **order.options)
+    pq.write_table(table, file, **order.options)
 
+
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(file, reader.schema, **order.without("row_group_size")) as writer:
+        for table in arrow.in_groups(reader):
+            writer.write_table(table, order.options.get("row_group_size"))
+            rows += table.num_rows
+    return rows
+
+
+_STREAM = Writer(
+    "pyarrow.parquet.ParquetWriter",
+    _from_stream,
+    losses=typed.of_parquet_arrow,
+    prepare=arrow.as_reader,
+    shape=arrow.shape_of_stream,
+)
 
 FORMAT = FileFormat(
     name="parquet",
     suffixes=(".parquet", ".pq"),
     writers={
-        "pandas": Writer("pandas' to_parquet", _from_pandas),
-        "polars": Writer("polars' write_parquet", _from_polars),
-        "arrow": Writer("pyarrow.parquet.write_table", _from_arrow),
+        "pandas": Writer("pandas' to_parquet", _from_pandas, typed.of_parquet_pandas),
+        "polars": Writer("polars' write_parquet", _from_polars, typed.of_polars),
+        "polars-lazy": Writer("polars' sink_parquet", _from_lazy, typed.of_polars, shape=lazy.shape_of_lazy),
+        "arrow": Writer("pyarrow.parquet.write_table", _from_arrow, typed.of_parquet_arrow, arrow.as_table),
+        "arrow-reader": _STREAM,
+        "capsule": _STREAM,
+        "array": Writer("pandas' to_parquet", _from_array, typed.of_parquet_pandas, arrays.as_frame),
     },
 )

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NoReturn
 
-from atio_core.data.formats import compression, csv, excel, json, parquet
+from atio_core.data.formats import (
+    compression,
+    csv,
+    excel,
+    feather,
+    generic,
+    json,
+    jsonl,
+    numpy,
+    parquet,
+    pickle,
+    text,
+)
 from atio_core.data.formats.base import FileFormat, Writer
-from atio_core.data.kinds import Kind, kind_of
+from atio_core.data.formats.takes import takes_of
 from atio_core.errors import InvalidInputError, UnsupportedFormatError
 
-FORMATS = {made.name: made for made in (parquet.FORMAT, csv.FORMAT, json.FORMAT, excel.FORMAT)}
+FORMATS = {
+    made.name: made
+    for made in (
+        parquet.FORMAT,
+        csv.FORMAT,
+        json.FORMAT,
+        jsonl.FORMAT,
+        excel.FORMAT,
+        feather.FORMAT,
+        numpy.NPY,
+        numpy.NPZ,
+        pickle.FORMAT,
+        text.TEXT,
+        text.BYTES,
+    )
+}
 
 _DATABASES = ("sql", "database")
-_MAKERS: dict[Kind, str] = {"pandas": "a pandas frame", "polars": "a polars frame", "arrow": "an Arrow table"}
-_TURN: dict[Kind, str] = {
-    "polars-lazy": "Call its collect() first.",
-    "arrow-reader": "Call its read_all() first.",
-    "capsule": "Turn it into an Arrow table first: pyarrow.table(it).",
-}
 _TARGETS = ("path_or_buf", "path", "file", "where", "output_file", "excel_writer", "workbook")
 _MANY_FILES = ("partition_cols", "partition_on", "partition_by")
 _ELSEWHERE = ("filesystem", "storage_options", "credential_provider")
@@ -35,14 +56,17 @@ class Choice:
     compression: str | None
 
 
-def choose(obj: object, name: str, format_name: str | None, options: Mapping[str, Any]) -> Choice:
+def choose(
+    obj: object, name: str, format_name: str | None, options: Mapping[str, Any], own: object = None
+) -> Choice:
     """Decide how an object is written to a file, or refuse.
 
     Args:
         obj: What is to be written.
         name: The target's name; its suffix decides where no format is named.
-        format_name: One of `FORMATS`, or None.
+        format_name: One of `FORMATS`, an alias, what a method of the object is named after, or None.
         options: The caller's, for the library's writer.
+        own: The caller's own writer, which decides before all else.
 
     Returns:
         The choice.
@@ -56,22 +80,23 @@ def choose(obj: object, name: str, format_name: str | None, options: Mapping[str
         >>> choose(pa.table({"a": [1]}), "prices.csv.gz", None, {}).compression
         'gzip'
     """
+    if own is not None:
+        _check_options(name, None, options)
+        return Choice(format_name or "custom", generic.by_callable(own), None)
     stem, around = _split_compression(name)
     suffix = PurePath(stem).suffix.lower()
-    found = _named(format_name) if format_name is not None else _by_suffix(name, suffix)
-    kind = kind_of(obj)
-    writer = found.writers.get(kind)
+    found = _find(format_name, suffix)
+    writer = None if found is None else _writer_of(found, obj)
+    chosen = found.name if found is not None else format_name if format_name is not None else suffix[1:]
     if writer is None:
-        _refuse_object(obj, kind)
-    if suffix in found.other_suffixes:
-        can = _listed(found.suffixes)
-        raise UnsupportedFormatError(f"{name!r} can't be written: {found.name} files are {can}. Rename it.")
-    if around is not None and around not in writer.compressions:
-        can = _listed(sorted(end for end, way in compression.SUFFIXES.items() if way in writer.compressions))
-        advice = f"it can write {can}" if can else "drop the last suffix"
-        raise UnsupportedFormatError(f"{writer.call} can't write {name!r} compressed by {around}: {advice}.")
+        writer = generic.by_method(obj, chosen)
+    if writer is None:
+        _refuse_object(obj, name, format_name, found)
+    if found is not None:
+        _check_name(name, suffix, found, named=format_name is not None)
+    _check_compression(name, around, writer)
     _check_options(name, around, options)
-    return Choice(found.name, writer, around)
+    return Choice(chosen, writer, around)
 
 
 def refuse_database(format_name: str | None) -> None:
@@ -96,29 +121,53 @@ def _split_compression(name: str) -> tuple[str, str | None]:
     return (name, None) if around is None else (PurePath(name).stem, around)
 
 
-def _named(format_name: object) -> FileFormat:
-    found = FORMATS.get(format_name) if isinstance(format_name, str) else None
-    if found is None:
-        raise UnsupportedFormatError(f"There is no format {format_name!r}. There are: {_listed(FORMATS)}.")
-    return found
-
-
-def _by_suffix(name: str, suffix: str) -> FileFormat:
+def _find(format_name: object, suffix: str) -> FileFormat | None:
     for found in FORMATS.values():
-        if suffix in found.suffixes:
+        names = (found.name, *found.aliases)
+        if format_name in names if format_name is not None else suffix in found.suffixes:
             return found
-    suffixes = _listed(end for made in FORMATS.values() for end in made.suffixes)
-    message = (
-        f"The suffix of {name!r} names no format. Use one of {suffixes}, or give format=: {_listed(FORMATS)}."
-    )
-    raise UnsupportedFormatError(message)
+    return None
 
 
-def _refuse_object(obj: object, kind: Kind) -> NoReturn:
-    advice = _TURN.get(kind, "Turn it into a frame first: pandas.DataFrame(it).")
+def _writer_of(found: FileFormat, obj: object) -> Writer | None:
+    return next((found.writers[takes] for takes in takes_of(obj) if takes in found.writers), None)
+
+
+def _refuse_object(obj: object, name: str, format_name: object, found: FileFormat | None) -> NoReturn:
+    """Say what is possible for this object."""
     made = f"{type(obj).__module__}.{type(obj).__qualname__}"
-    message = f"{_listed(FORMATS)} are written of {_listed(_MAKERS.values())}, not of {made}. {advice}"
+    possible = [other for other in FORMATS.values() if _writer_of(other, obj)]
+    can = f"{made} can be written as {_listed(other.name for other in possible)}"
+    if found is not None:
+        message = f"{found.name} isn't written of {made}. {can}."
+        if "csv" not in {other.name for other in possible}:
+            message += " Or turn it into a frame first: pandas.DataFrame(it)."
+    elif format_name is not None:
+        message = f"There is no format {format_name!r}, and {made} has no method to_{format_name}. {can}."
+    else:
+        suffixes = [end for other in possible if not other.only_named for end in other.suffixes]
+        ends = f"use one of the suffixes {_listed(suffixes)}, or " if suffixes else ""
+        message = f"The suffix of {name!r} names no format. {can}: {ends}give format=."
+    message += " Anything else is written with writer=, a callable that is given the open file."
     raise UnsupportedFormatError(message)
+
+
+def _check_name(name: str, suffix: str, found: FileFormat, *, named: bool) -> None:
+    if found.only_named and not named:
+        raise UnsupportedFormatError(
+            f"{name!r} is written as {found.name} only if you say so, since {found.only_named}: "
+            f"give format={found.name!r}."
+        )
+    if suffix in found.other_suffixes:
+        can = _listed(found.suffixes)
+        raise UnsupportedFormatError(f"{name!r} can't be written: {found.name} files are {can}. Rename it.")
+
+
+def _check_compression(name: str, around: str | None, writer: Writer) -> None:
+    if around is not None and around not in writer.compressions:
+        can = _listed(sorted(end for end, way in compression.SUFFIXES.items() if way in writer.compressions))
+        advice = f"it can write {can}" if can else "drop the last suffix"
+        raise UnsupportedFormatError(f"{writer.call} can't write {name!r} compressed by {around}: {advice}.")
 
 
 def _check_options(name: str, around: str | None, options: Mapping[str, Any]) -> None:
@@ -143,5 +192,5 @@ def _check_options(name: str, around: str | None, options: Mapping[str, Any]) ->
         raise InvalidInputError(message)
 
 
-def _listed(words: Any) -> str:
+def _listed(words: Iterable[str]) -> str:
     return ", ".join(words)

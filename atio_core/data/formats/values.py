@@ -1,0 +1,29 @@
+"""Python's own values as JSON text."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from atio_core.data.formats.base import Order
+
+
+def dump_options(order: Order) -> dict[str, Any]:
+    """Return the options for `json.dump`: no NaN unless asked for, numbers and arrays of NumPy as Python's.
+
+    Args:
+        order: What is to be written.
+    """
+    return {"allow_nan": False, "default": _of_numpy, **order.options}
+
+
+def _of_numpy(value: object) -> Any:
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        plain = value.tolist()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]
+        if plain is not value:
+            return plain  # pyright: ignore[reportUnknownVariableType]
+    kind = type(value)
+    raise TypeError(
+        f"JSON has no {kind.__module__}.{kind.__qualname__}; give default=, which turns it into one"
+    )
