@@ -10,15 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from atio_core.data.formats import registry
-from atio_core.data.formats.base import Order
-from atio_core.errors import InvalidInputError
+from atio_core.data.formats.base import Writer
+from atio_core.data.losses.loss import Loss, refuse_all
+from atio_core.data.order import Order
+from atio_core.errors import AtioError, InvalidInputError
 from atio_core.progress import Teller, Watched
 from atio_core.storage import checksum
 from atio_core.storage import target as targets
@@ -37,31 +40,36 @@ class WriteResult:
         path: The file, as the caller named it; absolute.
         format: As which it was written.
         bytes: Its size.
-        rows: Rows in it, a header not counted.
-        columns: Columns of the frame.
+        rows: Rows in it, a header not counted; None for what has none.
+        columns: Columns of the frame; None for what has none.
         seconds: Time by phase: `serialise`, `digest` if asked for, `sync`, `publish`.
         previous: What the file that was replaced is called now, if it was kept.
         digest: Of the file's bytes, if asked for: "sha256:2cf24d…".
         skipped: Whether nothing was written, since the file was there.
+        losses: What won't be read back as it was, as far as the format, the types and a look at texts tell.
     """
 
     path: Path
     format: str
     bytes: int
-    rows: int
-    columns: int
+    rows: int | None
+    columns: int | None
     seconds: Mapping[str, float]
     previous: Path | None = None
     digest: str | None = None
     skipped: bool = False
+    losses: tuple[Loss, ...] = ()
 
     def __str__(self) -> str:
         if self.skipped:
             return f"{self.path}: skipped, since it is there already"
         phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.seconds.items())
+        counts = ((self.rows, "row"), (self.columns, "column"))
+        shape = " x ".join(f"{n:,} {name}{'' if n == 1 else 's'}" for n, name in counts if n is not None)
+        lost = f", {len(self.losses)} loss{'' if len(self.losses) == 1 else 'es'}" if self.losses else ""
         return (
-            f"{self.path}: {self.rows:,} rows x {self.columns:,} columns as {self.format}, "
-            f"{self.bytes:,} bytes in {sum(self.seconds.values()):.3f} s ({phases})"
+            f"{self.path}: {f'{shape} ' if shape else ''}as {self.format}, {self.bytes:,} bytes "
+            f"in {sum(self.seconds.values()):.3f} s ({phases}){lost}"
         )
 
 
@@ -77,14 +85,18 @@ def write(
     keep_previous: bool | int | str | bytes | os.PathLike[Any] = False,
     mkdir: bool = False,
     digest: str | None = None,
+    strict: bool = False,
+    writer: Callable[..., object] | None = None,
     **options: Any,
 ) -> WriteResult:
-    """Write a frame to a file, atomically.
+    """Write an object to a file, atomically.
 
     Args:
-        obj: A pandas or polars frame, or an Arrow table.
+        obj: A pandas or polars frame, an Arrow table or stream, a NumPy array, a dict of frames or arrays, a JSON
+            value, text, bytes, or anything with a method that the format names.
         target_path: The file to replace or make: `str`, `bytes` or `Path`.
-        format: "parquet", "csv", "json" or "excel". By the target's suffix when not given.
+        format: "parquet", "csv", "json", "jsonl", "excel", "feather", "npy", "npz", "pickle", "text" or "bytes". By
+            the target's suffix when not given. Of another name: "png" calls `obj.to_png`, `write_png` or `save_png`.
         show_progress: Show on stderr how much was written, and how fast: a bar, or lines where there is no terminal.
         verbose: Tell each step: through the logger `atio`, or on stderr where that shows nothing.
         durable: Wait until the disk holds the file. Else a power loss soon after may leave an empty one.
@@ -94,13 +106,19 @@ def write(
             them as `<name>.previous.<n>`, the newest with the highest n.
         mkdir: Make folders that are missing.
         digest: An algorithm of `hashlib`, such as "sha256": the result has the digest of the bytes.
-        **options: For the writer of the frame's own library: `index=False`, `sheet_name=`, `orient=`, …
+        strict: Refuse, before anything is written, what wouldn't be read back as it was. All texts are looked at
+            then; else the first 100 say whether readers of CSV, JSON and Excel would take a column of texts for
+            numbers. Of a JSON value the first 10,000 values are looked at, all if strict.
+        writer: The caller's own: it gets the open file, whose `name` is a path to it, and the options.
+        **options: For the writer of the object's own library: `index=False`, `sheet_name=`, `orient=`, …
 
     Returns:
         What was written, where and how fast.
 
     Raises:
         UnsupportedFormatError: No writer for this format and object.
+        NotPreservableError: The format exists to keep types, and would change a value; or `strict`, and something
+            is lost.
         AlreadyExistsError: The file is there, and `if_exists` is "fail".
         InvalidInputError: The target can't be a file, an option is refused, or the library's writer failed.
         StorageError: The disk refused. The old file stands, unless `unknown` is True: then the new one does,
@@ -121,23 +139,32 @@ def write(
         target_path, durable=durable, if_exists=if_exists, keep_previous=keep_previous, mkdir=mkdir
     )
     target = publication.target
-    choice = registry.choose(obj, target.name, format, options)
-    rows, columns = obj.shape
+    choice = registry.choose(obj, target.name, format, options, writer)
     teller = Teller(verbose=verbose, show_progress=show_progress)
     if publication.is_skipped():
         return _skipped(target.path, choice.format, teller)
     seconds: dict[str, float] = {}
+    rows_written = _RowCounter()
+    old = None if target.old is None else target.file
+    order = Order(target.name, options, choice.compression, strict, old, wrote=rows_written.add)
+    with _timed(seconds, "serialise"), _explained(choice.writer, target.path):
+        prepared = choice.writer.prepare(obj, order)
+        losses = _losses(choice.writer, prepared, order)
+        rows, columns = choice.writer.shape(prepared)
     with replacement(publication) as new:
         teller.step("%s: %s writes into %s", target.path, choice.writer.call, new.temporary)
-        with _timed(seconds, "serialise"), teller.watch(Watched(target.name, "bytes", new.size)):
-            _serialise(obj, choice, Order(new.file, target.name, choice.compression, options), target.path)
+        watched = Watched(target.name, "bytes", new.size)
+        if choice.writer.streams:
+            watched = Watched(target.name, "rows", rows_written.count)
+        with _timed(seconds, "serialise"), teller.watch(watched), _explained(choice.writer, target.path):
+            choice.writer.write(prepared, new.file, replace(order, path=new.temporary))
         found = _publish(new, digest, seconds, teller)
     if not new.published:
         return _skipped(target.path, choice.format, teller)
     previous = None if new.previous is None else Path(new.previous)
-    result = WriteResult(
-        Path(target.path), choice.format, new.size(), rows, columns, seconds, previous, found
-    )
+    rows = rows_written.count() if choice.writer.streams else rows
+    path, size = Path(target.path), new.size()
+    result = WriteResult(path, choice.format, size, rows, columns, seconds, previous, found, losses=losses)
     teller.result(result)
     return result
 
@@ -165,11 +192,37 @@ def _skipped(path: str, format_name: str, teller: Teller) -> WriteResult:
     return result
 
 
-def _serialise(obj: Any, choice: registry.Choice, order: Order, path: str) -> None:
-    """Let the library write. What it raises becomes an error that says what stands and what to do."""
+class _RowCounter:
+    """Rows that a stream has written so far; another thread may look."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._lock = threading.Lock()  # polars writes with several threads
+
+    def add(self, rows: int) -> None:
+        """Count some more."""
+        with self._lock:
+            self._rows += rows
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return self._rows
+
+
+def _losses(writer: Writer, prepared: Any, order: Order) -> tuple[Loss, ...]:
+    """What the format won't keep; refused if it has to be kept."""
+    losses: Sequence[Loss] = writer.losses(prepared, order)
+    if order.strict:
+        refuse_all(order.name, losses)
+    return tuple(losses)
+
+
+@contextlib.contextmanager
+def _explained(writer: Writer, path: str) -> Generator[None]:
+    """What the library raises becomes an error that says what stands and what to do."""
     try:
-        choice.writer.write(obj, order)
-    except MemoryError:
+        yield
+    except (AtioError, MemoryError):
         raise
     except BaseException as error:
         panic = type(error).__name__ == "PanicException"  # polars'; it is no Exception
@@ -177,7 +230,7 @@ def _serialise(obj: Any, choice: registry.Choice, order: Order, path: str) -> No
             raise  # Ctrl-C, an exit
         if (refusal := _system_error(error)) is not None:
             raise targets.storage_error("Writing", path, refusal) from error
-        raise InvalidInputError(_explain(error, choice.writer.call, path), path=path) from error
+        raise InvalidInputError(_explain(error, writer.call, path), path=path) from error
 
 
 def _system_error(error: BaseException) -> OSError | None:
@@ -205,4 +258,4 @@ def _explain(error: BaseException, call: str, path: str) -> str:
 def _timed(seconds: dict[str, float], phase: str) -> Generator[None]:
     start = time.perf_counter()
     yield
-    seconds[phase] = time.perf_counter() - start
+    seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - start

@@ -58,19 +58,21 @@ class Writer:
 
     Attributes:
         call: The library's call, for messages: "pandas' to_csv".
-        write: Writes what `prepare` made. Returns the number of rows where only the writing tells it.
+        write: Writes what `prepare` made.
         losses: Says what won't come back as it was, and refuses what mustn't be lost. Nothing is made by then.
         prepare: Turns the object into what `losses`, `shape` and `write` get.
         shape: Rows and columns.
         compressions: Those that can lie around the whole file.
+        streams: Whether only the writing tells how many rows there are: through the order's `wrote`.
     """
 
     call: str
-    write: Callable[[Any, BinaryIO, Order], int | None]
+    write: Callable[[Any, BinaryIO, Order], None]
     losses: Callable[[Any, Order], Sequence[Loss]] = _no_losses
     prepare: Callable[[Any, Order], Any] = _as_it_is
     shape: Callable[[Any], Shape] = shape_of
     compressions: tuple[str, ...] = ()
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)

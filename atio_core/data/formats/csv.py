@@ -27,8 +27,8 @@ def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
     frame.write_csv(file, **_compressed(order))
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
-    return lazy.sink("sink_csv", frame, file, _compressed(order))
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
+    lazy.sink("sink_csv", frame, file, order, _compressed(order))
 
 
 def _write_options(order: Order) -> dict[str, Any]:
@@ -50,18 +50,16 @@ def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
         pc.write_csv(table, stream, **_write_options(order))
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
     import pyarrow.csv as pc
 
-    rows = 0
     with (
         compression.around(file, order) as stream,
         pc.CSVWriter(stream, reader.schema, **_write_options(order)) as writer,
     ):
         for batch in reader:
             writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
+            order.wrote(batch.num_rows)
 
 
 _STREAM = Writer(
@@ -71,6 +69,7 @@ _STREAM = Writer(
     arrow.as_reader,
     arrow.shape_of_stream,
     compression.ALL,
+    streams=True,
 )
 
 FORMAT = FileFormat(
@@ -86,6 +85,7 @@ FORMAT = FileFormat(
             _from_lazy,
             losses.of_polars,
             shape=lazy.shape_of_lazy,
+            streams=True,
             compressions=compression.POLARS,
         ),
         "arrow": Writer(

@@ -17,8 +17,8 @@ def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
     frame.write_ipc(file, **order.options)
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
-    return lazy.sink("sink_ipc", frame, file, dict(order.options))
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
+    lazy.sink("sink_ipc", frame, file, order, order.options)
 
 
 def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
@@ -27,21 +27,21 @@ def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
     feather.write_feather(table, file, **order.options)
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
     import pyarrow as pa
 
     given = {"compression": "lz4", **order.options}  # as write_feather does
     if given["compression"] == "uncompressed":
         given["compression"] = None
-    rows = 0
     with pa.ipc.new_file(file, reader.schema, options=pa.ipc.IpcWriteOptions(**given)) as writer:
         for batch in reader:
             writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
+            order.wrote(batch.num_rows)
 
 
-_STREAM = Writer("pyarrow.ipc.new_file", _from_stream, prepare=arrow.as_reader, shape=arrow.shape_of_stream)
+_STREAM = Writer(
+    "pyarrow.ipc.new_file", _from_stream, prepare=arrow.as_reader, shape=arrow.shape_of_stream, streams=True
+)
 
 FORMAT = FileFormat(
     name="feather",
@@ -50,7 +50,9 @@ FORMAT = FileFormat(
     writers={
         "pandas": Writer("pandas' to_feather", _from_pandas, typed.of_feather_pandas),
         "polars": Writer("polars' write_ipc", _from_polars, typed.of_polars),
-        "polars-lazy": Writer("polars' sink_ipc", _from_lazy, typed.of_polars, shape=lazy.shape_of_lazy),
+        "polars-lazy": Writer(
+            "polars' sink_ipc", _from_lazy, typed.of_polars, shape=lazy.shape_of_lazy, streams=True
+        ),
         "arrow": Writer("pyarrow.feather.write_feather", _from_arrow, prepare=arrow.as_table),
         "arrow-reader": _STREAM,
         "capsule": _STREAM,

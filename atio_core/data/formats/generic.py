@@ -60,9 +60,10 @@ def by_callable(function: Any) -> Writer:
 
 def _writer(function: Callable[..., Any], call: str) -> Writer:
     def write(_obj: Any, file: BinaryIO, order: Order) -> None:
-        with _either(file) as handle:
+        assert order.path is not None  # noqa: S101 - for the type checker: a file is being written
+        with _either(file, order.path) as handle:
             function(handle, **order.options)
-        _require_written(file, call)
+        _require_written(file, order.path, call)
 
     def losses(_obj: Any, _order: Order) -> Sequence[Loss]:
         return (Loss(None, f"atio doesn't know what {call} keeps"),)
@@ -77,14 +78,15 @@ class _Either(io.BufferedWriter):
         return super().write(data.encode() if isinstance(data, str) else data)
 
 
-def _either(file: BinaryIO) -> _Either:
-    return _Either(open(file.name, "wb", buffering=0, opener=lambda _path, _flags: os.dup(file.fileno())))
+def _either(file: BinaryIO, path: str) -> _Either:
+    """The same file once more: whoever gets it may close it, and finds its path."""
+    return _Either(open(path, "wb", buffering=0, opener=lambda _path, _flags: os.dup(file.fileno())))
 
 
-def _require_written(file: BinaryIO, call: str) -> None:
+def _require_written(file: BinaryIO, path: str, call: str) -> None:
     """Whoever was given a path may have put another file there, which nobody would sync."""
-    made, path = os.fstat(file.fileno()), Path(file.name)
-    if not path.exists() or path.stat().st_ino != made.st_ino:
+    made, there = os.fstat(file.fileno()), Path(path)
+    if not there.exists() or there.stat().st_ino != made.st_ino:
         raise InvalidInputError(
             f"{call} put another file in the place of the one that it was given. Have it write into that one."
         )

@@ -33,22 +33,20 @@ def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
     frame.write_ndjson(file, **_compressed(order))
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
-    return lazy.sink("sink_ndjson", frame, file, _compressed(order))
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
+    lazy.sink("sink_ndjson", frame, file, order, _compressed(order))
 
 
 def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
     arrow.as_pandas(table).to_json(file, **{**EXACT, **_lines(order)})
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
-    rows = 0
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
     options = {**EXACT, "lines": True, **order.options}
     with compression.around(file, order) as stream:
         for table in arrow.in_groups(reader):
             arrow.as_pandas(table).to_json(stream, **options)
-            rows += table.num_rows
-    return rows
+            order.wrote(table.num_rows)
 
 
 def _from_values(items: Any, file: BinaryIO, order: Order) -> None:
@@ -66,7 +64,13 @@ def _shape_of_lines(items: Any) -> Shape:
 
 _ALL = compression.ALL
 _STREAM = Writer(
-    "pandas' to_json", _from_stream, losses.of_stream, arrow.as_reader, arrow.shape_of_stream, _ALL
+    "pandas' to_json",
+    _from_stream,
+    losses.of_stream,
+    arrow.as_reader,
+    arrow.shape_of_stream,
+    _ALL,
+    streams=True,
 )
 _POLARS = compression.POLARS
 
@@ -82,6 +86,7 @@ FORMAT = FileFormat(
             _from_lazy,
             losses.of_polars,
             shape=lazy.shape_of_lazy,
+            streams=True,
             compressions=_POLARS,
         ),
         "arrow": Writer("pandas' to_json", _from_arrow, losses.of_arrow, arrow.as_table, compressions=_ALL),

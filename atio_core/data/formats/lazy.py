@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from atio_core.data.formats.base import Order, Shape
 from atio_core.errors import InvalidInputError
 
 
-def sink(method: str, frame: Any, file: BinaryIO, options: dict[str, Any]) -> int:
+def sink(method: str, frame: Any, file: BinaryIO, order: Order, options: Mapping[str, Any]) -> None:
     """Run a lazy frame into a file, in bounded memory.
 
     Args:
         method: "sink_parquet", …
         frame: A `polars.LazyFrame`.
         file: Where the bytes go.
+        order: What is to be written.
         options: For the method.
-
-    Returns:
-        The number of rows.
 
     Raises:
         InvalidInputError: `lazy=True`: nothing would be written.
     """
     if options.get("lazy"):
         raise InvalidInputError("The option lazy=True is refused: the file is written now. Drop it.")
-    rows = 0
 
     def count(piece: Any) -> Any:
-        nonlocal rows
-        rows += piece.height
+        order.wrote(piece.height)
         return piece
 
     counted = frame.map_batches(count, streamable=True, validate_output_schema=False)
     getattr(counted, method)(file, **options)
-    return rows
 
 
 def collect(frame: Any, _order: Order) -> Any:

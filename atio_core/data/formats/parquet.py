@@ -21,8 +21,8 @@ def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
     frame.write_parquet(file, **order.options)
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> int:
-    return lazy.sink("sink_parquet", frame, file, dict(order.options))
+def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
+    lazy.sink("sink_parquet", frame, file, order, order.options)
 
 
 def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
@@ -31,15 +31,13 @@ def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
     pq.write_table(table, file, **order.options)
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> int:
+def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
     import pyarrow.parquet as pq
 
-    rows = 0
     with pq.ParquetWriter(file, reader.schema, **order.without("row_group_size")) as writer:
         for table in arrow.in_groups(reader):
             writer.write_table(table, order.options.get("row_group_size"))
-            rows += table.num_rows
-    return rows
+            order.wrote(table.num_rows)
 
 
 _STREAM = Writer(
@@ -48,6 +46,7 @@ _STREAM = Writer(
     losses=typed.of_parquet_arrow,
     prepare=arrow.as_reader,
     shape=arrow.shape_of_stream,
+    streams=True,
 )
 
 FORMAT = FileFormat(
@@ -56,7 +55,9 @@ FORMAT = FileFormat(
     writers={
         "pandas": Writer("pandas' to_parquet", _from_pandas, typed.of_parquet_pandas),
         "polars": Writer("polars' write_parquet", _from_polars, typed.of_polars),
-        "polars-lazy": Writer("polars' sink_parquet", _from_lazy, typed.of_polars, shape=lazy.shape_of_lazy),
+        "polars-lazy": Writer(
+            "polars' sink_parquet", _from_lazy, typed.of_polars, shape=lazy.shape_of_lazy, streams=True
+        ),
         "arrow": Writer("pyarrow.parquet.write_table", _from_arrow, typed.of_parquet_arrow, arrow.as_table),
         "arrow-reader": _STREAM,
         "capsule": _STREAM,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from atio_core.data.losses.loss import Loss, refuse
 
@@ -98,7 +98,7 @@ def _as_read(where: str, code: str, array: Any) -> list[Any]:
 def _is_same(value: Any, again: Any, containers: set[str]) -> bool:
     import numpy as np
 
-    kind: type[object] = type(value)
+    kind = cast("type[object]", type(value))
     if kind in {list, tuple, set, frozenset}:
         containers.add(kind.__name__)
         items = again.tolist() if isinstance(again, np.ndarray) else again
@@ -115,6 +115,8 @@ def _is_same(value: Any, again: Any, containers: set[str]) -> bool:
 
 
 def _all_same(values: list[Any], again: Any, containers: set[str]) -> bool:
-    if type(again) is not list or len(again) != len(values):
+    if not isinstance(again, list):
         return False
-    return all(_is_same(*pair, containers) for pair in zip(values, again, strict=True))
+    others = cast("list[Any]", again)
+    alike = len(others) == len(values)
+    return alike and all(_is_same(*pair, containers) for pair in zip(values, others, strict=True))

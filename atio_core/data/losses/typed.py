@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from atio_core.data.losses import objects, pandas_dtypes
 from atio_core.data.losses.labels import has_plain_index
@@ -166,7 +166,7 @@ def _of_whole(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
 
 def _is_json(value: Any) -> bool:
     """Whether it is what json would give back. Only exact types are."""
-    kind: type[object] = type(value)
+    kind = cast("type[object]", type(value))
     if kind is dict:
         return all(type(key) is str for key in value) and all(map(_is_json, value.values()))
     if kind is list:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -81,24 +82,22 @@ def test_small_batches_make_large_row_groups(tmp_path: Path) -> None:
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 4
 
 
-@pytest.mark.parametrize("name", ["parquet", "csv", "feather", "jsonl"])
+@pytest.mark.parametrize("name", ["parquet", "csv", "feather"])
 def test_a_stream_is_never_whole_in_memory(tmp_path: Path, name: str) -> None:
     """A reader's batches are let go one after another."""
-    size = 4 << 20
+    rows, batches = 65_536, 64
     peak = 0
 
-    def batches() -> Any:
+    def made() -> Any:
         nonlocal peak
-        for _ in range(100):
+        for _ in range(batches):
             peak = max(peak, pa.total_allocated_bytes() - before)
-            yield pa.record_batch(
-                {"a": pa.array([0.5] * (size // 8 // 16)).take(pa.array([0] * (size // 8)))}
-            )
+            yield pa.record_batch({"a": pa.array(np.arange(rows) * 0.5)})
 
     before = pa.total_allocated_bytes()
-    made = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.float64()}), batches())
-    assert atio.write(made, tmp_path / "a", name).rows == 100 * size // 8
-    assert peak < 100 * size * 0.6
+    stream = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.float64()}), made())
+    assert atio.write(stream, tmp_path / "a", name).rows == batches * rows
+    assert peak < batches * rows * 8 * 0.6
 
 
 @pytest.mark.parametrize("name", ["parquet", "csv", "feather", "jsonl", "json", "excel"])
@@ -115,7 +114,7 @@ def test_a_stream_that_fails_leaves_the_old_file(tmp_path: Path, name: str) -> N
     with pytest.raises(atio.InvalidInputError, match="the server went away"):
         atio.write(made, path, name)
     lazy = pl.LazyFrame({"a": ["x"]}).select(pl.col("a").cast(pl.Int64))
-    with pytest.raises(atio.InvalidInputError, match="InvalidOperationError|ComputeError"):
+    with pytest.raises(atio.InvalidInputError, match=r"InvalidOperationError|ComputeError"):
         atio.write(lazy, path, name)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
