@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -146,7 +147,9 @@ def write(sheets: Mapping[str, Sheet], file: BinaryIO, order: Order, options: Ma
     of_writer["engine_kwargs"] = {"rich_text": True, **of_writer.get("engine_kwargs", {})}
     of_writer |= {"engine": "openpyxl", "mode": "a", "if_sheet_exists": "replace"}
     buffer = io.BytesIO(data)
-    _fill(pd.ExcelWriter(buffer, **of_writer), sheets, of_sheet)
+    with warnings.catch_warnings():  # what openpyxl drops was looked for, and is allowed
+        warnings.filterwarnings("ignore", ".* is not supported and will be removed", UserWarning)
+        _fill(pd.ExcelWriter(buffer, **of_writer), sheets, of_sheet)
     file.write(buffer.getvalue())
 
 

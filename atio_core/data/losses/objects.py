@@ -103,12 +103,14 @@ def _is_same(value: Any, again: Any, containers: set[str]) -> bool:
         containers.add(kind.__name__)
         items = again.tolist() if isinstance(again, np.ndarray) else again
         return _all_same(list(value), items, containers)
-    if kind is np.ndarray and type(again) is np.ndarray:
-        alike = (value.dtype, value.shape) == (again.dtype, again.shape)
-        return alike and _all_same(value.tolist(), again.tolist(), containers)
-    if kind is dict and type(again) is dict:
-        alike = list(value) == list(again)
-        return alike and _all_same(list(value.values()), list(again.values()), containers)
+    if kind is np.ndarray:
+        found = np.asarray(again)
+        alike = (value.dtype, value.shape) == (found.dtype, found.shape)
+        return alike and _all_same(value.tolist(), found.tolist(), containers)
+    if kind is dict:
+        found = cast("dict[Any, Any]", again if type(again) is dict else {})
+        alike = list(value) == list(found)
+        return alike and _all_same(list(value.values()), list(found.values()), containers)
     if value is None or again is None:
         return value is again
     return kind is type(again) and bool(value == again or value != value)  # noqa: PLR0124 - NaN
