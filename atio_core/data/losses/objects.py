@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -56,8 +57,6 @@ def of_objects(where: str, code: str, array: Any) -> Iterator[Loss]:
 
 def _of_subclasses(where: str, array: Any) -> Iterator[Loss]:
     """Values of other classes than Python's own, and times in zones, which Arrow takes for plain ones."""
-    import datetime as dt
-
     kinds: set[Any] = {type(value) for value in array}
     for kind in kinds:
         if kind.__module__ not in {"builtins", "datetime", "decimal"} and "pandas" not in kind.__module__:
