@@ -135,7 +135,7 @@ def _of_arrow_type(where: str, kind: Any) -> Iterator[Loss]:
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+    return pa.types.is_string(kind) or pa.types.is_binary(kind)
 
 
 def _of_pandas(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
