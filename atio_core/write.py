@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -228,7 +229,10 @@ def _explained(writer: Writer, path: str) -> Generator[None]:
         panic = type(error).__name__ == "PanicException"  # polars'; it is no Exception
         if not (panic or isinstance(error, Exception)):
             raise  # Ctrl-C, an exit
-        if (refusal := _system_error(error)) is not None:
+        refusal = _system_error(error)
+        if (
+            refusal is not None and refusal.errno != errno.ENOENT
+        ):  # our file is there: it was another, to be read
             raise targets.storage_error("Writing", path, refusal) from error
         raise InvalidInputError(_explain(error, writer.call, path), path=path) from error
 

@@ -1,5 +1,7 @@
 """Lazy frames, readers and other streams: written piece by piece where the library can, and counted on the way."""
 
+import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from pyarrow import feather
 
 import atio_core as atio
+from atio_core import progress
 from atio_core.data.formats.base import Takes
 from atio_core.data.formats.registry import FORMATS
 from tests.support.same import assert_same
@@ -118,6 +121,42 @@ def test_a_stream_that_fails_leaves_the_old_file(tmp_path: Path, name: str) -> N
         atio.write(lazy, path, name)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["parquet", "json"])
+def test_a_missing_source_is_no_fault_of_the_disk(tmp_path: Path, name: str) -> None:
+    """A lazy frame over a file that is gone is an error in the data, not of the target's disk."""
+    (tmp_path / "source.csv").write_text("a\n1\n")
+    lazy = pl.scan_csv(tmp_path / "source.csv")
+    lazy.collect_schema()
+    (tmp_path / "source.csv").unlink()
+    with pytest.raises(atio.InvalidInputError, match=r"source\.csv"):
+        atio.write(lazy, tmp_path / "a", name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_counts_the_rows_of_a_stream(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`show_progress` tells how many rows of a stream were really written so far."""
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.001)
+    told = threading.Event()
+    emit = logging.StreamHandler.emit  # type: ignore[var-annotated]
+
+    def listen(handler: Any, record: logging.LogRecord) -> None:
+        emit(handler, record)
+        if "3 rows" in record.getMessage():
+            told.set()
+
+    def batches() -> Any:
+        yield frame("arrow").to_batches()[0]
+        yield frame("arrow").to_batches()[0][:0]  # who asks for the second has written the first
+        assert told.wait(60)
+
+    monkeypatch.setattr(logging.StreamHandler, "emit", listen)
+    made = pa.RecordBatchReader.from_batches(frame("arrow").schema, batches())
+    assert atio.write(made, tmp_path / "a.csv", show_progress=True).rows == 3
+    assert "writing a.csv: 3 rows" in capsys.readouterr().err
 
 
 def test_a_sink_that_would_not_run_is_refused(tmp_path: Path) -> None:
