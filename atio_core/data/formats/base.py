@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 from atio_core.data.kinds import Kind
 from atio_core.data.losses.loss import Loss
@@ -28,10 +28,10 @@ def shape_of(obj: Any) -> Shape:
         >>> shape_of("text")
         (None, None)
     """
-    shape: Any = getattr(obj, "shape", None)
-    if not (isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)):  # pyright: ignore[reportUnknownVariableType]
+    shape: object = getattr(obj, "shape", None)
+    sizes = cast("tuple[Any, ...]", shape if isinstance(shape, tuple) else ())
+    if not all(isinstance(size, int) for size in sizes):
         return None, None
-    sizes: tuple[int, ...] = shape  # pyright: ignore[reportUnknownVariableType]
     match len(sizes):
         case 0:
             return None, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from atio_core.data.formats import arrays, arrow, excel_limits, lazy, workbook
 from atio_core.data.formats.base import FileFormat, Order, Shape, Writer, shape_of
@@ -64,7 +64,7 @@ def _checked(sheets: dict[str, Sheet], order: Order) -> dict[str, Sheet]:
 def _losses(sheets: Any, order: Order) -> Sequence[Loss]:
     if not isinstance(sheets, dict):
         return losses.of_polars(sheets, order)
-    several: dict[str, Sheet] = sheets  # pyright: ignore[reportUnknownVariableType]
+    several = cast("dict[str, Sheet]", sheets)
     return [
         *workbook.losses(order),
         *(
@@ -85,7 +85,8 @@ def _write(sheets: Any, file: BinaryIO, order: Order) -> None:
     if not isinstance(sheets, dict):
         sheets.write_excel(file, **order.without(*OURS, "engine"))
         return
-    workbook.write(sheets, file, order, order.without(*OURS, "sheet_name", "worksheet"))  # pyright: ignore[reportUnknownArgumentType]
+    several = cast("dict[str, Sheet]", sheets)
+    workbook.write(several, file, order, order.without(*OURS, "sheet_name", "worksheet"))
 
 
 def _write_array(sheets: Any, file: BinaryIO, order: Order) -> None:
@@ -96,7 +97,7 @@ def _shape(sheets: Any) -> Shape:
     """Of the one sheet; of several, all their rows."""
     if not isinstance(sheets, dict):
         return shape_of(sheets)
-    several: list[Sheet] = list(sheets.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType, reportUnknownMemberType]
+    several = list(cast("dict[str, Sheet]", sheets).values())
     if len(several) == 1:
         return shape_of(several[0].frame)
     return sum(len(sheet.frame) for sheet in several), None

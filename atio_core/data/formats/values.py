@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 from atio_core.data.formats.base import Order
 
@@ -20,9 +20,9 @@ def dump_options(order: Order) -> dict[str, Any]:
 def _of_numpy(value: object) -> Any:
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
-        plain = value.tolist()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]
+        plain = cast("Any", value).tolist()
         if plain is not value:
-            return plain  # pyright: ignore[reportUnknownVariableType]
+            return plain
     kind = type(value)
     raise TypeError(
         f"JSON has no {kind.__module__}.{kind.__qualname__}; give default=, which turns it into one"

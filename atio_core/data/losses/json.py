@@ -158,8 +158,9 @@ def _walk(value: Any, limit: int | None) -> Iterator[Loss]:
     while waiting and (limit is None or seen < limit):
         found, seen = waiting.pop(), seen + 1
         if isinstance(found, dict):
-            yield from _of_keys(cast("dict[Any, Any]", found))
-            waiting += found.values()  # pyright: ignore[reportUnknownArgumentType]
+            inside = cast("dict[Any, Any]", found)
+            yield from _of_keys(inside)
+            waiting += inside.values()
         elif isinstance(found, list | tuple):
             if isinstance(found, tuple):
                 yield Loss(None, "tuples come back as lists")

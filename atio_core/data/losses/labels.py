@@ -42,7 +42,7 @@ def of_labels(frame: Any) -> Iterator[Loss]:
         return
     if isinstance(labels, pd.MultiIndex) or labels.dtype != "str" or labels.hasnans:
         yield Loss("the column labels", f"come back as text, not as {_kind(labels)}")
-    elif labels.dtype.storage != "pyarrow":  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    elif getattr(labels.dtype, "storage", None) != "pyarrow":
         yield Loss("the column labels", "come back as str in Arrow's memory")
     if not labels.is_unique:
         yield Loss("the column labels", "are not unique; readers number those that repeat")
