@@ -84,6 +84,8 @@ def check_names(names: Iterable[Any]) -> None:
             why = f"it has {_length(name)} characters, and {_NAME} are the most"
         elif found := next((char for char in name if char in _FORBIDDEN), None):
             why = f"it must be without {found!r}"
+        elif _has_surrogate(name):
+            why = "it holds half of a character"
         elif name.startswith("'") or name.endswith("'"):
             why = "it must not begin or end with an apostrophe"
         elif name.casefold() == "history":
@@ -150,6 +152,15 @@ def _check_text(sheet: str, where: str, values: list[Any]) -> None:
                 f"Sheet {sheet!r}, {where}, row {row} (the first is 0): {_length(text):,} characters; a cell of "
                 f"Excel has room for {_CHARACTERS:,}. Nothing was written. Shorten it, or write csv or parquet."
             )
+        if _has_surrogate(text):
+            raise InvalidInputError(
+                f"Sheet {sheet!r}, {where}, row {row} (the first is 0): half of a character ({text[:40]!r}), with which "
+                "nobody could open the workbook. Nothing was written. Take it out."
+            )
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _length(text: str) -> int:

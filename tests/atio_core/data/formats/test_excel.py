@@ -248,6 +248,12 @@ LIMITS: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
     "text of lists": (lambda: pd.DataFrame({"a": [["x"] * 9000]}), {}, "column 'a'"),
     "text of the index": (lambda: pd.DataFrame({"a": [1]}, index=["x" * 32_768]), {}, "the index, row 0"),
     "label": (lambda: pd.DataFrame({"x" * 32_768: [1]}), {}, "the labels"),
+    "half a character": (
+        lambda: pd.DataFrame({"a": pd.Series(["b", "\ud800"], dtype=object)}),
+        {"engine": "openpyxl"},
+        "column 'a', row 1 .*half of a character",
+    ),
+    "half a character in a name": (lambda: {"\ud800": USUAL}, {}, "half of a character"),
     "long name": (lambda: USUAL, {"sheet_name": "x" * 32}, "it has 32 characters, and 31"),
     "long name of polars": (lambda: frame("polars"), {"worksheet": "x" * 32}, "it has 32 characters, and 31"),
     "name with a slash": (lambda: USUAL, {"sheet_name": "a/b"}, "without '/'"),
