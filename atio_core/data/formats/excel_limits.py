@@ -154,8 +154,8 @@ def _check_text(sheet: str, where: str, values: list[Any]) -> None:
             )
         if _has_surrogate(text):
             raise InvalidInputError(
-                f"Sheet {sheet!r}, {where}, row {row} (the first is 0): half of a character ({text[:40]!r}), with which "
-                "nobody could open the workbook. Nothing was written. Take it out."
+                f"Sheet {sheet!r}, {where}, row {row} (the first is 0): half of a character ({text[:40]!r}), with "
+                "which nobody could open the workbook. Nothing was written. Take it out."
             )
 
 
