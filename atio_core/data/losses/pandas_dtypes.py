@@ -24,6 +24,8 @@ def of_index_level(where: str, level: Any) -> Iterator[Loss]:
         if level.hasnans and name not in _MASKED_FLOATS:
             refuse(where, f"{name} with gaps comes back as floats or objects", "Use df.reset_index()")
         yield Loss(where, f"{name} comes back as {name.lower()}")
+    elif name == "halffloat[pyarrow]":
+        refuse(where, "pandas has no index of 16-bit floats to read it back", "Use df.reset_index()")
     elif name.endswith("[pyarrow]") or name == "string":
         yield Loss(where, f"{level.dtype} comes back as NumPy's or Python's")
 

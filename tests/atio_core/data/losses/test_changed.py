@@ -88,6 +88,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "mixed": (lambda: pd.Series([1, "a"], dtype=object), "no common type"),
     "dicts of other keys": (lambda: pd.Series([{"a": 1}, {"b": 2}]), "would come back as"),
     "lists with gaps": (lambda: pd.Series([[1, None]]), "would come back as"),
+    "index of Arrow's 16-bit floats": (
+        lambda: pd.DataFrame(
+            {"x": [1]}, index=pd.Index(pd.array([0.5], "halffloat[pyarrow]"), name="column 'x'")
+        ),
+        "no index of 16-bit floats",
+    ),
     "complex": (lambda: pd.Series([1j]), "complex128 has no place"),
     "sparse": (lambda: pd.Series(pd.arrays.SparseArray([0, 1])), "Sparse"),
     "large integers": (lambda: pd.Series([2**70], dtype=object), "no common type|too large"),
