@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "lists with gaps": (lambda: pd.Series([[1, None]]), "would come back as"),
     "index of Arrow's 16-bit floats": (
         lambda: pd.DataFrame(
-            {"x": [1]}, index=pd.Index(pd.array([0.5], "halffloat[pyarrow]"), name="column 'x'")
+            {"x": [1]}, index=pd.Index([0.5], dtype="halffloat[pyarrow]", name="column 'x'")
         ),
         "no index of 16-bit floats",
     ),
