@@ -28,8 +28,9 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, folder {arguments.folder.resolve()}")
-    print("Times are medians; ratios are ours / baseline, pair by pair; everything is synced to the disk.\n")
-    _row("work", "baseline", "ours", "baseline", "figure", "spread", "goal")
+    print("Times are medians; ratios are ours / baseline, pair by pair; everything is synced to the disk.")
+    print("Peak memory: by how much it rose above what was there before, ours / baseline.\n")
+    _row("work", "baseline", "ours", "baseline", "peak MiB", "figure", "spread", "goal")
     missed = 0
     for name in arguments.parts or _PARTS:
         folder = Path(tempfile.mkdtemp(dir=arguments.folder))
@@ -53,6 +54,7 @@ def _print(result: Result) -> None:
         result.baseline,
         ours,
         theirs,
+        "" if result.peaks is None else "{:.0f} / {:.0f}".format(*result.peaks),
         f"{result.ratio:.2f} {result.unit}",
         f"{low:.2f}-{high:.2f}",
         f"<= {result.goal:g} {result.unit}{verdict}",
@@ -60,7 +62,7 @@ def _print(result: Result) -> None:
 
 
 def _row(*cells: str) -> None:
-    widths = (48, 58, 12, 12, 11, 13, 0)
+    widths = (48, 58, 12, 12, 11, 11, 13, 0)
     print(
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip(), flush=True
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 import atio_core as atio
-from benchmarks.measure import Result, in_turn, sync_path
+from benchmarks.measure import Result, in_turn, of_pairs, sync_path
 
 _ROWS = 1_000_000
-_SHEET_ROWS = 50_000
+_SMALL_FILES = 10_000
 _GOAL = 1.03
 
 
@@ -41,36 +43,97 @@ def frame(rows: int = _ROWS) -> pd.DataFrame:
 def run(folder: Path) -> Iterator[Result]:
     """Measure all of it in a folder."""
     data = frame()
-    yield _write(folder, "parquet", data.to_parquet, data, pairs=9)
-    yield _write(folder, "csv", lambda path: data.to_csv(path, index=False), data, pairs=3, index=False)
+    size = "1,000,000 x 10"
+    yield _write(folder, f"{size}, parquet", "x.parquet", data, data.to_parquet, pairs=9)
+    yield _write(
+        folder,
+        f"{size}, csv",
+        "x.csv",
+        data,
+        lambda path: data.to_csv(path, index=False),
+        pairs=3,
+        index=False,
+    )
     as_rows: dict[str, Any] = {"orient": "records", "date_format": "iso"}
-    yield _write(folder, "json", lambda path: data.to_json(path, **as_rows), data, pairs=3, **as_rows)
-    yield _write(folder, "feather", data.to_feather, data, pairs=9)
-    sheet = data.head(_SHEET_ROWS)
-    yield _write(folder, "xlsx", lambda path: sheet.to_excel(path, index=False), sheet, pairs=3, index=False)
+    yield _write(
+        folder,
+        f"{size}, json",
+        "x.json",
+        data,
+        lambda path: data.to_json(path, **as_rows),
+        pairs=3,
+        **as_rows,
+    )
+    yield _write(folder, f"{size}, feather", "x.feather", data, data.to_feather, pairs=9)
+    small = frame(50_000)
+    yield _write(folder, "50,000 x 10, excel", "x.xlsx", small, small.to_excel, pairs=3)
+    yield _small_files(folder)
 
 
 def _write(
     folder: Path,
+    what: str,
     name: str,
-    theirs: Callable[[Path], object],
     data: pd.DataFrame,
+    theirs: Callable[[Path], object],
     *,
     pairs: int,
     **options: Any,
 ) -> Result:
-    ours_path, their_path = folder / f"ours.{name}", folder / f"theirs.{name}"
+    ours_path, their_path = folder / f"ours-{name}", folder / f"theirs-{name}"
 
     def baseline() -> None:
         theirs(their_path)
         sync_path(their_path)
         sync_path(folder)
 
+    def ours() -> None:
+        atio.write(data, ours_path, **options)
+
     return in_turn(
-        f"write {len(data):,} x 10, {name}",
-        f"pandas to_{name.replace('xlsx', 'excel')}, synced",
-        _GOAL,
-        lambda: atio.write(data, ours_path, **options),
-        baseline,
-        pairs=pairs,
+        f"write {what}", "the same writer, then fsync of file and folder", _GOAL, ours, baseline, pairs=pairs
     )
+
+
+def _small_files(folder: Path) -> Result:
+    """One after another, each beside one by hand."""
+    content = bytes(1_000)
+    ours, theirs = folder / "ours", folder / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    pairs: list[tuple[float, float]] = []
+    for number in range(_SMALL_FILES):
+        acts = [(_by_atio, content, ours / f"{number}.bin"), (_by_hand, content, theirs / f"{number}.bin")]
+        order = (0, 1) if number % 2 else (1, 0)  # who comes second finds a disk at work
+        took = {which: _timed(*acts[which]) for which in order}
+        pairs.append((took[0], took[1]))
+    totals = [(sum(o for o, _ in part), sum(t for _, t in part)) for part in _parts(pairs, 20)]
+    return of_pairs(
+        f"write {_SMALL_FILES:,} files of 1 KB", "temporary file, sync, replace, sync", 1.15, totals
+    )
+
+
+def _timed(write: Callable[[bytes, Path], object], content: bytes, path: Path) -> float:
+    """Without collecting garbage first, as `measure.seconds` does: that takes longer than a file."""
+    start = time.perf_counter()
+    write(content, path)
+    return time.perf_counter() - start
+
+
+def _by_atio(content: bytes, path: Path) -> None:
+    atio.write(content, path, "bytes")
+
+
+def _by_hand(content: bytes, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_path(path.parent)
+
+
+def _parts(pairs: list[tuple[float, float]], count: int) -> Iterator[list[tuple[float, float]]]:
+    length = len(pairs) // count
+    return (pairs[start : start + length] for start in range(0, length * count, length))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Result:
         spread: Lowest and highest of the ratios.
         goal: What the ratio (or figure) should not pass.
         unit: Unit of an absolute figure; "x" for a ratio.
+        peaks: By how many MiB memory rose in one call of each; None where it wasn't measured.
     """
 
     work: str
@@ -34,6 +38,7 @@ class Result:
     spread: tuple[float, float]
     goal: float
     unit: str = "x"
+    peaks: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool:
@@ -58,9 +63,8 @@ def in_turn(
     *,
     pairs: int,
 ) -> Result:
-    """Measure two calls in turn, the order changing each time, after one uncounted pair."""
-    ours()
-    theirs()
+    """Measure two calls in turn, the order changing each time, after one pair that shows the memory needed."""
+    peaks = peak_above(ours), peak_above(theirs)
     found: list[tuple[float, float]] = []
     for number in range(pairs):
         if number % 2:
@@ -70,7 +74,7 @@ def in_turn(
             first = seconds(ours)
             second = seconds(theirs)
         found.append((first, second))
-    return of_pairs(work, baseline, goal, found)
+    return replace(of_pairs(work, baseline, goal, found), peaks=peaks)
 
 
 def of_pairs(work: str, baseline: str, goal: float, pairs: list[tuple[float, float]]) -> Result:
@@ -90,6 +94,10 @@ def absolute(work: str, goal: float, unit: str, figures: list[float]) -> Result:
 def peak_above(act: Callable[[], object]) -> float:
     """Return by how many MiB this process's memory rose at most during a call (Linux only)."""
     gc.collect()
+    pa.default_memory_pool().release_unused()
+    ctypes.CDLL(None).malloc_trim(
+        0
+    )  # what an earlier call left to the allocator would hide what this one needs
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
     act()
