@@ -1,5 +1,7 @@
 """Write one object to one file: at any moment the file has its old content or its new one, whole.
 
+Tables of databases are written by `databases/write.py`.
+
 1. Decide what is written and how, and refuse what can't be, before anything is made.
 2. Let the object's own library write into a temporary file beside the target.
 3. Sync it, put it in the target's place, sync the folder (`storage/replacement.py`).
@@ -38,21 +40,25 @@ class WriteResult:
     """What `write` did. It prints as one line.
 
     Attributes:
-        path: The file, as the caller named it; absolute.
+        path: The file, as the caller named it; absolute. None for a table of a database.
         format: As which it was written.
-        bytes: Its size.
+        bytes: Its size; None for a table.
         rows: Rows in it, a header not counted; None for what has none.
         columns: Columns of the frame; None for what has none.
-        seconds: Time by phase: `serialise`, `digest` if asked for, `sync`, `publish`.
+        seconds: Time by phase: `serialise`, `digest` if asked for, `sync`, `publish`; of a
+            table: `prepare`, `load`, `commit`.
         previous: What the file that was replaced is called now, if it was kept.
         digest: Of the file's bytes, if asked for: "sha256:2cf24d…".
         skipped: Whether nothing was written, since the file was there.
         losses: What won't be read back as it was, as far as the format, the types and a look at texts tell.
+        table: The table of a database that was written to.
+        committed: False if the write is part of a transaction of the caller's, whose commit decides.
+        done_before: When the write with this idempotency key was done, if it was before: nothing was changed now.
     """
 
-    path: Path
+    path: Path | None
     format: str
-    bytes: int
+    bytes: int | None
     rows: int | None
     columns: int | None
     seconds: Mapping[str, float]
@@ -60,17 +66,24 @@ class WriteResult:
     digest: str | None = None
     skipped: bool = False
     losses: tuple[Loss, ...] = ()
+    table: str | None = None
+    committed: bool = True
+    done_before: str | None = None
 
     def __str__(self) -> str:
         if self.skipped:
             return f"{self.path}: skipped, since it is there already"
+        if self.done_before is not None:
+            return f"{self.table}: nothing was changed, this idempotency_key was used at {self.done_before}"
         phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.seconds.items())
         counts = ((self.rows, "row"), (self.columns, "column"))
         shape = " x ".join(f"{n:,} {name}{'' if n == 1 else 's'}" for n, name in counts if n is not None)
         lost = f", {len(self.losses)} loss{'' if len(self.losses) == 1 else 'es'}" if self.losses else ""
+        size = "" if self.bytes is None else f", {self.bytes:,} bytes"
+        note = "" if self.committed else "; not committed yet: your transaction decides"
         return (
-            f"{self.path}: {f'{shape} ' if shape else ''}as {self.format}, {self.bytes:,} bytes "
-            f"in {sum(self.seconds.values()):.3f} s ({phases}){lost}"
+            f"{self.path or self.table}: {f'{shape} ' if shape else ''}as {self.format}{size} "
+            f"in {sum(self.seconds.values()):.3f} s ({phases}){lost}{note}"
         )
 
 
@@ -82,7 +95,7 @@ def write(
     show_progress: bool = False,
     verbose: bool = False,
     durable: bool = True,
-    if_exists: str = "replace",
+    if_exists: str | None = None,
     keep_previous: bool | int | str | bytes | os.PathLike[Any] = False,
     mkdir: bool = False,
     digest: str | None = None,
@@ -90,7 +103,7 @@ def write(
     writer: Callable[..., object] | None = None,
     **options: Any,
 ) -> WriteResult:
-    """Write an object to a file, atomically.
+    """Write an object to a file or to a table of a database, atomically.
 
     Args:
         obj: A pandas or polars frame, an Arrow table or stream, a NumPy array, a dict of frames or arrays, a JSON
@@ -98,11 +111,14 @@ def write(
         target_path: The file to replace or make: `str`, `bytes` or `Path`.
         format: "parquet", "csv", "json", "jsonl", "excel", "feather", "npy", "npz", "pickle", "text" or "bytes". By
             the target's suffix when not given. Of another name: "png" calls `obj.to_png`, `write_png` or `save_png`.
+            "sql" or "database" for a table of a database, with `name=`, `con=` and what else
+            `docs/guide/databases.md` tells.
         show_progress: Show on stderr how much was written, and how fast: a bar, or lines where there is no terminal.
         verbose: Tell each step: through the logger `atio`, or on stderr where that shows nothing.
         durable: Wait until the disk holds the file. Else a power loss soon after may leave an empty one.
-        if_exists: What to do if there is a file: "replace" it, "fail", or "skip" the writing. Of several processes
-            that write with "fail" or "skip" at once, exactly one makes the file.
+        if_exists: What to do if there is a file: "replace" it (the default), "fail", or "skip" the writing. Of several
+            processes that write with "fail" or "skip" at once, exactly one makes the file. If there is a table: "fail"
+            (the default there, as in pandas and polars), "replace", "append", "truncate" or "upsert".
         keep_previous: Keep the file that is replaced: True as `<name>.previous`, a path under that, a number of
             them as `<name>.previous.<n>`, the newest with the highest n.
         mkdir: Make folders that are missing.
@@ -131,13 +147,27 @@ def write(
         >>> result.rows
         2
     """
-    registry.refuse_database(format)
+    if format in registry.DATABASES:
+        options |= {"strict": strict} | ({} if if_exists is None else {"if_exists": if_exists})
+        only_files = {
+            "target_path": target_path,
+            "keep_previous": keep_previous,
+            "mkdir": mkdir,
+            "digest": digest,
+            "writer": writer,
+        }
+        teller = Teller(verbose=verbose, show_progress=show_progress)
+        return _write_table(obj, str(format), options, only_files, teller)
     if target_path is None:
         raise InvalidInputError("write needs target_path, the file to write. Give a path.")
     if digest is not None:
         checksum.check_name(digest)
     publication = plan_publication(
-        target_path, durable=durable, if_exists=if_exists, keep_previous=keep_previous, mkdir=mkdir
+        target_path,
+        durable=durable,
+        if_exists=if_exists or "replace",
+        keep_previous=keep_previous,
+        mkdir=mkdir,
     )
     target = publication.target
     choice = registry.choose(obj, target.name, format, options, writer)
@@ -166,6 +196,32 @@ def write(
     rows = rows_written.count() if choice.writer.streams else rows
     path, size = Path(target.path), new.size()
     result = WriteResult(path, choice.format, size, rows, columns, seconds, previous, found, losses=losses)
+    teller.result(result)
+    return result
+
+
+def _write_table(
+    obj: Any, format_name: str, options: Mapping[str, Any], only_files: Mapping[str, Any], teller: Teller
+) -> WriteResult:
+    """Write to a table of a database (`databases/write.py`)."""
+    from atio_core.databases import write as databases
+
+    for name, value in only_files.items():
+        if value is not None and value is not False:
+            raise InvalidInputError(f"A database has no {name}: that is for files. Drop it.")
+    done = databases.write_table(obj, options, teller)
+    result = WriteResult(
+        None,
+        format_name,
+        None,
+        done.rows,
+        done.columns,
+        done.seconds,
+        losses=tuple(Loss(None, text) for text in done.losses),
+        table=done.table,
+        committed=done.committed,
+        done_before=done.done_before,
+    )
     teller.result(result)
     return result
 

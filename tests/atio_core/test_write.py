@@ -65,12 +65,11 @@ def test_the_predecessors_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert pl.read_parquet("polars.parquet").equals(polars_df)
 
 
-@pytest.mark.parametrize("options", [{"name": "products", "con": "sqlite://"}, {"table_name": "t"}], ids=str)
 @pytest.mark.parametrize("name", ["sql", "database"])
-def test_databases_are_refused_plainly(name: str, options: dict[str, Any]) -> None:
-    """A call for a database says that there are files only, before it asks for a path."""
-    with pytest.raises(atio.UnsupportedFormatError, match="doesn't write to databases"):
-        atio.write(frame("pandas"), format=name, **options)
+def test_a_database_has_no_path(name: str) -> None:
+    """A call for a database says so, before it connects."""
+    with pytest.raises(atio.InvalidInputError, match="has no target_path"):
+        atio.write(frame("pandas"), "a.db", format=name, name="t", con="sqlite://")
 
 
 def test_a_missing_target_is_refused() -> None:

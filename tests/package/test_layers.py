@@ -27,7 +27,7 @@ HEAVY = {
     "xlsxwriter",
 }
 # Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
-OURS = {"atio_core.changes", "atio_core.data", "atio_core.maintenance"}
+OURS = {"atio_core.changes", "atio_core.data", "atio_core.databases", "atio_core.maintenance"}
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
 

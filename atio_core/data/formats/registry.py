@@ -41,7 +41,9 @@ FORMATS = {
     )
 }
 
-_DATABASES = ("sql", "database")
+DATABASES = ("sql", "database")
+"""The formats that are no files: tables of a database."""
+
 _TARGETS = ("path_or_buf", "path", "file", "where", "output_file", "excel_writer", "workbook")
 _MANY_FILES = ("partition_cols", "partition_on", "partition_by")
 _ELSEWHERE = ("filesystem", "storage_options", "credential_provider")
@@ -97,23 +99,6 @@ def choose(
     _check_compression(name, around, writer)
     _check_options(name, around, options)
     return Choice(chosen, writer, around)
-
-
-def refuse_database(format_name: str | None) -> None:
-    """Refuse the formats that are no files.
-
-    Args:
-        format_name: As the caller gave it.
-
-    Raises:
-        UnsupportedFormatError: It is one of them.
-    """
-    if format_name in _DATABASES:
-        message = (
-            f"This release doesn't write to databases (format={format_name!r}), only to files: "
-            f"{_listed(FORMATS)}. Use the frame's own writer, in a transaction."
-        )
-        raise UnsupportedFormatError(message)
 
 
 def _split_compression(name: str) -> tuple[str, str | None]:

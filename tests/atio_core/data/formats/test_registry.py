@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from atio_core.data.formats.registry import FORMATS, Choice, choose, refuse_database
+from atio_core.data.formats.registry import FORMATS, Choice, choose
 from atio_core.data.kinds import Kind
 from atio_core.errors import InvalidInputError, UnsupportedFormatError
 from tests.support.writers import EVERY, OBJECTS, WRITTEN, frame
@@ -193,12 +193,3 @@ def test_options_that_undo_the_promise_are_refused(options: dict[str, Any], said
 def test_harmless_options_are_taken(options: dict[str, Any]) -> None:
     """The same options at their defaults, and all others, are the library's business."""
     assert isinstance(choose(frame("pandas"), "a.csv", None, options), Choice)
-
-
-@pytest.mark.parametrize("name", ["sql", "database"])
-def test_databases_are_refused(name: str) -> None:
-    """Who wants a database is told that there are only files."""
-    with pytest.raises(UnsupportedFormatError, match=f"doesn't write to databases.*{EVERY_FORMAT}"):
-        refuse_database(name)
-    refuse_database("csv")
-    refuse_database(None)
