@@ -103,7 +103,7 @@ def _of_categories(where: str, code: str, array: Any, to: str) -> Iterator[Loss]
         yield Loss(where, f"categories of {kind} come back as str")
     elif numbers and not (gaps and kind in {"int64", "uint64"} and _over(categories)):
         yield Loss(where, f"categories of {kind} come back as plain values, or another kind of categories")
-    elif not len(categories):
+    elif not len(categories) and not kind.startswith(("period", "interval")):  # pandas can't read those back
         yield Loss(where, "without categories, it may come back as missing values")
     else:
         refuse(where, f"categories of {kind} don't come back as they were", convert)

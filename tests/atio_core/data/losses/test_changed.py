@@ -97,6 +97,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "complex": (lambda: pd.Series([1j]), "complex128 has no place"),
     "sparse": (lambda: pd.Series(pd.arrays.SparseArray([0, 1])), "Sparse"),
     "large integers": (lambda: pd.Series([2**70], dtype=object), "no common type|too large"),
+    "no categories of periods": (
+        lambda: pd.Series(pd.Categorical([None], categories=pd.PeriodIndex([], freq="D"))),
+        "categories of period",
+    ),
     "categories over 2^53 with gaps": (
         lambda: pd.Series(pd.Categorical([2**60 + 1, None])),
         "categories of int64",
