@@ -155,6 +155,7 @@ def write(
             "mkdir": mkdir,
             "digest": digest,
             "writer": writer,
+            "durable=False": not durable,
         }
         teller = Teller(verbose=verbose, show_progress=show_progress)
         return _write_table(obj, str(format), options, only_files, teller)

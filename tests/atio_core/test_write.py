@@ -72,6 +72,21 @@ def test_a_database_has_no_path(name: str) -> None:
         atio.write(frame("pandas"), "a.db", format=name, name="t", con="sqlite://")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"keep_previous": True}, "keep_previous"),
+        ({"digest": "sha256"}, "digest"),
+        ({"durable": False}, "durable"),
+    ],
+    ids=["keep_previous", "digest", "durable"],
+)
+def test_what_is_for_files_is_refused_for_a_database(options: dict[str, Any], said: str) -> None:
+    """An option that a database can't follow is no option to ignore."""
+    with pytest.raises(atio.InvalidInputError, match=f"has no {said}"):
+        atio.write(frame("pandas"), format="sql", name="t", con="sqlite://", **options)
+
+
 def test_a_missing_target_is_refused() -> None:
     """A call without a path says what is missing."""
     with pytest.raises(atio.InvalidInputError, match="target_path"):
