@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Unpack, cast
 
 from atio_core.arguments import require_choice, shown
@@ -63,28 +63,33 @@ def write_snapshot(
 
 def read_table(
     table_path: str | os.PathLike[str],
-    version: int | None = None,
+    version: int | str | datetime | None = None,
     output_as: Output = "pandas",
     columns: Sequence[Any] | None = None,
     *,
     partitions: Collection[Any] | None = None,
+    as_of: datetime | None = None,
+    tag: str | None = None,
 ) -> Any:
     """Return the rows of a table's version, the latest if none is named.
 
     Args:
         table_path: The table's folder.
-        version: Number of the version.
+        version: A number, a tag, "latest" or a time: see `Table.snapshot`.
         output_as: "pandas", "polars" or "arrow".
         columns: Labels of the columns, in the order wished for; all of them if None.
         partitions: Only these partitions.
+        as_of: A time with a zone, instead of `version`.
+        tag: A tag, instead of `version`.
 
     Returns:
         A pandas DataFrame, a polars DataFrame or an Arrow table.
 
     Raises:
         TableNotFoundError: There is no table.
-        VersionNotFoundError: No such version was ever committed.
+        VersionNotFoundError: No such version was ever committed, or none before that time.
         VersionExpiredError: It was, and has been expired since.
+        TagNotFoundError: There is no such tag.
         DamagedError: Bytes are not what was written.
         InvalidInputError: There is no such column, or no such output.
 
@@ -94,7 +99,9 @@ def read_table(
         >>> atio.read_table("memory://read-table-example", version=1, output_as="arrow").to_pydict()
         {'a': [1]}
     """
-    return Table(table_path).read(version, output_as, columns=columns, partitions=partitions)
+    return Table(table_path).read(
+        version, output_as, columns=columns, partitions=partitions, as_of=as_of, tag=tag
+    )
 
 
 def expire_snapshots(

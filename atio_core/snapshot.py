@@ -36,10 +36,17 @@ class Snapshot:
     """
 
     def __init__(
-        self, log: CommitLog, version: int, entry: LogEntry | None, *, repeated: bool = False
+        self,
+        log: CommitLog,
+        version: int,
+        entry: LogEntry | None,
+        *,
+        latest: LogEntry | None = None,
+        repeated: bool = False,
     ) -> None:
         self._log = log
         self._entry = entry
+        self._latest = latest or entry
         self.version: int = version if entry is None else entry.data.version
         """Number of the version."""
         self.repeated: bool = repeated
@@ -81,6 +88,12 @@ class Snapshot:
     def properties(self) -> dict[str, str]:
         """The facts that the writer gave it."""
         return dict(self.entry.data.properties)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its names, as the table had them when the version was looked up."""
+        tags = {} if self._latest is None else self._latest.tags
+        return tuple(sorted(name for name, tag in tags.items() if tag.version == self.version))
 
     @property
     def rows(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from atio_core.arguments import refusal, require_duration, require_flag, require_whole
+from atio_core.arguments import refusal, require_duration, require_flag
 from atio_core.errors import (
     InvalidInputError,
     StagedFilesExpiredError,
@@ -19,11 +19,12 @@ from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expec
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import CommitOptions, Intent, make_intent
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.log.lookup import Wanted, find, history, require_wanted, too_fast
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.model.data_file import Scalar
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock
-from atio_core.model.partition import partition_fields, partition_values
+from atio_core.model.partition import by_partition, partition_fields
+from atio_core.model.tag_name import require_tag_name
 from atio_core.retention import DEFAULT_RETENTION, Retention
 from atio_core.snapshot import Output, Snapshot
 from atio_core.storage.base import ObjectStore
@@ -181,24 +182,101 @@ class Table:
 
         intent = make_intent(self._clock, **options)
         fields = partition_fields(partition_by)
-        frames = _frames_of(data, fields)
+        frames = by_partition(data, fields)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
         return self._commit(lambda writing: write_partitions(writing, pieces, fields), intent)
 
-    def snapshot(self, version: int | None = None) -> Snapshot:
-        """Return a version: the latest, or one by its number.
+    def restore(self, version: int | str | datetime, **options: Unpack[CommitOptions]) -> Snapshot:
+        """Make an old version's rows, schema and partitioning the latest again. No data is copied, nothing gets lost.
+
+        Args:
+            version: As for `snapshot`.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `snapshot` and `append`: the version may have expired just now; then nothing was committed.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://restore-example")
+            >>> for number in (1, 2):
+            ...     _ = table.overwrite(pd.DataFrame({"a": [number]}))
+            >>> table.restore(1).version, table.read()["a"].tolist()
+            (3, [1])
+        """
+        from atio_core.changes.restore import Restore
+
+        intent, wanted = make_intent(self._clock, **options), require_wanted(version)
+        if wanted == Wanted():
+            raise refusal("version", "an older version", version)
+        return self._commit(lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent)
+
+    def tag(self, name: str, version: int | str | datetime | None = None, *, force: bool = False) -> Snapshot:
+        """Name a version. As long as it has a tag, it doesn't expire.
+
+        Args:
+            name: Any text that can't be taken for a number or "latest", and doesn't begin with `release/`.
+            version: As for `snapshot`; what is the latest now, if None.
+            force: Take the name from another version that has it.
+
+        Returns:
+            The version that has the tag now.
+
+        Raises:
+            AlreadyExistsError: Another version has it, and `force` is False.
+            As for `snapshot`; `CommitUnknownError` and `StorageError` as for `append`.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://tag-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> table.tag("first").version, table.tags()
+            (1, {'first': 1})
+        """
+        from atio_core.changes.tag import SetTag
+
+        name, force = require_tag_name("name", name), require_flag("force", force)
+        snapshot = self._find(require_wanted(version))
+        change = SetTag(self._log, name, snapshot.version, force=force)
+        done = self._commit(lambda _: change, make_intent(self._clock))
+        return Snapshot(self._log, snapshot.version, snapshot.entry, latest=done.entry)
+
+    def untag(self, name: str) -> None:
+        """Take a tag away; its version goes when the retention says so.
+
+        Raises:
+            TagNotFoundError: There is no such tag.
+            TableNotFoundError: There is no table.
+        """
+        from atio_core.changes.tag import RemoveTag
+
+        change = RemoveTag(self._log, require_tag_name("name", name))
+        self._commit(lambda _: change, make_intent(self._clock))
+
+    def tags(self) -> dict[str, int]:
+        """Return the tags, each with the number of its version. Raises `TableNotFoundError` if there is no table."""
+        return {name: tag.version for name, tag in sorted(self._log.latest().tags.items())}
+
+    def snapshot(self, version: int | str | datetime | None = None) -> Snapshot:
+        """Return a version: the latest, if none is named.
+
+        Args:
+            version: One of
+
+                - a number; a negative one counts back in the history: -1 is the latest, -2 the one before;
+                - a tag, or "latest";
+                - a time with a zone: the version that was the latest then, by the clocks of the writers.
 
         Raises:
             TableNotFoundError: There is no table.
-            VersionNotFoundError: No such version was ever committed.
-            VersionExpiredError: It was, and has been expired since.
+            VersionNotFoundError: No such version was ever committed, or none before that time.
+            VersionExpiredError: It was, and has been expired since; as of a time: the versions around it have been.
+            TagNotFoundError: There is no such tag.
         """
-        if version is None:
-            entry = self._log.latest()
-            self._known = entry
-            return Snapshot(self._log, entry.data.version, entry)
-        entry = self._log.get(require_whole("version", version))
-        return Snapshot(self._log, entry.data.version, entry)
+        return self._find(require_wanted(version))
 
     def history(self) -> list[Snapshot]:
         """Return the versions that can be read, newest first.
@@ -206,34 +284,30 @@ class Table:
         Raises:
             TableNotFoundError: There is no table.
         """
-        for _ in range(_TRIES):
-            latest = self._log.latest()
-            older = [version for version in latest.retained if version != latest.version]
-            try:
-                entries = self._log.read_retained(latest, older)
-            except VersionExpiredError:
-                continue
-            newest = {entry.data.version: entry for entry in (*entries, latest)}
-            return [Snapshot(self._log, version, newest[version]) for version in sorted(newest, reverse=True)]
-        raise VersionExpiredError(
-            f"versions of {self.path} expired faster than they could be listed", table=self.path
-        )
+        return [
+            Snapshot(self._log, found.entry.data.version, found.entry, latest=found.latest)
+            for found in history(self._log)
+        ]
 
     def read(
         self,
-        version: int | None = None,
+        version: int | str | datetime | None = None,
         output_as: Output = "pandas",
         *,
         columns: Sequence[Any] | None = None,
         partitions: Collection[Any] | None = None,
+        as_of: datetime | None = None,
+        tag: str | None = None,
     ) -> Any:
         """Return the rows of a version, the latest if none is named.
 
         Args:
-            version: Number of the version.
+            version: As for `snapshot`.
             output_as: "pandas", "polars" or "arrow".
             columns: Labels of the columns, in the order wished for; all of them if None.
             partitions: Only these partitions.
+            as_of: A time with a zone, instead of `version`.
+            tag: A tag, instead of `version`.
 
         Raises:
             As for `snapshot` and `Snapshot.read`.
@@ -242,16 +316,15 @@ class Table:
             columns = list(columns)
         if isinstance(partitions, Iterator):
             partitions = list(partitions)
+        wanted = require_wanted(version, as_of=as_of, tag=tag)
         for _ in range(_TRIES):
-            snapshot = self.snapshot(version)
+            snapshot = self._find(wanted)
             try:
                 return snapshot.read(output_as, columns=columns, partitions=partitions)
             except VersionExpiredError:
-                if version is not None:
+                if wanted.is_fixed:
                     raise
-        raise VersionExpiredError(
-            f"versions of {self.path} expired faster than they could be read", table=self.path
-        )
+        raise too_fast(self._log, "read")
 
     def expire(
         self,
@@ -313,6 +386,11 @@ class Table:
             return Snapshot(self._log, done.version, done.entry, repeated=done.repeated)
         raise AssertionError("unreachable: the last try returns or raises")
 
+    def _find(self, wanted: Wanted) -> Snapshot:
+        found = find(self._log, wanted)
+        self._known = found.latest
+        return Snapshot(self._log, found.entry.data.version, found.entry, latest=found.latest)
+
     def _base(self) -> LogEntry | None:
         """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""
         known = self._known
@@ -322,24 +400,3 @@ class Table:
                 return known
         self._known = self._log.find_latest()
         return self._known
-
-
-def _frames_of(data: object, fields: tuple[str, ...]) -> dict[tuple[Scalar, ...], Any]:
-    """Return the frames that a caller gave, by the values of their partitions.
-
-    Raises:
-        InvalidInputError: It is no mapping, or an empty one, or one partition is there twice.
-    """
-    if not isinstance(data, Mapping):
-        raise refusal("data", "a mapping of each partition's value to its frame", data)
-    frames: dict[tuple[Scalar, ...], Any] = {}
-    for key, frame in cast("Mapping[object, Any]", data).items():
-        values = partition_values(key, fields)
-        if values in frames:
-            raise InvalidInputError(
-                f"data holds the partition {values} twice: give it once, with all of its rows"
-            )
-        frames[values] = frame
-    if not frames:
-        raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
-    return frames

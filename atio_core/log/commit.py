@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from atio_core.errors import (
+    AlreadyExistsError,
     AtioError,
     CommitConflictError,
     CommitUnknownError,
@@ -48,7 +49,7 @@ from atio_core.storage.readback import Answer, Created
 _ROUNDS = 1_000
 _LONGEST_PAUSE_SECONDS = 0.05
 
-VERDICTS = (NotFoundError, DamagedError, InvalidInputError, CommitConflictError)
+VERDICTS = (NotFoundError, AlreadyExistsError, DamagedError, InvalidInputError, CommitConflictError)
 """Errors that an outdated base may give rise to: its files may be gone, and what it holds may be wrong by now."""
 
 

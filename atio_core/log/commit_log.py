@@ -60,8 +60,7 @@ class CommitLog:
         """Return the latest entry. Raises `TableNotFoundError` if there is none."""
         entry = self.find_latest()
         if entry is None:
-            message = f"there is no table at {self.location}; write a first version, or correct the path"
-            raise TableNotFoundError(message, table=self.location)
+            raise self._no_table()
         return entry
 
     def read(self, version: int) -> LogEntry | None:
@@ -78,6 +77,10 @@ class CommitLog:
             VersionNotFoundError: No such version was ever committed.
             VersionExpiredError: It was, and has been expired since.
         """
+        return self.find(version)[0]
+
+    def find(self, version: int) -> tuple[LogEntry, LogEntry]:
+        """Return the entry that holds the rows of a version, and the latest, which says so; fails as `get` does."""
         name = version
         for _ in range(_ROUNDS):
             data = self.sequence.read(name) if 0 < name <= self.sequence.names.highest else None
@@ -86,13 +89,33 @@ class CommitLog:
             if stands_for is None:
                 raise self._not_found(version, latest)
             if stands_for == latest.version:
-                return self._holding(latest, version, latest)
+                return self._holding(latest, version, latest), latest
             if stands_for == name and data is not None:
-                return self._holding(self._decode_retained(name, data, latest), version, latest)
+                return self._holding(self._decode_retained(name, data, latest), version, latest), latest
             if stands_for == name and self.sequence.read(name) is None and name in self.latest().retained:
                 raise self._missing(name)
             name = stands_for
         raise self._expired(version, self.latest())
+
+    def require_table(self, base: LogEntry) -> None:
+        """Raise `TableNotFoundError` if a base is none: version 0."""
+        if not base.version:
+            raise self._no_table()
+
+    def held_by(self, base: LogEntry, version: int) -> LogEntry:
+        """Return the entry that holds the rows of a version, if a base retains it.
+
+        Raises:
+            TableNotFoundError: The base is none.
+            VersionNotFoundError: No such version was committed before the base.
+            VersionExpiredError: It was, and the base doesn't retain it, or is outdated.
+        """
+        self.require_table(base)
+        stands_for = base.retained.at_or_after(version) if version > 0 else None
+        if stands_for is None:
+            raise self._not_found(version, base)
+        (entry,) = (base,) if stands_for == base.version else self.read_retained(base, [stands_for])
+        return self._holding(entry, version, base)
 
     def read_retained(self, latest: LogEntry, versions: Iterable[int]) -> list[LogEntry]:
         """Return entries that the latest was seen to retain.
@@ -153,6 +176,10 @@ class CommitLog:
         if entry.data.version > version:
             raise self._expired(version, latest)
         return entry
+
+    def _no_table(self) -> TableNotFoundError:
+        message = f"there is no table at {self.location}; write a first version, or correct the path"
+        return TableNotFoundError(message, table=self.location)
 
     def _not_found(self, version: int, latest: LogEntry) -> VersionNotFoundError:
         message = f"the table {self.location} has no version {version}: its latest is {latest.data.version}"

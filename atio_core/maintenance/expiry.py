@@ -43,6 +43,7 @@ class ExpiryPlan:
     Attributes:
         kept: Data versions that stay, each with its reasons.
         removed: Data versions that go.
+        let_go: Entries retained no more: those of the versions that go, and older ones of those that stay.
         standing: For each data version that stays, the newest entry that has it; the last is the base.
         retained: Entries that stay retained beside the expire entry itself.
         horizon_us: The new horizon.
@@ -54,6 +55,7 @@ class ExpiryPlan:
 
     kept: dict[int, tuple[str, ...]]
     removed: tuple[LogEntry, ...]
+    let_go: tuple[LogEntry, ...]
     standing: tuple[LogEntry, ...]
     retained: VersionRanges
     horizon_us: int
@@ -65,7 +67,7 @@ class ExpiryPlan:
     @property
     def nothing(self) -> bool:
         """Whether nothing would go."""
-        return not (self.removed or self.freed or self.cleaned or self.entries)
+        return not (self.let_go or self.cleaned or self.entries)
 
 
 def expire(
@@ -205,13 +207,14 @@ def _plan(
     )
     reached = reach.of(standing)
     stays = {entry.version for entry in standing}
-    let_go = [entry for entry in entries if entry.version not in stays]
+    let_go = tuple(entry for entry in entries if entry.version not in stays)
     freed = _freed(reach, let_go, reached)
     listed = [left for left in leftovers(log.store, reached) if file_id_of(left.path) not in freed]
     retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
     return ExpiryPlan(
         kept=kept,
         removed=removed,
+        let_go=let_go,
         standing=standing,
         retained=retained,
         horizon_us=horizon_us,
@@ -236,7 +239,7 @@ def _aged(newest: dict[int, LogEntry], base: LogEntry, now_us: int) -> list[Aged
     ]
 
 
-def _freed(reach: Reach, let_go: list[LogEntry], reached: Reached) -> Reached:
+def _freed(reach: Reach, let_go: Iterable[LogEntry], reached: Reached) -> Reached:
     """What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon."""
     candidates: Reached = {}
     for entry in let_go:

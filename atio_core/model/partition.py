@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from atio_core.arguments import refusal, require_list, require_text, require_whole, shown
@@ -58,6 +58,27 @@ def partition_values(key: object, fields: Collection[str]) -> tuple[Scalar, ...]
         )
         raise InvalidInputError(message)
     return tuple(_plain(field, value) for field, value in zip(fields, values, strict=True))
+
+
+def by_partition(data: object, fields: tuple[str, ...]) -> dict[tuple[Scalar, ...], Any]:
+    """Return the frames that a caller gave, by the values of their partitions.
+
+    Raises:
+        InvalidInputError: It is no mapping, or an empty one, or one partition is there twice.
+    """
+    if not isinstance(data, Mapping):
+        raise refusal("data", "a mapping of each partition's value to its frame", data)
+    frames: dict[tuple[Scalar, ...], Any] = {}
+    for key, frame in cast("Mapping[object, Any]", data).items():
+        values = partition_values(key, fields)
+        if values in frames:
+            raise InvalidInputError(
+                f"data holds the partition {values} twice: give it once, with all of its rows"
+            )
+        frames[values] = frame
+    if not frames:
+        raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
+    return frames
 
 
 def _plain(field: str, value: object) -> Scalar:

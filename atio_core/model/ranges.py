@@ -51,6 +51,10 @@ class VersionRanges:
         """Return the lowest held version that isn't below `version`."""
         return next((max(low, version) for low, high in self.spans if high >= version), None)
 
+    def before(self, version: int) -> int | None:
+        """Return the highest held version below `version`."""
+        return next((min(high, version - 1) for low, high in reversed(self.spans) if low < version), None)
+
     def holds_all(self, others: VersionRanges) -> bool:
         """Say whether every version of `others` is held."""
         return all(any(low <= a and b <= high for low, high in self.spans) for a, b in others.spans)

@@ -463,7 +463,7 @@ def test_odd_partitions_to_read_are_refused(partitions: Any, tmp_path: Path) -> 
         table.read(partitions=partitions)
 
 
-@pytest.mark.parametrize("version", [0, -1, 3, 10**30, -(10**30), np.int64(99)], ids=str)
+@pytest.mark.parametrize("version", [0, -3, 3, 10**30, -(10**30), np.int64(99)], ids=str)
 def test_a_version_that_was_never_there_is_not_found(version: int, table: Table) -> None:
     """Any whole number may be asked for; one without a version is told the latest."""
     for ask in (table.read, table.snapshot):

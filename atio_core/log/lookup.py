@@ -1,0 +1,196 @@
+"""Which version is meant: by its number, counted back from the latest, by a tag, or as of a time.
+
+- Counted back: -1 is the latest, -2 the version that the history lists before it.
+- As of a time: the highest data version that isn't later. Times never go back along the chain, so it is found by
+  halving. Retention keeps the newest entry of a data version, and the next data version follows that one directly: so a
+  gap in the numbers between both shows that versions were let go which may have been the answer.
+
+A choice that the latest makes holds if that still is the latest when the choice fails; else it is made again.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from atio_core.arguments import refusal, require_text, require_time, require_whole
+from atio_core.errors import InvalidInputError, TagNotFoundError, VersionExpiredError, VersionNotFoundError
+from atio_core.log.commit_log import CommitLog
+from atio_core.model.entry import LogEntry
+from atio_core.model.tag_name import LATEST, looks_like_number
+
+AnyVersion = int | str | datetime
+"""What names a version: a number, a tag or "latest", a time."""
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The version that a caller wants; the latest if nothing is said.
+
+    Attributes:
+        number: Its number; a negative one counts back.
+        tag: Its name.
+        time_us: The time as of which it was the latest.
+    """
+
+    number: int | None = None
+    tag: str | None = None
+    time_us: int | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same version at any time."""
+        return self.number is not None and self.number >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A version.
+
+    Attributes:
+        entry: The entry that holds its rows.
+        latest: The latest entry, which retains it.
+    """
+
+    entry: LogEntry
+    latest: LogEntry
+
+
+def require_wanted(version: object = None, *, as_of: object = None, tag: object = None) -> Wanted:
+    """Return what a caller wants.
+
+    Args:
+        version: A number, a tag's name, "latest", or a time.
+        as_of: A time.
+        tag: A tag's name.
+
+    Raises:
+        InvalidInputError: One of them can't be meant, or there are several.
+    """
+    given = [name for name, one in (("version", version), ("as_of", as_of), ("tag", tag)) if one is not None]
+    if len(given) > 1:
+        raise InvalidInputError(f"{' and '.join(given)} each name a version: give one of them")
+    if as_of is not None or isinstance(version, datetime):
+        name, time = ("version", version) if as_of is None else ("as_of", as_of)
+        return Wanted(time_us=(require_time(name, time) - _EPOCH) // timedelta(microseconds=1))
+    if tag is not None:
+        return Wanted(tag=require_text("tag", tag))
+    if isinstance(version, str):
+        name = require_text("version", version)
+        if looks_like_number(name):
+            raise refusal("version", 'a whole number, a tag, "latest" or a datetime', version)
+        return Wanted() if name == LATEST else Wanted(tag=name)
+    return Wanted() if version is None else Wanted(number=require_whole("version", version))
+
+
+def find(log: CommitLog, wanted: Wanted) -> Found:
+    """Return a version that can be read.
+
+    Raises:
+        TableNotFoundError: There is no table.
+        TagNotFoundError: It has no such tag.
+        VersionNotFoundError: No such version was ever committed.
+        VersionExpiredError: It was, or may have been, and has been expired since.
+    """
+    if wanted.number is not None and wanted.number >= 0:
+        return Found(*log.find(wanted.number))
+    for _ in range(_ROUNDS):
+        latest = log.latest()
+        try:
+            return Found(_chosen(log, latest, wanted), latest)
+        except VersionExpiredError:
+            if log.latest().retained.holds_all(latest.retained):
+                raise
+    raise too_fast(log, "looked for")
+
+
+def history(log: CommitLog) -> list[Found]:
+    """Return the data versions that can be read, newest first. Raises `TableNotFoundError` if there is no table."""
+    for _ in range(_ROUNDS):
+        latest = log.latest()
+        older = [version for version in latest.retained if version != latest.version]
+        try:
+            entries = log.read_retained(latest, older)
+        except VersionExpiredError:
+            continue
+        newest = {entry.data.version: entry for entry in (*entries, latest)}
+        return [Found(newest[version], latest) for version in sorted(newest, reverse=True)]
+    raise too_fast(log, "listed")
+
+
+def no_tag(latest: LogEntry, name: str, table: str) -> TagNotFoundError:
+    """Return the error for a tag that isn't there."""
+    others = ", ".join(map(repr, sorted(latest.tags))) or "none"
+    return TagNotFoundError(f"the table {table} has no tag {name!r}; its tags: {others}", table=table)
+
+
+def too_fast(log: CommitLog, what: str) -> VersionExpiredError:
+    """Return the error for what was started over too often."""
+    message = f"versions of {log.location} expired faster than they could be {what}"
+    return VersionExpiredError(message, table=log.location)
+
+
+def _chosen(log: CommitLog, latest: LogEntry, wanted: Wanted) -> LogEntry:
+    if wanted.tag is not None:
+        tag = latest.tags.get(wanted.tag)
+        if tag is None:
+            raise no_tag(latest, wanted.tag, log.location)
+        return log.held_by(latest, tag.version)
+    if wanted.time_us is not None:
+        return _as_of(log, latest, wanted.time_us)
+    return latest if wanted.number is None else _counted_back(log, latest, wanted.number)
+
+
+def _counted_back(log: CommitLog, latest: LogEntry, number: int) -> LogEntry:
+    entry, left = latest, -number
+    while left > 1:
+        before = latest.retained.before(entry.data.version)
+        if before is None:
+            raise VersionNotFoundError(
+                f"the table {log.location} has no version {number}: its latest is {latest.data.version}, and the"
+                f" history lists {-number - left + 1}",
+                table=log.location,
+                version=number,
+            )
+        (entry,) = log.read_retained(latest, [before])
+        left -= 1
+    return entry
+
+
+def _as_of(log: CommitLog, latest: LogEntry, time_us: int) -> LogEntry:
+    entries = {latest.version: latest}
+
+    def entry(number: int) -> LogEntry:
+        if number not in entries:
+            (entries[number],) = log.read_retained(latest, [number])
+        return entries[number]
+
+    numbers = list(latest.retained)
+    place = bisect.bisect_right(numbers, time_us, key=lambda number: entry(number).data.time_us)
+    if place == len(numbers):
+        return latest
+    later = entry(numbers[place]).data
+    before = numbers[place - 1] if place else 0  # the newest entry of its data version
+    if later.version == 1:
+        message = f"the table {log.location} had no version then: its first came at {_told(later.time_us)}"
+        raise VersionNotFoundError(message, table=log.location)
+    if later.version != before + 1:
+        raise VersionExpiredError(
+            f"the version of the table {log.location} as of {_told(time_us)} may have expired: of those before version"
+            f" {later.version} some are let go; name a retained version by its number",
+            table=log.location,
+            version=before + 1,
+        )
+    return entry(before)
+
+
+def _told(time_us: int) -> str:
+    """A time as people read it; those that no calendar holds as they are."""
+    try:
+        return f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S.%f} UTC"
+    except OverflowError:
+        return f"{time_us} microseconds"
