@@ -10,6 +10,7 @@ from typing import Any, Unpack, cast
 from atio_core.arguments import require_choice, shown
 from atio_core.errors import UnsupportedFormatError
 from atio_core.log.intent import CommitOptions
+from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.snapshot import Output, Snapshot
 from atio_core.table import Table
@@ -63,7 +64,7 @@ def write_snapshot(
 
 def read_table(
     table_path: str | os.PathLike[str],
-    version: int | str | datetime | None = None,
+    version: AnyVersion | None = None,
     output_as: Output = "pandas",
     columns: Sequence[Any] | None = None,
     *,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from atio_core.arguments import require_choice, require_list
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of, missing_file
+from atio_core.log.lookup import Found
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry, Totals
 from atio_core.model.manifest import may_hold, partition_key
@@ -51,6 +52,11 @@ class Snapshot:
         """Number of the version."""
         self.repeated: bool = repeated
         """True if a write with this idempotency key had been committed before, so that nothing was written now."""
+
+    @classmethod
+    def of(cls, log: CommitLog, found: Found) -> Self:
+        """Return the snapshot of a version that was found."""
+        return cls(log, found.entry.data.version, found.entry, latest=found.latest)
 
     @property
     def entry(self) -> LogEntry:

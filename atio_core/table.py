@@ -19,7 +19,7 @@ from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expec
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import CommitOptions, Intent, make_intent
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
-from atio_core.log.lookup import Wanted, find, history, require_wanted, too_fast
+from atio_core.log.lookup import AnyVersion, Wanted, find, history, require_wanted, too_fast
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock
@@ -186,7 +186,7 @@ class Table:
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
         return self._commit(lambda writing: write_partitions(writing, pieces, fields), intent)
 
-    def restore(self, version: int | str | datetime, **options: Unpack[CommitOptions]) -> Snapshot:
+    def restore(self, version: AnyVersion, **options: Unpack[CommitOptions]) -> Snapshot:
         """Make an old version's rows, schema and partitioning the latest again. No data is copied, nothing gets lost.
 
         Args:
@@ -214,7 +214,7 @@ class Table:
             raise refusal("version", "an older version", version)
         return self._commit(lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent)
 
-    def tag(self, name: str, version: int | str | datetime | None = None, *, force: bool = False) -> Snapshot:
+    def tag(self, name: str, version: AnyVersion | None = None, *, force: bool = False) -> Snapshot:
         """Name a version. As long as it has a tag, it doesn't expire.
 
         Args:
@@ -260,7 +260,7 @@ class Table:
         """Return the tags, each with the number of its version. Raises `TableNotFoundError` if there is no table."""
         return {name: tag.version for name, tag in sorted(self._log.latest().tags.items())}
 
-    def snapshot(self, version: int | str | datetime | None = None) -> Snapshot:
+    def snapshot(self, version: AnyVersion | None = None) -> Snapshot:
         """Return a version: the latest, if none is named.
 
         Args:
@@ -284,14 +284,11 @@ class Table:
         Raises:
             TableNotFoundError: There is no table.
         """
-        return [
-            Snapshot(self._log, found.entry.data.version, found.entry, latest=found.latest)
-            for found in history(self._log)
-        ]
+        return [Snapshot.of(self._log, found) for found in history(self._log)]
 
     def read(
         self,
-        version: int | str | datetime | None = None,
+        version: AnyVersion | None = None,
         output_as: Output = "pandas",
         *,
         columns: Sequence[Any] | None = None,
@@ -389,7 +386,7 @@ class Table:
     def _find(self, wanted: Wanted) -> Snapshot:
         found = find(self._log, wanted)
         self._known = found.latest
-        return Snapshot(self._log, found.entry.data.version, found.entry, latest=found.latest)
+        return Snapshot.of(self._log, found)
 
     def _base(self) -> LogEntry | None:
         """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""

@@ -18,7 +18,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from atio_core.errors import AtioError, InvalidInputError, TableNotFoundError, VersionExpiredError
+from atio_core.errors import (
+    AlreadyExistsError,
+    AtioError,
+    InvalidInputError,
+    TableNotFoundError,
+    TagNotFoundError,
+    VersionExpiredError,
+)
 from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7, uuid7_time_us
@@ -144,32 +151,94 @@ class History(RuleBasedStateMachine):
                 self._write(handle, "append", piece, {})
 
     def _write(self, handle: int, operation: str, piece: Piece, options: Any) -> None:
-        newest = self.model.versions[-1].number if self.model.versions else 0
-        key, expected = options.get("idempotency_key"), None
-        if "expected_version" in options:
-            expected = options["expected_version"] = max(0, newest + options["expected_version"])
-        number, remembered = self.model.known(key)
-        if options.pop("key_not_before", False) and number is not None:
-            first = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.model.keys[key][1])
-            options["key_not_before"] = first
+        key, expected, remembered, first = self._told(options)
         refusals = set() if remembered else self.model.refusals(operation, piece, expected)
         frames = {value: frame(piece.columns, values) for value, values in piece.parts}
         data = frames if operation == "overwrite_partitions" else frames[None]
         snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, **options))
-        if isinstance(snapshot, AtioError):
-            assert type(snapshot) in refusals, f"{snapshot!r}, but {refusals} was to come"
+        if self._refused(snapshot, refusals):
             return
         if snapshot.repeated:
-            assert snapshot.version == number
+            assert snapshot.version == first
             return
         assert not remembered
-        assert not refusals
         self._same(snapshot, self.model.write(operation, piece, key, self.clock.now_us))
+
+    def _told(self, options: Any) -> tuple[str | None, int | None, bool, int | None]:
+        """Complete the options; return key and expectation, whether the key is remembered, and which version has it."""
+        newest = self.model.versions[-1].number if self.model.versions else 0
+        key, expected = options.get("idempotency_key"), None
+        if "expected_version" in options:
+            expected = options["expected_version"] = max(0, newest + options["expected_version"])
+        first, remembered = self.model.known(key)
+        if options.pop("key_not_before", False) and first is not None:
+            since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.model.keys[key][1])
+            options["key_not_before"] = since
+        return key, expected, remembered, first
+
+    def _refused(self, snapshot: Any, refusals: set[type[AtioError]]) -> bool:
+        """Say whether a change was refused, and see that it was so if it had to be."""
+        if isinstance(snapshot, AtioError):
+            assert type(snapshot) in refusals, f"{snapshot!r}, but {refusals} was to come"
+            return True
+        assert snapshot.repeated or not refusals
+        return False
+
+    @rule(handle=handles, number=st.integers(-4, 40), options=write_options)
+    def restore(self, handle: int, number: int, options: Any) -> None:
+        """Restore a version, by its number or counted back."""
+        key, expected, remembered, first = self._told(options)
+        found = self.model.find(number)
+        refusals = {found} if isinstance(found, type) else set[type[AtioError]]()
+        refusals |= self.model.unexpected(expected)
+        snapshot = tried(lambda: self.tables[handle].restore(number, **options))
+        if self._refused(snapshot, set() if remembered else refusals):
+            return
+        if snapshot.repeated:
+            assert snapshot.version == first
+            return
+        assert not remembered
+        assert isinstance(found, Version)
+        self._same(snapshot, self.model.restore(found, key, self.clock.now_us))
+
+    @rule(
+        handle=handles,
+        name=st.sampled_from("tu"),
+        number=st.none() | st.integers(-4, 40),
+        force=st.booleans(),
+    )
+    def tag(self, handle: int, name: str, number: int | None, *, force: bool) -> None:
+        """Tag a version, or move a tag."""
+        found = self.model.find(number)
+        if (
+            isinstance(found, Version)
+            and not force
+            and self.model.tags.get(name, found.number) != found.number
+        ):
+            found = AlreadyExistsError
+        tagged = tried(lambda: self.tables[handle].tag(name, number, force=force))
+        if isinstance(found, type):
+            assert type(tagged) is found
+            return
+        self.model.set_tags(self.model.tags | {name: found.number}, self.clock.now_us)
+        assert tagged.version == found.number
+        assert name in tagged.tags
+
+    @rule(handle=handles, name=st.sampled_from("tu"))
+    def untag(self, handle: int, name: str) -> None:
+        """Take a tag away."""
+        error = tried(lambda: self.tables[handle].untag(name))
+        if name in self.model.tags:
+            assert error is None
+            others = {other: number for other, number in self.model.tags.items() if other != name}
+            self.model.set_tags(others, self.clock.now_us)
+        else:
+            assert type(error) is (TagNotFoundError if self.model.versions else TableNotFoundError)
 
     # What is read
 
     @rule(
-        handle=handles, number=st.none() | st.integers(-1, 40), names=st.sampled_from([None, "a", "ba", "z"])
+        handle=handles, number=st.none() | st.integers(-4, 40), names=st.sampled_from([None, "a", "ba", "z"])
     )
     def read(self, handle: int, number: int | None, names: str | None) -> None:
         """Read the latest, or a version by its number; all columns, or some."""
@@ -182,6 +251,31 @@ class History(RuleBasedStateMachine):
             assert found == frame(tuple(names or expected.columns), tuple(expected.rows))
         else:
             assert type(found) is expected
+
+    @rule(
+        handle=handles, back_us=st.sampled_from([0, 1, 1_000_000, HOUR_US, DAY_US, 40 * DAY_US, 400 * DAY_US])
+    )
+    def read_as_of(self, handle: int, back_us: int) -> None:
+        """Read the version as of some time ago."""
+        time_us = self.clock.now_us - back_us
+        when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_us)
+        expected = self.model.as_of(time_us)
+        found = tried(lambda: self.tables[handle].snapshot(when))
+        if isinstance(expected, Version):
+            self._same(found, expected)
+        else:
+            assert type(found) is expected
+
+    @rule(handle=handles, name=st.sampled_from("tu"))
+    def read_tagged(self, handle: int, name: str) -> None:
+        """Read a version by its tag: as long as it has one, it is there."""
+        found = tried(lambda: self.tables[handle].snapshot(name))
+        if name in self.model.tags:
+            expected = self.model.find(self.model.tags[name])
+            assert isinstance(expected, Version)
+            self._same(found, expected)
+        else:
+            assert type(found) is (TagNotFoundError if self.model.versions else TableNotFoundError)
 
     @precondition(lambda self: self.model.versions and self.model.versions[-1].partitioned)
     @rule(handle=handles, values=st.sets(st.sampled_from("xyz")))
@@ -274,7 +368,10 @@ class History(RuleBasedStateMachine):
         self._same(history[0], self.model.versions[-1])
         self._same(history[-1], self.model.versions[0])
         assert set(looking.entries(self.folder)) == self.model.names
-        assert looking.retained(self.folder) == [version.entry for version in self.model.versions]
+        assert looking.retained(self.folder) == list(self.model.retained)
+        assert self.tables[0].tags() == self.model.tags
+        tagged = {name: snapshot.version for snapshot in history for name in snapshot.tags}
+        assert tagged == self.model.tags
         assert self._read(history[0]) == self.model.versions[-1].rows
         assert looking.other_files(self.folder) - self.model.leftovers.keys() == looking.named_files(
             self.folder
@@ -282,7 +379,8 @@ class History(RuleBasedStateMachine):
 
     def _same(self, snapshot: Snapshot, version: Version) -> None:
         files, entry = snapshot.data_files(), snapshot.entry
-        assert (snapshot.version, entry.version) == (version.number, version.entry)
+        assert (snapshot.version, entry.data.version) == (version.number, version.number)
+        assert version.number <= entry.version <= version.entry
         assert (snapshot.operation, entry.data.time_us) == (version.operation, version.time_us)
         assert (snapshot.rows, sum(file.rows for file in files)) == (len(version.rows),) * 2
         assert (snapshot.files, snapshot.bytes) == (len(files), sum(file.size for file in files))

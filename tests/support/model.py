@@ -22,7 +22,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A data version; `entry` is the log entry that stands for it, `pieces` all written since the last overwrite."""
+    """A data version; `entry` is the newest log entry that has it, `pieces` all written since the last overwrite."""
 
     number: int
     entry: int
@@ -63,6 +63,9 @@ class TableModel:
     time_us: int = 0
     horizon_us: int = 0
     names: frozenset[int] = frozenset()  # the entries that lie in the log
+    retained: tuple[int, ...] = ()  # those of them that are retained
+    ever: tuple[int, ...] = ()  # the numbers of all data versions
+    tags: dict[str, int] = field(default_factory=dict[str, int])
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
     leftovers: dict[str, int] = field(default_factory=dict[str, int])  # a file of nobody -> when written
 
@@ -74,9 +77,7 @@ class TableModel:
     def refusals(self, operation: str, piece: Piece, expected: int | None) -> set[type[errors.AtioError]]:
         """Return the errors that a write may come to; none if it must succeed."""
         newest = self.versions[-1] if self.versions else None
-        found: set[type[errors.AtioError]] = set()
-        if expected is not None and expected != (newest.number if newest else 0):
-            found.add(errors.CommitConflictError)
+        found = self.unexpected(expected)
         if newest is not None and operation != "overwrite":
             if newest.partitioned != (operation == "overwrite_partitions"):
                 found.add(errors.InvalidInputError)
@@ -84,28 +85,52 @@ class TableModel:
                 found.add(errors.SchemaMismatchError)
         return found
 
+    def unexpected(self, expected: int | None) -> set[type[errors.AtioError]]:
+        """Return the error for an expectation that doesn't hold."""
+        newest = self.versions[-1].number if self.versions else 0
+        return set() if expected in (None, newest) else {errors.CommitConflictError}
+
     def write(self, operation: str, piece: Piece, key: str | None, now_us: int) -> Version:
         """Make the next version."""
         newest = self.versions[-1] if self.versions and operation != "overwrite" else None
         before, replaced = newest.parts if newest else (), {value for value, _ in piece.parts}
         stays = [part for part in before if operation == "append" or part[0] not in replaced]
-        self._add_entry(now_us)
-        one, parts, pieces = self.latest, (*stays, *piece.parts), (*(newest.pieces if newest else ()), piece)
-        self.versions.append(Version(one, one, operation, self.time_us, piece.columns, parts, pieces))
-        if key is not None:
-            self.keys[key] = self.latest, self.time_us
-        return self.versions[-1]
+        parts, pieces = (*stays, *piece.parts), (*(newest.pieces if newest else ()), piece)
+        return self._add_version(Version(0, 0, operation, 0, piece.columns, parts, pieces), key, now_us)
+
+    def restore(self, version: Version, key: str | None, now_us: int) -> Version:
+        """Make a version's content the latest."""
+        return self._add_version(replace(version, operation="restore"), key, now_us)
+
+    def set_tags(self, tags: dict[str, int], now_us: int) -> None:
+        """Make an entry that keeps the rows."""
+        if tags != self.tags:
+            self.tags = tags
+            self._add_entry(now_us)
+            self.versions[-1] = replace(self.versions[-1], entry=self.latest)
 
     def find(self, number: int | None) -> Version | type[errors.AtioError]:
-        """Return what a read of a version comes to; None stands for the latest."""
+        """Return what a read of a version comes to; None stands for the latest, and a negative number counts back."""
         if not self.versions:
             return errors.TableNotFoundError
-        if number is None:
-            return self.versions[-1]
+        if number is None or -len(self.versions) <= number < 0:
+            return self.versions[-1 if number is None else number]
         found = next((one for one in self.versions if one.entry >= number > 0), None)
         if found is None:
             return errors.VersionNotFoundError
         return found if found.number <= number else errors.VersionExpiredError
+
+    def as_of(self, time_us: int) -> Version | type[errors.AtioError]:
+        """Return what a read of the version as of a time comes to."""
+        if not self.versions:
+            return errors.TableNotFoundError
+        earlier = [version for version in self.versions if version.time_us <= time_us]
+        if not earlier and self.versions[0].number == 1:
+            return errors.VersionNotFoundError
+        following = [number for number in self.ever if not earlier or number > earlier[-1].number]
+        if following and following[0] not in [version.number for version in self.versions]:
+            return errors.VersionExpiredError
+        return earlier[-1]
 
     def plan(self, keep_last: int | None, keep_for_us: int | None, grace_us: int, now_us: int) -> Expiry:
         """Return what an expiry would do."""
@@ -113,7 +138,8 @@ class TableModel:
         kept = [
             version
             for place, (version, next_one) in enumerate(zip(older, self.versions[1:], strict=True))
-            if (keep_last is not None and len(older) - place < keep_last)
+            if version.number in self.tags.values()
+            or (keep_last is not None and len(older) - place < keep_last)
             or (keep_for_us is not None and now_us - next_one.time_us < keep_for_us)
         ]
         horizon_us = max(self.horizon_us, (now_us - grace_us) // 1000 * 1000)
@@ -124,13 +150,14 @@ class TableModel:
         """Finish what is let go already, then do it; return the number of its entry, None if nothing is left to do."""
         self.names = self._after(self.latest, self.versions)
         self._take(self._older(self.horizon_us))
-        nothing = len(plan.kept) == len(self.versions) and self.names == plan.names
+        nothing = self.retained == tuple(version.entry for version in plan.kept) and self.names == plan.names
         if nothing and not plan.leftovers & self.leftovers.keys():
             return None
         self.names, self.horizon_us = plan.names, plan.horizon_us
         self._take(plan.leftovers)
-        self._add_entry(now_us)
         *kept, newest = plan.kept
+        self.retained = tuple(version.entry for version in kept)
+        self._add_entry(now_us)
         self.versions = [*kept, replace(newest, entry=self.latest)]
         return self.latest
 
@@ -144,6 +171,15 @@ class TableModel:
         bucket, stays = latest // self.per_bucket, {version.entry for version in kept}
         return frozenset(one for one in self.names if one // self.per_bucket >= bucket or one in stays)
 
+    def _add_version(self, version: Version, key: str | None, now_us: int) -> Version:
+        self._add_entry(now_us)
+        self.ever += (self.latest,)
+        self.versions.append(replace(version, number=self.latest, entry=self.latest, time_us=self.time_us))
+        if key is not None:
+            self.keys[key] = self.latest, self.time_us
+        return self.versions[-1]
+
     def _add_entry(self, now_us: int) -> None:
         self.latest, self.time_us = self.latest + 1, max(self.time_us, now_us)
         self.names |= {self.latest}
+        self.retained += (self.latest,)
