@@ -39,6 +39,7 @@ class Scenario:
         work: What happens. Done again, it changes nothing.
         states: What may be read at any time meanwhile: before, then after each commit.
         threads: Whether several threads are at work.
+        protected: Versions that stay, whatever expires afterwards.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scenario:
     work: Callable[[Path], object]
     states: tuple[Contents, ...]
     threads: bool = False
+    protected: tuple[int, ...] = ()
 
     def setup(self, disk: Path) -> Callable[[], Path]:
         """Return what makes a new folder with the table as it is before the work."""
@@ -149,6 +151,24 @@ def overwrite_partitions(root: Path) -> None:
     table(root).overwrite_partitions(rows, idempotency_key="partitions")
 
 
+def restore(root: Path) -> None:
+    """A restore of a version whose files lie in a manifest, and whose schema lies in a file."""
+    table(root).restore(4, idempotency_key="restore")
+
+
+def make_restorable(root: Path) -> None:
+    """Four versions of wide rows, then rows of another schema."""
+    made = table(root)
+    for number in range(1, 5):
+        made.append(wide(number))
+    made.overwrite(frame(7))
+
+
+def tag(root: Path) -> None:
+    """A tag of an old version."""
+    table(root).tag("kept", 1)
+
+
 def expire(root: Path) -> None:
     """Keep the latest version."""
     table(root).expire(keep_last=1, grace=timedelta(0))
@@ -228,6 +248,13 @@ SCENARIOS = [
         overwrite_partitions,
         (appended(4), appended(4) | {5: [1, 3, 20, 40, 50]}),
     ),
+    Scenario(
+        "restore",
+        make_restorable,
+        restore,
+        (appended(4) | {5: [7]}, appended(4) | {5: [7], 6: [1, 2, 3, 4]}),
+    ),
+    Scenario("tag", lambda root: append_rows(root, 7), tag, (appended(7),), protected=(1,)),
     Scenario("expire", make_old, expire, (_TEN, {10: [10]})),
     Scenario("expire-again", make_half_expired, expire, ({10: [10]},)),
     Scenario(

@@ -92,7 +92,7 @@ def checker(scenario: Scenario) -> Callable[[Path], None]:
         assert found in scenario.states
         found = check_retry(scenario, root)
         found = check_next_commit(root, found)
-        check_expiry(root, found)
+        check_expiry(root, found, scenario.protected)
 
     return check
 
@@ -119,12 +119,15 @@ def check_next_commit(root: Path, before: Contents) -> Contents:
     return found
 
 
-def check_expiry(root: Path, before: Contents) -> None:
+def check_expiry(root: Path, before: Contents, protected: tuple[int, ...]) -> None:
     """An expiry without grace leaves what the kept versions name, and no more."""
+    kept = {*protected, *list(before)[-2:]}
     store = CountingStore(local(root))
     report = table(root, store).expire(keep_last=2, grace=timedelta(0))
     assert store.counts["put_if_absent"] <= 1
-    assert contents(table(root)) == dict(list(before.items())[-2:]), report
+    assert contents(table(root)) == {number: rows for number, rows in before.items() if number in kept}, (
+        report
+    )
     assert named_files(folder(root)) == other_files(folder(root)), report
     numbers = set(entries(folder(root)))
     newest_bucket = max(numbers) // LIMITS.per_bucket

@@ -118,7 +118,7 @@ def acknowledging(note: Callable[[], None]) -> Generator[None]:
         return call
 
     with ExitStack() as stack:
-        for name in ("append", "overwrite", "overwrite_partitions", "expire"):
+        for name in ("append", "overwrite", "overwrite_partitions", "restore", "tag", "expire"):
             stack.enter_context(mock.patch.object(Table, name, noting(getattr(Table, name))))
         yield
 

@@ -27,7 +27,10 @@ from tests.support.races import (
     reads,
     reads_version,
     replaces,
+    restores,
+    restores_and_expires,
     table,
+    tags,
 )
 from tests.support.schedule import Direct, Moment, Search
 
@@ -252,6 +255,52 @@ def test_a_schema_comes_back() -> None:
     assert any(name.startswith(SCHEMAS) for name in store.objects)
     actors = {"ann": overwrites("a", schema=WIDE), "eve": expires(grace_us=0)}
     Search(actors, start=store.objects, check=checks({"ann": "a"})).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_restore_and_an_expiry(size: int) -> None:
+    """A version that an expiry lets go meanwhile is restored whole, or the restore says that it has expired."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        restored = moment.outcomes.get("ann")
+        if restored is not None:
+            assert rows[max(rows)] == (old(1) if restored.ok else old(size))
+
+    actors = {"ann": restores(1), "eve": expires(grace_us=0)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=table(size), check=check).run()
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_restore_and_an_append(size: int) -> None:
+    """A restore and an append come out as if one had followed the other."""
+    actors = {"ann": restores(1), "bob": appends("b")}
+    Search(actors, start=table(size), check=checks({}, expected=serial([*old(1), "b"], old(1)))).run()
+
+
+def test_a_version_comes_back_beside_an_expiry() -> None:
+    """An expiry that retained a version, and pauses while it is restored and let go, takes nothing of the new one."""
+    store = Direct({})
+    for word in "abc":
+        Writer(store).overwrite(word)
+    Writer(store, LATER_US).expire(2, grace_us=0)
+    assert list(Writer(store).log.latest().retained) == [2, 4]
+    actors: dict[str, Any] = {"eve": expires(keep_last=2), "others": restores_and_expires(2)}
+    Search(actors, start=store.objects, check=checks({}, expected=serial(["b"]))).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_tag_and_an_expiry(size: int) -> None:
+    """A version that was tagged stays, whatever expires meanwhile; one that has expired can't be tagged any more."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        tagged = moment.outcomes.get("ann")
+        if tagged is not None:
+            assert (old(1) in rows.values()) == tagged.ok
+
+    actors = {"ann": tags(1), "eve": expires(grace_us=0)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=table(size), check=check).run()
 
 
 @pytest.mark.soak

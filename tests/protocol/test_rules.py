@@ -9,6 +9,7 @@ import pytest
 
 from atio_core.errors import StorageError
 from atio_core.format.names import data_path
+from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7
 from atio_core.storage.memory import MemoryStore
@@ -35,12 +36,28 @@ def test_a_tag_protects_until_its_end() -> None:
     writer = Writer(MemoryStore())
     for word in "abc":
         writer.overwrite(word)
-    writer.tag(1)
-    writer.tag(2, until_us=writer.now_us + HOUR_US)
+    writer.tag("kept", 1)
+    writer.lease(2, until_us=writer.now_us + HOUR_US)
     assert [line.version for line in writer.expire(1).kept] == [1, 2, 3]
     writer.now_us += 2 * HOUR_US
     assert [line.version for line in writer.expire(1).removed] == [2]
     assert verify(writer.store)[1] == ["a"]
+
+
+def test_an_entry_that_another_stands_for_goes_with_the_next_expiry() -> None:
+    """A tag's entry has the rows of the one before: of both, an expiry keeps the newer one, though no version goes."""
+    writer = Writer(MemoryStore(), limits=Limits())
+    for word in "abc":
+        writer.append(word)
+    writer.tag("one", 3)
+    writer.tag("two", 3)
+    writer.append("d")
+    assert list(writer.log.latest().retained) == [1, 2, 3, 4, 5, 6]
+    report = writer.expire(9)
+    assert ([line.version for line in report.kept], report.removed) == ([1, 2, 3, 6], ())
+    assert list(writer.log.latest().retained) == [1, 2, 5, 7]
+    assert writer.words(writer.log.get(3)) == ["a", "b", "c"]
+    assert writer.expire(9).version is None
 
 
 def test_files_that_came_in_late_wait_for_the_horizon() -> None:

@@ -233,7 +233,7 @@ def tag_and_expire(store: Any) -> None:
     def others_tag_1(store: Direct) -> None:
         writer = Writer(store, LATER_US + HOUR_US)
         if 1 in writer.log.latest().retained:
-            writer.tag(1)
+            writer.tag("kept", 1)
         many(writer, 3)
         writer.expire(1, grace_us=0)
 

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from atio_core.changes.append import Append
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.restore import Restore
 from atio_core.changes.schema import FIELD_ID, WrittenSchema
+from atio_core.changes.tag import SetTag
 from atio_core.format.digest import digest
 from atio_core.format.keys_arrow import decode_keys
 from atio_core.format.names import data_path
@@ -50,11 +52,11 @@ WIDE = _schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Tagging:
-    """A tag that protects a version: as the format has it, though no release makes one yet."""
+class Leasing:
+    """A tag with an end: as the format has it, though no release makes one yet."""
 
     version: int
-    until_us: int | None = None
+    until_us: int
     adds: tuple[DataFile, ...] = ()
     operation: str = "tag"
     changes_rows: bool = False
@@ -62,8 +64,7 @@ class Tagging:
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         assert self.version in base.retained
-        tag = Tag(self.version, self.until_us)
-        return Rebased(base.with_(tags=base.tags | {f"tag {self.version}": tag}))
+        return Rebased(base.with_(tags=base.tags | {"lease": Tag(self.version, self.until_us)}))
 
 
 @dataclass(slots=True)
@@ -123,9 +124,17 @@ class Writer:
         change = OverwritePartitions(files, values, ("p0",), self.schema, _content(files), self.limits)
         return self.commit(change, **options)
 
-    def tag(self, version: int, until_us: int | None = None) -> Committed:
+    def restore(self, version: int, **options: Any) -> Committed:
+        """Make a version's content the latest."""
+        return self.commit(Restore(self.log, version), **options)
+
+    def tag(self, name: str, version: int, *, force: bool = False) -> Committed:
         """Protect a version from expiry."""
-        return self.commit(Tagging(version, until_us))
+        return self.commit(SetTag(self.log, name, version, force=force))
+
+    def lease(self, version: int, until_us: int) -> Committed:
+        """Protect a version from expiry for a while."""
+        return self.commit(Leasing(version, until_us))
 
     def commit(self, change: Any, *, base: LogEntry | None = None, **options: Any) -> Committed:
         """Commit a change."""

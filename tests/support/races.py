@@ -120,6 +120,39 @@ def expires(after_us: int = 0, **options: Any) -> Actor:
     return expire
 
 
+def restores(version: int) -> Actor:
+    """An actor that restores a version; it comes to the number of the new one, and whether that was there before."""
+
+    def restore(store: Any) -> tuple[int, bool]:
+        done = Writer(store, LATER_US).restore(version)
+        return done.version, done.repeated
+
+    return restore
+
+
+def tags(version: int) -> Actor:
+    """An actor that tags a version."""
+
+    def tag(store: Any) -> int:
+        return Writer(store, LATER_US).tag("kept", version).version
+
+    return tag
+
+
+def restores_and_expires(version: int) -> Actor:
+    """All others: in one step they restore a version, and expire all but the new one."""
+
+    def go_on(store: Direct) -> None:
+        writer = Writer(store, LATER_US)
+        writer.restore(version)
+        writer.expire(1, grace_us=0)
+
+    def act(store: Any) -> None:
+        store.at_once(go_on)
+
+    return act
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What a reader got."""
