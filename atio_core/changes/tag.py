@@ -23,7 +23,7 @@ class SetTag:
     Attributes:
         log: The table's log.
         name: The tag's.
-        version: Number of the data version.
+        version: Its number. An entry that keeps the rows stands for its data version.
         force: Take the name from another version that has it.
     """
 
@@ -42,8 +42,7 @@ class SetTag:
             VersionExpiredError: The base doesn't retain the version.
             AlreadyExistsError: Another version has the name.
         """
-        self.log.held_by(base, self.version)
-        tag, there = Tag(self.version), base.tags.get(self.name)
+        tag, there = Tag(self.log.held_by(base, self.version).data.version), base.tags.get(self.name)
         if there == tag:
             return None
         if there is not None and not self.force:
