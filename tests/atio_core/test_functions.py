@@ -28,6 +28,21 @@ def test_a_snapshot_is_written_and_read(tmp_path: Path) -> None:
     assert atio.Table(path).history()[0].message == "m"
 
 
+def test_a_version_can_be_named(tmp_path: Path) -> None:
+    """`read_table` takes a tag, a time and a number that counts back, as `Table.read` does."""
+    path = tmp_path / "table"
+    for rows in (FRAME, FRAME[:1]):
+        atio.write_snapshot(rows, path)
+    table = atio.Table(path)
+    table.tag("full", 1)
+    first = table.snapshot(1).time
+    for version in (-2, "full", first):
+        assert atio.read_table(path, version).equals(FRAME)
+    assert atio.read_table(path, as_of=first).equals(FRAME)
+    assert atio.read_table(path, tag="full").equals(FRAME)
+    assert len(atio.read_table(path, "latest")) == 1
+
+
 def test_partitions_can_be_read(tmp_path: Path) -> None:
     """`read_table` reads single partitions too."""
     path = tmp_path / "table"

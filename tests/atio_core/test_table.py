@@ -13,11 +13,13 @@ import pytest
 
 import atio_core as atio
 from atio_core.errors import (
+    AlreadyExistsError,
     AtioError,
     CommitConflictError,
     InvalidInputError,
     SchemaMismatchError,
     TableNotFoundError,
+    TagNotFoundError,
     VersionExpiredError,
     VersionNotFoundError,
 )
@@ -56,7 +58,14 @@ def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
         handle.read,
         handle.snapshot,
         handle.history,
+        handle.tags,
         lambda: handle.snapshot(1),
+        lambda: handle.snapshot(-2),
+        lambda: handle.read(tag="t"),
+        lambda: handle.restore(1),
+        lambda: handle.tag("t"),
+        lambda: handle.tag("t", 1),
+        lambda: handle.untag("t"),
         lambda: handle.expire(keep_last=1),
         lambda: handle.expire(keep_last=1, dry_run=True),
     ]
@@ -469,6 +478,123 @@ def test_a_version_that_was_never_there_is_not_found(version: int, table: Table)
     for ask in (table.read, table.snapshot):
         with pytest.raises(VersionNotFoundError, match="its latest is 2"):
             ask(version)
+
+
+def test_a_version_comes_back(table: Table) -> None:
+    """A restore makes an old version the latest, with its columns, and nothing is lost; it takes a write's options."""
+    table.overwrite(pd.DataFrame({"b": ["x"]}))
+    fourth = table.restore(1, message="back", idempotency_key="k")
+    assert (fourth.version, fourth.operation, fourth.message, fourth.rows) == (4, "restore", "back", 1)
+    assert fourth.content == table.snapshot(1).content
+    assert table.read()["a"].tolist() == [1]
+    assert table.append(frame(5)).rows == 2
+    assert table.read(3)["b"].tolist() == ["x"]
+    again = table.restore(1, idempotency_key="k")
+    assert (again.version, again.repeated) == (4, True)
+    with pytest.raises(CommitConflictError):
+        table.restore(1, expected_version=4)
+
+
+def test_a_restore_that_is_done_needs_its_version_no_more(table: Table) -> None:
+    """A retry by key finds the restore, though what it restored has expired since, by whatever name it was called."""
+    table.tag("old", 1)
+    made = table.restore("old", idempotency_key="k")
+    table.untag("old")
+    table.expire(keep_last=1)
+    for version in ("old", 1, -5):
+        again = table.restore(version, idempotency_key="k")
+        assert (again.version, again.repeated) == (made.version, True)
+
+
+def test_partitions_come_back(tmp_path: Path) -> None:
+    """A restore brings back how a table is partitioned, too."""
+    table = Table(tmp_path / "table")
+    table.overwrite_partitions({"x": frame(1), "y": frame(2)}, partition_by=["p"])
+    table.overwrite(frame(3))
+    assert table.restore(-2).partition_fields == ("p",)
+    table.overwrite_partitions({"y": frame(4)}, partition_by=["p"])
+    assert table.read(partitions=["x", "y"])["a"].tolist() == [1, 4]
+
+
+def test_a_column_of_a_version_that_was_restored_over_never_comes_back(tmp_path: Path) -> None:
+    """Columns that come after a restore are new ones, whatever the versions in between had under that name."""
+    table = Table(tmp_path / "table")
+    table.overwrite(frame(1))
+    table.overwrite(pd.DataFrame({"a": [1], "b": [2]}))
+    table.restore(1)
+    table.overwrite(pd.DataFrame({"a": [1], "b": [3]}))
+    ids = [
+        {field.name: field.metadata[b"PARQUET:field_id"] for field in table.snapshot(version).schema}
+        for version in (2, 3, 4)
+    ]
+    assert ids == [{"a": b"1", "b": b"2"}, {"a": b"1"}, {"a": b"1", "b": b"3"}]
+
+
+def test_a_tagged_version_stays(table: Table) -> None:
+    """A tag protects its version from any expiry, is shown in the history, and names it for reading until it goes."""
+    tagged = table.tag("first", 1)
+    assert (tagged.version, tagged.tags) == (1, ("first",))
+    assert table.tag("now").version == 2
+    table.overwrite(frame(7))
+    assert table.tags() == {"first": 1, "now": 2}
+    assert [(one.version, one.tags) for one in table.history()] == [
+        (5, ()),
+        (2, ("now",)),
+        (1, ("first",)),
+    ]
+    report = table.expire(keep_last=1)
+    assert [line.reasons for line in report.kept][:2] == [("tag first",), ("tag now",)]
+    reads: list[dict[str, Any]] = [{"version": "first"}, {"tag": "first"}, {"version": 1}]
+    assert [table.read(**chosen)["a"].tolist() for chosen in reads] == [[1]] * 3
+    table.untag("first")
+    table.expire(keep_last=1)
+    with pytest.raises(TagNotFoundError, match="no tag 'first'; its tags: 'now'"):
+        table.read(tag="first")
+    with pytest.raises(VersionExpiredError):
+        table.read(1)
+
+
+def test_a_tag_moves_only_if_told(table: Table) -> None:
+    """A name that is taken is refused; the same again is nothing new."""
+    table.tag("t", 1)
+    assert table.tag("t", 1).version == 1
+    with pytest.raises(AlreadyExistsError, match="force=True"):
+        table.tag("t", 2)
+    assert table.tag("t", 2, force=True).tags == ("t",)
+    assert table.snapshot(1).tags == ()
+
+
+@pytest.mark.parametrize("name", ["", "1", "latest", "release/1", None, 5, HALF], ids=ascii)
+def test_an_odd_tag_is_refused(name: Any, table: Table, tmp_path: Path) -> None:
+    """What can't be a tag is refused by name, and nothing is committed."""
+    before = below(tmp_path)
+    for act in (table.tag, table.untag):
+        with pytest.raises(InvalidInputError, match="name"):
+            act(name)
+    with pytest.raises(InvalidInputError, match="force"):
+        table.tag("t", force="yes")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInputError, match="version must be an older version, not None"):
+        table.restore(None)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInputError, match="bogus"):
+        table.restore(1, bogus=1)  # pyright: ignore[reportCallIssue]
+    assert below(tmp_path) == before
+
+
+def test_versions_as_of_a_time(tmp_path: Path) -> None:
+    """A time reads what was the latest then."""
+    now = [1_700_000_000_000_000]
+    table = Table(tmp_path / "table", clock=lambda: now[0])
+    for number in range(3):
+        table.append(frame(number))
+        now[0] += 3_600_000_000
+    times = [one.time for one in table.history()[::-1]]
+    for number, when in enumerate(times, start=1):
+        assert table.read(as_of=when)["a"].tolist() == table.read(when)["a"].tolist() == [*range(number)]
+        assert table.snapshot(when).version == number
+    with pytest.raises(InvalidInputError, match="as_of must have a time zone"):
+        table.read(as_of=times[0].replace(tzinfo=None))
+    with pytest.raises(InvalidInputError, match="version and as_of each name a version"):
+        table.read(1, as_of=times[0])
 
 
 EXPIRIES: dict[str, dict[str, Any]] = {

@@ -109,6 +109,22 @@ def test_a_version_is_stood_for_by_a_later_entry_with_its_rows() -> None:
         writer.log.get(2)
 
 
+def test_a_base_says_what_it_holds() -> None:
+    """Asked of a base, a version is there if that retains it and still is the latest."""
+    writer = table(*"abcde")
+    log, base = writer.log, writer.log.latest()
+    assert [log.held_by(base, version).version for version in (1, 4, 5)] == [1, 4, 5]
+    with pytest.raises(VersionNotFoundError, match="its latest is 5"):
+        log.held_by(base, 6)
+    writer.expire(keep_last=2)
+    with pytest.raises(VersionExpiredError):
+        log.held_by(base, 4)
+    latest = log.latest()
+    assert [log.held_by(latest, version).data.version for version in (4, 5)] == [4, 5]
+    with pytest.raises(VersionExpiredError, match="version 3 "):
+        log.held_by(latest, 3)
+
+
 def test_a_stray_is_no_version() -> None:
     """What a slow writer puts under a freed name is not read: the ranges of the latest are the judge."""
     writer = table(*"abcde")

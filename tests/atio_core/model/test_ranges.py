@@ -44,6 +44,13 @@ def test_finds_the_next_held(versions: frozenset[int], start: int) -> None:
     ).at_or_after(start)
 
 
+@given(sets, st.integers(0, 31))
+def test_finds_the_one_before(versions: frozenset[int], start: int) -> None:
+    """The highest version below a number is found, if there is one."""
+    expected = max((one for one in versions if one < start), default=None)
+    assert expected == VersionRanges.of(versions).before(start)
+
+
 @given(sets, sets)
 def test_compares_sets(some: frozenset[int], others: frozenset[int]) -> None:
     """Ranges hold all of others exactly if the sets do."""
