@@ -91,6 +91,31 @@ def test_what_expiry_leaves_is_read_by_the_page(tmp_path: Path) -> None:
         Reader(tmp_path / "t").version(300)
 
 
+def test_restored_and_tagged_versions_are_read_by_the_page(tmp_path: Path) -> None:
+    """A restore is a version like any other; tags, and what an expiry leaves of them, are found as the page says."""
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=2, fanout=2, recent=2))
+    for number in range(1, 6):
+        table.append(frame(number))
+    table.overwrite(pa.table({"x": [[1, 2]]}))
+    table.tag("five", 5)
+    table.restore(4)
+    table.append(frame(9))
+    table.untag("five")
+    table.tag("four", 4)
+    table.tag("nine")
+    entry = Reader(tmp_path / "t").latest()
+    assert (entry["operation"], entry["data"][0]) == ("tag", 9)
+    assert entry["tags"] == {"four": [4, None], "nine": [9, None]}
+    versions = [None, *range(1, 13)]
+    assert [by_page(table, version) for version in versions] == [by_atio(table, one) for one in versions]
+    table.expire(keep_last=2)
+    for version in (None, 4, 8, 9, 13):
+        assert by_page(table, version) == by_atio(table, version)
+    assert [snapshot.version for snapshot in table.history()] == [9, 8, 4]
+    with pytest.raises(ExpiredError):
+        Reader(tmp_path / "t").version(5)
+
+
 def test_damage_is_seen_by_the_page(tmp_path: Path) -> None:
     """The digests cover every byte of every file that a version needs."""
     table = atio.Table(tmp_path / "t", limits=Limits(inline_files=1))
