@@ -131,6 +131,18 @@ def test_a_handle_that_wrote_last_looks_nothing_up() -> None:
     assert store.counts["read"] == 1
 
 
+def test_a_handle_that_read_last_looks_nothing_up() -> None:
+    """A write that follows a read of the same handle, by whatever name, begins with what that saw as the latest."""
+    store = CountingStore(MemoryStore())
+    Table(store=store).append(frame(1))
+    for version in (None, 1, -1):
+        reader = Table(store=store)
+        reader.read(version)
+        store.reset()
+        reader.append(frame(2))
+        assert store.counts["list"] == 0
+
+
 def test_a_partition_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """Partitions that are given are replaced, in one version; the others stay, and can be read alone."""
     days = Table(tmp_path / "days")
