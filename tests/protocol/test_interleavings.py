@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
+from atio_core.errors import StagedFilesExpiredError, VersionExpiredError, VersionNotFoundError
 from atio_core.format.names import SCHEMAS
+from atio_core.log.lookup import Wanted
 from tests.support.commits import SMALL, WIDE, Writer, needed
 from tests.support.races import (
     HOUR_US,
@@ -26,6 +27,7 @@ from tests.support.races import (
     partitions,
     reads,
     reads_version,
+    reads_wanted,
     replaces,
     restores,
     restores_and_expires,
@@ -209,6 +211,56 @@ def test_a_reader_of_a_version_and_an_expiry(version: int) -> None:
     }
     check = checks({}, expected=expected, errors=(VersionExpiredError,))
     Search(actors, start=table(3), check=check).run()
+
+
+def found_beside_others(
+    wanted: Wanted, allowed: list[list[str]], start: dict[str, bytes], **more: Any
+) -> None:
+    """Search all orders of a read and others, who append and let go: it gives one of the rows allowed, or an error."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        read = moment.outcomes.get("ron")
+        if read is not None and read.ok:
+            assert list(read.value.words) in allowed
+
+    actors: dict[str, Any] = {"ron": reads_wanted(wanted), "others": others((4, 1)), **more}
+    errors = () if wanted.tag else (VersionExpiredError, VersionNotFoundError)
+    Search(actors, start=start, check=checks({}, expected=expected, errors=errors)).run()
+
+
+def tagged() -> dict[str, bytes]:
+    """Return the objects of a table of three versions, the first of which has a tag."""
+    store = Direct(table(3))
+    Writer(store).tag("kept", 1)
+    return store.objects
+
+
+LOOKED_UP: dict[str, tuple[Wanted, list[list[str]]]] = {
+    "tag": (Wanted(tag="kept"), [old(1)]),
+    "time": (Wanted(time_us=LATER_US - 1), [old(3)]),
+    "back": (
+        Wanted(number=-2),
+        [
+            old(1),
+            old(2),
+            old(3),
+            *([*old(3), *(f"other 1.{one}" for one in range(last))] for last in range(1, 4)),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_a_reader_that_looks_a_version_up(name: str) -> None:
+    """A tag always gives its version, whatever expires; a time that of then, -2 one that came before the latest."""
+    found_beside_others(*LOOKED_UP[name], tagged())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_a_reader_that_looks_a_version_up_at_length(name: str) -> None:
+    """The same beside an expiry at any of its steps."""
+    found_beside_others(*LOOKED_UP[name], tagged(), eve=expires(grace_us=0))
 
 
 @pytest.mark.parametrize("size", [4, 7])

@@ -19,6 +19,7 @@ from atio_core.errors import (
 )
 from atio_core.format.names import LOG
 from atio_core.log.file_list import missing_file
+from atio_core.log.lookup import Wanted, find
 from atio_core.model.entry import LogEntry
 from tests.support.commits import SCHEMA, START_US, WIDE, Writer, commit_ids, verify
 from tests.support.schedule import Actor, Direct, Moment
@@ -179,6 +180,16 @@ def reads_version(version: int) -> Actor:
     def read(store: Any) -> Read:
         writer = Writer(store, LATER_US)
         return _read(writer, writer.log.get(version))
+
+    return read
+
+
+def reads_wanted(wanted: Wanted) -> Actor:
+    """An actor that reads a version by its tag, counted back, or as of a time."""
+
+    def read(store: Any) -> Read:
+        writer = Writer(store, LATER_US)
+        return _read(writer, find(writer.log, wanted).entry)
 
     return read
 

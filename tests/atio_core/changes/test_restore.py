@@ -83,6 +83,20 @@ def test_what_both_share_stays_once() -> None:
     assert writer.words() == [*"abcdeh"]
 
 
+def test_a_damaged_latest_version_can_be_restored_over() -> None:
+    """A restore reads nothing of what it replaces: so it is the way out when files of the latest version are gone."""
+    writer = Writer(MemoryStore())
+    for word in "abcdef":
+        writer.append(word)
+    latest = writer.log.latest()
+    old = writer.log.get(2)
+    assert latest.manifests
+    writer.store.delete([ref.path for ref in latest.manifests])
+    entry = writer.restore(2).entry
+    assert entry is not None
+    assert (entry.files, writer.words(entry)) == (old.files, ["a", "b"])
+
+
 def test_a_restore_is_built_anew_on_what_came_in_between() -> None:
     """A restore that loses a race follows the winner, as long as the version is retained."""
     writer = table("a", "b")
