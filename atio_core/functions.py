@@ -69,6 +69,8 @@ def read_table(
     columns: Sequence[Any] | None = None,
     *,
     partitions: Collection[Any] | None = None,
+    filter: Any = None,  # noqa: A002 - every library calls it so
+    limit: int | None = None,
     as_of: datetime | None = None,
     tag: str | None = None,
 ) -> Any:
@@ -77,14 +79,16 @@ def read_table(
     Args:
         table_path: The table's folder.
         version: A number, a tag, "latest" or a time: see `Table.snapshot`.
-        output_as: "pandas", "polars" or "arrow".
+        output_as: "pandas", "polars", "arrow", "batches" or "lazy".
         columns: Labels of the columns, in the order wished for; all of them if None.
         partitions: Only these partitions.
+        filter: Only the rows that match, such as `[("column", ">", 3)]`: see `Snapshot.read`.
+        limit: At most so many rows, the first ones.
         as_of: A time with a zone, instead of `version`.
         tag: A tag, instead of `version`.
 
     Returns:
-        A pandas DataFrame, a polars DataFrame or an Arrow table.
+        A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame.
 
     Raises:
         TableNotFoundError: There is no table.
@@ -101,7 +105,14 @@ def read_table(
         {'a': [1]}
     """
     return Table(table_path).read(
-        version, output_as, columns=columns, partitions=partitions, as_of=as_of, tag=tag
+        version,
+        output_as,
+        columns=columns,
+        partitions=partitions,
+        filter=filter,
+        limit=limit,
+        as_of=as_of,
+        tag=tag,
     )
 
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from atio_core.arguments import require_choice, require_list
+from atio_core.arguments import require_choice, require_list, require_whole
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.file_list import files_of, missing_file
+from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry, Totals
-from atio_core.model.manifest import may_hold, partition_key
+from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Output = Literal["pandas", "polars", "arrow"]
-"""The library whose table a read gives."""
+    from atio_core.data.source import Source
+    from atio_core.reading import Selection
+
+Output = Literal["pandas", "polars", "arrow", "batches", "lazy"]
+"""What a read gives: a library's frame, a `pyarrow.RecordBatchReader`, or a polars LazyFrame."""
+
+BATCH_ROWS = 1 << 16
 
 
 class Snapshot:
@@ -151,18 +157,11 @@ class Snapshot:
             VersionExpiredError: The version has expired.
             DamagedError: A manifest is missing or damaged.
         """
-        entry = self.entry
+        from atio_core.reading import select_files
+
         wanted = self._wanted(partitions)
-        try:
-            if wanted is None:
-                return files_of(self._log.store, entry)
-            files = files_of(
-                self._log.store, entry, lambda ref: any(may_hold(ref, values) for values in wanted)
-            )
-        except NotFoundError as error:
-            raise self._missing(error) from error
-        keys = {partition_key(values) for values in wanted}
-        return tuple(file for file in files if partition_key(file.partition) in keys)
+        with self._told():
+            return select_files(self._log.store, self.entry, wanted)
 
     def partitions(self) -> list[tuple[Scalar, ...]]:
         """Return the values of the partitions that hold rows or an empty file, in the order of their rows."""
@@ -177,52 +176,133 @@ class Snapshot:
         *,
         columns: Sequence[Any] | None = None,
         partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
     ) -> Any:
         """Return the rows.
 
         Args:
-            output_as: "pandas", "polars" or "arrow".
+            output_as: "pandas", "polars" or "arrow"; "batches" for `scan` as a reader; "lazy" for a polars LazyFrame
+                that reads, each time it is computed, just the columns, files and rows that it needs.
             columns: Labels of the columns, in the order wished for; all of them if None. A pandas index comes along.
             partitions: Only these partitions: values, or tuples of values if there are several fields.
+            filter: Only the rows that match: `[("column", ">", 3), …]`, which all must hold; a list of such lists, of
+                which one must hold; or an expression of pyarrow or polars. The columns needn't be among `columns`.
+                Partition fields can be named too.
+            limit: At most so many rows, the first ones.
 
         Returns:
-            A pandas DataFrame, a polars DataFrame or an Arrow table.
+            A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame.
 
         Raises:
             VersionExpiredError: The version has expired, perhaps while it was read.
             DamagedError: Bytes are not what was written.
             NotPreservableError: That library can't hold the rows exactly.
-            InvalidInputError: There is no such column, or no such output.
+            InvalidInputError: There is no such column, or no such output, or the filter compares what doesn't compare.
 
         Example:
             >>> import atio_core as atio, pandas as pd
-            >>> snapshot = atio.write_snapshot(pd.DataFrame({"a": [1], "b": [2]}), "memory://read-example")
-            >>> snapshot.read("arrow", columns=["b"]).to_pydict()
-            {'b': [2]}
+            >>> snapshot = atio.write_snapshot(
+            ...     pd.DataFrame({"a": [1, 2], "b": [3, 4]}), "memory://read-example"
+            ... )
+            >>> snapshot.read("arrow", columns=["b"], filter=[("a", ">", 1)]).to_pydict()
+            {'b': [4]}
         """
-        from atio_core.data.frames import columns_to_read, to_output
-        from atio_core.data.scan import read_files
+        from atio_core.reading import lazy_frame, read_rows
 
         require_choice("output_as", output_as, get_args(Output))
-        if columns is not None:
-            columns = require_list("columns", columns, "labels")
+        selection = self._selection(columns, partitions, filter, limit)
+        if output_as == "batches":
+            return self._reader(self._batches(selection, BATCH_ROWS), selection.columns)
+        if output_as == "lazy":
+            return lazy_frame(self._source, self.entry, selection, self._guarded)
+        with self._told():
+            return read_rows(self._source, self.entry, selection, output_as)
+
+    def scan(
+        self,
+        *,
+        columns: Sequence[Any] | None = None,
+        partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
+        batch_rows: int = BATCH_ROWS,
+    ) -> Iterator[pa.RecordBatch]:
+        """Return the rows batch by batch, as Arrow has them; a few row groups are in memory at a time.
+
+        The first batch is read at once, the others while the ones before are worked on. A range index isn't among the
+        columns.
+
+        Args:
+            columns: As for `read`.
+            partitions: As for `read`.
+            filter: As for `read`.
+            limit: As for `read`.
+            batch_rows: At most so many rows in a batch.
+
+        Returns:
+            An iterator of record batches of one schema, none of them empty. Drop it to end the scan.
+
+        Raises:
+            As for `read`, also while it is gone through: a version that expires meanwhile never gives fewer rows.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> snapshot = atio.write_snapshot(pd.DataFrame({"a": range(5)}), "memory://scan-example")
+            >>> [batch.num_rows for batch in snapshot.scan(batch_rows=2)]
+            [2, 2, 1]
+        """
+        require_whole("batch_rows", batch_rows, least=1)
+        return self._batches(self._selection(columns, partitions, filter, limit), batch_rows)
+
+    def _batches(self, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """Return batches of which the first is read already: what can't be read is told before any is handed out."""
+        from atio_core.reading import scan_batches
+
+        batches = self._guarded(scan_batches(self._source, self.entry, selection, batch_rows))
+        first = next(batches, None)
+        return iter(()) if first is None else _followed(first, batches)
+
+    def _selection(
+        self,
+        columns: Sequence[Any] | None,
+        partitions: Collection[Any] | None,
+        row_filter: object,
+        limit: int | None,
+    ) -> Selection:
+        from atio_core.reading import make_selection
+
+        wanted = self._wanted(partitions)
+        return make_selection(
+            self.entry, self.schema, columns=columns, partitions=wanted, row_filter=row_filter, limit=limit
+        )
+
+    @property
+    def _source(self) -> Source:
+        from atio_core.data.source import Source
+
+        return Source(self._log.store, self.schema, self._schemas, self.table, self.version)
+
+    def _guarded(self, found: Iterator[Any]) -> Iterator[Any]:
+        with self._told():
+            yield from found
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Say of a missing file whether it is damage, or the version has expired."""
         try:
-            names = columns_to_read(self.schema, columns, output_as)
-            files = self.data_files(partitions)
-            rows = read_files(
-                self._log.store,
-                files,
-                schema=self.schema,
-                schemas=self._schemas,
-                columns=names,
-                table=self.table,
-                version=self.version,
-            )
+            yield
         except VersionExpiredError:
             raise
         except NotFoundError as error:
             raise self._missing(error) from error
-        return to_output(rows, self.schema, [(file.rows, file.piece) for file in files], output_as, columns)
+
+    def _reader(self, batches: Iterator[pa.RecordBatch], columns: list[Any] | None) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        from atio_core.reading import no_frame
+
+        return pa.RecordBatchReader.from_batches(no_frame(self.schema, columns, "arrow").schema, batches)
 
     @cached_property
     def _schemas(self) -> dict[int, pa.Schema]:
@@ -260,3 +340,8 @@ class Snapshot:
             return f"<Snapshot {self.version} of {self.table}, expired>"
         when = f"{self.time:%Y-%m-%d %H:%M:%S} UTC"
         return f"<Snapshot {self.version} of {self.table}: {self.operation}, {self.rows:,} rows, {when}>"
+
+
+def _followed(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield first
+    yield from others

@@ -26,11 +26,13 @@ from atio_core.model.ids import Clock, system_clock
 from atio_core.model.partition import by_partition, partition_fields
 from atio_core.model.tag_name import require_tag_name
 from atio_core.retention import DEFAULT_RETENTION, Retention
-from atio_core.snapshot import Output, Snapshot
+from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import locate
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
@@ -293,6 +295,8 @@ class Table:
         *,
         columns: Sequence[Any] | None = None,
         partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
         as_of: datetime | None = None,
         tag: str | None = None,
     ) -> Any:
@@ -300,24 +304,69 @@ class Table:
 
         Args:
             version: As for `snapshot`.
-            output_as: "pandas", "polars" or "arrow".
+            output_as: "pandas", "polars", "arrow", "batches" or "lazy".
             columns: Labels of the columns, in the order wished for; all of them if None.
             partitions: Only these partitions.
+            filter: Only the rows that match: see `Snapshot.read`.
+            limit: At most so many rows, the first ones.
             as_of: A time with a zone, instead of `version`.
             tag: A tag, instead of `version`.
 
         Raises:
             As for `snapshot` and `Snapshot.read`.
         """
-        if isinstance(columns, Iterator):  # it can be gone through once, and a read may start over
-            columns = list(columns)
-        if isinstance(partitions, Iterator):
-            partitions = list(partitions)
-        wanted = require_wanted(version, as_of=as_of, tag=tag)
+        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        return self._of_version(
+            require_wanted(version, as_of=as_of, tag=tag),
+            lambda snapshot: snapshot.read(
+                output_as, columns=columns, partitions=partitions, filter=filter, limit=limit
+            ),
+        )
+
+    def scan(
+        self,
+        version: AnyVersion | None = None,
+        *,
+        columns: Sequence[Any] | None = None,
+        partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
+        batch_rows: int = BATCH_ROWS,
+        as_of: datetime | None = None,
+        tag: str | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a version batch by batch, the latest if none is named.
+
+        Args:
+            version: As for `snapshot`.
+            columns: Labels of the columns, in the order wished for; all of them if None.
+            partitions: Only these partitions.
+            filter: Only the rows that match: see `Snapshot.read`.
+            limit: At most so many rows, the first ones.
+            batch_rows: At most so many rows in a batch.
+            as_of: A time with a zone, instead of `version`.
+            tag: A tag, instead of `version`.
+
+        Returns:
+            An iterator of record batches: see `Snapshot.scan`. All are of one version.
+
+        Raises:
+            As for `snapshot` and `Snapshot.scan`.
+        """
+        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        return self._of_version(
+            require_wanted(version, as_of=as_of, tag=tag),
+            lambda snapshot: snapshot.scan(
+                columns=columns, partitions=partitions, filter=filter, limit=limit, batch_rows=batch_rows
+            ),
+        )
+
+    def _of_version(self, wanted: Wanted, read: Callable[[Snapshot], Any]) -> Any:
+        """Read a version; the latest anew if it expires before anything of it was handed out."""
         for _ in range(_TRIES):
             snapshot = self._find(wanted)
             try:
-                return snapshot.read(output_as, columns=columns, partitions=partitions)
+                return read(snapshot)
             except VersionExpiredError:
                 if wanted.is_fixed:
                     raise
@@ -397,3 +446,8 @@ class Table:
                 return known
         self._known = self._log.find_latest()
         return self._known
+
+
+def _repeatable(given: Any) -> Any:
+    """What can be gone through only once, as a list: a read may start over."""
+    return list(cast("Iterator[Any]", given)) if isinstance(given, Iterator) else given

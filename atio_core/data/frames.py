@@ -34,6 +34,7 @@ __all__ = [
     "slice_info",
     "to_output",
     "to_piece",
+    "unknown_label",
 ]
 
 OutputAs = Literal["pandas", "polars", "arrow"]
@@ -128,12 +129,13 @@ def _positions(layout: Layout, labels: Sequence[Any] | None) -> list[int]:
     for label in labels:
         found = places.get(label_key(label))
         if found is None:
-            raise InvalidInputError(_unknown_label(layout, label))
+            raise InvalidInputError(unknown_label(layout, label))
         positions += found
     return positions
 
 
-def _unknown_label(layout: Layout, label: object) -> str:
+def unknown_label(layout: Layout, label: object) -> str:
+    """Return what to say of a label that no column has."""
     known = {str(column.value): column.value for column in layout.columns}
     near = difflib.get_close_matches(str(label), known, n=3, cutoff=0.5)
     shown = ", ".join(repr(known[text]) for text in near or list(known)[:10])

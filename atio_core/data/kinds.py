@@ -48,6 +48,11 @@ def kind_of(obj: object) -> Kind:
     return "capsule" if hasattr(obj, "__arrow_c_stream__") else "other"
 
 
+def is_polars_expression(obj: object) -> bool:
+    """Say whether an object is an expression of polars."""
+    return _is_made_by(obj, "polars", ("Expr",))
+
+
 def _is_made_by(obj: object, module: str, names: tuple[str, ...]) -> bool:
     loaded: Any = sys.modules.get(module)
     # A library that is just being imported has no classes yet, and no objects.

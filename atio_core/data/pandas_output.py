@@ -96,6 +96,8 @@ def range_index(pieces: Pieces) -> Any:
         return pd.RangeIndex(rows_of(pieces))
     ranges = [_range_of(rows, info) for rows, info in pieces]
     filled = [r for r in ranges if len(r)] or ranges[:1]
+    if any("kept" in info.get("range_index", {}) for _, info in pieces):
+        return pd.Index(np.concatenate([_labels_of(rows, info) for rows, info in pieces]))
     if all(a.step == b.step and a[-1] + a.step == b.start for a, b in itertools.pairwise(filled)):
         return pd.RangeIndex(filled[0].start, filled[-1].stop, filled[0].step)
     return pd.Index(np.concatenate([np.arange(r.start, r.stop, r.step) for r in filled]))
@@ -109,6 +111,15 @@ def is_default(pieces: Pieces) -> bool:
 def _range_of(rows: int, info: dict[str, Any]) -> range:
     bounds = info.get("range_index", {"start": 0, "step": 1, "stop": rows})
     return range(bounds["start"], bounds["stop"], bounds["step"])
+
+
+def _labels_of(rows: int, info: dict[str, Any]) -> Any:
+    import numpy as np
+
+    labels = _range_of(rows, info)
+    numbers = np.arange(labels.start, labels.stop, labels.step)
+    kept = info.get("range_index", {}).get("kept")
+    return numbers if kept is None else numbers[np.asarray(kept)]
 
 
 def _with_freq(index: Any, freq: str | None) -> Any:

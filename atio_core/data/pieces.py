@@ -88,6 +88,24 @@ def slice_info(info: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
     return {**info, "range_index": {**bounds, "start": part.start, "stop": stop}}
 
 
+def kept_info(info: dict[str, Any], rows: int, kept: Any) -> dict[str, Any]:
+    """Return the info of some rows of a piece, for a frame in memory.
+
+    Args:
+        info: Of the whole piece.
+        rows: How many rows it has.
+        kept: Which of them: an array of numbers from 0, rising; one at least.
+
+    Example:
+        >>> kept_info({}, 10, [2, 3])
+        {'range_index': {'start': 2, 'step': 1, 'stop': 4, 'default': True}}
+    """
+    if kept[-1] - kept[0] == len(kept) - 1:
+        return slice_info(info, int(kept[0]), len(kept))
+    bounds = info.get("range_index", {"start": 0, "step": 1, "stop": rows, "default": True})
+    return {**info, "range_index": {**bounds, "kept": kept}}
+
+
 def rows_of(pieces: Pieces) -> int:
     """Return how many rows the pieces have."""
     return sum(rows for rows, _ in pieces)

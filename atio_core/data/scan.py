@@ -4,8 +4,9 @@ Each file is read in these steps:
 
 1. Read its end, as long as the record says and one byte more: none may come. Its digest must be the record's.
 2. Parse the Parquet footer that it holds. It gives the places of the columns, and the digests of the blocks.
-3. For each row group, read the blocks that hold the wanted columns, into memory at their places; check their digests.
-4. Decode them from memory.
+3. For each row group that may have rows that match the filter, read the blocks that hold the wanted columns, and those
+   of the filter, into memory at their places; check their digests.
+4. Decode them from memory; keep the rows that match.
 
 A small file is read as a whole, and its digest checked, which saves a request. Files and row groups are read side by
 side, in order, a few of them ahead.
@@ -13,24 +14,26 @@ side, in order, a few of them ahead.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import mmap
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from atio_core.data.blocks import Blocks, blocks_of_footer
 from atio_core.data.conform import choose, field_id, leaves_of, restore, widen
-from atio_core.errors import DamagedError, NewerFormatError, NotFoundError
+from atio_core.data.filters import RowFilter
+from atio_core.data.source import Source, sparse_memory
+from atio_core.data.stats import group_stats
+from atio_core.errors import NewerFormatError
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
@@ -72,95 +75,119 @@ def read_files(
         SchemaMismatchError: A file's values don't fit the version's type.
         StorageError: The store can't be read.
     """
-    source = _Source(store, choose(schema, columns), schemas, table, version)
-    if len(files) == 1 and files[0].size <= SMALL_FILE_BYTES:  # not worth a thread
-        tables = [_read_part(part) for part in _open(source, files[0])]
-    else:
-        tables = list(_read_parts(source, files, ahead=sys.maxsize))
-    if not source.schema.names:  # concat_tables would forget the rows
-        return _no_columns(sum(part.num_rows for part in tables), source.schema)
-    return pa.concat_tables(tables) if tables else source.schema.empty_table()
-
-
-def scan_files(
-    store: ObjectStore,
-    files: Sequence[DataFile],
-    *,
-    schema: pa.Schema,
-    schemas: Mapping[int, pa.Schema],
-    columns: Sequence[str] | None = None,
-    table: str,
-    version: int,
-) -> Generator[pa.RecordBatch]:
-    """Yield the rows of data files batch by batch; only a few row groups are in memory at a time.
-
-    Arguments and errors are those of `read_files`. An error may come after rows of earlier files were handed out.
-    """
-    source = _Source(store, choose(schema, columns), schemas, table, version)
-    for part in _read_parts(source, files, ahead=_WORKERS):
-        yield from part.to_batches()
+    source = Source(store, schema, schemas, table, version)
+    return joined(read_portions(source, files, columns), choose(schema, columns))
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """What a read is about; `schema` has the wanted columns only."""
+class Portion:
+    """Rows that were read.
 
-    store: ObjectStore
+    Attributes:
+        file: Where they lie.
+        rows: With the wanted columns.
+        kept: Which rows of the file they are, from 0.
+    """
+
+    file: DataFile
+    rows: pa.Table
+    kept: range | pa.Int64Array
+
+    def head(self, rows: int) -> Portion:
+        """Return at most so many of the rows."""
+        return (
+            self if len(self.kept) <= rows else Portion(self.file, self.rows.slice(0, rows), self.kept[:rows])
+        )
+
+
+def read_portions(
+    source: Source,
+    files: Sequence[DataFile],
+    columns: Sequence[str] | None,
+    row_filter: RowFilter | None = None,
+) -> list[Portion]:
+    """Return the rows of data files, or those that match, portion by portion; errors are those of `read_files`."""
+    wish = _Wish(source, choose(source.schema, columns), row_filter)
+    if len(files) == 1 and files[0].size <= SMALL_FILE_BYTES:  # not worth a thread
+        return [_read_part(part) for part in _open(wish, files[0])]
+    return list(_read_parts(wish, files, ahead=sys.maxsize))
+
+
+def scan_portions(
+    source: Source,
+    files: Sequence[DataFile],
+    columns: Sequence[str] | None,
+    row_filter: RowFilter | None = None,
+    limit: int | None = None,
+) -> Generator[Portion]:
+    """Yield the rows of data files, or those that match; only a few row groups are in memory at a time.
+
+    Errors are those of `read_files`. One may come after rows of earlier files were handed out.
+
+    Args:
+        source: Where they are.
+        files: Their records.
+        columns: Names of the columns to read, in the order wanted; None is all.
+        row_filter: Which rows.
+        limit: At most so many; what lies behind isn't read, but for a few row groups ahead.
+    """
+    if limit == 0:
+        return
+    left = sys.maxsize if limit is None else limit
+    wish = _Wish(source, choose(source.schema, columns), row_filter)
+    for portion in _read_parts(wish, files, ahead=_WORKERS):
+        some = portion.head(left)
+        yield some
+        left -= len(some.kept)
+        if not left:
+            return
+
+
+def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
+    """Return the rows of all portions as one table of this schema."""
+    if not schema.names:  # concat_tables would forget the rows
+        return _no_columns(sum(len(portion.kept) for portion in portions), schema)
+    return pa.concat_tables([portion.rows for portion in portions]) if portions else schema.empty_table()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be read: the columns that are wanted, and the rows."""
+
+    source: Source
     schema: pa.Schema
-    schemas: Mapping[int, pa.Schema]
-    table: str
-    version: int
+    row_filter: RowFilter | None
 
-    def damaged(self, file: DataFile, what: str, expected: str, found: str) -> DamagedError:
-        """An error that names the file and says what to do."""
-        return DamagedError(
-            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is damaged: {what} is {found}, "
-            f"expected {expected}. Restore the file from a backup, or restore an older version of the table, or write "
-            "the data again.",
-            table=self.table,
-            version=self.version,
-            path=file.path,
-            expected=expected,
-            found=found,
-        )
-
-    def missing(self, file: DataFile) -> NotFoundError:
-        """An error that says which file isn't there; the caller knows whether it has to be."""
-        return NotFoundError(
-            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is missing.",
-            table=self.table,
-            version=self.version,
-            path=file.path,
-        )
-
-    def read(self, file: DataFile, start: int, into: memoryview) -> int:
-        """Fill `into` from the file."""
-        try:
-            return self.store.read_into(file.path, start, into)
-        except NotFoundError as error:
-            raise self.missing(file) from error
+    @property
+    def needed(self) -> pa.Schema:
+        """The columns that are wanted, then those that only the filter looks at."""
+        if self.row_filter is None:
+            return self.schema
+        names = dict.fromkeys([*self.schema.names, *self.row_filter.columns])
+        return pa.schema([self.source.schema.field(name) for name in names], metadata=self.schema.metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One row group of a file, or all of a small one: what a thread reads at a time.
 
-    `whole` is the file's bytes, where they are read and checked already.
+    `start` is the number of its first row in the file; `whole` the file's bytes, if they are read and checked already.
     """
 
-    source: _Source
+    wish: _Wish
     file: DataFile
     metadata: pq.FileMetaData
+    start: int
     groups: list[int]
     leaves: list[int]
     blocks: Blocks
     whole: pa.Buffer | None
 
 
-def _read_parts(source: _Source, files: Sequence[DataFile], *, ahead: int) -> Iterator[pa.Table]:
+def _read_parts(wish: _Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
         try:
-            opened = _in_order(pool, partial(_open, source), files, ahead=ahead)
+            opened = _in_order(pool, partial(_open, wish), files, ahead=ahead)
             yield from _in_order(pool, _read_part, itertools.chain.from_iterable(opened), ahead=ahead)
         finally:  # on an error, or left by the caller
             pool.shutdown(wait=False, cancel_futures=True)
@@ -179,8 +206,9 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def _open(source: _Source, file: DataFile) -> list[_Part]:
+def _open(wish: _Wish, file: DataFile) -> list[_Part]:
     """Read and check a file's end, or all of a small one; return its parts."""
+    source = wish.source
     if file.format != "parquet":
         raise NewerFormatError(
             f"Data file {file.path!r} of table {source.table!r} is {file.format!r}, which this release can't read. "
@@ -203,14 +231,32 @@ def _open(source: _Source, file: DataFile) -> list[_Part]:
         raise source.damaged(file, "its footer", "one that can be read", str(error)) from error
     if metadata.num_rows != file.rows:
         raise source.damaged(file, "its number of rows", str(file.rows), str(metadata.num_rows))
-    leaves = leaves_of(own, {field_id(field) for field in source.schema} - {None})
-    groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
-    units = [groups] if small else [[group] for group in groups]
-    whole = end if small else None
-    return [_Part(source, file, metadata, unit, leaves, blocks, whole) for unit in units if unit]
+    leaves = leaves_of(own, {field_id(field) for field in wish.needed} - {None})
+    rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    groups = [group for group, count in enumerate(rows) if count]
+    if small:
+        return [_Part(wish, file, metadata, 0, groups, leaves, blocks, end)] if groups else []
+    starts = list(itertools.accumulate(rows, initial=0))
+    return [
+        _Part(wish, file, metadata, starts[group], [group], leaves, blocks, None)
+        for group in groups
+        if _group_may_match(wish, file, metadata, own, group)
+    ]
 
 
-def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.Buffer:
+def _group_may_match(
+    wish: _Wish, file: DataFile, metadata: pq.FileMetaData, own: pa.Schema, group: int
+) -> bool:
+    """Say whether a row of a row group may match, by the statistics that Parquet keeps of it."""
+    if wish.row_filter is None:
+        return True
+    kept = wish.source.schemas[file.schema]
+    stats = group_stats(metadata.row_group(group), own, kept, file.stats)
+    part = replace(file, rows=metadata.row_group(group).num_rows, stats=stats)
+    return wish.row_filter.file_may_match(part, kept)
+
+
+def _read_end(source: Source, file: DataFile, start: int, expected: str) -> pa.Buffer:
     """Read a file from `start` to its end, which must be where the record says."""
     length = file.size - start
     buffer = pa.allocate_buffer(length + 1)
@@ -225,9 +271,26 @@ def _read_end(source: _Source, file: DataFile, start: int, expected: str) -> pa.
     return buffer.slice(0, length)
 
 
-def _read_part(part: _Part) -> pa.Table:
-    """Return a part's rows with the version's columns."""
+def _read_part(part: _Part) -> Portion:
+    """Return the rows of a part that are wanted."""
     rows = sum(part.metadata.row_group(group).num_rows for group in part.groups)
+    found, wish = _decoded(part, rows), part.wish
+    kept = range(part.start, part.start + rows)
+    if wish.row_filter is None:
+        return Portion(part.file, found, kept)
+    truth = pc.fill_null(wish.row_filter.truth(found, part.file.partition), fill_value=False)
+    chosen = pc.indices_nonzero(truth)
+    if len(chosen) < rows:
+        kept = pc.add(chosen.cast(pa.int64()), part.start)
+    if not wish.schema.names:
+        return Portion(part.file, _no_columns(len(kept), wish.schema), kept)
+    wanted = found.select(wish.schema.names)
+    return Portion(part.file, wanted if len(chosen) == rows else wanted.filter(truth), kept)
+
+
+def _decoded(part: _Part, rows: int) -> pa.Table:
+    """Return a part's rows, with all columns that are needed."""
+    source = part.wish.source
     if not part.leaves:
         return _conform(part, pa.table({}), rows)
     large = part.whole is None
@@ -238,9 +301,9 @@ def _read_part(part: _Part) -> pa.Table:
     except pa.ArrowMemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise part.source.damaged(part.file, "its content", "what can be decoded", str(error)) from error
+        raise source.damaged(part.file, "its content", "what can be decoded", str(error)) from error
     if found.num_rows != rows:
-        raise part.source.damaged(part.file, "its number of rows", str(rows), str(found.num_rows))
+        raise source.damaged(part.file, "its number of rows", str(rows), str(found.num_rows))
     return _conform(part, found, rows)
 
 
@@ -249,28 +312,16 @@ def _read_blocks(part: _Part) -> pa.Buffer:
 
     What isn't read takes no memory: the system gives pages only once they are written to.
     """
-    memory = _sparse_memory(part.file.size)
+    memory = sparse_memory(part.file.size)
     with memoryview(memory) as view:
         for start, stop in _ranges(part):
             # Bytes that don't come, as the file has been cut meanwhile, stay zero, and are found wrong.
-            part.source.read(part.file, start, view[start:stop])
+            part.wish.source.read(part.file, start, view[start:stop])
             for at, expected, found in part.blocks.wrong(start, view[start:stop]):
-                raise part.source.damaged(part.file, f"the digest of the block at byte {at}", expected, found)
+                raise part.wish.source.damaged(
+                    part.file, f"the digest of the block at byte {at}", expected, found
+                )
     return pa.py_buffer(memory)
-
-
-def _sparse_memory(size: int) -> mmap.mmap:
-    """Memory whose pages the system gives once they are written to, and takes back when it is dropped.
-
-    Arrow's own allocator keeps such pages for itself, which would add up to the sizes of the files.
-    """
-    if sys.platform == "win32":
-        return mmap.mmap(-1, size)
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # it saves most page faults, but not every kernel knows it
-            memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory
 
 
 def _ranges(part: _Part) -> list[tuple[int, int]]:
@@ -284,7 +335,7 @@ def _ranges(part: _Part) -> list[tuple[int, int]]:
         last = first + chunk.total_compressed_size
         if not 0 <= first < last <= part.blocks.end:
             expected = f"up to byte {part.blocks.end}, where its digests end"
-            raise part.source.damaged(part.file, "the place of a column", expected, f"{first} to {last}")
+            raise part.wish.source.damaged(part.file, "the place of a column", expected, f"{first} to {last}")
         start, stop = part.blocks.widened(first, last)
         if ranges and ranges[-1][0] <= start <= ranges[-1][1] + _GAP_BYTES:
             ranges[-1] = (ranges[-1][0], max(stop, ranges[-1][1]))
@@ -295,11 +346,11 @@ def _ranges(part: _Part) -> list[tuple[int, int]]:
 
 def _conform(part: _Part, found: pa.Table, rows: int) -> pa.Table:
     """Give what a file holds the columns and types of the version."""
-    source, file = part.source, part.file
+    source, file, schema = part.wish.source, part.file, part.wish.needed
     kept = {field_id(field): field for field in source.schemas[file.schema]}
     places = {field_id(field): place for place, field in enumerate(found.schema)}
     columns: list[pa.ChunkedArray] = []
-    for field in source.schema:
+    for field in schema:
         column = field_id(field)
         if column not in kept:
             columns.append(pa.chunked_array([pa.nulls(rows, field.type)]))
@@ -313,8 +364,8 @@ def _conform(part: _Part, found: pa.Table, rows: int) -> pa.Table:
             raise source.damaged(file, f"its column {field.name!r}", expected, str(error)) from error
         columns.append(widen(values, field, table=source.table, version=source.version))
     if not columns:
-        return _no_columns(rows, source.schema)
-    return pa.Table.from_arrays(columns, schema=source.schema)
+        return _no_columns(rows, schema)
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _no_columns(rows: int, schema: pa.Schema) -> pa.Table:

@@ -14,7 +14,7 @@ They let a reader skip a file without opening it, so they may say too little, ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -52,6 +52,37 @@ def column_stats(metadata: pq.FileMetaData, table: pa.Table) -> dict[int, Column
     return {column: found for column, found in stats.items() if found != ColumnStats()}
 
 
+def group_stats(
+    group: Any, own: pa.Schema, kept: pa.Schema, of_file: Mapping[int, ColumnStats]
+) -> dict[int, ColumnStats]:
+    """Return the statistics of one row group's columns, by column id.
+
+    Args:
+        group: Its metadata.
+        own: The schema that Parquet has of the file.
+        kept: The schema that the file was written with; the bounds are in its units.
+        of_file: Those of the whole file. A float column without bounds there may hold a NaN: then it has none here.
+    """
+    types = {field_id(field): field.type for field in kept}
+    stats: dict[int, ColumnStats] = {}
+    leaf = 0
+    for field in own:
+        column, leaves = field_id(field), leaf_count(field.type)
+        if (
+            column is not None
+            and column in types
+            and leaves == 1
+            and not pa.types.is_nested(storage_type(field.type))
+        ):
+            kind = types[column].value_type if pa.types.is_dictionary(types[column]) else types[column]
+            known, whole = True, of_file.get(column, ColumnStats())
+            if pa.types.is_floating(kind):
+                known = whole.low is not None or whole.high is not None
+            stats[column] = _of_chunks(kind, [group.column(leaf)], known=known)
+        leaf += leaves
+    return stats
+
+
 def cut_below(text: str) -> str:
     """Return a text of at most 32 characters that isn't above `text`."""
     return text[:TEXT_CHARACTERS]
@@ -77,8 +108,12 @@ def cut_above(text: str) -> str | None:
 
 def _of_column(values: pa.ChunkedArray, chunks: Iterable[Any]) -> ColumnStats:
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    return _of_chunks(kind, chunks, known=not (pa.types.is_floating(kind) and _has_nan(values)))
+
+
+def _of_chunks(kind: pa.DataType, chunks: Iterable[Any], *, known: bool) -> ColumnStats:
+    """What is known of a column's chunks; bounds only if `known`."""
     nulls = 0
-    known = not (pa.types.is_floating(kind) and _has_nan(values))
     lows: list[Any] = []
     highs: list[Any] = []
     for chunk in chunks:

@@ -27,7 +27,13 @@ HEAVY = {
     "xlsxwriter",
 }
 # Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
-OURS = {"atio_core.changes", "atio_core.data", "atio_core.databases", "atio_core.maintenance"}
+OURS = {
+    "atio_core.changes",
+    "atio_core.data",
+    "atio_core.databases",
+    "atio_core.maintenance",
+    "atio_core.reading",
+}
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.data.blocks import BLOCK_BYTES
-from atio_core.data.scan import read_files, scan_files
+from atio_core.data.scan import read_files, scan_portions
+from atio_core.data.source import Source
 from atio_core.errors import (
     InvalidInputError,
     NewerFormatError,
@@ -53,6 +54,11 @@ COLUMNS: dict[str, st.SearchStrategy[pa.Array]] = {
 }
 
 
+def source(store: Any, schema: pa.Schema) -> Source:
+    """Where files lie that were all written with this schema."""
+    return Source(store, schema, {1: schema}, "t", 1)
+
+
 def same(found: pa.Table, expected: pa.Table) -> bool:
     """Equal values, NaN and the signs of zeros included, and equal schemas with all their metadata."""
     return found.schema.equals(expected.schema, check_metadata=True) and repr(found.to_pylist()) == repr(
@@ -72,8 +78,8 @@ def test_what_is_read_is_what_was_written(drawn: dict[str, pa.Array], data: st.D
         st.permutations(sorted(drawn)).flatmap(lambda n: st.integers(1, len(n)).map(lambda k: n[:k]))
     )
     assert same(read(store, files, rows.schema, columns=chosen), rows.select(chosen))
-    batches = scan_files(store, files, schema=rows.schema, schemas={1: rows.schema}, table="t", version=1)
-    assert same(pa.Table.from_batches(batches, rows.schema), rows)
+    portions = list(scan_portions(source(store, rows.schema), files, None))
+    assert same(pa.concat_tables([portion.rows for portion in portions] or [rows]), rows)
 
 
 @pytest.mark.usefixtures("either_path")
@@ -88,13 +94,7 @@ def test_no_files_and_no_rows_give_an_empty_table(columns: list[str] | None) -> 
         write(store, FEW.slice(0, 0)) + write(store, FEW.slice(0, 0)),
     ):
         assert same(read(store, files, FEW.schema, columns=columns), expected)
-        options: dict[str, Any] = {
-            "schema": FEW.schema,
-            "schemas": {1: FEW.schema},
-            "table": "t",
-            "version": 1,
-        }
-        assert sum(batch.num_rows for batch in scan_files(store, files, columns=columns, **options)) == 0
+        assert list(scan_portions(source(store, FEW.schema), files, columns)) == []
 
 
 @pytest.mark.usefixtures("either_path")
@@ -103,10 +103,8 @@ def test_reading_no_columns_counts_the_rows() -> None:
     store = MemoryStore()
     files = write(store, FEW) + write(store, FEW)
     assert read(store, files, FEW.schema, columns=[]).num_rows == 6
-    batches = scan_files(
-        store, files, schema=FEW.schema, schemas={1: FEW.schema}, columns=[], table="t", version=1
-    )
-    assert sum(batch.num_rows for batch in batches) == 6
+    portions = scan_portions(source(store, FEW.schema), files, [])
+    assert [portion.rows.num_rows for portion in portions] == [3, 3]
 
 
 def test_rows_come_in_the_order_of_the_files() -> None:
@@ -215,9 +213,9 @@ def test_a_scan_reads_only_a_little_ahead() -> None:
     store = CountingStore(MemoryStore())
     rows = noise(150_000)
     files = [file for _ in range(40) for file in write(store.store, rows)]
-    batches = scan_files(store, files, schema=rows.schema, schemas={1: rows.schema}, table="t", version=1)
-    next(batches)
-    batches.close()
+    portions = scan_portions(source(store, rows.schema), files, None)
+    next(portions)
+    portions.close()
     assert len({name for _, name in store.calls}) < 30
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("atio-read")]
 

@@ -1,0 +1,270 @@
+"""What a caller gives as `filter`, read once, and asked of each file and of each row.
+
+| given | read as |
+|---|---|
+| `[("col", ">", 3), …]` | all of them; a list of such lists: any of these. Also `"in"`, `"not in"`, `"is null"`, … |
+| a polars expression | the same, where it says no more; else refused |
+| a pyarrow expression | itself, row by row; files aren't passed over by it |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from atio_core.arguments import refusal, require_list, shown
+from atio_core.data.conform import field_id
+from atio_core.data.filter_literals import Operand, compare, is_in, operand_of
+from atio_core.data.filter_polars import from_polars
+from atio_core.data.filter_rows import truth_of_rows
+from atio_core.data.frames import columns_to_read, to_output, unknown_label
+from atio_core.data.kinds import is_polars_expression
+from atio_core.data.labels import label_key
+from atio_core.data.layout import layout_of, places_of
+from atio_core.errors import InvalidInputError
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.manifest import ManifestRef
+from atio_core.model.predicate import (
+    OPERATORS,
+    And,
+    Constant,
+    IsNan,
+    IsNull,
+    Not,
+    Operator,
+    Or,
+    Predicate,
+    columns_of,
+    file_may_match,
+    manifest_may_match,
+    with_partition,
+)
+
+_ALIASES = {"=": "==", "<>": "!="}
+_TESTS = ("is null", "is not null", "is nan", "is not nan")
+_WORDS = (*OPERATORS, "in", "not in", *_TESTS)
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """A filter that was read.
+
+    Attributes:
+        predicate: What files are asked; one that is always true if only rows can be.
+        columns: The names of the stored columns that it looks at.
+        fields: The names of the partition fields.
+        schema: The version's.
+        truth: What it is for each row, given the stored columns, and the values of their partition.
+    """
+
+    predicate: Predicate
+    columns: tuple[str, ...]
+    fields: tuple[str, ...]
+    schema: pa.Schema
+    truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
+
+    def file_may_match(self, file: DataFile, kept: pa.Schema) -> bool:
+        """Say whether a row of a file may match, by its record alone.
+
+        Args:
+            file: The record.
+            kept: The schema that the file was written with.
+
+        Raises:
+            InvalidInputError: The partition's value doesn't compare with the filter's.
+        """
+        theirs = {field_id(field): field.type for field in kept}
+        own = {field_id(field): field.type for field in self.schema}
+        columns = [column for column in columns_of(self.predicate) if isinstance(column, int)]
+        absent = {column for column in columns if column not in theirs}
+        changed = {column for column in columns if column not in absent and theirs[column] != own[column]}
+        return file_may_match(self.predicate, file, self.fields, absent=absent, changed=changed)
+
+    def manifest_may_match(self, ref: ManifestRef) -> bool:
+        """Say whether a file that a manifest lists may have a row that matches."""
+        return manifest_may_match(self.predicate, ref, self.fields)
+
+    def and_also(self, other: RowFilter) -> RowFilter:
+        """Return the filter that both make together, of the same version."""
+
+        def truth(table: pa.Table, partition: tuple[Scalar, ...]) -> Any:
+            return pc.and_kleene(self.truth(table, partition), other.truth(table, partition))
+
+        columns = tuple(dict.fromkeys([*self.columns, *other.columns]))
+        return RowFilter(And((self.predicate, other.predicate)), columns, self.fields, self.schema, truth)
+
+
+def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowFilter:
+    """Return what a caller gave as `filter`.
+
+    Args:
+        given: See above.
+        schema: The version's; its fields carry ids.
+        fields: Names of partition fields that are no columns; a filter may name them as well.
+
+    Raises:
+        InvalidInputError: It is no filter, names no column, or compares what doesn't compare.
+    """
+    if isinstance(given, pc.Expression):
+        return _of_arrow(given, schema, tuple(fields))
+    operands = _Operands(schema, fields)
+    is_polars = is_polars_expression(given)
+    predicate = from_polars(given, operands.find) if is_polars else _of_list(given, operands)
+    names = operands.names(predicate)
+
+    def truth(table: pa.Table, partition: tuple[Scalar, ...]) -> Any:
+        values = dict(zip(fields, partition, strict=True))
+        return truth_of_rows(with_partition(predicate, values), table, names)
+
+    return RowFilter(predicate, tuple(names.values()), tuple(fields), schema, truth)
+
+
+class _Operands:
+    """What a filter may name: columns by their labels, and partition fields."""
+
+    def __init__(self, schema: pa.Schema, fields: Sequence[str]) -> None:
+        self._schema = schema
+        self._layout = layout_of(schema)
+        self._columns = [*self._layout.columns, *self._layout.index]
+        self._fields = fields
+
+    def find(self, label: object) -> Operand:
+        for columns in (
+            self._layout.columns,
+            self._layout.index,
+        ):  # a column hides an index level of its name
+            places = places_of(columns).get(label_key(label), ())
+            if len(places) > 1:
+                message = (
+                    f"{len(places)} columns have the label {label!r}, so a filter can't name one; rename them, or"
+                    " filter after reading"
+                )
+                raise InvalidInputError(message)
+            if places:
+                column = columns[places[0]]
+                return operand_of(self._layout, column, self._schema.field(column.name))
+        if isinstance(label, str) and label in self._fields:
+            return Operand(label, str.__str__(label), "other")
+        raise InvalidInputError(unknown_label(self._layout, label))
+
+    def names(self, predicate: Predicate) -> dict[Any, str]:
+        """Return the names of the stored columns that a predicate looks at, by their ids."""
+        known = {
+            operand_of(self._layout, column, self._schema.field(column.name)).column: column.name
+            for column in self._columns
+        }
+        return {column: known[column] for column in columns_of(predicate) if isinstance(column, int)}
+
+
+# --- Lists
+
+
+def _of_list(given: Any, operands: _Operands) -> Predicate:
+    if isinstance(given, tuple | dict) or callable(given):
+        raise _not_a_filter(cast("object", given))
+    members = require_list("filter", given, "(column, operator, value)")
+    if members and all(isinstance(member, list) for member in members):
+        return Or(tuple(_all_of(member, operands) for member in members))
+    return _all_of(members, operands)
+
+
+def _all_of(terms: Sequence[object], operands: _Operands) -> Predicate:
+    return And(tuple(_term(term, operands) for term in terms))
+
+
+def _term(term: Any, operands: _Operands) -> Predicate:
+    if not isinstance(term, tuple):
+        raise _not_a_filter(term)
+    parts = cast("tuple[object, ...]", term)
+    word = _word(parts[1]) if parts[1:] else None
+    if word is None or len(parts) != len(("column", word) if word in _TESTS else ("column", word, "value")):
+        raise InvalidInputError(
+            f"{shown(parts)} in filter must be (column, operator, value) with one of {', '.join(_WORDS[:8])},"
+            f" or (column, test) with one of {', '.join(_TESTS)}"
+        )
+    operand = operands.find(parts[0])
+    match word:
+        case "in" | "not in":
+            if isinstance(parts[2], set | frozenset):
+                values: list[object] = list(cast("set[object]", parts[2]))
+            else:
+                values = require_list(f"the values of {operand.label!r} in filter", parts[2], "values")
+            found = is_in(operand, values)
+            return found if word == "in" else Not(found)
+        case "is null" | "is not null":
+            return IsNull(operand.column) if word == "is null" else Not(IsNull(operand.column))
+        case "is nan" | "is not nan":
+            if operand.kind != "float":
+                message = (
+                    f"column {operand.label!r} holds no floats, so none is NaN; take the line out of filter"
+                )
+                raise InvalidInputError(message)
+            return IsNan(operand.column) if word == "is nan" else Not(IsNan(operand.column))
+        case _:
+            return compare(operand, cast("Operator", word), parts[2])
+
+
+def _word(given: object) -> str | None:
+    word = " ".join(given.lower().split()) if isinstance(given, str) else ""
+    word = _ALIASES.get(word, word)
+    return word if word in _WORDS else None
+
+
+def _not_a_filter(given: object) -> InvalidInputError:
+    return refusal(
+        "filter",
+        "a list of (column, operator, value), which all must hold, a list of such lists, of which one must hold, or an"
+        " expression of pyarrow or polars",
+        given,
+    )
+
+
+# --- Expressions of pyarrow
+
+
+def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, ...]) -> RowFilter:
+    """Take an expression as it is; the columns are read as Arrow's own, as `output_as="arrow"` gives them."""
+    text = str(expression)
+    if "FieldPath(" in text:
+        raise InvalidInputError(
+            f"the expression {shown(expression)} in filter counts columns; name them instead"
+        )
+    layout = layout_of(schema)
+    # Arrow doesn't tell which columns an expression names, but writes their names out.
+    labels = [column.value for column in layout.columns if str(column.value) in text]
+    stored = columns_to_read(schema, labels, "arrow")
+
+    def truth(table: pa.Table, _: tuple[Scalar, ...]) -> Any:
+        rows = to_output(table.select(stored), schema, [(table.num_rows, {})], "arrow", labels)
+        return _computed(expression, rows)
+
+    empty = pa.schema([schema.field(name) for name in stored], metadata=schema.metadata).empty_table()
+    found = truth(empty, ())
+    if not pa.types.is_boolean(found.type):
+        raise InvalidInputError(
+            f"the expression {shown(expression)} in filter gives {found.type}, not true or false"
+        )
+    return RowFilter(Constant(truth=True), tuple(stored), fields, schema, truth)
+
+
+def _computed(expression: pc.Expression, rows: pa.Table) -> Any:
+    from pyarrow import acero
+
+    # Through a projection, which keeps nulls; without columns the rows would be lost.
+    source = rows.append_column("\0", pa.nulls(rows.num_rows, pa.bool_()))
+    plan = acero.Declaration.from_sequence(
+        [
+            acero.Declaration("table_source", acero.TableSourceNodeOptions(source)),
+            acero.Declaration("project", acero.ProjectNodeOptions([expression], ["truth"])),
+        ]
+    )
+    try:
+        return plan.to_table(use_threads=False).column("truth")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowTypeError) as error:
+        names = ", ".join(map(repr, rows.column_names)) or "none of the columns"
+        message = f"the expression {shown(expression)} in filter can't be computed over {names}: {error}"
+        raise InvalidInputError(message) from error

@@ -1,0 +1,79 @@
+"""Where data files are read from, and the errors that name one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atio_core.errors import DamagedError, NotFoundError
+from atio_core.model.data_file import DataFile
+from atio_core.storage.base import ObjectStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where data files lie, and the version that they are read for.
+
+    Attributes:
+        store: Where they lie.
+        schema: The version's columns; each field carries its id.
+        schemas: The schema that each file was written with, by its number in the record.
+        table: The table's name, for messages.
+        version: The version's number, for messages.
+    """
+
+    store: ObjectStore
+    schema: pa.Schema
+    schemas: Mapping[int, pa.Schema]
+    table: str
+    version: int
+
+    def damaged(self, file: DataFile, what: str, expected: str, found: str) -> DamagedError:
+        """An error that names the file and says what to do."""
+        return DamagedError(
+            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is damaged: {what} is {found}, "
+            f"expected {expected}. Restore the file from a backup, or restore an older version of the table, or write "
+            "the data again.",
+            table=self.table,
+            version=self.version,
+            path=file.path,
+            expected=expected,
+            found=found,
+        )
+
+    def missing(self, file: DataFile) -> NotFoundError:
+        """An error that says which file isn't there; the caller knows whether it has to be."""
+        return NotFoundError(
+            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is missing.",
+            table=self.table,
+            version=self.version,
+            path=file.path,
+        )
+
+    def read(self, file: DataFile, start: int, into: memoryview) -> int:
+        """Fill `into` from the file."""
+        try:
+            return self.store.read_into(file.path, start, into)
+        except NotFoundError as error:
+            raise self.missing(file) from error
+
+
+def sparse_memory(size: int) -> mmap.mmap:
+    """Memory whose pages the system gives once they are written to, and takes back when it is dropped.
+
+    Arrow's own allocator keeps such pages for itself, which would add up to the sizes of the files.
+    """
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # it saves most page faults, but not every kernel knows it
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
