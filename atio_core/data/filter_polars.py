@@ -41,6 +41,10 @@ class UnreadableError(Exception):
     """A part of an expression that no predicate says; the message names it."""
 
 
+# Its JSON form is polars' own affair: where it isn't what is known here, the expression isn't read.
+_NOT_AS_EXPECTED = (UnreadableError, AttributeError, KeyError, OverflowError, TypeError, ValueError)
+
+
 def from_polars(expression: Any, operand: Callable[[str], Operand]) -> Predicate:
     """Return the predicate that a polars expression is.
 
@@ -51,9 +55,11 @@ def from_polars(expression: Any, operand: Callable[[str], Operand]) -> Predicate
     Raises:
         InvalidInputError: It says more than a predicate can, or compares what doesn't compare.
     """
+    from polars.exceptions import PolarsError
+
     try:
         return _Reader(operand).truth(json.loads(expression.meta.serialize(format="json")))
-    except (UnreadableError, KeyError, TypeError, ValueError) as error:
+    except (*_NOT_AS_EXPECTED, PolarsError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
@@ -131,7 +137,9 @@ class _Reader:
         operand = self._column(column)
         value = _literal(literal["Literal"])
         if value is None:
-            return And((Constant(None), Constant(None)))
+            return Constant(None)
+        if operand.type == pa.float16():
+            raise UnreadableError("a comparison of Float16")
         if "Dyn" in literal["Literal"] and operand.type == pa.float32():
             value = struct.unpack("f", struct.pack("f", value))[0]
         found = compare(operand, operator, value)
@@ -165,6 +173,8 @@ def _literal(content: Any) -> Any:
     if form not in ("Dyn", "Scalar"):
         raise UnreadableError(f"a literal of {form}")
     ((name, value),) = typed.items()
+    if value is None and name.startswith("Float"):
+        raise UnreadableError("infinity and NaN, which its JSON form doesn't tell apart")
     if name in ("Boolean", "String", "StringOwned") or name.startswith(("Int", "UInt", "Float")):
         return value
     match name:
@@ -174,6 +184,12 @@ def _literal(content: Any) -> Any:
             return bytes(value)
         case "Decimal":
             return Decimal(f"{value[0]}E-{value[2]}")
+        case _:
+            return _time(name, value)
+
+
+def _time(name: str, value: Any) -> Any:
+    match name:
         case "Date":
             return dt.date(1970, 1, 1) + dt.timedelta(days=value)
         case "Time" if value % 1000 == 0:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -234,8 +235,8 @@ def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, .
             f"the expression {shown(expression)} in filter counts columns; name them instead"
         )
     layout = layout_of(schema)
-    # Arrow doesn't tell which columns an expression names, but writes their names out.
-    labels = [column.value for column in layout.columns if str(column.value) in text]
+    # Arrow doesn't tell which columns an expression names, but writes their names out, as words of their own.
+    labels = [c.value for c in layout.columns if re.search(rf"(?<!\w){re.escape(str(c.value))}(?!\w)", text)]
     stored = columns_to_read(schema, labels, "arrow")
 
     def truth(table: pa.Table, _: tuple[Scalar, ...]) -> Any:

@@ -319,12 +319,11 @@ def _text_truths(leaf: Leaf, low: str, high: str) -> Truths:
     """What a leaf may be for partition values whose texts (`bound_text`) lie between two others."""
     if low == high:
         return leaf_truths(leaf, _exactly(leaf, _value_of(low)))
+    _require_same_kind(leaf, _value_of(high))
     nulls = low == ""
     texts = all(bound.startswith("str:") for bound in (low, high))
     if texts:
-        bounds = Bounds(low[4:], high[4:], nulls=False, nan=False)
-        _require_same_kind(leaf, bounds.low)
-        return leaf_truths(leaf, bounds)
+        return leaf_truths(leaf, Bounds(low[4:], high[4:], nulls=False, nan=False))
     match leaf:
         case Compare(_, "==", value) if not _between(low, high, value):
             return frozenset([False, None] if nulls else [False])
