@@ -175,6 +175,10 @@ def _literal(content: Any) -> Any:
     ((name, value),) = typed.items()
     if value is None and name.startswith("Float"):
         raise UnreadableError("infinity and NaN, which its JSON form doesn't tell apart")
+    return _typed(name, value)
+
+
+def _typed(name: str, value: Any) -> Any:
     if name in ("Boolean", "String", "StringOwned") or name.startswith(("Int", "UInt", "Float")):
         return value
     match name:
