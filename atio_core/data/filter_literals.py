@@ -160,7 +160,7 @@ def is_in(operand: Operand, values: list[object]) -> Predicate:
     """
     parts = [compare(operand, "==", value) for value in values]
     equal = [part for part in parts if isinstance(part, Compare)]  # others are never true
-    if operand.kind == "float":  # a set of them would tell 0.0 from -0.0
+    if operand.kind == "float":  # as a set they would be rounded to the column's type
         return Or((IsIn(operand.column, ()), *equal))
     return IsIn(operand.column, tuple(part.value for part in equal))
 

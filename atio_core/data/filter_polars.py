@@ -42,7 +42,15 @@ class UnreadableError(Exception):
 
 
 # Its JSON form is polars' own affair: where it isn't what is known here, the expression isn't read.
-_NOT_AS_EXPECTED = (UnreadableError, AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_NOT_AS_EXPECTED = (
+    UnreadableError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    pa.ArrowException,
+)
 
 
 def from_polars(expression: Any, operand: Callable[[str], Operand]) -> Predicate:
@@ -125,13 +133,17 @@ class _Reader:
             case "IsNotNan":
                 return Not(IsNan(self._float(inputs[0]).column))
             case {"IsBetween": {"closed": closed}}:
-                low, high = _BETWEEN[closed]
-                column, least, most = inputs
-                return And((self._compared(column, low, least), self._compared(column, high, most)))
+                return self._between(closed, *inputs)
             case {"IsIn": {"nulls_equal": False}}:
                 return self._is_in(inputs[0], inputs[1])
             case _:
                 raise UnreadableError(str(test))
+
+    def _between(self, closed: str, column: Any, least: Any, most: Any) -> Predicate:
+        low, high = _BETWEEN[closed]
+        if _literal(least["Literal"]) is None or _literal(most["Literal"]) is None:
+            raise UnreadableError("is_between with a null")
+        return And((self._compared(column, low, least), self._compared(column, high, most)))
 
     def _compared(self, column: Any, operator: Operator, literal: Any) -> Predicate:
         operand = self._column(column)

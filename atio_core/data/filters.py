@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -190,6 +190,8 @@ def _term(term: Any, operands: _Operands) -> Predicate:
     operand = operands.find(parts[0])
     match word:
         case "in" | "not in":
+            if isinstance(parts[2], Iterator):  # it can be gone through once, and a read may start over
+                raise refusal(f"the values of {operand.label!r} in filter", "a list of values", parts[2])
             if isinstance(parts[2], set | frozenset):
                 values: list[object] = list(cast("set[object]", parts[2]))
             else:

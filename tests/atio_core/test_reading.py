@@ -331,14 +331,6 @@ def test_files_that_can_not_match_are_not_opened() -> None:
     assert opened(store, ".parquet") == set()
 
 
-def test_a_column_that_a_file_lacks_is_null_there() -> None:
-    """A file from before a column was added has only nulls there: it is passed over, or read, without looking."""
-    store = CountingStore(MemoryStore())
-    table = Table(store=store)
-    table.overwrite_partitions({1: pa.table({"a": [1]}), 2: pa.table({"a": [2]})}, partition_by=["p"])
-    assert table.read(output_as="arrow", filter=[("a", "is not null")]).num_rows == 2
-
-
 def test_manifests_of_other_partitions_are_not_opened() -> None:
     """The bounds that an entry keeps of its manifests say which of them may list a wanted partition."""
     store = CountingStore(MemoryStore())

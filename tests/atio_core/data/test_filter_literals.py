@@ -134,6 +134,17 @@ def test_what_does_not_compare_is_refused(kind: pa.DataType, value: Any, told: s
         read(arrow(kind), "==", value)
 
 
+def test_floats_among_others_are_not_rounded() -> None:
+    """A short float isn't the long one that it was rounded from, be it sought alone or among others."""
+    table = with_ids(to_piece(pa.table({"c": pa.array([0.1, 0.5], pa.float32())})).table)
+    for given_filter, truth in (
+        ([("c", "==", 0.1)], [False, False]),
+        ([("c", "in", [0.1, 0.5])], [False, True]),
+        ([("c", "in", [float(np.float32(0.1))])], [True, False]),
+    ):
+        assert read_filter(given_filter, table.schema, []).truth(table, ()).to_pylist() == truth
+
+
 @pytest.mark.parametrize(
     "frame",
     [

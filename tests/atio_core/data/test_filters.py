@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import to_piece
 from atio_core.errors import InvalidInputError
+from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.model.predicate import And, Compare, Constant, IsIn, IsNan, IsNull, Not, Or
 from tests.support.data_files import with_ids
 
@@ -46,7 +48,7 @@ def chosen(given: Any, frame: Any = FRAME) -> list[bool | None]:
         ((term for term in [("a", ">", 3)]), And((Compare(1, ">", 3),))),
         ([("day", "==", "x")], And((Compare("day", "==", "x"),))),
     ],
-    ids=str,
+    ids=map(str, range(11)),
 )
 def test_lists_are_read(given: Any, predicate: Any) -> None:
     """A list means all of its lines, a list of lists any of these."""
@@ -72,6 +74,7 @@ def test_lists_are_read(given: Any, predicate: Any) -> None:
         ([("b", ">", 3)], "there is no column 'b'; there are 'a', 's', 'f', 'al'"),
         ([(["a"], ">", 3)], "there is no column"),
         ([("a", "in", 3)], "the values of 'a' in filter must be a list of values, not 3"),
+        ([("a", "in", iter([1]))], "the values of 'a' in filter must be a list of values"),
         ([("s", "in", "xz")], "the values of 's' in filter must be a list of values, not 'xz'"),
         (
             [("a", "in", [1, None])],
@@ -82,7 +85,7 @@ def test_lists_are_read(given: Any, predicate: Any) -> None:
         (pl.DataFrame({"a": [1]}), "which all must hold"),
         (pl.Series([True]), "which all must hold"),
     ],
-    ids=str,
+    ids=map(str, range(23)),
 )
 def test_what_is_no_filter_is_refused(given: Any, told: str) -> None:
     """A wrong filter is told from an empty result: the message says what is wrong with it, and what to give."""
@@ -146,3 +149,16 @@ def test_an_index_level_is_hidden_by_a_column_of_its_name() -> None:
     assert chosen([("a", "==", 1)], frame) == [True, False]
     frame.columns = ["b"]
     assert chosen([("a", "==", 1)], frame) == [False, True]
+
+
+def test_files_of_another_schema_are_asked_in_their_own_terms() -> None:
+    """A column that a file lacks is null there; bounds in another unit than the filter's rule nothing out."""
+    schema = stored(pa.table({"t": pa.array([], pa.timestamp("us"))})).schema
+    later = read_filter([("t", ">", dt.datetime(1970, 1, 1, microsecond=1000))], schema, [])  # noqa: DTZ001 - no zone
+    missing = read_filter([("t", "is null")], schema, [])
+    record = DataFile("p", "parquet", 1, 1, "d", 1, "d", 1, stats={1: ColumnStats(0, 5, 5)})
+    assert not later.file_may_match(record, schema)
+    assert later.file_may_match(record, with_ids(pa.table({"t": pa.array([], pa.timestamp("ms"))})).schema)
+    before = with_ids(pa.table({"t": pa.array([], pa.timestamp("us"))}), [7]).schema
+    assert not later.file_may_match(record, before)
+    assert missing.file_may_match(record, before)

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atio_core.data.stats import COLUMNS, TEXT_CHARACTERS, cut_above, cut_below
+from atio_core.data.stats import COLUMNS, TEXT_CHARACTERS, cut_above, cut_below, group_stats
 from atio_core.model.data_file import ColumnStats
 from atio_core.storage.memory import MemoryStore
 from tests.support.data_files import with_ids, write
@@ -159,3 +160,28 @@ def test_no_value_lies_outside_the_bounds(values: pa.Array) -> None:
     convert = Decimal if pa.types.is_decimal(values.type) else lambda bound: bound
     assert stats.low is None or all(value >= convert(stats.low) for value in present)
     assert stats.high is None or all(value <= convert(stats.high) for value in present)
+
+
+def test_row_groups_have_bounds_of_their_own() -> None:
+    """By column id, in the columns' units; of floats only where the file is known to hold no NaN."""
+    table = with_ids(
+        pa.table(
+            {
+                "s": [{"x": 1, "y": 2}, None],
+                "t": pa.array([1, 3], pa.timestamp("ms")),
+                "f": [1.0, math.nan],
+                "g": [1.0, 2.0],
+                "d": pa.array(["b", "a"]).dictionary_encode(),
+            }
+        )
+    )
+    store = MemoryStore()
+    (file,) = write(store, table)
+    metadata = pq.read_metadata(pa.BufferReader(store.read(file.path)))
+    own = metadata.schema.to_arrow_schema()
+    assert group_stats(metadata.row_group(0), own, table.schema, file.stats) == {
+        2: ColumnStats(0, 1, 3),
+        3: ColumnStats(0),
+        4: ColumnStats(0, 1.0, 2.0),
+        5: ColumnStats(0, "a", "b"),
+    }
