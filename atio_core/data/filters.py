@@ -191,7 +191,9 @@ def _term(term: Any, operands: _Operands) -> Predicate:
     match word:
         case "in" | "not in":
             if isinstance(parts[2], Iterator):  # it can be gone through once, and a read may start over
-                raise refusal(f"the values of {operand.label!r} in filter", "a list of values", parts[2])
+                raise refusal(
+                    f"the values of {operand.label!r} in filter", "a list of values", cast("object", parts[2])
+                )
             if isinstance(parts[2], set | frozenset):
                 values: list[object] = list(cast("set[object]", parts[2]))
             else:
