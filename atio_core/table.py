@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from atio_core.arguments import refusal, require_duration, require_flag
-from atio_core.errors import (
-    InvalidInputError,
-    StagedFilesExpiredError,
-    VersionExpiredError,
-)
+from atio_core.errors import InvalidInputError
 from atio_core.format.names import TEMPORARY
-from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expected
+from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.intent import CommitOptions, Intent, make_intent
+from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
-from atio_core.log.lookup import AnyVersion, Wanted, find, history, require_wanted, too_fast
+from atio_core.log.lookup import AnyVersion, Wanted, find, history, require_wanted
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.partition import by_partition, partition_fields
 from atio_core.model.tag_name import require_tag_name
@@ -33,10 +27,6 @@ from atio_core.storage.locate import locate
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from atio_core.changes.writing import Writing
-    from atio_core.log.change import Change
-
-_TRIES = 10
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -76,15 +66,15 @@ class Table:
         given = cast("object", store)
         if given is not None and not isinstance(given, ObjectStore):
             raise refusal("store", "an ObjectStore", given)
-        self._store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
+        store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
         self._clock = clock
-        self._log = CommitLog(self._store, limits)
-        self._known: LogEntry | None = None
+        self._log = CommitLog(store, limits)
+        self._handle = Handle(self._log, clock)
 
     @property
     def path(self) -> str:
         """Where the table lies."""
-        return self._store.location
+        return self._log.location
 
     def exists(self) -> bool:
         """Say whether the table has a version."""
@@ -120,7 +110,7 @@ class Table:
 
         intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._commit(lambda writing: write_append(writing, piece), intent)
+        return self._handle.commit(lambda writing: write_append(writing, piece), intent)
 
     def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
         """Replace all rows, and the schema; makes the table if it isn't there.
@@ -146,7 +136,7 @@ class Table:
 
         intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._commit(lambda writing: write_overwrite(writing, piece), intent)
+        return self._handle.commit(lambda writing: write_overwrite(writing, piece), intent)
 
     def overwrite_partitions(
         self,
@@ -186,7 +176,7 @@ class Table:
         fields = partition_fields(partition_by)
         frames = by_partition(data, fields)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return self._commit(lambda writing: write_partitions(writing, pieces, fields), intent)
+        return self._handle.commit(lambda writing: write_partitions(writing, pieces, fields), intent)
 
     def restore(self, version: AnyVersion, **options: Unpack[CommitOptions]) -> Snapshot:
         """Make an old version's rows, schema and partitioning the latest again. No data is copied, nothing gets lost.
@@ -214,7 +204,9 @@ class Table:
         intent, wanted = make_intent(self._clock, **options), require_wanted(version)
         if wanted == Wanted():
             raise refusal("version", "an older version", version)
-        return self._commit(lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent)
+        return self._handle.commit(
+            lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent
+        )
 
     def tag(self, name: str, version: AnyVersion | None = None, *, force: bool = False) -> Snapshot:
         """Name a version. As long as it has a tag, it doesn't expire.
@@ -241,9 +233,9 @@ class Table:
         from atio_core.changes.tag import SetTag
 
         name, force = require_tag_name("name", name), require_flag("force", force)
-        snapshot = self._find(require_wanted(version))
+        snapshot = self._handle.find(require_wanted(version))
         change = SetTag(self._log, name, snapshot.version, force=force)
-        done = self._commit(lambda _: change, make_intent(self._clock))
+        done = self._handle.commit(lambda _: change, make_intent(self._clock))
         return Snapshot(self._log, snapshot.version, snapshot.entry, latest=done.entry)
 
     def untag(self, name: str) -> None:
@@ -256,7 +248,7 @@ class Table:
         from atio_core.changes.tag import RemoveTag
 
         change = RemoveTag(self._log, require_tag_name("name", name))
-        self._commit(lambda _: change, make_intent(self._clock))
+        self._handle.commit(lambda _: change, make_intent(self._clock))
 
     def tags(self) -> dict[str, int]:
         """Return the tags, each with the number of its version. Raises `TableNotFoundError` if there is no table."""
@@ -278,7 +270,7 @@ class Table:
             VersionExpiredError: It was, and has been expired since; as of a time: the versions around it have been.
             TagNotFoundError: There is no such tag.
         """
-        return self._find(require_wanted(version))
+        return self._handle.find(require_wanted(version))
 
     def history(self) -> list[Snapshot]:
         """Return the versions that can be read, newest first.
@@ -316,7 +308,7 @@ class Table:
             As for `snapshot` and `Snapshot.read`.
         """
         columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
-        return self._of_version(
+        return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.read(
                 output_as, columns=columns, partitions=partitions, filter=filter, limit=limit
@@ -354,23 +346,12 @@ class Table:
             As for `snapshot` and `Snapshot.scan`.
         """
         columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
-        return self._of_version(
+        return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.scan(
                 columns=columns, partitions=partitions, filter=filter, limit=limit, batch_rows=batch_rows
             ),
         )
-
-    def _of_version(self, wanted: Wanted, read: Callable[[Snapshot], Any]) -> Any:
-        """Read a version; the latest anew if it expires before anything of it was handed out."""
-        for _ in range(_TRIES):
-            snapshot = self._find(wanted)
-            try:
-                return read(snapshot)
-            except VersionExpiredError:
-                if wanted.is_fixed:
-                    raise
-        raise too_fast(self._log, "read")
 
     def expire(
         self,
@@ -405,47 +386,6 @@ class Table:
             policy = DEFAULT_RETENTION
         grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
         return expire(self._log, policy, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
-
-    def _commit(self, write: Callable[[Writing], Change], intent: Intent) -> Snapshot:
-        """Write files against the latest version and commit them; write again if that version is outdated by then."""
-        from atio_core.changes.writing import Writing
-
-        for left in reversed(range(_TRIES)):
-            known = self._base()
-            base = known or empty_entry(str(uuid.uuid4()))
-            try:
-                done = look_up(self._log, base, intent)
-                if done is None:
-                    require_expected(base, intent, self.path)
-                    change = write(
-                        Writing(self._store, base, intent.commit_id, self._clock, self._log.limits)
-                    )
-                    done = commit(self._log, change, intent, base=known, looked_up=True, clock=self._clock)
-            except (*VERDICTS, StagedFilesExpiredError) as error:
-                self._known = None
-                again = isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
-                if not left or (not again and holds(self._log, base, error)):
-                    raise
-                continue
-            if not done.repeated:
-                self._known = done.entry
-            return Snapshot(self._log, done.version, done.entry, repeated=done.repeated)
-        raise AssertionError("unreachable: the last try returns or raises")
-
-    def _find(self, wanted: Wanted) -> Snapshot:
-        found = find(self._log, wanted)
-        self._known = found.latest
-        return Snapshot.of(self._log, found)
-
-    def _base(self) -> LogEntry | None:
-        """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""
-        known = self._known
-        if known is not None:
-            data = self._log.sequence.read(known.version)
-            if data is not None and known.commit_id.encode() in data:
-                return known
-        self._known = self._log.find_latest()
-        return self._known
 
 
 def _repeatable(given: Any) -> Any:

@@ -1,0 +1,112 @@
+"""What a process knows of a table, and how it commits and reads from there on.
+
+A handle remembers the entry that it made or read last, so that the next commit needs no look for the latest first. What
+it remembers may be outdated; the commit loop finds that out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
+from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expected
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.intent import Intent
+from atio_core.log.lookup import Wanted, find, too_fast
+from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.model.ids import Clock
+from atio_core.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from atio_core.changes.writing import Writing
+    from atio_core.log.change import Change
+
+_TRIES = 10
+_Result = TypeVar("_Result")
+
+
+class Handle:
+    """One process's view of a table.
+
+    Args:
+        log: The table's log.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, log: CommitLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._known: LogEntry | None = None
+
+    def commit(self, write: Callable[[Writing], Change], intent: Intent) -> Snapshot:
+        """Write files against the latest version and commit them; write again if that version is outdated by then.
+
+        Args:
+            write: Writes the files, and returns the change that adds them.
+            intent: Who commits.
+
+        Returns:
+            The new version; or the one that has the intent's key already.
+
+        Raises:
+            As for `log.commit.commit`, and what `write` raises.
+        """
+        from atio_core.changes.writing import Writing
+
+        log = self._log
+        for left in reversed(range(_TRIES)):
+            known = self._base()
+            base = known or empty_entry(str(uuid.uuid4()))
+            try:
+                done = look_up(log, base, intent)
+                if done is None:
+                    require_expected(base, intent, log.location)
+                    change = write(Writing(log.store, base, intent.commit_id, self._clock, log.limits))
+                    done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
+            except (*VERDICTS, StagedFilesExpiredError) as error:
+                self._known = None
+                again = isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
+                if not left or (not again and holds(log, base, error)):
+                    raise
+                continue
+            if not done.repeated:
+                self._known = done.entry
+            return Snapshot(log, done.version, done.entry, repeated=done.repeated)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def find(self, wanted: Wanted) -> Snapshot:
+        """Return the version that is meant. Raises as `log.lookup.find`."""
+        found = find(self._log, wanted)
+        self._known = found.latest
+        return Snapshot.of(self._log, found)
+
+    def read(self, wanted: Wanted, read: Callable[[Snapshot], _Result]) -> _Result:
+        """Read a version; if it isn't a fixed one and expires before anything of it was handed out, look it up anew.
+
+        Args:
+            wanted: Which version is meant.
+            read: Reads it.
+
+        Raises:
+            As for `find`, and what `read` raises.
+        """
+        for _ in range(_TRIES):
+            snapshot = self.find(wanted)
+            try:
+                return read(snapshot)
+            except VersionExpiredError:
+                if wanted.is_fixed:
+                    raise
+        raise too_fast(self._log, "read")
+
+    def _base(self) -> LogEntry | None:
+        """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""
+        known = self._known
+        if known is not None:
+            data = self._log.sequence.read(known.version)
+            if data is not None and known.commit_id.encode() in data:
+                return known
+        self._known = self._log.find_latest()
+        return self._known
