@@ -6,6 +6,7 @@ own in them. What kills a server starts one for itself.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
 import itertools
@@ -194,6 +195,7 @@ def _pg_programs() -> Path:
     copy = Path(tempfile.gettempdir()) / f"atio-{home.name}-{os.getpid()}"
     if not copy.exists():
         shutil.copytree(home, copy, symlinks=True)
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
     return copy / "bin"
 
 
@@ -217,7 +219,11 @@ def mariadb_server() -> Iterator[MariaDBServer]:
             install = [str(_program("mariadb-install-db")), "--no-defaults", f"--datadir={data}", *user]
             # Kernels bound the memory of asynchronous input and output, which several servers share.
             install += ["--auth-root-authentication-method=normal", "--innodb-use-native-aio=0"]
-            if subprocess.run(install, stdout=log, stderr=log, check=False).returncode:
+            for _ in range(3):  # seen to fail once on a busy machine
+                shutil.rmtree(data, ignore_errors=True)
+                if not subprocess.run(install, stdout=log, stderr=log, check=False).returncode:
+                    break
+            else:
                 raise AssertionError((folder / "log").read_text())
             options = [f"--datadir={data}", f"--socket={folder}/socket", f"--pid-file={folder}/pid", *user]
             options += [
