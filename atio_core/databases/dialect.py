@@ -133,7 +133,7 @@ class Dialect(ABC):
         return name.lower() if self.folds_case else name
 
     def type_for(self, t: pa.DataType, *, key: bool) -> SqlType:
-        """Return the type of a new column for values of an Arrow type.
+        """Return the type of a new column for values of an Arrow type, however they are encoded.
 
         Args:
             t: The values' type.
@@ -142,7 +142,8 @@ class Dialect(ABC):
         Raises:
             UnfitError: There is none that holds every value exactly.
         """
-        del key
+        if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
+            return self.type_for(t.value_type, key=key)
         found = self.types.get(_class_of(t))
         if found is None:
             raise UnfitError(f"the type {t} has no exact counterpart in {type(self).__name__}")

@@ -79,8 +79,6 @@ class DuckDB(Dialect):
         if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
             item = self.type_for(t.value_type, key=False)
             return SqlType(f"{item.ddl}[]", "array", item=item)
-        if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-            return self.type_for(t.value_type, key=key)
         return super().type_for(t, key=key)
 
     def parse(self, declared: str) -> SqlType:

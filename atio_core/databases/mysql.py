@@ -118,8 +118,6 @@ class MySQL(Dialect):
 
     def type_for(self, t: pa.DataType, *, key: bool) -> SqlType:
         """Return the type of a new column."""
-        if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-            return self.type_for(t.value_type, key=key)
         if pa.types.is_decimal(t) and 0 <= t.scale <= min(t.precision, 30) and t.precision <= 65:  # noqa: PLR2004 - its most
             return self.parse(f"decimal({t.precision},{t.scale})")
         if pa.types.is_duration(t):

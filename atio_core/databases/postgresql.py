@@ -142,12 +142,10 @@ class PostgreSQL(Dialect):
         """Return the type of a new column; decimals and lists have types of their own."""
         if pa.types.is_decimal(t) and 0 <= t.scale <= t.precision:
             return self.parse(f"numeric({t.precision},{t.scale})")
-        if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
-            if not pa.types.is_nested(t.value_type):
-                item = self.type_for(t.value_type, key=False)
-                return SqlType(f"{item.ddl}[]", "array", item=item)
-        elif pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-            return self.type_for(t.value_type, key=key)
+        is_list = pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t)
+        if is_list and not pa.types.is_nested(t.value_type):
+            item = self.type_for(t.value_type, key=False)
+            return SqlType(f"{item.ddl}[]", "array", item=item)
         return super().type_for(t, key=key)
 
     def parse(self, declared: str) -> SqlType:

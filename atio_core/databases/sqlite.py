@@ -60,8 +60,6 @@ class SQLite(Dialect):
 
     def type_for(self, t: pa.DataType, *, key: bool) -> SqlType:
         """Return the type of a new column."""
-        if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-            return self.type_for(t.value_type, key=key)
         what = "decimal" if pa.types.is_decimal(t) else "interval" if pa.types.is_duration(t) else ""
         if pa.types.is_timestamp(t) and t.tz is not None:
             what = "timestamptz"
