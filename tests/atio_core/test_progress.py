@@ -9,28 +9,15 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from atio_core import progress
 from atio_core.progress import Teller, Watched
+from tests.support.logs import atio_logs_at
 
 PROJECT = Path(__file__).parents[2]
-
-
-@contextmanager
-def atio_logs_at(level: int) -> Generator[None]:
-    """Have the logger `atio` let through what is at least that important."""
-    logger = logging.getLogger("atio")
-    before = logger.level
-    logger.setLevel(level)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 @pytest.fixture(autouse=True)

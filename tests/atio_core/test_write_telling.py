@@ -3,8 +3,6 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,8 @@ import pytest
 
 import atio_core as atio
 from atio_core import progress
+from tests.support.logs import atio_logs_at
 from tests.support.writers import frame
-
-
-@contextmanager
-def atio_logs_at(level: int) -> Generator[None]:
-    """Have the logger `atio` let through what is at least that important."""
-    logger = logging.getLogger("atio")
-    before = logger.level
-    logger.setLevel(level)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def test_a_quiet_write_says_nothing(
