@@ -1,0 +1,32 @@
+"""Table: what is done to a versioned table, by topic."""
+
+from __future__ import annotations
+
+from atio_core.table.reads import Reads
+from atio_core.table.rows import RowChanges
+from atio_core.table.upkeep import Upkeep
+from atio_core.table.versions import Versions
+
+
+class Table(Reads, RowChanges, Versions, Upkeep):
+    """A versioned table in a folder. Nothing is made on disk before the first write.
+
+    Args:
+        path: The folder, or `memory://name` for a table that lives as long as the process.
+        store: Where the table lies, instead of `path`.
+        limits: Bounds on log entries; part of the format, for tests only.
+        clock: Where the time comes from; for tests.
+
+    Raises:
+        InvalidInputError: The path can't be a table's.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = Table("memory://table-example")
+        >>> table.append(pd.DataFrame({"a": [1]})).version
+        1
+        >>> table.append(pd.DataFrame({"a": [2]})).version
+        2
+        >>> table.read(columns=["a"])["a"].tolist(), table.read(version=1)["a"].tolist()
+        ([1, 2], [1])
+    """

@@ -1,0 +1,57 @@
+"""What every table knows: where it lies, and how it commits and reads."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+from atio_core.arguments import refusal
+from atio_core.errors import InvalidInputError
+from atio_core.format.names import TEMPORARY
+from atio_core.handle import Handle
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.model.ids import Clock, system_clock
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.locate import locate
+
+
+class TableBase:
+    """A table's log, and one process's view of it.
+
+    Args:
+        path: The folder, or `memory://name` for a table that lives as long as the process.
+        store: Where the table lies, instead of `path`.
+        limits: Bounds on log entries; part of the format, for tests only.
+        clock: Where the time comes from; for tests.
+
+    Raises:
+        InvalidInputError: The path can't be a table's.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        store: ObjectStore | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = system_clock,
+    ) -> None:
+        if (path is None) == (store is None):
+            raise InvalidInputError("a table needs a path, or a store, and not both")
+        given = cast("object", store)
+        if given is not None and not isinstance(given, ObjectStore):
+            raise refusal("store", "an ObjectStore", given)
+        store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
+        self._clock = clock
+        self._log = CommitLog(store, limits)
+        self._handle = Handle(self._log, clock)
+
+    @property
+    def path(self) -> str:
+        """Where the table lies."""
+        return self._log.location
+
+    def exists(self) -> bool:
+        """Say whether the table has a version."""
+        return self._log.find_latest() is not None

@@ -1,0 +1,122 @@
+"""Reading a table: its versions, and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from atio_core.log.lookup import AnyVersion, history, require_wanted
+from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
+from atio_core.table.base import TableBase
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Reads(TableBase):
+    """What reads versions, and their rows."""
+
+    def snapshot(self, version: AnyVersion | None = None) -> Snapshot:
+        """Return a version: the latest, if none is named.
+
+        Args:
+            version: One of
+
+                - a number; a negative one counts back in the history: -1 is the latest, -2 the one before;
+                - a tag, or "latest";
+                - a time with a zone: the version that was the latest then, by the clocks of the writers.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            VersionNotFoundError: No such version was ever committed, or none before that time.
+            VersionExpiredError: It was, and has been expired since; as of a time: the versions around it have been.
+            TagNotFoundError: There is no such tag.
+        """
+        return self._handle.find(require_wanted(version))
+
+    def history(self) -> list[Snapshot]:
+        """Return the versions that can be read, newest first.
+
+        Raises:
+            TableNotFoundError: There is no table.
+        """
+        return [Snapshot.of(self._log, found) for found in history(self._log)]
+
+    def read(
+        self,
+        version: AnyVersion | None = None,
+        output_as: Output = "pandas",
+        *,
+        columns: Sequence[Any] | None = None,
+        partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
+        as_of: datetime | None = None,
+        tag: str | None = None,
+    ) -> Any:
+        """Return the rows of a version, the latest if none is named.
+
+        Args:
+            version: As for `snapshot`.
+            output_as: "pandas", "polars", "arrow", "batches" or "lazy".
+            columns: Labels of the columns, in the order wished for; all of them if None.
+            partitions: Only these partitions.
+            filter: Only the rows that match: see `Snapshot.read`.
+            limit: At most so many rows, the first ones.
+            as_of: A time with a zone, instead of `version`.
+            tag: A tag, instead of `version`.
+
+        Raises:
+            As for `snapshot` and `Snapshot.read`.
+        """
+        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        return self._handle.read(
+            require_wanted(version, as_of=as_of, tag=tag),
+            lambda snapshot: snapshot.read(
+                output_as, columns=columns, partitions=partitions, filter=filter, limit=limit
+            ),
+        )
+
+    def scan(
+        self,
+        version: AnyVersion | None = None,
+        *,
+        columns: Sequence[Any] | None = None,
+        partitions: Collection[Any] | None = None,
+        filter: Any = None,  # noqa: A002 - every library calls it so
+        limit: int | None = None,
+        batch_rows: int = BATCH_ROWS,
+        as_of: datetime | None = None,
+        tag: str | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a version batch by batch, the latest if none is named.
+
+        Args:
+            version: As for `snapshot`.
+            columns: Labels of the columns, in the order wished for; all of them if None.
+            partitions: Only these partitions.
+            filter: Only the rows that match: see `Snapshot.read`.
+            limit: At most so many rows, the first ones.
+            batch_rows: At most so many rows in a batch.
+            as_of: A time with a zone, instead of `version`.
+            tag: A tag, instead of `version`.
+
+        Returns:
+            An iterator of record batches: see `Snapshot.scan`. All are of one version.
+
+        Raises:
+            As for `snapshot` and `Snapshot.scan`.
+        """
+        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        return self._handle.read(
+            require_wanted(version, as_of=as_of, tag=tag),
+            lambda snapshot: snapshot.scan(
+                columns=columns, partitions=partitions, filter=filter, limit=limit, batch_rows=batch_rows
+            ),
+        )
+
+
+def _repeatable(given: Any) -> Any:
+    """What can be gone through only once, as a list: a read may start over."""
+    return list(cast("Iterator[Any]", given)) if isinstance(given, Iterator) else given

@@ -1,0 +1,113 @@
+"""Changes of a table's rows: each method builds a change and commits it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+from atio_core.log.intent import CommitOptions, make_intent
+from atio_core.model.partition import by_partition, partition_fields
+from atio_core.snapshot import Snapshot
+from atio_core.table.base import TableBase
+
+
+class RowChanges(TableBase):
+    """What changes rows."""
+
+    def append(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
+        """Add rows behind the table's own; makes the table if it isn't there.
+
+        Args:
+            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            NotPreservableError: The frame couldn't come back equal; nothing was written.
+            SchemaMismatchError: The frame doesn't fit the table; nothing was written.
+            CommitConflictError: `expected_version` isn't the latest; nothing was committed.
+            CommitUnknownError: The commit may have landed.
+            StorageError: The store failed; nothing was committed.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://append-example")
+            >>> for _ in range(2):
+            ...     snapshot = table.append(pd.DataFrame({"a": [1]}), idempotency_key="once")
+            >>> snapshot.version, snapshot.repeated, snapshot.rows
+            (1, True, 1)
+        """
+        from atio_core.changes.append import write_append
+        from atio_core.data.frames import to_piece
+
+        intent = make_intent(self._clock, **options)
+        piece = to_piece(data)
+        return self._handle.commit(lambda writing: write_append(writing, piece), intent)
+
+    def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
+        """Replace all rows, and the schema; makes the table if it isn't there.
+
+        Args:
+            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            **options: Said of the commit:
+
+                - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
+                - `idempotency_key`: a retry with the same key changes nothing and returns the version that has it;
+                - `key_not_before`: the key can't have been used before this time; saves looking through older ones;
+                - `message`: a sentence for the history;
+                - `properties`: facts for the history, text to text.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `append`.
+        """
+        from atio_core.changes.overwrite import write_overwrite
+        from atio_core.data.frames import to_piece
+
+        intent = make_intent(self._clock, **options)
+        piece = to_piece(data)
+        return self._handle.commit(lambda writing: write_overwrite(writing, piece), intent)
+
+    def overwrite_partitions(
+        self,
+        data: Mapping[Any, Any],
+        *,
+        partition_by: Sequence[str] = ("partition",),
+        **options: Unpack[CommitOptions],
+    ) -> Snapshot:
+        """Replace whole partitions, all of them in one version; other partitions stay as they are.
+
+        The values need no column in the data: they stand in the table's metadata.
+
+        Args:
+            data: For each partition its rows: the key is the value, or a tuple of values if there are several fields.
+            partition_by: The names of the partition fields, the same for every write.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `append`; `InvalidInputError` too if the table has other partition fields.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table("memory://partitions-example")
+            >>> days = {"2013-01-01": pd.DataFrame({"a": [1]}), "2013-01-02": pd.DataFrame({"a": [2]})}
+            >>> _ = table.overwrite_partitions(days, partition_by=["day"])
+            >>> _ = table.overwrite_partitions({"2013-01-02": pd.DataFrame({"a": [3]})}, partition_by=["day"])
+            >>> table.read()["a"].tolist(), table.read(partitions=["2013-01-02"])["a"].tolist()
+            ([1, 3], [3])
+        """
+        from atio_core.changes.overwrite import write_partitions
+        from atio_core.data.frames import to_piece
+
+        intent = make_intent(self._clock, **options)
+        fields = partition_fields(partition_by)
+        frames = by_partition(data, fields)
+        pieces = {values: to_piece(frame) for values, frame in frames.items()}
+        return self._handle.commit(lambda writing: write_partitions(writing, pieces, fields), intent)
