@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from atio_core.log.intent import Intent
+from atio_core.snapshot import Snapshot
 from atio_core.table.reads import Reads
 from atio_core.table.rows import RowChanges
 from atio_core.table.upkeep import Upkeep
 from atio_core.table.versions import Versions
 
+if TYPE_CHECKING:
+    from atio_core.changes.writing import Writing
+    from atio_core.log.change import Change
 
-class Table(Reads, RowChanges, Versions, Upkeep):
+
+class Table(Reads, RowChanges[Snapshot], Versions, Upkeep):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:
@@ -30,3 +39,6 @@ class Table(Reads, RowChanges, Versions, Upkeep):
         >>> table.read(columns=["a"])["a"].tolist(), table.read(version=1)["a"].tolist()
         ([1, 2], [1])
     """
+
+    def _apply(self, write: Callable[[Writing], Change], intent: Intent) -> Snapshot:
+        return self._handle.commit(write, intent)

@@ -1,20 +1,40 @@
-"""Changes of a table's rows: each method builds a change and commits it."""
+"""Changes of a table's rows: each method describes a change; what is done with it is up to the class.
+
+A table commits it as its next version. The same methods serve wherever changes are collected or put off.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
-from atio_core.log.intent import CommitOptions, make_intent
+from atio_core.log.intent import CommitOptions, Intent, make_intent
+from atio_core.model.ids import Clock
 from atio_core.model.partition import by_partition, partition_fields
-from atio_core.snapshot import Snapshot
-from atio_core.table.base import TableBase
+
+if TYPE_CHECKING:
+    from atio_core.changes.writing import Writing
+    from atio_core.log.change import Change
+
+Done = TypeVar("Done", covariant=True)
 
 
-class RowChanges(TableBase):
-    """What changes rows."""
+class RowChanges(ABC, Generic[Done]):
+    """What changes rows. `Done` is what each change returns; for a table the new version."""
 
-    def append(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
+    _clock: Clock
+
+    @abstractmethod
+    def _apply(self, write: Callable[[Writing], Change], intent: Intent) -> Done:
+        """Do what this class does with a change.
+
+        Args:
+            write: Writes the change's files against a version, and returns the change; may be called again.
+            intent: Who commits.
+        """
+
+    def append(self, data: Any, **options: Unpack[CommitOptions]) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
 
         Args:
@@ -44,9 +64,9 @@ class RowChanges(TableBase):
 
         intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._handle.commit(lambda writing: write_append(writing, piece), intent)
+        return self._apply(lambda writing: write_append(writing, piece), intent)
 
-    def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Snapshot:
+    def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Done:
         """Replace all rows, and the schema; makes the table if it isn't there.
 
         Args:
@@ -70,7 +90,7 @@ class RowChanges(TableBase):
 
         intent = make_intent(self._clock, **options)
         piece = to_piece(data)
-        return self._handle.commit(lambda writing: write_overwrite(writing, piece), intent)
+        return self._apply(lambda writing: write_overwrite(writing, piece), intent)
 
     def overwrite_partitions(
         self,
@@ -78,7 +98,7 @@ class RowChanges(TableBase):
         *,
         partition_by: Sequence[str] = ("partition",),
         **options: Unpack[CommitOptions],
-    ) -> Snapshot:
+    ) -> Done:
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
 
         The values need no column in the data: they stand in the table's metadata.
@@ -110,4 +130,4 @@ class RowChanges(TableBase):
         fields = partition_fields(partition_by)
         frames = by_partition(data, fields)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return self._handle.commit(lambda writing: write_partitions(writing, pieces, fields), intent)
+        return self._apply(lambda writing: write_partitions(writing, pieces, fields), intent)
