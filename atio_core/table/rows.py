@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
-Done = TypeVar("Done", covariant=True)
+Done = TypeVar("Done")
 
 
 class RowChanges(ABC, Generic[Done]):
@@ -52,8 +52,8 @@ class RowChanges(ABC, Generic[Done]):
             StorageError: The store failed; nothing was committed.
 
         Example:
-            >>> import pandas as pd
-            >>> table = Table("memory://append-example")
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://append-example")
             >>> for _ in range(2):
             ...     snapshot = table.append(pd.DataFrame({"a": [1]}), idempotency_key="once")
             >>> snapshot.version, snapshot.repeated, snapshot.rows
@@ -115,8 +115,8 @@ class RowChanges(ABC, Generic[Done]):
             As for `append`; `InvalidInputError` too if the table has other partition fields.
 
         Example:
-            >>> import pandas as pd
-            >>> table = Table("memory://partitions-example")
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://partitions-example")
             >>> days = {"2013-01-01": pd.DataFrame({"a": [1]}), "2013-01-02": pd.DataFrame({"a": [2]})}
             >>> _ = table.overwrite_partitions(days, partition_by=["day"])
             >>> _ = table.overwrite_partitions({"2013-01-02": pd.DataFrame({"a": [3]})}, partition_by=["day"])

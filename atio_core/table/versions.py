@@ -29,8 +29,8 @@ class Versions(TableBase):
             As for `snapshot` and `append`: the version may have expired just now; then nothing was committed.
 
         Example:
-            >>> import pandas as pd
-            >>> table = Table("memory://restore-example")
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://restore-example")
             >>> for number in (1, 2):
             ...     _ = table.overwrite(pd.DataFrame({"a": [number]}))
             >>> table.restore(1).version, table.read()["a"].tolist()
@@ -61,8 +61,8 @@ class Versions(TableBase):
             As for `snapshot`; `CommitUnknownError` and `StorageError` as for `append`.
 
         Example:
-            >>> import pandas as pd
-            >>> table = Table("memory://tag-example")
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://tag-example")
             >>> _ = table.append(pd.DataFrame({"a": [1]}))
             >>> table.tag("first").version, table.tags()
             (1, {'first': 1})
