@@ -55,12 +55,14 @@ class Teller:
 
     def __init__(self, *, verbose: bool, show_progress: bool) -> None:
         self._level = logging.INFO if verbose else logging.DEBUG
-        self._unheard = verbose and not (_LOG.hasHandlers() and _LOG.isEnabledFor(logging.INFO))
+        self._logged = _LOG.isEnabledFor(self._level)
+        self._unheard = verbose and not (self._logged and _LOG.hasHandlers())
         self._show_progress = show_progress
 
     def step(self, text: str, *facts: object) -> None:
         """Tell a step. `text` is formatted with the facts only if anybody listens."""
-        _LOG.log(self._level, text, *facts)
+        if self._logged:
+            _LOG.log(self._level, text, *facts)
         if self._unheard:
             _say(text % facts)
 
@@ -70,13 +72,14 @@ class Teller:
         if self._show_progress and not self._unheard:
             _say(f"wrote {result}")
 
-    @contextlib.contextmanager
-    def watch(self, watched: Watched) -> Generator[None]:
+    def watch(self, watched: Watched) -> contextlib.AbstractContextManager[None]:
         """Tell how far it is while the block runs."""
         displays = self._displays(watched)
-        if not displays:
-            yield
-            return
+        return self._show(watched, displays) if displays else contextlib.nullcontext()
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _show(watched: Watched, displays: list[_Display]) -> Generator[None]:
         done = threading.Event()
         watcher = threading.Thread(
             target=_watch, args=(watched, displays, done), name="atio-progress", daemon=True

@@ -9,16 +9,15 @@ Tables of databases are written by `databases/write.py`.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Writer
@@ -171,31 +170,35 @@ def write(
         mkdir=mkdir,
     )
     target = publication.target
-    choice = registry.choose(obj, target.name, format, options, writer)
+    name = target.name
+    choice = registry.choose(obj, name, format, options, writer)
     teller = Teller(verbose=verbose, show_progress=show_progress)
     if publication.is_skipped():
         return _skipped(target.path, choice.format, teller)
-    seconds: dict[str, float] = {}
+    clock = _Clock()
     rows_written = _RowCounter()
     old = None if target.old is None else target.file
-    order = Order(target.name, options, choice.compression, strict, old, wrote=rows_written.add)
-    with _timed(seconds, "serialise"), _explained(choice.writer, target.path):
+    order = Order(name, options, choice.compression, strict, old, wrote=rows_written.add)
+    with _Explained(choice.writer, target.path) as explained:
         prepared = choice.writer.prepare(obj, order)
         losses = _losses(choice.writer, prepared, order)
         rows, columns = choice.writer.shape(prepared)
     with replacement(publication) as new:
         teller.step("%s: %s writes into %s", target.path, choice.writer.call, new.temporary)
-        watched = Watched(target.name, "bytes", new.size)
+        watched = Watched(name, "bytes", new.size)
         if choice.writer.streams:
-            watched = Watched(target.name, "rows", rows_written.count)
-        with _timed(seconds, "serialise"), teller.watch(watched), _explained(choice.writer, target.path):
-            choice.writer.write(prepared, new.file, replace(order, path=new.temporary))
-        found = _publish(new, digest, seconds, teller)
+            watched = Watched(name, "rows", rows_written.count)
+        if choice.writer.by_path:
+            order = replace(order, path=new.temporary)
+        with teller.watch(watched), explained:
+            choice.writer.write(prepared, new.file, order)
+        clock.end("serialise")
+        found = _publish(new, digest, clock, teller)
     if not new.published:
         return _skipped(target.path, choice.format, teller)
     previous = None if new.previous is None else Path(new.previous)
     rows = rows_written.count() if choice.writer.streams else rows
-    path, size = Path(target.path), new.size()
+    path, size, seconds = _as_path(target_path, target.path), new.size(), clock.seconds
     result = WriteResult(path, choice.format, size, rows, columns, seconds, previous, found, losses=losses)
     teller.result(result)
     return result
@@ -227,21 +230,26 @@ def _write_table(
     return result
 
 
-def _publish(new: Replacement, digest: str | None, seconds: dict[str, float], teller: Teller) -> str | None:
+def _publish(new: Replacement, digest: str | None, clock: _Clock, teller: Teller) -> str | None:
     """Sync and publish what was written; returns its digest, if asked for."""
     path, found = new.target.path, None
     if digest is not None:
-        with _timed(seconds, "digest"):
-            found = new.digest(digest)
-    with _timed(seconds, "sync"):
-        new.sync()
-    speed = new.size() / 1e6 / max(1e-9, sum(seconds.values()))
+        found = new.digest(digest)
+        clock.end("digest")
+    new.sync()
+    clock.end("sync")
+    speed = new.size() / 1e6 / max(1e-9, sum(clock.seconds.values()))
     teller.step("%s: %s bytes written and synced, %.1f MB/s", path, f"{new.size():,}", speed)
-    with _timed(seconds, "publish"):
-        new.publish()
+    new.publish()
+    clock.end("publish")
     if new.published:
-        teller.step("%s: published in %.3f s", path, seconds["publish"])
+        teller.step("%s: published in %.3f s", path, clock.seconds["publish"])
     return found
+
+
+def _as_path(given: object, path: str) -> Path:
+    """The path, as an object: making one takes longer than much else here."""
+    return given if isinstance(given, Path) and str(given) == path else Path(path)
 
 
 def _skipped(path: str, format_name: str, teller: Teller) -> WriteResult:
@@ -275,23 +283,30 @@ def _losses(writer: Writer, prepared: Any, order: Order) -> tuple[Loss, ...]:
     return tuple(losses)
 
 
-@contextlib.contextmanager
-def _explained(writer: Writer, path: str) -> Generator[None]:
-    """What the library raises becomes an error that says what stands and what to do."""
-    try:
-        yield
-    except (AtioError, MemoryError):
-        raise
-    except BaseException as error:
+class _Explained:
+    """A block in which what the library raises becomes an error that says what stands and what to do."""
+
+    __slots__ = ("_path", "_writer")
+
+    def __init__(self, writer: Writer, path: str) -> None:
+        self._writer = writer
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if error is None or isinstance(error, AtioError | MemoryError):
+            return
         panic = type(error).__name__ == "PanicException"  # polars'; it is no Exception
         if not (panic or isinstance(error, Exception)):
-            raise  # Ctrl-C, an exit
+            return  # Ctrl-C, an exit
         refusal = _system_error(error)
         if (
             refusal is not None and refusal.errno != errno.ENOENT
         ):  # our file is there: it was another, to be read
-            raise targets.storage_error("Writing", path, refusal) from error
-        raise InvalidInputError(_explain(error, writer.call, path), path=path) from error
+            raise targets.storage_error("Writing", self._path, refusal) from error
+        raise InvalidInputError(_explain(error, self._writer.call, self._path), path=self._path) from error
 
 
 def _system_error(error: BaseException) -> OSError | None:
@@ -315,8 +330,17 @@ def _explain(error: BaseException, call: str, path: str) -> str:
     return f"{call} could not write {path!r}: {what}. {stands} Mend the data or the options."
 
 
-@contextlib.contextmanager
-def _timed(seconds: dict[str, float], phase: str) -> Generator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - start
+class _Clock:
+    """Seconds by phase: a phase begins where the one before ends."""
+
+    __slots__ = ("_last", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def end(self, phase: str) -> None:
+        """A phase ends now, and has a time."""
+        now = time.perf_counter()
+        self.seconds[phase] = now - self._last
+        self._last = now

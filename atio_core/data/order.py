@@ -21,7 +21,8 @@ class Order:
         compression: What the name's last suffix says, as pandas names it: "gzip"; or None.
         strict: Refuse what the format can't keep.
         old: The path of the file that will be replaced, if there is one.
-        path: Of the file being written, while it is: the open file has no name, lest a library write it down.
+        path: Of the file being written, for writers that need it: the open file has no name, lest a library write
+            it down.
         wrote: Called by writers that stream with the number of rows that they have just written.
     """
 

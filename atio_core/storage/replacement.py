@@ -44,7 +44,9 @@ class Replacement:
         previous: What the file that was replaced is called now, if it was kept.
     """
 
-    def __init__(self, publication: Publication, made: temporary.Temporary, opening: Open) -> None:
+    def __init__(
+        self, publication: Publication, made: temporary.Temporary, opening: Open, *, locks_prove: bool
+    ) -> None:
         self.target = publication.target
         self.published = False
         self.previous: str | None = None
@@ -53,7 +55,7 @@ class Replacement:
         self._size: int | None = None
         self._process = os.getpid()
         # What replaces a file may be secret, until it has that one's rights; a new file gets those of any new file.
-        self._fd = made.open(0o666 if self.target.old is None else 0o600)
+        self._fd = made.open(0o666 if self.target.old is None else 0o600, locks_prove=locks_prove)
         try:
             self.file: BinaryIO = opening(made.path, self._fd)
         except BaseException:
@@ -134,10 +136,13 @@ class Replacement:
     def _end_writing(self) -> None:
         """Flush; and go on with the file that has the name now, if a program was given that and made another one."""
         self.file.close()
-        if not os.path.samestat(os.stat(self.temporary), os.fstat(self._fd)):
+        there = os.stat(self.temporary)
+        if not self._temporary.is_at(there):
             other = self._temporary.open_again()
             self._close()
             self._fd = other
+            there = os.fstat(other)
+        self._size = there.st_size
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error
@@ -235,13 +240,16 @@ def replacement(publication: Publication, opening: Open = _open_binary) -> Gener
     new = None
     try:
         new = _begin(publication, made, opening)
-        with contextlib.closing(new):
-            if publication.if_exists != "replace":
-                _check_new_name(new)
-            yield new
+        if publication.if_exists != "replace":
+            _check_new_name(new)
+        yield new
     finally:  # whatever happened, Ctrl-C included, and wherever
-        if os.getpid() == process and not (new is not None and new.published):
-            _take_away(made)
+        try:
+            if new is not None:
+                new.close()
+        finally:
+            if not (new is not None and new.published) and os.getpid() == process:
+                _take_away(made)
 
 
 def _begin(publication: Publication, made: temporary.Temporary, opening: Open) -> Replacement:
@@ -249,8 +257,8 @@ def _begin(publication: Publication, made: temporary.Temporary, opening: Open) -
     try:
         if publication.mkdir:
             _make_folders(publication)
-        temporary.clean(folder)
-        return Replacement(publication, made, opening)
+        locks_prove = temporary.clean(folder)
+        return Replacement(publication, made, opening, locks_prove=locks_prove)
     except OSError as error:
         raise storage_error("Making a temporary file beside", path, error) from error
 

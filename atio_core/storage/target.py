@@ -14,6 +14,7 @@ from atio_core.storage import temporary
 _MAX_LINKS = 40  # as Linux counts
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/.*)|/proc/.*")
+_STREAMS_LIE_IN = ("/dev/", "/proc/")  # however the way there is spelled
 _TO_ADD = os.R_OK | os.W_OK | os.X_OK  # to a folder: who may read it can sync its names
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -78,7 +79,7 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
     """
     named = _absolute(path)
     try:
-        file, old = _follow(named)
+        folder, name, old = _follow(named)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused(named, "its symbolic links lead in a circle. Mend the link") from error
@@ -88,10 +89,9 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
     if old is not None and not stat.S_ISREG(old.st_mode):
         kind = _KINDS.get(stat.S_IFMT(old.st_mode), "no plain file")
         raise refused(named, f"it is {kind}. Give the path of a plain file")
-    folder, name = os.path.split(file)
     if temporary.is_ours(name):
         raise refused(named, "names of this form belong to temporary files of ours. Give another name")
-    target = Target(named, file, folder, old)
+    target = Target(named, os.path.join(folder, name), folder, old)
     if replacing or old is None:
         _check_access(target, mkdir=mkdir)
     return target
@@ -127,7 +127,8 @@ def _absolute(path: object) -> str:
         raise InvalidInputError(
             f"{text!r} is a URL. Only files of this machine can be replaced: give a path."
         )
-    text = os.path.expanduser(text)
+    if text.startswith("~"):
+        text = os.path.expanduser(text)
     if os.path.isabs(text):
         return text
     try:
@@ -137,20 +138,24 @@ def _absolute(path: object) -> str:
         raise refused(text, why) from error
 
 
-def _follow(path: str) -> tuple[str, os.stat_result | None]:
-    """What the path's last part links to, and what is there. Folders on the way are left to the system."""
+def _follow(path: str) -> tuple[str, str, os.stat_result | None]:
+    """The folder and the name that the path's last part links to, and what is there.
+
+    Folders on the way are left to the system.
+    """
     for _ in range(_MAX_LINKS):
-        if _STREAM.fullmatch(os.path.normpath(path)):
+        if any(place in path for place in _STREAMS_LIE_IN) and _STREAM.fullmatch(os.path.normpath(path)):
             raise refused(path, "it is a stream of this process. Give the path of a plain file")
-        if os.path.basename(path) in {"", os.curdir, os.pardir}:
+        folder, name = os.path.split(path)
+        if name in {"", os.curdir, os.pardir}:
             raise refused(path, "it names a folder. Give the path of a plain file")
         try:
             there = os.lstat(path)
         except FileNotFoundError:
-            return path, None
+            return folder, name, None
         if not stat.S_ISLNK(there.st_mode):
-            return path, there
-        path = os.path.join(os.path.dirname(path), os.readlink(path))
+            return folder, name, there
+        path = os.path.join(folder, os.readlink(path))
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 

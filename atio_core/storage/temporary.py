@@ -31,11 +31,11 @@ _LOOK = (
 )  # others may have put FIFOs there
 _ALWAYS_BYTES = 64  # a name may have so many on every file system
 _TRIES = 5
-_REST = 50  # so many times as long as the last look into a folder took us, it isn't looked into again
+_REST = 200  # so many times as long as the last look into a folder took us, it isn't looked into again
 _MOST_FOLDERS = 10_000  # remembered
 
 _LOG = logging.getLogger("atio")
-_rests: dict[str, float] = {}  # until when a folder isn't looked into, on the monotonic clock
+_looked: dict[str, tuple[float, bool]] = {}  # until when a folder isn't looked into, and what was found
 _told: set[int] = set()  # devices on which locks prove nothing, and the user knows
 
 
@@ -69,7 +69,7 @@ def is_ours(name: str) -> bool:
         >>> is_ours(".prices.csv.0123456789abcdef.atio-tmp")
         True
     """
-    return _OURS.fullmatch(name) is not None
+    return name.startswith(".") and _OURS.fullmatch(name) is not None
 
 
 class Temporary:
@@ -82,18 +82,20 @@ class Temporary:
         path: Where it is.
     """
 
-    __slots__ = ("_file", "_locked", "path")
+    __slots__ = ("_file", "_locked", "_made", "path")
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._locked = False
+        self._made: os.stat_result | None = None
         self.path = ""
 
-    def open(self, bits: int) -> int:
+    def open(self, bits: int, *, locks_prove: bool) -> int:
         """Make the file.
 
         Args:
             bits: Its permission bits, less the umask.
+            locks_prove: What `clean` has said of its folder.
 
         Returns:
             Its descriptor.
@@ -101,17 +103,24 @@ class Temporary:
         Raises:
             OSError: The system refused.
         """
-        tries = _TRIES if locks.reach_everybody(os.path.dirname(self._file)) else 0
-        for _ in range(tries):
+        for _ in range(_TRIES if locks_prove else 0):
             self.path = name_beside(self._file, CONTENT)
             fd = os.open(self.path, OPEN_NEW, bits)
-            if locks.take(fd) and os.fstat(fd).st_nlink:
-                self._locked = True
-                return fd
+            if locks.take(fd):
+                self._made = os.fstat(fd)
+                if self._made.st_nlink:
+                    self._locked = True
+                    return fd
             os.close(fd)  # somebody who cleans came between: it is gone, or about to go
             self.take_away()
         self.path = name_beside(self._file, UNLOCKED)
-        return os.open(self.path, OPEN_NEW, bits)
+        fd = os.open(self.path, OPEN_NEW, bits)
+        self._made = os.fstat(fd)
+        return fd
+
+    def is_at(self, there: os.stat_result) -> bool:
+        """Whether the file that `open` made is the one that the system speaks of."""
+        return self._made is not None and os.path.samestat(self._made, there)
 
     def open_again(self) -> int:
         """Open the file that has the name now.
@@ -123,6 +132,7 @@ class Temporary:
             OSError: The system refused.
         """
         fd = os.open(self.path, _OPEN_AGAIN)
+        self._made = os.fstat(fd)
         self._locked = self._locked and locks.take(fd)
         return fd
 
@@ -147,27 +157,33 @@ class Temporary:
                 os.unlink(self.path)
 
 
-def clean(folder: str) -> None:
+def clean(folder: str) -> bool:
     """Remove the temporary files of dead processes from a folder, unless that was done a short while ago.
 
     Args:
-        folder: The folder. Looking into it takes a fiftieth of the time at most, however many files it has.
+        folder: The folder. Looking into it takes half a percent of the time at most, however many files it has.
+
+    Returns:
+        Whether locks on its files prove that a process is alive.
 
     Raises:
         OSError: The folder can't be listed. What can't be removed stays.
     """
-    if time.monotonic() < _rests.get(folder, 0.0):
-        return
+    until, locks_prove = _looked.get(folder, (0.0, False))
+    if time.monotonic() < until:
+        return locks_prove
     start = time.thread_time()
-    if locks.reach_everybody(folder):
+    locks_prove = locks.reach_everybody(folder)
+    if locks_prove:
         for name in os.listdir(folder):
             if name.startswith(".") and (found := _REMOVABLE.fullmatch(name)):
                 _remove_if_dead(folder, name, found[1])
     else:
         _tell_that_litter_stays(folder)
-    if len(_rests) >= _MOST_FOLDERS:
-        _rests.clear()
-    _rests[folder] = time.monotonic() + _REST * (time.thread_time() - start)
+    if len(_looked) >= _MOST_FOLDERS:
+        _looked.clear()
+    _looked[folder] = time.monotonic() + _REST * (time.thread_time() - start), locks_prove
+    return locks_prove
 
 
 def _remove_if_dead(folder: str, name: str, ending: str) -> None:

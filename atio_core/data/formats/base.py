@@ -64,6 +64,7 @@ class Writer:
         shape: Rows and columns.
         compressions: Those that can lie around the whole file.
         streams: Whether only the writing tells how many rows there are: through the order's `wrote`.
+        by_path: Whether it needs the path of the file being written.
     """
 
     call: str
@@ -73,6 +74,7 @@ class Writer:
     shape: Callable[[Any], Shape] = shape_of
     compressions: tuple[str, ...] = ()
     streams: bool = False
+    by_path: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _writer(function: Callable[..., Any], call: str) -> Writer:
     def losses(_obj: Any, _order: Order) -> Sequence[Loss]:
         return (Loss(None, f"atio doesn't know what {call} keeps"),)
 
-    return Writer(call, write, losses)
+    return Writer(call, write, losses, by_path=True)
 
 
 class _Either(io.BufferedWriter):

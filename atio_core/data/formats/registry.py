@@ -41,6 +41,9 @@ FORMATS = {
     )
 }
 
+_BY_NAME = {name: made for made in FORMATS.values() for name in (made.name, *made.aliases)}
+_BY_SUFFIX = {suffix: made for made in FORMATS.values() for suffix in made.suffixes}
+
 DATABASES = ("sql", "database")
 """The formats that are no files: tables of a database."""
 
@@ -85,9 +88,8 @@ def choose(
     if own is not None:
         _check_options(name, None, options)
         return Choice(format_name or "custom", generic.by_callable(own), None)
-    stem, around = _split_compression(name)
-    suffix = os.path.splitext(stem)[1].lower()  # noqa: PTH122 - as for the compression
-    found = _find(format_name, suffix)
+    suffix, around = _suffixes(name)
+    found = _BY_SUFFIX.get(suffix) if format_name is None else _named(format_name)
     writer = None if found is None else _writer_of(found, obj)
     chosen = found.name if found is not None else format_name if format_name is not None else suffix[1:]
     if writer is None:
@@ -101,18 +103,17 @@ def choose(
     return Choice(chosen, writer, around)
 
 
-def _split_compression(name: str) -> tuple[str, str | None]:
+def _suffixes(name: str) -> tuple[str, str | None]:
+    """The suffix that names a format, and the compression that one behind it names."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a PurePath takes longer than all else here
     around = compression.SUFFIXES.get(suffix.lower())
-    return (name, None) if around is None else (stem, around)
+    if around is not None:
+        suffix = os.path.splitext(stem)[1]  # noqa: PTH122 - likewise
+    return suffix.lower(), around
 
 
-def _find(format_name: object, suffix: str) -> FileFormat | None:
-    for found in FORMATS.values():
-        names = (found.name, *found.aliases)
-        if format_name in names if format_name is not None else suffix in found.suffixes:
-            return found
-    return None
+def _named(format_name: object) -> FileFormat | None:
+    return _BY_NAME.get(format_name) if isinstance(format_name, str) else None
 
 
 def _writer_of(found: FileFormat, obj: object) -> Writer | None:
@@ -172,8 +173,10 @@ def _check_options(name: str, around: str | None, options: Mapping[str, Any]) ->
         else:
             continue
         raise InvalidInputError(f"The option {option} is refused: {why}.")
+    if around is None:
+        return
     asked = compression.asked(options.get("compression", "infer"))
-    if around is not None and asked not in {"infer", around}:
+    if asked not in {"infer", around}:
         message = f"{name!r} says {around}, the option compression={asked!r}. Rename it, or drop the option."
         raise InvalidInputError(message)
 

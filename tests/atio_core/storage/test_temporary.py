@@ -339,12 +339,12 @@ def test_a_folder_is_looked_into_seldom(tmp_path: Path, monkeypatch: pytest.Monk
         return listed(folder)
 
     monkeypatch.setattr(temporary, "_REST", 50)
-    monkeypatch.setattr(temporary, "_rests", {})
+    monkeypatch.setattr(temporary, "_looked", {})
     monkeypatch.setattr(os, "listdir", look)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "thread_time", lambda: now[0])
     for _ in range(100):
-        temporary.clean(str(tmp_path))
+        assert temporary.clean(str(tmp_path))  # and what it found of locks is remembered
     assert looks == [str(tmp_path)]
     now[0] += 0.6
     temporary.clean(str(tmp_path))
@@ -353,8 +353,8 @@ def test_a_folder_is_looked_into_seldom(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_few_folders_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that writes to any number of folders doesn't grow."""
-    known: dict[str, float] = {}
-    monkeypatch.setattr(temporary, "_rests", known)
+    known: dict[str, tuple[float, bool]] = {}
+    monkeypatch.setattr(temporary, "_looked", known)
     monkeypatch.setattr(temporary, "_MOST_FOLDERS", 3)
     for number in range(10):
         (tmp_path / str(number)).mkdir()
