@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         VersionExpiredError,
         VersionNotFoundError,
     )
+    from atio_core.format.staged_json import StagedChange
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
     from atio_core.maintenance.report import ExpiryReport
     from atio_core.open_atomic import open_atomic
@@ -60,6 +61,7 @@ __all__ = [
     "Retention",
     "SchemaMismatchError",
     "Snapshot",
+    "StagedChange",
     "StagedFilesExpiredError",
     "StorageError",
     "Table",
@@ -81,6 +83,7 @@ _HOMES = {
     "ExpiryReport": "atio_core.maintenance.report",
     "Retention": "atio_core.retention",
     "Snapshot": "atio_core.snapshot",
+    "StagedChange": "atio_core.format.staged_json",
     "Table": "atio_core.table",
     "WriteResult": "atio_core.write",
     "expire_snapshots": "atio_core.functions",

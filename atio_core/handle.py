@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
 from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expected
-from atio_core.log.commit_log import CommitLog
+from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.intent import Intent
 from atio_core.log.lookup import Wanted, find, too_fast
 from atio_core.model.entry import LogEntry, empty_entry
-from atio_core.model.ids import Clock
+from atio_core.model.ids import Clock, uuid7
 from atio_core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -67,13 +67,43 @@ class Handle:
                     done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 self._known = None
-                again = isinstance(error, StagedFilesExpiredError) or error.facts.get("write_again")
-                if not left or (not again and holds(log, base, error)):
+                if not left or (not error.facts.get("write_again") and holds(log, base, error)):
                     raise
                 continue
             if not done.repeated:
                 self._known = done.entry
             return Snapshot(log, done.version, done.entry, repeated=done.repeated)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def stage(self, write: Callable[[Writing], Change]) -> tuple[LogEntry, uuid.UUID, Change]:
+        """Write files against the latest version, and leave their commit to somebody else.
+
+        Args:
+            write: Writes the files, and returns the change that adds them.
+
+        Returns:
+            The latest version, an id for the change, and the change.
+
+        Raises:
+            NewerFormatError: The table needs a later release.
+            What `write` raises.
+        """
+        from atio_core.changes.writing import Writing
+
+        log = self._log
+        for left in reversed(range(_TRIES)):
+            base = log.find_latest() or empty_entry("")
+            require_features(base.writer_features, WRITER_FEATURES, "write behind", base, log.location)
+            stage_id = uuid7(self._clock, not_before_us=base.horizon_us)
+            try:
+                return (
+                    base,
+                    stage_id,
+                    write(Writing(log.store, base, stage_id.bytes, self._clock, log.limits)),
+                )
+            except VERDICTS as error:
+                if not left or (not error.facts.get("write_again") and holds(log, base, error)):
+                    raise
         raise AssertionError("unreachable: the last try returns or raises")
 
     def find(self, wanted: Wanted) -> Snapshot:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from atio_core.errors import DamagedError, NewerFormatError
-from atio_core.format.digest import digest
 from atio_core.format.records import file_from_json, file_to_json, inside
+from atio_core.format.seal import BrokenSealError, seal, unseal
 from atio_core.model.entry import (
     NO_KEY,
     DataVersion,
@@ -31,17 +31,11 @@ from atio_core.model.manifest import ManifestRef
 from atio_core.model.ranges import VersionRanges
 
 FORMAT = 1
-_DIGEST_KEY = b',"digest":"'
 
 
 def encode_entry(entry: LogEntry) -> bytes:
     """Return the bytes of an entry."""
-    body = json.dumps(_to_json(entry), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    return _sealed(body.removesuffix(b"}"))
-
-
-def _sealed(head: bytes) -> bytes:
-    return head + _DIGEST_KEY + digest(head).encode() + b'"}\n'
+    return seal(_to_json(entry))
 
 
 def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntry:
@@ -57,13 +51,12 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
-    head, _, tail = data.rpartition(_DIGEST_KEY)
-    if data != _sealed(head):
-        expected = tail.removesuffix(b'"}\n').decode("ascii", "replace")
-        why = "its bytes don't give its digest"
-        raise _damaged(table, version, path, why, expected=expected, found=digest(head))
     try:
-        fields: dict[str, Any] = json.loads(head + b"}")
+        text = unseal(data)
+    except BrokenSealError as error:
+        raise _damaged(table, version, path, str(error), expected=error.expected, found=error.found) from None
+    try:
+        fields: dict[str, Any] = json.loads(text)
         _require_format(fields["format"], version, table)
         entry = _from_json(fields)
     except (KeyError, TypeError, ValueError) as error:

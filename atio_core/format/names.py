@@ -2,6 +2,8 @@
 
 - `_atio/log/999999/254-1.json`: version 1; buckets and places count down, so the first name is the latest version
 - `_atio/manifests/<uuid7>.arrow`, `_atio/keys/<uuid7>.arrow`, `_atio/schemas/<uuid7>.arrow`
+- `_atio/staged/<uuid7>.pending`, `_atio/staged/<uuid7>.json`: a kept stage; `_atio/staged/<uuid7>.change`: what a
+  descriptor is too small for
 - `_atio/tmp/<uuid7>.tmp`
 - `data/<field>=<value>/…/<uuid7>.parquet`
 """
@@ -21,16 +23,17 @@ LOG = "_atio/log/"
 MANIFESTS = "_atio/manifests/"
 KEYS = "_atio/keys/"
 SCHEMAS = "_atio/schemas/"
+STAGED = "_atio/staged/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
-CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, f"{TEMPORARY}/")
+CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, STAGED, f"{TEMPORARY}/")
 """The folders in which cleaning looks for files that no version names."""
 
 _FIRST_BUCKET = 999_999
 _BUCKET = re.compile(r"[0-9]{6}")
 _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
 _OURS = re.compile(
-    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|tmp)"
+    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|change|tmp)"
 )
 
 
@@ -83,6 +86,16 @@ def data_path(fields: Sequence[str], values: Sequence[Scalar], file_id: uuid.UUI
     return DATA + "/".join([*folders, f"{file_id}.parquet"])
 
 
+def is_data_path(path: str) -> bool:
+    """Say whether a path is a data file's: in its folder, with a name that atio gives."""
+    return (
+        is_inside(path)
+        and path.startswith(DATA)
+        and path.endswith(".parquet")
+        and file_id_of(path) is not None
+    )
+
+
 def manifest_path(file_id: uuid.UUID) -> str:
     """Return the name of a new manifest."""
     return f"{MANIFESTS}{file_id}.arrow"
@@ -96,6 +109,11 @@ def key_list_path(file_id: uuid.UUID) -> str:
 def schema_path(file_id: uuid.UUID) -> str:
     """Return the name of a new schema."""
     return f"{SCHEMAS}{file_id}.arrow"
+
+
+def change_path(stage_id: uuid.UUID) -> str:
+    """Return the name of the file of a staged change that is too large for its descriptor."""
+    return f"{STAGED}{stage_id}.change"
 
 
 def file_id_of(path: str) -> uuid.UUID | None:

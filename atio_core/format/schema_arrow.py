@@ -24,6 +24,11 @@ def inline_ref(plain: bytes) -> SchemaRef | None:
     return SchemaRef(digest(plain), inline=compressed) if len(compressed) <= INLINE_BYTES else None
 
 
+def carried_ref(plain: bytes) -> SchemaRef:
+    """Return a reference that carries the schema itself, however large."""
+    return SchemaRef(digest(plain), inline=zlib.compress(plain, 9))
+
+
 def inline_bytes(ref: SchemaRef) -> bytes:
     """Return the plain bytes that an inline reference carries. Raises ValueError if they are damaged."""
     if ref.inline is None:

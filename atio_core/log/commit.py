@@ -134,9 +134,8 @@ def look_up(
     version = _find(log, base, intent.commit_id, after_version) if own else None
     if version is None:
         own = False
-        version = _find(
-            log, base, intent.key, after_version or 0, 0 if after_version else intent.key_not_before_us
-        )
+        after = max(after_version or 0, intent.key_after_version)
+        version = _find(log, base, intent.key, after, 0 if after_version else intent.key_not_before_us)
     if version is None:
         return None
     try:
@@ -174,6 +173,12 @@ def require_expected(base: LogEntry, intent: Intent, table: str) -> None:
             version=found,
             winner=found,
         )
+
+
+def is_too_old(path: str, base: LogEntry) -> bool:
+    """Say whether a file that the base doesn't reach may have been taken by cleaning."""
+    file_id = file_id_of(path)
+    return file_id is None or uuid7_time_us(file_id) < base.horizon_us
 
 
 def _find(
@@ -240,13 +245,13 @@ class _Run:
     def _check(self, base: LogEntry) -> None:
         require_expected(base, self.intent, self.log.location)
         for file in self.change.adds:
-            file_id = file_id_of(file.path)
-            if file_id is None or uuid7_time_us(file_id) < base.horizon_us:
+            if is_too_old(file.path, base):
                 raise StagedFilesExpiredError(
                     f"{file.path} was written before the horizon of the table {self.log.location}: cleaning may have"
                     " taken it; nothing was committed: write the data again, or give the table a longer grace period",
                     table=self.log.location,
                     path=file.path,
+                    write_again=True,
                 )
 
     def _create(self, base: LogEntry, entry: LogEntry) -> Committed | None:

@@ -28,7 +28,7 @@ def read_manifest(store: Readable, ref: ManifestRef) -> tuple[DataFile, ...]:
     return decode_manifest(_checked(store, ref))
 
 
-def read_paths(store: ObjectStore, ref: ManifestRef) -> list[tuple[str, int, bool]]:
+def read_paths(store: Readable, ref: ManifestRef) -> list[tuple[str, int, bool]]:
     """Return path, size and `late` of the files that a manifest lists; fails as `read_manifest` does."""
     return decode_paths(_checked(store, ref))
 

@@ -41,6 +41,7 @@ class Intent:
         commit_id: 16 bytes, unique to the commit.
         key: Digest of the idempotency key; `NO_KEY` for none.
         key_not_before_us: The key can't have been used before this time.
+        key_after_version: Nor by this entry or any before it.
         expected_version: The data version that the change must follow directly; None for any.
         message: A sentence for the history.
         properties: Facts for the history.
@@ -49,6 +50,7 @@ class Intent:
     commit_id: bytes
     key: bytes
     key_not_before_us: int = 0
+    key_after_version: int = 0
     expected_version: int | None = None
     message: str | None = None
     properties: dict[str, str] = field(default_factory=dict[str, str])

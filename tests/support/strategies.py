@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+
 from hypothesis import strategies as st
 
+from atio_core.format.staged_json import OPERATIONS, StagedChange
 from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.model.entry import (
     DataVersion,
@@ -17,6 +20,7 @@ from atio_core.model.entry import (
 )
 from atio_core.model.manifest import ManifestRef
 from atio_core.model.ranges import VersionRanges
+from atio_core.model.staged import StagedFiles, StoredChange
 
 # All of Unicode but lone surrogates, which no table takes; much of what JSON, shells and people stumble over.
 texts = st.text(max_size=8) | st.sampled_from(
@@ -123,4 +127,54 @@ entries = st.builds(
     key_lists=st.lists(key_list_refs, max_size=3).map(tuple),
     reader_features=st.lists(texts, max_size=2).map(tuple),
     writer_features=st.lists(texts, max_size=2).map(tuple),
+)
+
+
+def _uuid7(number: int) -> uuid.UUID:
+    return uuid.UUID(int=number & ~(0xF << 76 | 0b11 << 62) | 7 << 76 | 0b10 << 62)
+
+
+uuids = st.integers(0, 2**128 - 1).map(_uuid7)
+
+
+def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
+    partitions = st.lists(scalars, min_size=width, max_size=width).map(tuple)
+    folders = st.lists(parts, max_size=2).map(lambda names: "".join(f"{name}/" for name in names))
+    files = st.builds(
+        DataFile,
+        path=st.builds("data/{}{}.parquet".format, folders, uuids),
+        format=texts,
+        size=counts,
+        rows=counts,
+        digest=digests,
+        footer_size=counts,
+        footer_digest=digests,
+        schema=small,
+        partition=partitions,
+        stats=st.dictionaries(
+            small, st.builds(ColumnStats, st.none() | counts, scalars, scalars), max_size=3
+        ),
+        commit_id=texts,
+        time_us=counts,
+        piece=st.dictionaries(texts, json_values, max_size=3),
+    )
+    return st.builds(
+        StagedFiles,
+        files=st.lists(files, max_size=3).map(tuple),
+        schema=st.builds(SchemaRef, digests, inline=st.none() | st.binary(max_size=20)),
+        content=digests,
+        fields=st.lists(texts, min_size=width, max_size=width).map(tuple),
+        partitions=st.lists(partitions, max_size=3 if width else 0).map(tuple),
+    )
+
+
+staged_changes = st.builds(
+    StagedChange,
+    id=uuids,
+    table_id=st.none() | texts,
+    entry=counts,
+    base_version=counts,
+    operation=st.sampled_from(OPERATIONS),
+    totals=totals,
+    change=st.integers(0, 2).flatmap(_staged_files) | st.builds(StoredChange, digests, counts),
 )

@@ -1,0 +1,339 @@
+"""Changes that are written in one place and committed in another: what a descriptor says of one, and its commit.
+
+1. Files that the latest version reaches already are never added again: who commits a part of what was committed before
+   adds the rest. No manifest that the table had when the first of the files was written lists one of them.
+2. All others must not be older than the horizon, for then cleaning may have taken them.
+3. The ids and keys that the latest version remembers must reach back to when the files were written: else nobody knows
+   whether they were committed, and replaced since.
+
+An append rebases over everything, if the files' schema still is the table's; overwrites over everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from atio_core.changes.append import Append
+from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.schema import WrittenSchema, column_id
+from atio_core.changes.writing import Writing
+from atio_core.errors import (
+    CommitConflictError,
+    DamagedError,
+    InvalidInputError,
+    NotFoundError,
+    SchemaMismatchError,
+    StagedFilesExpiredError,
+    VersionExpiredError,
+    VersionNotFoundError,
+)
+from atio_core.format.digest import digest
+from atio_core.format.names import change_path
+from atio_core.format.schema_arrow import carried_ref, decode_schema, inline_bytes
+from atio_core.format.staged_json import UNFIT, StagedChange, decode_change, encode_change
+from atio_core.log.change import Change, Rebased
+from atio_core.log.commit import is_too_old
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.file_list import read_paths
+from atio_core.log.key_list import first_known
+from atio_core.log.limits import Limits
+from atio_core.log.scratch import Scratch
+from atio_core.model.data_file import DataFile
+from atio_core.model.entry import LogEntry, SchemaRef
+from atio_core.model.staged import StagedFiles, StoredChange
+from atio_core.storage.base import ObjectStore
+
+_DESCRIPTOR_BYTES = 8_192
+"""What is longer lies in a file of the table, and the descriptor names it."""
+
+
+def describe(change: Change) -> StagedFiles:
+    """Return what is to be known of a change to commit it elsewhere.
+
+    Raises:
+        InvalidInputError: Such a change can't be staged.
+    """
+    if not isinstance(change, Append | Overwrite | OverwritePartitions):
+        raise InvalidInputError(f"{change.operation} can't be staged; commit it at once")
+    written, plain = change.schema, change.schema.plain
+    files = StagedFiles(
+        files=tuple(change.adds),
+        schema=carried_ref(plain) if plain else SchemaRef(written.digest),
+        content=change.content,
+    )
+    if isinstance(change, OverwritePartitions):
+        files = replace(files, fields=change.fields, partitions=tuple(change.partitions))
+    return files
+
+
+def shortened(staged: StagedChange, store: ObjectStore) -> StagedChange:
+    """Return a descriptor that isn't too long: what is gets a file that lists its change."""
+    if isinstance(staged.change, StoredChange) or len(staged.to_json()) <= _DESCRIPTOR_BYTES:
+        return staged
+    data = encode_change(staged.id, staged.change)
+    store.put(change_path(staged.id), data)
+    return replace(staged, change=StoredChange(digest(data), len(data)))
+
+
+def distinct(staged: Iterable[StagedChange]) -> tuple[StagedChange, ...]:
+    """Return staged changes in their order, each once.
+
+    Raises:
+        InvalidInputError: There is none, or they are of several kinds, or one id stands for two of them.
+    """
+    found: dict[uuid.UUID, StagedChange] = {}
+    for one in staged:
+        if found.setdefault(one.id, one) != one:
+            raise InvalidInputError(
+                f"two descriptors have the id {one.id} and aren't the same; take them as stage returned them"
+            )
+    if not found:
+        raise InvalidInputError("descriptors is empty: there is nothing to commit; give at least one")
+    operations = sorted({one.operation for one in found.values()})
+    if len(operations) > 1:
+        raise InvalidInputError(
+            f"one version can't be made of {' and '.join(operations)}: commit those of each mode by themselves"
+        )
+    return tuple(found.values())
+
+
+def key_of(staged: Collection[StagedChange]) -> bytes:
+    """Return the key of a commit of these changes that has no other: whoever commits the same ones does it once."""
+    ids = b"".join(sorted(one.id.bytes for one in staged))
+    return hashlib.blake2b(ids, digest_size=16, person=b"atio staged").digest()
+
+
+def load_staged(writing: Writing, staged: tuple[StagedChange, ...]) -> CommitStaged:
+    """Return the commit of some staged changes.
+
+    Raises:
+        StagedFilesExpiredError: One of their files is gone.
+        DamagedError: One of them isn't what was written.
+        InvalidInputError: They don't belong together.
+    """
+    store = writing.store
+    changes = tuple(_loaded(store, one) for one in staged)
+    paths = [file.path for change in changes for file in change.files]
+    if len(set(paths)) < len(paths):
+        raise InvalidInputError("two descriptors bring the same file; take them as stage returned them")
+    for change in changes:
+        for file in change.files:
+            _require_there(store, file)
+    _require_alike(changes, store.location)
+    log = CommitLog(store, writing.limits)
+    return CommitStaged(log, staged, changes, writing.commit_id.hex(), writing.limits)
+
+
+def _loaded(store: ObjectStore, staged: StagedChange) -> StagedFiles:
+    if not isinstance(staged.change, StoredChange):
+        return staged.change
+    path, expected = change_path(staged.id), staged.change.digest
+    try:
+        data = store.read(path)
+    except NotFoundError as error:
+        raise _gone(store.location, path) from error
+    found = digest(data)
+    if found != expected:
+        raise _changed(store.location, path, expected, found)
+    try:
+        return decode_change(data)
+    except UNFIT as error:
+        raise _changed(store.location, path, "a list of files", repr(error)) from error
+
+
+def _require_there(store: ObjectStore, file: DataFile) -> None:
+    try:
+        size = store.size(file.path)
+    except NotFoundError as error:
+        raise _gone(store.location, file.path) from error
+    if size != file.size:
+        raise _changed(store.location, file.path, f"{file.size} bytes", f"{size} bytes")
+
+
+def _gone(table: str, path: str) -> StagedFilesExpiredError:
+    return StagedFilesExpiredError(
+        f"{path} was staged for the table {table}, and isn't there: cleaning has taken it, or it was written in another"
+        " place than this one; nothing was committed: stage the data again",
+        table=table,
+        path=path,
+    )
+
+
+def _changed(table: str, path: str, expected: str, found: str) -> DamagedError:
+    return DamagedError(
+        f"{path}, staged for the table {table}, is not what was written; nothing was committed: stage the data again",
+        table=table,
+        path=path,
+        expected=expected,
+        found=found,
+    )
+
+
+def _require_alike(changes: Sequence[StagedFiles], table: str) -> None:
+    if len({change.schema.digest for change in changes}) > 1:
+        message = (
+            f"the changes staged for the table {table} have several schemas, and one version has one; nothing was"
+            " committed: stage them all with the same columns and types"
+        )
+        raise SchemaMismatchError(message, table=table)
+    if len({change.fields for change in changes}) > 1:
+        message = (
+            f"the changes staged for the table {table} have different partition fields; nothing was committed"
+        )
+        raise InvalidInputError(f"{message}: stage them all with the same", table=table)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStaged:
+    """Staged changes of one kind, as one version.
+
+    Attributes:
+        log: The table's log.
+        staged: Their descriptors.
+        changes: What each of them brings.
+        commit_id: The commit's.
+        limits: Bounds of an entry.
+    """
+
+    log: CommitLog
+    staged: tuple[StagedChange, ...]
+    changes: tuple[StagedFiles, ...]
+    commit_id: str
+    limits: Limits
+    adds: tuple[DataFile, ...] = field(default=(), init=False)  # none that a commit which fails may delete
+    changes_rows: bool = field(default=True, init=False)
+
+    @property
+    def operation(self) -> str:
+        """That of the changes."""
+        return self.staged[0].operation
+
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
+        """Apply the changes to a base.
+
+        Raises:
+            StagedFilesExpiredError: Cleaning may have taken a file.
+            CommitConflictError: The files' schema is no longer the table's.
+            InvalidInputError: They were staged for another table.
+        """
+        self._require_own(base, scratch.location)
+        there = self._there(base, scratch)
+        self._require_young(base, there, scratch.location)
+        if self.operation == "overwrite":
+            return self._applied(self.changes, base, scratch)
+        self._require_schema(base, scratch.location)
+        if self.operation == "append":
+            new = [one for one in self.changes if not any(_name(file) in there for file in one.files)]
+            return self._applied(new, base, scratch) if new else Rebased(base)
+        return self._applied(self.changes, base, scratch)
+
+    def _applied(self, changes: Sequence[StagedFiles], base: LogEntry, scratch: Scratch) -> Rebased:
+        """Apply changes at once; the content's digest is as if they had been committed one after the other."""
+        files = [
+            replace(file, late=True, commit_id=self.commit_id) for change in changes for file in change.files
+        ]
+        schema = _written(changes, base, scratch.location)
+        content, *others = [change.content for change in changes]
+        one: Change
+        if self.operation == "append":
+            one = Append(files, schema, content, self.limits)
+        elif self.operation == "overwrite":
+            one = Overwrite(files, schema, content, self.limits)
+        else:
+            partitions = frozenset(values for change in changes for values in change.partitions)
+            one = OverwritePartitions(files, partitions, changes[0].fields, schema, content, self.limits)
+        rebased = one.rebase(base, scratch)
+        content = rebased.entry.content
+        for other in others:
+            content = digest(f"{content} {other}".encode())
+        return replace(rebased, entry=rebased.entry.with_(content=content))
+
+    def _require_own(self, base: LogEntry, table: str) -> None:
+        for one in self.staged:
+            if one.table_id is not None and one.table_id != base.table_id:
+                raise InvalidInputError(
+                    f"{one.operation} was staged for the table with the id {one.table_id}, and {table} isn't it;"
+                    " nothing was committed: commit it to the table that it was staged for, or stage the data again",
+                    table=table,
+                )
+
+    def _there(self, base: LogEntry, scratch: Scratch) -> set[str]:
+        """The names of our files that the base reaches already."""
+        ours = {_name(file) for change in self.changes for file in change.files}
+        found = {name for file in base.files if (name := _name(file)) in ours}
+        before = self._before(base) if base.manifests else frozenset[str]()
+        for ref in base.manifests:
+            if ref.path not in before:
+                listed = read_paths(scratch, ref)
+                found |= {name for path, _, _ in listed if (name := path.rpartition("/")[2]) in ours}
+        return found
+
+    def _before(self, base: LogEntry) -> frozenset[str]:
+        """The manifests that the table had when the first of our files was written, as far as that is known still."""
+        entry = min(one.entry for one in self.staged)
+        try:
+            old = self.log.held_by(base, entry)
+        except (VersionExpiredError, VersionNotFoundError):
+            return frozenset()
+        return frozenset(ref.path for ref in old.manifests)
+
+    def _require_young(self, base: LogEntry, there: Collection[str], table: str) -> None:
+        if first_known(base) > min(one.entry for one in self.staged) + 1:
+            raise StagedFilesExpiredError(
+                f"{self.operation} was staged for {table} so long ago that the table doesn't remember whether it was"
+                " committed; nothing was committed: look into the history, and stage the data again if it isn't there",
+                table=table,
+            )
+        for change in self.changes:
+            for file in change.files:
+                if _name(file) not in there and is_too_old(file.path, base):
+                    raise StagedFilesExpiredError(
+                        f"{file.path} was staged before the horizon of the table {table}: cleaning may have taken it;"
+                        " nothing was committed: stage the data again; if it has to wait for long, keep the stage"
+                        " (keep=True), or give the table a longer grace period",
+                        table=table,
+                        path=file.path,
+                    )
+
+    def _require_schema(self, base: LogEntry, table: str) -> None:
+        if base.version and base.schemas[base.schema].digest != self.changes[0].schema.digest:
+            raise CommitConflictError(
+                f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"
+                " stage the data again",
+                table=table,
+                version=base.version,
+                winner=base.version,
+            )
+
+
+def _written(changes: Sequence[StagedFiles], base: LogEntry, table: str) -> WrittenSchema:
+    """The schema of all of them: one that the base has, or else with its bytes, if these are what they should be."""
+    wanted = changes[0].schema.digest
+    if any(ref.digest == wanted for ref in base.schemas.values()):
+        return WrittenSchema(b"", wanted, 0)
+    carried = next(
+        (change.schema for change in changes if change.schema.inline is not None), SchemaRef(wanted)
+    )
+    try:
+        plain = inline_bytes(carried)
+        if digest(plain) == wanted:
+            return WrittenSchema(
+                plain, wanted, max((column_id(one) for one in decode_schema(plain)), default=0)
+            )
+    except (KeyError, OSError, ValueError, zlib.error) as error:
+        raise _unfit_schema(table) from error
+    raise _unfit_schema(table)
+
+
+def _unfit_schema(table: str) -> InvalidInputError:
+    message = f"what was staged for the table {table} holds no schema that fits its digest"
+    return InvalidInputError(f"{message}; nothing was committed: stage the data again", table=table)
+
+
+def _name(file: DataFile) -> str:
+    """What tells a file apart from others: its name, whatever folder a file system shows it in."""
+    return file.path.rpartition("/")[2]

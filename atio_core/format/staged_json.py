@@ -1,0 +1,265 @@
+"""Descriptors of staged changes: made to be sent as text, and distrusted when they come back.
+
+    {"format":1,"stage":"…","table":"…","entry":7,…,"change":{…},"digest":"xxh3-128:…"}
+
+A descriptor holds the change itself or, if that is large, `stored`: the digest and size of a file in the table that
+holds it. So a descriptor is a text of some kilobytes, whatever it stands for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import uuid
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar, cast
+
+from atio_core.arguments import refusal, shown
+from atio_core.errors import DamagedError, InvalidInputError, NewerFormatError
+from atio_core.format.names import change_path, file_id_of, is_data_path
+from atio_core.format.records import file_from_json, file_to_json
+from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.entry import SchemaRef, Totals
+from atio_core.model.staged import StagedFiles, StoredChange
+
+FORMAT = 1
+OPERATIONS = ("append", "overwrite", "overwrite_partitions")
+"""The changes that can be staged."""
+
+_Staged = TypeVar("_Staged", bound="StagedChange")
+
+UNFIT = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What parsing comes to if JSON isn't what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedChange:
+    """A change whose files are written and that `Table.commit` makes part of a version. Made by `Table.stage`.
+
+    It is small, whatever it stands for, and goes from a worker to a driver by pickle or as text. It never goes out of
+    date by itself; its files do, once the table's grace period has passed and an expiry has run.
+
+    Attributes:
+        id: Unique to this run of this worker: a task that ran twice has made two staged changes, of which one is to be
+            committed.
+        table_id: The table's id; None if there was no table yet.
+        entry: Number of the log entry that the files were written against; 0 if there was no table yet.
+        base_version: Number of the data version that they were written against.
+        operation: The kind of change: "append", "overwrite" or "overwrite_partitions".
+        totals: Files, rows and bytes that it brings.
+        change: What it brings, or where that is listed.
+
+    Example:
+        >>> import atio_core as atio, pandas as pd
+        >>> table = atio.Table("memory://staged-change-example")
+        >>> text = table.stage(pd.DataFrame({"a": [1, 2]})).to_json()
+        >>> staged = atio.StagedChange.from_json(text)
+        >>> staged.operation, staged.rows, table.exists()
+        ('append', 2, False)
+        >>> table.commit([staged]).rows
+        2
+    """
+
+    id: uuid.UUID
+    table_id: str | None
+    entry: int
+    base_version: int
+    operation: str
+    totals: Totals
+    change: StagedFiles | StoredChange
+
+    @property
+    def rows(self) -> int:
+        """Rows that it brings."""
+        return self.totals.rows
+
+    def to_json(self) -> str:
+        """Return the descriptor as text: one line of JSON that ends with a digest of what stands before."""
+        return seal(staged_to_json(self)).decode().rstrip("\n")
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the descriptor that `to_json` made a text of.
+
+        Raises:
+            InvalidInputError: The text is no descriptor.
+            DamagedError: It was changed on its way.
+            NewerFormatError: A later release made it.
+        """
+        if not isinstance(cast("object", text), str):
+            raise refusal("text", "what StagedChange.to_json returned", text)
+        what = f"the descriptor {shown(text)}"
+        try:
+            data = unseal(text.strip().encode() + b"\n")
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(f"{what} is not valid Unicode text") from error
+        except BrokenSealError as error:
+            if not error.expected.startswith("xxh3-"):
+                raise refusal("text", "what StagedChange.to_json returned", text) from None
+            raise DamagedError(
+                f"{what} was changed on its way from the worker: {error}; send it again as it was",
+                path="descriptor",
+                expected=error.expected,
+                found=error.found,
+            ) from None
+        try:
+            return staged_from_json(data, cls)
+        except UNFIT as error:
+            message = f"{what} doesn't follow the format ({error!r}); stage the data again"
+            raise InvalidInputError(message) from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle carries the text, so that it is verified when it comes back."""
+        return type(self).from_json, (self.to_json(),)
+
+
+def staged_to_json(staged: StagedChange) -> dict[str, Any]:
+    """Return a descriptor as a JSON value."""
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "stage": str(staged.id),
+        "table": staged.table_id,
+        "entry": staged.entry,
+        "base": staged.base_version,
+        "operation": staged.operation,
+        "totals": [staged.totals.files, staged.totals.rows, staged.totals.bytes],
+    }
+    change = staged.change
+    if isinstance(change, StoredChange):
+        return fields | {"stored": [change.digest, change.size]}
+    return fields | {"change": _change_to_json(change)}
+
+
+def staged_from_json(data: bytes, kind: type[_Staged]) -> _Staged:
+    """Return the descriptor that a JSON text stands for, its digest checked already.
+
+    Raises:
+        NewerFormatError: A later release wrote it.
+        AttributeError, KeyError, RecursionError, TypeError, ValueError: It doesn't follow the format.
+    """
+    fields = _loaded(data)
+    operation = _text(fields["operation"])
+    if operation not in OPERATIONS:
+        raise ValueError(f"{operation!r} can't be staged")
+    table, (files, rows, size) = fields["table"], fields["totals"]
+    change: StagedFiles | StoredChange
+    if "stored" in fields:
+        found, length = fields["stored"]
+        change = StoredChange(_text(found), _count(length))
+    else:
+        change = _change_from_json(fields["change"])
+    return kind(
+        id=_uuid7(fields["stage"]),
+        table_id=None if table is None else _text(table),
+        entry=_count(fields["entry"]),
+        base_version=_count(fields["base"]),
+        operation=operation,
+        totals=Totals(_count(files), _count(rows), _count(size)),
+        change=change,
+    )
+
+
+def encode_change(stage_id: uuid.UUID, change: StagedFiles) -> bytes:
+    """Return the bytes of the file that lists a change which is too large for a descriptor."""
+    return seal({"format": FORMAT, "stage": str(stage_id), "change": _change_to_json(change)})
+
+
+def decode_change(data: bytes) -> StagedFiles:
+    """Return the change that such a file lists, its digest checked already; fails as `staged_from_json` does."""
+    return _change_from_json(_loaded(unseal(data))["change"])
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    fields = json.loads(data, parse_constant=_no_number)
+    number = _count(fields["format"])
+    if number > FORMAT:
+        raise NewerFormatError(
+            f"a staged change was written in format {number}, and this release reads formats up to {FORMAT}; upgrade"
+            " atio"
+        )
+    return fields
+
+
+def _change_to_json(change: StagedFiles) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "files": [file_to_json(file) for file in change.files],
+        "schema": _schema_to_json(change.schema),
+        "content": change.content,
+    }
+    if change.fields:
+        fields |= {"partition_fields": list(change.fields), "partitions": list(map(list, change.partitions))}
+    return fields
+
+
+def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
+    names = tuple(map(_text, fields.get("partition_fields", ())))
+    files = tuple(_file(record) for record in fields["files"])
+    partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
+    if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
+        raise ValueError("a partition has one value for each field")
+    return StagedFiles(
+        files=files,
+        schema=_schema_from_json(fields["schema"]),
+        content=_text(fields["content"]),
+        fields=names,
+        partitions=partitions,
+    )
+
+
+def _schema_to_json(ref: SchemaRef) -> list[str | None]:
+    return [ref.digest, None if ref.inline is None else base64.b64encode(ref.inline).decode()]
+
+
+def _schema_from_json(fields: list[str | None]) -> SchemaRef:
+    found, carried = fields
+    return SchemaRef(_text(found), None if carried is None else base64.b64decode(carried, validate=True))
+
+
+def _file(record: dict[str, Any]) -> DataFile:
+    """A record as an entry has it, but that nothing of it is trusted."""
+    file = file_from_json(record)
+    for text in (file.format, file.digest, file.footer_digest, file.commit_id):
+        _text(text)
+    for number in (file.size, file.rows, file.footer_size, file.schema, file.time_us):
+        _count(number)
+    for stats in file.stats.values():
+        for bound in (stats.nulls, stats.low, stats.high):
+            _scalar(bound)
+    for value in file.partition:
+        _scalar(value)
+    if not is_data_path(file.path) or not isinstance(cast("object", file.piece), dict):
+        raise ValueError(f"{file.path!r} is no data file's record")
+    return file
+
+
+def _uuid7(text: object) -> uuid.UUID:
+    found = uuid.UUID(_text(text))
+    if str(found) != text or file_id_of(change_path(found)) is None:
+        raise ValueError(f"{text!r} is no id of a stage")
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r}")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise TypeError(f"expected a count, found {value!r}")
+    return value
+
+
+def _scalar(value: Any) -> Scalar:
+    if value is not None and not isinstance(value, str | int | float):
+        raise TypeError(f"expected a text, a number, true, false or null, found {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} can't be kept")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")

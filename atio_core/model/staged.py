@@ -1,0 +1,40 @@
+"""What a staged change brings to a table: data files that are written, and what a commit must know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.entry import SchemaRef
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFiles:
+    """The files of a change that isn't committed yet.
+
+    Attributes:
+        files: The data files, in the order of their rows; the number of their schema is given by the commit.
+        schema: The schema that they were written with; it carries no bytes if the table named it already.
+        content: Digest of their rows.
+        fields: Names of the partition fields, where partitions are replaced.
+        partitions: The values of the partitions that are replaced, in the fields' order.
+    """
+
+    files: tuple[DataFile, ...]
+    schema: SchemaRef
+    content: str
+    fields: tuple[str, ...] = ()
+    partitions: tuple[tuple[Scalar, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """Where the files of a change are listed, if they are too many for a descriptor: a file named by the stage's id.
+
+    Attributes:
+        digest: Digest of its bytes.
+        size: Its length in bytes.
+    """
+
+    digest: str
+    size: int
