@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, SupportsIndex, cast
 
@@ -116,6 +116,11 @@ def require_list(name: str, value: object, of: str) -> list[Any]:
     except TypeError as error:
         raise refusal(name, f"a list of {of}", given) from error
     return list(members)
+
+
+def repeatable(given: Any) -> Any:
+    """Return what can be gone through only once as a list: what is done with it may start over."""
+    return list(cast("Iterator[Any]", given)) if isinstance(given, Iterator) else given
 
 
 def refusal(name: str, wanted: str, value: object) -> InvalidInputError:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Unpack, cast
+from typing import Any, cast
 
-from atio_core.arguments import require_choice, shown
+from atio_core.arguments import shown
 from atio_core.errors import UnsupportedFormatError
-from atio_core.log.intent import CommitOptions
 from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.snapshot import Output, Snapshot
 from atio_core.table import Table
+from atio_core.table.modes import change_by_mode
 
 
 def write_snapshot(
@@ -21,17 +21,18 @@ def write_snapshot(
     table_path: str | os.PathLike[str],
     mode: str = "overwrite",
     format: str = "parquet",  # noqa: A002 - the predecessor's name for it
-    **options: Unpack[CommitOptions],
+    **options: Any,
 ) -> Snapshot:
     """Write a frame as the next version of a table.
 
     Args:
-        obj: A pandas or polars frame, an Arrow table or record-batch reader.
+        obj: A pandas or polars frame, an Arrow table or record-batch reader; for partitions, a mapping to frames.
         table_path: The table's folder; it is made if it isn't there.
-        mode: "overwrite" replaces all rows, "append" adds rows behind them.
+        mode: The method of `Table` that is meant: "overwrite" replaces all rows, with `where=` those that match;
+            "append" adds rows behind them; "overwrite_partitions" replaces partitions.
         format: How data files are written: "parquet".
-        **options: `expected_version`, `idempotency_key`, `key_not_before`, `message`, `properties`: see
-            `Table.overwrite`.
+        **options: Those of the method, such as `where` or `partition_by`; and `expected_version`, `idempotency_key`,
+            `key_not_before`, `message`, `properties`: see `Table.overwrite`.
 
     Returns:
         The new version.
@@ -58,8 +59,7 @@ def write_snapshot(
             f"a table's rows are kept as parquet, not as {shown(format)}; leave format out, or use atio.write"
         )
         raise UnsupportedFormatError(message, table=table.path)
-    methods = {"append": table.append, "overwrite": table.overwrite}
-    return methods[require_choice("mode", mode, methods)](obj, **options)
+    return change_by_mode(table, obj, mode, options)
 
 
 def read_table(

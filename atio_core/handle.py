@@ -72,7 +72,7 @@ class Handle:
                 continue
             if not done.repeated:
                 self._known = done.entry
-            return Snapshot(log, done.version, done.entry, repeated=done.repeated)
+            return Snapshot(log, done.version, done.entry, repeated=done.repeated, unchanged=done.nothing)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def stage(self, write: Callable[[Writing], Change]) -> tuple[LogEntry, uuid.UUID, Change]:

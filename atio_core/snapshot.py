@@ -50,6 +50,7 @@ class Snapshot:
         *,
         latest: LogEntry | None = None,
         repeated: bool = False,
+        unchanged: bool = False,
     ) -> None:
         self._log = log
         self._entry = entry
@@ -58,6 +59,8 @@ class Snapshot:
         """Number of the version."""
         self.repeated: bool = repeated
         """True if a write with this idempotency key had been committed before, so that nothing was written now."""
+        self.unchanged: bool = unchanged
+        """True if there was nothing to be done: the rows are those of the version before, and no version was made."""
 
     @classmethod
     def of(cls, log: CommitLog, found: Found) -> Self:

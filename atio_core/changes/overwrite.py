@@ -1,4 +1,7 @@
-"""Replace all rows, or whole partitions. Both rebase over everything: they replace blindly."""
+"""Replace all rows, whole partitions, or the rows that match a filter.
+
+The first two rebase over everything: they replace blindly. The last reads what it replaces: see `rewrite.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from atio_core.changes.append import require_unpartitioned
+from atio_core.changes.matching import Matching
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
+from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, align, schema_fits
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.format.digest import digest
-from atio_core.log.change import Rebased
+from atio_core.format.schema_arrow import decode_schema
+from atio_core.log.change import Change, Rebased
 from atio_core.log.file_list import with_added, without
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
@@ -96,6 +103,28 @@ def write_overwrite(writing: Writing, piece: Piece) -> Overwrite:
     rows, schema = writing.new_schema(piece)
     files, content = writing.files(rows, piece.info)
     return Overwrite(files, schema, content, writing.limits)
+
+
+def write_overwrite_where(writing: Writing, piece: Piece, where: object) -> Change:
+    """Write the files of an overwrite of the rows that match a filter; a table that isn't there is made.
+
+    Raises:
+        InvalidInputError: `where` is no filter of the table's rows; or the table is partitioned.
+        SchemaMismatchError: The piece doesn't fit the table.
+    """
+    if not writing.base.schema:
+        _, schema = writing.new_schema(piece)
+        read_filter(where, decode_schema(schema.plain), ())
+        return write_overwrite(writing, piece)
+    require_unpartitioned(writing.base, writing.store.location)
+    rows, _ = writing.own_schema(piece)
+    with Matching(writing) as matching:
+        row_filter = matching.filter(where)
+        files, content = writing.files(rows, piece.info)
+        matching.add(files if rows.num_rows else [])
+        for matched in matching.matched(row_filter):
+            matching.drop(matched)
+        return matching.change("overwrite", row_filter, content)
 
 
 def write_partitions(

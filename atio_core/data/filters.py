@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from atio_core.data.kinds import is_polars_expression
 from atio_core.data.labels import label_key
 from atio_core.data.layout import layout_of, places_of
 from atio_core.errors import InvalidInputError
+from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.manifest import ManifestRef
 from atio_core.model.predicate import (
@@ -41,6 +43,7 @@ from atio_core.model.predicate import (
     Predicate,
     columns_of,
     file_may_match,
+    file_must_match,
     manifest_may_match,
     with_partition,
 )
@@ -55,14 +58,18 @@ class RowFilter:
     """A filter that was read.
 
     Attributes:
+        text: What it says. Filters of equal tables that have the same text match the same rows.
         predicate: What files are asked; one that is always true if only rows can be.
+        says_all: Whether the predicate says all that the filter does.
         columns: The names of the stored columns that it looks at.
         fields: The names of the partition fields.
         schema: The version's.
         truth: What it is for each row, given the stored columns, and the values of their partition.
     """
 
+    text: str
     predicate: Predicate
+    says_all: bool
     columns: tuple[str, ...]
     fields: tuple[str, ...]
     schema: pa.Schema
@@ -78,16 +85,27 @@ class RowFilter:
         Raises:
             InvalidInputError: The partition's value doesn't compare with the filter's.
         """
-        theirs = {field_id(field): field.type for field in kept}
-        own = {field_id(field): field.type for field in self.schema}
-        columns = [column for column in columns_of(self.predicate) if isinstance(column, int)]
-        absent = {column for column in columns if column not in theirs}
-        changed = {column for column in columns if column not in absent and theirs[column] != own[column]}
+        absent, changed = self._differences(kept)
         return file_may_match(self.predicate, file, self.fields, absent=absent, changed=changed)
+
+    def file_must_match(self, file: DataFile, kept: pa.Schema) -> bool:
+        """Say whether surely every row of a file matches, by its record alone; see `file_may_match`."""
+        absent, changed = self._differences(kept)
+        return self.says_all and file_must_match(
+            self.predicate, file, self.fields, absent=absent, changed=changed
+        )
 
     def manifest_may_match(self, ref: ManifestRef) -> bool:
         """Say whether a file that a manifest lists may have a row that matches."""
         return manifest_may_match(self.predicate, ref, self.fields)
+
+    def _differences(self, kept: pa.Schema) -> tuple[set[int], set[int]]:
+        """The columns that a schema lacks, and those that have another type there."""
+        theirs = {field_id(field): field.type for field in kept}
+        own = {field_id(field): field.type for field in self.schema}
+        columns = [column for column in columns_of(self.predicate) if isinstance(column, int)]
+        absent = {column for column in columns if column not in theirs}
+        return absent, {c for c in columns if c not in absent and theirs[c] != own[c]}
 
     def and_also(self, other: RowFilter) -> RowFilter:
         """Return the filter that both make together, of the same version."""
@@ -96,7 +114,9 @@ class RowFilter:
             return pc.and_kleene(self.truth(table, partition), other.truth(table, partition))
 
         columns = tuple(dict.fromkeys([*self.columns, *other.columns]))
-        return RowFilter(And((self.predicate, other.predicate)), columns, self.fields, self.schema, truth)
+        both, text = And((self.predicate, other.predicate)), f"({self.text}) and ({other.text})"
+        says_all = self.says_all and other.says_all
+        return RowFilter(text, both, says_all, columns, self.fields, self.schema, truth)
 
 
 def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowFilter:
@@ -121,7 +141,11 @@ def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowF
         values = dict(zip(fields, partition, strict=True))
         return truth_of_rows(with_partition(predicate, values), table, names)
 
-    return RowFilter(predicate, tuple(names.values()), tuple(fields), schema, truth)
+    text = f"{predicate!r} of {sorted(names.items())}"
+    read = tuple(names.values())
+    return RowFilter(
+        text, predicate, says_all=True, columns=read, fields=tuple(fields), schema=schema, truth=truth
+    )
 
 
 class _Operands:
@@ -253,7 +277,12 @@ def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, .
         raise InvalidInputError(
             f"the expression {shown(expression)} in filter gives {found.type}, not true or false"
         )
-    return RowFilter(Constant(truth=True), tuple(stored), fields, schema, truth)
+    # Its text may be cut short; Arrow's own form of it isn't.
+    text = f"{text} {digest(pickle.dumps(expression))}"
+    always = Constant(truth=True)
+    return RowFilter(
+        text, always, says_all=False, columns=tuple(stored), fields=fields, schema=schema, truth=truth
+    )
 
 
 def _computed(expression: pc.Expression, rows: pa.Table) -> Any:

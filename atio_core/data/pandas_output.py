@@ -23,7 +23,7 @@ from atio_core.data.pandas_index import (
     build_index,
     with_level_freq,
 )
-from atio_core.data.pieces import Pieces, rows_of, shared
+from atio_core.data.pieces import Pieces, has_default_index, labels_kept, rows_of, shared
 from atio_core.errors import DamagedError
 
 
@@ -105,7 +105,7 @@ def range_index(pieces: Pieces) -> Any:
 
 def is_default(pieces: Pieces) -> bool:
     """Say whether all pieces had the range from 0, or are cut from such a one."""
-    return all(info.get("range_index", {"default": True}).get("default", False) for _, info in pieces)
+    return all(has_default_index(info) for _, info in pieces)
 
 
 def _range_of(rows: int, info: dict[str, Any]) -> range:
@@ -118,8 +118,8 @@ def _labels_of(rows: int, info: dict[str, Any]) -> Any:
 
     labels = _range_of(rows, info)
     numbers = np.arange(labels.start, labels.stop, labels.step)
-    kept = info.get("range_index", {}).get("kept")
-    return numbers if kept is None else numbers[np.asarray(kept)]
+    bounds = info.get("range_index", {})
+    return numbers[labels_kept(bounds)] if "kept" in bounds else numbers
 
 
 def _with_freq(index: Any, freq: str | None) -> Any:

@@ -7,10 +7,15 @@
 | `attrs`, `unique_labels` | `df.attrs`; true if `df.flags` allows no duplicate labels |
 | `missing` | by column name in the file, which missing value an object column has where that isn't None |
 | `metadata`, `field_metadata` | of an Arrow schema, and of its fields by their position |
+
+A range's `kept` says which of its labels the rows have, if some between are gone: a bit for each label, the first one
+the highest of its byte, as zlib and base64.
 """
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,29 +86,99 @@ def slice_info(info: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
         if offset == 0:
             return info
         bounds = {"start": 0, "step": 1, "stop": offset + rows, "default": True}
-    whole = range(bounds["start"], bounds["stop"], bounds["step"])
+    if "kept" in bounds:
+        return storable_info(_with_labels(info, bounds, labels_kept(bounds)[offset : offset + rows]))
+    return _between(info, bounds, offset, rows)
+
+
+def kept_info(info: dict[str, Any], rows: int, kept: Any) -> dict[str, Any]:
+    """Return the info of some rows of a piece, for a frame in memory; `storable_info` makes one for a file of it.
+
+    Args:
+        info: Of the whole piece.
+        rows: How many rows it has.
+        kept: Which of them: numbers from 0, rising; one at least.
+
+    Example:
+        >>> kept_info({}, 10, [2, 3])
+        {'range_index': {'start': 2, 'step': 1, 'stop': 4, 'default': True}}
+    """
+    bounds = info.get("range_index", {"start": 0, "step": 1, "stop": rows, "default": True})
+    if "kept" in bounds:
+        import numpy as np
+
+        return _with_labels(info, bounds, labels_kept(bounds)[np.asarray(kept)])
+    return info if len(kept) == rows else _with_labels(info, bounds, kept)
+
+
+def _with_labels(info: dict[str, Any], bounds: dict[str, Any], kept: Any) -> dict[str, Any]:
+    """Return the info of rows that have these of a range's labels: numbers from 0, rising."""
+    bounds = {key: bound for key, bound in bounds.items() if key != "kept"}
+    if not len(kept) or kept[-1] - kept[0] == len(kept) - 1:
+        return _between(info, bounds, int(kept[0]) if len(kept) else 0, len(kept))
+    return {**info, "range_index": {**bounds, "kept": kept}}
+
+
+def _between(info: dict[str, Any], bounds: dict[str, Any], offset: int, rows: int) -> dict[str, Any]:
+    whole = _range(bounds)
     part = whole[offset : offset + rows]
     # The last rows keep a bound that lies between two steps.
     stop = whole.stop if offset + rows == len(whole) else part.stop
     return {**info, "range_index": {**bounds, "start": part.start, "stop": stop}}
 
 
-def kept_info(info: dict[str, Any], rows: int, kept: Any) -> dict[str, Any]:
-    """Return the info of some rows of a piece, for a frame in memory.
+def _range(bounds: dict[str, Any]) -> range:
+    return range(bounds["start"], bounds["stop"], bounds["step"])
+
+
+def labels_kept(bounds: dict[str, Any]) -> Any:
+    """Return which of a range's labels rows have: an array of numbers from 0."""
+    import numpy as np
+
+    kept = bounds["kept"]
+    if not isinstance(kept, str):
+        return np.asarray(kept)
+    packed = np.frombuffer(zlib.decompress(base64.b64decode(kept)), np.uint8)
+    return np.flatnonzero(np.unpackbits(packed, count=len(_range(bounds))))
+
+
+def storable_info(info: dict[str, Any]) -> dict[str, Any]:
+    """Return an info as JSON has it: labels that are kept as bits."""
+    bounds = info.get("range_index", {})
+    if "kept" not in bounds or isinstance(bounds["kept"], str):
+        return info
+    import numpy as np
+
+    bits = np.zeros(len(_range(bounds)), bool)
+    bits[labels_kept(bounds)] = True
+    packed = base64.b64encode(zlib.compress(np.packbits(bits).tobytes())).decode()
+    return {**info, "range_index": {**bounds, "kept": packed}}
+
+
+def info_of_rest(info: dict[str, Any], rows: int, kept: Any, *, labelled: bool) -> dict[str, Any]:
+    """Return the info of a file of the rows of a piece that are left when others are deleted.
 
     Args:
         info: Of the whole piece.
         rows: How many rows it has.
-        kept: Which of them: an array of numbers from 0, rising; one at least.
+        kept: Those that are left: numbers from 0, rising; one at least.
+        labelled: Whether rows keep the labels that a pandas range gives them; else what is left counts from 0.
 
     Example:
-        >>> kept_info({}, 10, [2, 3])
-        {'range_index': {'start': 2, 'step': 1, 'stop': 4, 'default': True}}
+        >>> info_of_rest({}, 10, [2, 3], labelled=False)
+        {}
     """
-    if kept[-1] - kept[0] == len(kept) - 1:
-        return slice_info(info, int(kept[0]), len(kept))
-    bounds = info.get("range_index", {"start": 0, "step": 1, "stop": rows, "default": True})
-    return {**info, "range_index": {**bounds, "kept": kept}}
+    if not labelled:
+        return {key: one for key, one in info.items() if key != "range_index"}
+    rest = storable_info(kept_info(info, rows, kept))
+    bounds: dict[str, Any] = rest.get("range_index", {})
+    named = {key: bound for key, bound in bounds.items() if key != "default"}
+    return {**rest, "range_index": named} if named else rest
+
+
+def has_default_index(info: dict[str, Any]) -> bool:
+    """Say whether a piece had the range from 0, or is cut from such a one."""
+    return info.get("range_index", {"default": True}).get("default", False)
 
 
 def rows_of(pieces: Pieces) -> int:

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from atio_core.errors import (
     AlreadyExistsError,
@@ -61,7 +61,7 @@ class Committed:
         version: The number of the entry that has the commit's id or key.
         entry: That entry; None if its version has expired since.
         repeated: The key was used before: nothing was changed now.
-        nothing: The change left nothing to be done; `entry` is the latest.
+        nothing: The change left nothing to be done; `entry` is the latest, or one that only remembers the key.
     """
 
     version: int
@@ -215,20 +215,26 @@ class _Run:
                 raise
             self._discard_scratch()
             return None
-        return self._create(base, built) if isinstance(built, LogEntry) else built
+        if isinstance(built, Committed):
+            return built
+        entry, nothing = built
+        created = self._create(base, entry)
+        return created and replace(created, nothing=nothing)
 
-    def _build(self, base: LogEntry) -> LogEntry | Committed:
+    def _build(self, base: LogEntry) -> tuple[LogEntry, bool] | Committed:
         done = self._look_up(base)
         if done is not None:
             return done
         self._check(base)
         self.scratch = Scratch(self.log.store, base, self.clock)
         rebased = self.change.rebase(base, self.scratch)
-        if rebased is None:
+        if rebased is None and self.intent.key == NO_KEY:
             return Committed(base.version, base, nothing=True)
-        entry = next_entry(base, rebased, self, self.scratch)
+        # A key is remembered also if nothing is to be done: else a retry could find something (P4).
+        changes = rebased is not None and self.change.changes_rows
+        entry = next_entry(base, rebased or Rebased(base), self, self.scratch, changes_rows=changes)
         self.scratch.write()
-        return entry
+        return entry, rebased is None
 
     def _look_up(self, base: LogEntry) -> Committed | None:
         done = look_up(self.log, base, self.intent, after_version=self.looked_up_to)
@@ -324,7 +330,9 @@ class _Run:
             self.log.store.delete([file.path for file in self.change.adds])
 
 
-def next_entry(base: LogEntry, rebased: Rebased, run: _Run, scratch: Scratch) -> LogEntry:
+def next_entry(
+    base: LogEntry, rebased: Rebased, run: _Run, scratch: Scratch, *, changes_rows: bool
+) -> LogEntry:
     """Return the entry that follows `base`, complete."""
     change, intent, version = run.change, run.intent, base.version + 1
     clock_us = run.clock()
@@ -333,7 +341,7 @@ def next_entry(base: LogEntry, rebased: Rebased, run: _Run, scratch: Scratch) ->
         base, intent.commit_id, intent.key, time_us=time_us, scratch=scratch, limits=run.log.limits
     )
     data = base.data
-    if change.changes_rows:
+    if changes_rows:
         told = (change.operation, intent.message, intent.properties)
         data = DataVersion(version, time_us, *told, rebased.added, rebased.removed)
     return rebased.entry.with_(

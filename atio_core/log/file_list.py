@@ -1,9 +1,9 @@
-"""The data files of a version: an inline list and manifests; read, add, remove, spill."""
+"""The data files of a version: an inline list and manifests; read, compare, add, replace, remove, spill."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from atio_core.errors import DamagedError, NotFoundError, VersionExpiredError
 from atio_core.format.digest import digest
@@ -45,7 +45,7 @@ def _checked(store: Readable, ref: ManifestRef) -> bytes:
 
 
 def files_of(
-    store: ObjectStore, entry: LogEntry, wanted: Callable[[ManifestRef], bool] = lambda _: True
+    store: Readable, entry: LogEntry, wanted: Callable[[ManifestRef], bool] = lambda _: True
 ) -> tuple[DataFile, ...]:
     """Return the data files of a version, in the order of their rows.
 
@@ -58,16 +58,56 @@ def files_of(
     return (*listed, *entry.files)
 
 
+def difference(
+    store: Readable, old: LogEntry, new: LogEntry
+) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+    """Return the files of the old version that the new one lacks, and those that only the new one has.
+
+    Manifests that both name aren't opened.
+
+    Args:
+        store: Where the manifests of both can be read.
+        old: A version.
+        new: Another one of the same table.
+
+    Raises:
+        NotFoundError: A manifest isn't there; one of an old version may have expired.
+    """
+    both = {ref.path for ref in old.manifests} & {ref.path for ref in new.manifests}
+    before, after = (
+        {file.path: file for file in files_of(store, entry, lambda ref: ref.path not in both)}
+        for entry in (old, new)
+    )
+    gone = tuple(file for path, file in before.items() if path not in after)
+    return gone, tuple(file for path, file in after.items() if path not in before)
+
+
 def with_added(base: LogEntry, files: Sequence[DataFile], scratch: Scratch, limits: Limits) -> LogEntry:
     """Return the entry with these files behind its own."""
-    totals = base.totals + Totals.of(list(files))
-    inline = (*base.files, *files)
-    if len(inline) <= limits.inline_files and _length(inline) <= limits.inline_bytes:
-        return base.with_(files=inline, totals=totals)
-    refs = list(base.manifests)
-    starts = range(0, len(inline), limits.manifest_files)
-    refs += [_write(inline[start : start + limits.manifest_files], 0, scratch) for start in starts]
-    return base.with_(files=(), manifests=_merged(refs, scratch, limits), totals=totals)
+    added = base.with_(totals=base.totals + Totals.of(list(files)))
+    return _with_inline(added, (*base.files, *files), scratch, limits)
+
+
+def with_replaced(
+    base: LogEntry,
+    replaced: Mapping[str, Sequence[DataFile]],
+    may_list: Callable[[ManifestRef], bool],
+    scratch: Scratch,
+    limits: Limits,
+) -> LogEntry:
+    """Return the entry with other files in the places of some, so that the rows keep their order.
+
+    Args:
+        base: The entry.
+        replaced: For the path of each file that goes, those that stand in its place; none if its rows just go.
+        may_list: Whether a manifest may list one of them. Manifests that don't stay as they are.
+        scratch: What the attempt writes.
+        limits: Bounds of an entry.
+    """
+    edited, inline = _edited(
+        base, lambda file: replaced.get(file.path, (file,)), may_list, scratch, limits.manifest_files
+    )
+    return _with_inline(edited, inline, scratch, limits)
 
 
 def without(
@@ -77,20 +117,46 @@ def without(
     scratch: Scratch,
 ) -> LogEntry:
     """Return the entry without the files that go. Manifests that list none of them stay as they are."""
+    edited, inline = _edited(base, lambda file: () if goes(file) else (file,), may_hold, scratch)
+    return edited.with_(files=inline)
+
+
+def _edited(
+    base: LogEntry,
+    edit: Callable[[DataFile], Sequence[DataFile]],
+    may_list: Callable[[ManifestRef], bool],
+    scratch: Scratch,
+    most: int | None = None,
+) -> tuple[LogEntry, tuple[DataFile, ...]]:
+    """Return the entry with each file as `edit` has it, in manifests of at most so many; and its inline files."""
     refs: list[ManifestRef] = []
-    removed = Totals()
+    totals = base.totals
     for ref in base.manifests:
-        listed = read_manifest(scratch, ref) if may_hold(ref) else ()
-        stays = [file for file in listed if not goes(file)]
-        if len(stays) == len(listed):
+        listed = read_manifest(scratch, ref) if may_list(ref) else ()
+        found = tuple(new for file in listed for new in edit(file))
+        if found == listed:
             refs.append(ref)
             continue
-        removed += Totals.of(listed) - Totals.of(stays)
-        if stays:
-            refs.append(_write(stays, ref.level, scratch))
-    inline = tuple(file for file in base.files if not goes(file))
-    removed += Totals.of(base.files) - Totals.of(inline)
-    return base.with_(manifests=tuple(refs), files=inline, totals=base.totals - removed)
+        totals = totals - Totals.of(listed) + Totals.of(found)
+        scratch.forget(ref.path)
+        refs += _written(found, ref.level, scratch, most or len(found))
+    inline = tuple(new for file in base.files for new in edit(file))
+    totals = totals - Totals.of(base.files) + Totals.of(inline)
+    return base.with_(manifests=tuple(refs), totals=totals), inline
+
+
+def _with_inline(base: LogEntry, inline: tuple[DataFile, ...], scratch: Scratch, limits: Limits) -> LogEntry:
+    """Return the entry with these inline files, which become manifests if they are too many."""
+    if len(inline) <= limits.inline_files and _length(inline) <= limits.inline_bytes:
+        return base.with_(files=inline)
+    refs = [*base.manifests, *_written(inline, 0, scratch, limits.manifest_files)]
+    return base.with_(files=(), manifests=_merged(refs, scratch, limits))
+
+
+def _written(files: Sequence[DataFile], level: int, scratch: Scratch, most: int) -> list[ManifestRef]:
+    """Return manifests of at most so many files each."""
+    starts = range(0, len(files), most) if files else ()
+    return [_write(files[start : start + most], level, scratch) for start in starts]
 
 
 def missing_file(table: str, version: int, error: NotFoundError, *, retained: bool) -> Exception:

@@ -202,8 +202,28 @@ def file_may_match(
         absent: Columns that the file's schema lacks: all null there.
         changed: Columns whose bounds in this file mean something else than the filter's literals.
     """
-    if not file.rows:
-        return False
+    return bool(file.rows) and True in _file_truths(predicate, file, fields, absent, changed)
+
+
+def file_must_match(
+    predicate: Predicate,
+    file: DataFile,
+    fields: Sequence[str],
+    *,
+    absent: Collection[int] = (),
+    changed: Collection[int] = (),
+) -> bool:
+    """Say whether surely every row of a file matches; the arguments are those of `file_may_match`."""
+    return bool(file.rows) and _file_truths(predicate, file, fields, absent, changed) == _TRUE
+
+
+def _file_truths(
+    predicate: Predicate,
+    file: DataFile,
+    fields: Sequence[str],
+    absent: Collection[int],
+    changed: Collection[int],
+) -> Truths:
     partition = dict(zip(fields, file.partition, strict=True))
 
     def of_leaf(leaf: Leaf) -> Truths:
@@ -216,7 +236,7 @@ def file_may_match(
             return leaf_truths(leaf, Bounds())
         return leaf_truths(leaf, bounds_of(file.stats[column], file.rows))
 
-    return True in truths(predicate, of_leaf)
+    return truths(predicate, of_leaf)
 
 
 def manifest_may_match(predicate: Predicate, ref: ManifestRef, fields: Sequence[str]) -> bool:

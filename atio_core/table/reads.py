@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from atio_core.arguments import repeatable
 from atio_core.log.lookup import AnyVersion, history, require_wanted
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
 from atio_core.table.base import TableBase
@@ -70,7 +71,7 @@ class Reads(TableBase):
         Raises:
             As for `snapshot` and `Snapshot.read`.
         """
-        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.read(
@@ -108,15 +109,10 @@ class Reads(TableBase):
         Raises:
             As for `snapshot` and `Snapshot.scan`.
         """
-        columns, partitions, filter = map(_repeatable, (columns, partitions, filter))  # noqa: A001 - see above
+        columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.scan(
                 columns=columns, partitions=partitions, filter=filter, limit=limit, batch_rows=batch_rows
             ),
         )
-
-
-def _repeatable(given: Any) -> Any:
-    """What can be gone through only once, as a list: a read may start over."""
-    return list(cast("Iterator[Any]", given)) if isinstance(given, Iterator) else given

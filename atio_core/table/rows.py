@@ -5,34 +5,19 @@ A table commits it as its next version. The same methods serve wherever changes 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, Unpack
 
-from atio_core.log.intent import CommitOptions, Intent, make_intent
-from atio_core.model.ids import Clock
+from atio_core.arguments import repeatable
+from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.model.partition import by_partition, partition_fields
-
-if TYPE_CHECKING:
-    from atio_core.changes.writing import Writing
-    from atio_core.log.change import Change
+from atio_core.table.matching import MatchingChanges
 
 Done = TypeVar("Done")
 
 
-class RowChanges(ABC, Generic[Done]):
+class RowChanges(MatchingChanges[Done]):
     """What changes rows. `Done` is what each change returns; for a table the new version."""
-
-    _clock: Clock
-
-    @abstractmethod
-    def _apply(self, write: Callable[[Writing], Change], intent: Intent) -> Done:
-        """Do what this class does with a change.
-
-        Args:
-            write: Writes the change's files against a version, and returns the change; may be called again.
-            intent: Who commits.
-        """
 
     def append(self, data: Any, **options: Unpack[CommitOptions]) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
@@ -66,11 +51,12 @@ class RowChanges(ABC, Generic[Done]):
         piece = to_piece(data)
         return self._apply(lambda writing: write_append(writing, piece), intent)
 
-    def overwrite(self, data: Any, **options: Unpack[CommitOptions]) -> Done:
+    def overwrite(self, data: Any, *, where: Any = None, **options: Unpack[CommitOptions]) -> Done:
         """Replace all rows, and the schema; makes the table if it isn't there.
 
         Args:
             data: A pandas or polars frame, an Arrow table or record-batch reader.
+            where: Replace only the rows that match; the schema stays. As for `delete`; all of them if None.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -85,12 +71,14 @@ class RowChanges(ABC, Generic[Done]):
         Raises:
             As for `append`.
         """
-        from atio_core.changes.overwrite import write_overwrite
+        from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.data.frames import to_piece
 
-        intent = make_intent(self._clock, **options)
+        intent, where = make_intent(self._clock, **options), repeatable(where)
         piece = to_piece(data)
-        return self._apply(lambda writing: write_overwrite(writing, piece), intent)
+        if where is None:
+            return self._apply(lambda writing: write_overwrite(writing, piece), intent)
+        return self._apply(lambda writing: write_overwrite_where(writing, piece, where), intent)
 
     def overwrite_partitions(
         self,

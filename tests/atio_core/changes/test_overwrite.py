@@ -16,7 +16,7 @@ from tests.support.stores import FailingStore, Failure, refusal
 
 def frame(*values: int) -> pd.DataFrame:
     """Return rows of one column."""
-    return pd.DataFrame({"a": list(values)})
+    return pd.DataFrame({"a": list(values)}, dtype="int64")
 
 
 def test_all_rows_are_replaced() -> None:
@@ -70,6 +70,60 @@ def test_an_overwrite_makes_a_table_plain() -> None:
     table.overwrite_partitions({"x": frame(1)})
     assert table.overwrite(frame(2)).partition_fields == ()
     assert table.append(frame(3)).rows == 2
+
+
+def test_matching_rows_are_replaced() -> None:
+    """Rows that match go, the new ones come behind all others, and columns stay as they are."""
+    table = Table(store=MemoryStore())
+    table.append(frame(1, 2, 3))
+    table.append(frame(4, 5))
+    snapshot = table.overwrite(frame(20, 50), where=[("a", "in", [2, 4])])
+    assert table.read()["a"].tolist() == [1, 3, 5, 20, 50]
+    assert (snapshot.operation, snapshot.version) == ("overwrite", 3)
+    assert (snapshot.added.rows, snapshot.removed.rows) == (5, 5)
+    with pytest.raises(SchemaMismatchError):
+        table.overwrite(pd.DataFrame({"b": [1]}), where=[("a", "==", 1)])
+
+
+def test_what_replaces_matching_rows_may_be_nothing_or_match_nothing() -> None:
+    """Without rows it is a delete; where nothing matches it is an append."""
+    table = Table(store=MemoryStore())
+    table.append(frame(1, 2))
+    table.overwrite(frame(), where=[("a", "==", 1)])
+    assert table.read()["a"].tolist() == [2]
+    assert table.overwrite(frame(), where=[("a", "==", 1)]).unchanged
+    assert table.overwrite(frame(7), where=[("a", "==", 1)]).version == 3
+    assert table.read()["a"].tolist() == [2, 7]
+    assert table.overwrite(frame(8), where=[]).rows == 1
+
+
+def test_matching_rows_of_a_table_that_is_not_there() -> None:
+    """There are none: the table is made of the data, unless the filter couldn't be one of its rows."""
+    table = Table(store=MemoryStore())
+    with pytest.raises(InvalidInputError, match="no column 'b'"):
+        table.overwrite(frame(1), where=[("b", "==", 1)])
+    assert not table.exists()
+    assert table.overwrite(frame(1), where=[("a", "==", 1)]).version == 1
+
+
+def test_two_writers_of_the_same_rows() -> None:
+    """Whoever comes last has replaced what the other wrote; of other rows, both stand."""
+    store = MemoryStore()
+    one, other = Table(store=store), Table(store=store)
+    one.append(frame(1, 2, 30))
+    other.overwrite(frame(1, 1), where=[("a", "<", 10)])
+    one.overwrite(frame(5), where=[("a", "<", 10)])
+    assert sorted(one.read()["a"]) == [5, 30]
+    other.overwrite(frame(40), where=[("a", ">", 10)])
+    assert sorted(one.read()["a"]) == [5, 40]
+
+
+def test_matching_rows_of_partitions_are_not_overwritten() -> None:
+    """The data doesn't say to which partition it would go."""
+    table = Table(store=MemoryStore())
+    table.overwrite_partitions({"x": frame(1)})
+    with pytest.raises(InvalidInputError, match="partitioned by partition"):
+        table.overwrite(frame(2), where=[("a", "==", 1)])
 
 
 def test_partitions_are_replaced_whole() -> None:

@@ -1,13 +1,17 @@
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
 # ^ pandas' stubs know its usual arguments only
 
+import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atio_core.data.frames import slice_info, to_piece
+from atio_core.data.pieces import Piece, info_of_rest
 from tests.support.frames import assert_same, cut, read_pieces
 
 
@@ -65,6 +69,32 @@ def test_a_slice_of_a_slice_keeps_its_bounds() -> None:
     info = {"range_index": {"start": 10, "step": -3, "stop": 0}}
     assert slice_info(slice_info(info, 1, 3), 1, 2) == slice_info(info, 2, 2)
     assert slice_info(slice_info({}, 1, 5), 2, 1) == slice_info({}, 3, 1)
+
+
+@given(
+    st.tuples(st.integers(-5, 5), st.integers(1, 12), st.sampled_from([-2, 1, 3])),
+    st.lists(st.sets(st.integers(0, 11)), max_size=3),
+    st.integers(0, 11),
+)
+def test_rows_keep_their_labels(bounds: tuple[int, int, int], deletes: list[set[int]], at: int) -> None:
+    """However often rows between others go, and wherever files are cut then, the labels are those of pandas."""
+    start, count, step = bounds
+    whole = frame(pd.RangeIndex(start, start + count * step, step))
+    piece, expected = to_piece(whole), whole
+    for gone in deletes:
+        kept = [row for row in range(len(expected)) if row not in gone]
+        if kept:
+            info = info_of_rest(piece.info, len(expected), kept, labelled=True)
+            piece, expected = Piece(piece.table.take(kept), json.loads(json.dumps(info))), expected.iloc[kept]
+    assert read_pieces([piece], "pandas").index.tolist() == expected.index.tolist()
+    if at < len(expected):
+        assert read_pieces(cut(piece, [at]), "pandas").index.tolist() == expected.index.tolist()
+
+
+def test_rows_without_labels_count_anew() -> None:
+    """What is left of a piece counts from 0 if the table has no labels; all else stays with it."""
+    info = {"attrs": 1, "range_index": {"start": 5, "step": 1, "stop": 9, "default": True}}
+    assert info_of_rest(info, 4, [0, 3], labelled=False) == {"attrs": 1}
 
 
 def test_attrs_are_kept_if_all_pieces_have_them() -> None:

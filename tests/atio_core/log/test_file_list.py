@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.errors import DamagedError, NotFoundError, VersionExpiredError
-from atio_core.log.file_list import files_of, missing_file, read_manifest, read_paths, with_added, without
+from atio_core.log.file_list import (
+    difference,
+    files_of,
+    missing_file,
+    read_manifest,
+    read_paths,
+    with_added,
+    with_replaced,
+    without,
+)
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
@@ -49,16 +58,25 @@ def removed(store: MemoryStore, entry: LogEntry, partition: str) -> LogEntry:
     return entry
 
 
+def replaced(store: MemoryStore, entry: LogEntry, others: dict[str, list[DataFile]]) -> LogEntry:
+    """Return the entry with other files in the places of some, manifests stored."""
+    scratch = Scratch(store, entry, lambda: START_US)
+    entry = with_replaced(entry, others, lambda _: True, scratch, SMALL)
+    scratch.write()
+    return entry
+
+
 steps = st.lists(
     st.tuples(st.just("add"), st.sampled_from("abc"), st.integers(0, 5))
-    | st.tuples(st.just("remove"), st.sampled_from("abc"), st.just(0)),
+    | st.tuples(st.just("remove"), st.sampled_from("abc"), st.just(0))
+    | st.tuples(st.just("replace"), st.sampled_from("abc"), st.integers(0, 3)),
     max_size=25,
 )
 
 
 @given(steps)
 def test_a_list_of_files_is_a_list_of_files(history: list[tuple[str, str, int]]) -> None:
-    """Whatever is added and removed, in whatever portions: the files come back in order, and the totals are theirs."""
+    """Whatever is added, replaced and removed: the files come back in order, and the totals are theirs."""
     store, entry = MemoryStore(), empty_entry("t")
     expected: list[DataFile] = []
     for what, partition, count in history:
@@ -66,10 +84,15 @@ def test_a_list_of_files_is_a_list_of_files(history: list[tuple[str, str, int]])
             new = files(count, (partition,))
             expected += new
             entry = added(store, entry, new)
+        elif what == "replace":
+            others = {f.path: files(count, (partition,)) for f in expected[1:] if f.partition == (partition,)}
+            expected = [new for file in expected for new in others.get(file.path, [file])]
+            entry = replaced(store, entry, others)
         else:
             expected = [file for file in expected if file.partition != (partition,)]
             entry = removed(store, entry, partition)
         assert files_of(store, entry) == tuple(expected)
+        assert all(ref.files <= SMALL.manifest_files for ref in entry.manifests)
         assert entry.totals == Totals.of(expected)
         assert len(entry.files) <= SMALL.inline_files
         paths = [path for ref in entry.manifests for path, _, _ in read_paths(store, ref)]
@@ -118,6 +141,22 @@ def test_manifests_of_other_partitions_are_not_opened() -> None:
     less = removed(store, entry, "b")  # pyright: ignore[reportArgumentType]
     assert store.calls == [("read", entry.manifests[1].path)]
     assert less.manifests == (entry.manifests[0], entry.manifests[2])
+
+
+def test_the_difference_of_two_lists() -> None:
+    """What came and what went is found by opening only manifests that one of both alone names."""
+    inner = MemoryStore()
+    limits = Limits(inline_files=2, manifest_files=9)
+    old = added(inner, empty_entry("t"), files(9), limits)
+    old = added(inner, old, files(2), limits)
+    more = files(9)
+    new = replaced(inner, added(inner, old, more), {old.files[0].path: [], more[3].path: []})
+    store = CountingStore(inner)
+    gone, came = difference(store, old, new)
+    assert gone == (old.files[0],)
+    assert came == (*more[:3], *more[4:])
+    assert old.manifests[0].path not in {name for _, name in store.calls}
+    assert difference(store, old, old) == ((), ())
 
 
 def test_only_wanted_manifests_are_opened() -> None:

@@ -28,6 +28,7 @@ from atio_core.model.predicate import (
     Predicate,
     columns_of,
     file_may_match,
+    file_must_match,
     leaf_truths,
     manifest_may_match,
     truths,
@@ -105,6 +106,28 @@ def test_no_file_with_a_row_that_matches_is_passed_over(
     """Whatever the bounds leave open, and however wide they are, a row that matches is never lost."""
     if any(truth(predicate, value) is True for value in values):
         assert file_may_match(predicate, file(values, wider=wider, unknown=unknown), ())
+
+
+@given(PREDICATES, st.lists(VALUES, max_size=5), st.sampled_from([0, 0.5, 3]), st.booleans())
+def test_no_file_with_a_row_that_does_not_match_is_taken_whole(
+    predicate: Predicate,
+    values: list[Any],
+    wider: float,
+    unknown: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """A file is said to match wholly only if every row does: one that is false or unknown is never taken along."""
+    if file_must_match(predicate, file(values, wider=wider, unknown=unknown), ()):
+        assert values
+        assert all(truth(predicate, value) is True for value in values)
+
+
+def test_a_file_that_matches_wholly_is_known_by_its_bounds() -> None:
+    """Exact bounds without nulls decide; a null among the values leaves it open."""
+    above = Compare(1, ">", 2)
+    assert file_must_match(above, file([3, 4]), ())
+    assert not file_must_match(above, file([2, 4]), ())
+    assert not file_must_match(above, file([3, None]), ())
+    assert not file_must_match(above, file([]), ())
 
 
 @given(LEAVES, st.lists(st.sampled_from([0, 1]) | st.none(), min_size=1, max_size=3))

@@ -1,0 +1,21 @@
+"""Delete the rows that match a filter. Each file that held some is written anew without them, in its place."""
+
+from __future__ import annotations
+
+from atio_core.changes.matching import Matching
+from atio_core.changes.rewrite import Rewrite
+from atio_core.changes.writing import Writing
+
+
+def write_delete(writing: Writing, where: object) -> Rewrite:
+    """Write the files of a delete.
+
+    Raises:
+        TableNotFoundError: There is no table.
+        InvalidInputError: `where` is no filter of its rows.
+    """
+    with Matching(writing) as matching:
+        row_filter = matching.filter(where)
+        for matched in matching.matched(row_filter):
+            matching.drop(matched)
+        return matching.change("delete", row_filter)

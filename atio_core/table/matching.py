@@ -1,0 +1,49 @@
+"""Changes of the rows that match a filter."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, Unpack
+
+from atio_core.arguments import repeatable
+from atio_core.log.intent import CommitOptions, make_intent
+from atio_core.table.applying import Applying
+
+Done = TypeVar("Done")
+
+
+class MatchingChanges(Applying[Done]):
+    """What changes the rows that match a filter. Others stay as they are, in their order."""
+
+    def delete(self, where: Any, **options: Unpack[CommitOptions]) -> Done:
+        """Delete the rows that match.
+
+        A row of which it isn't known whether it matches, since a value is null, stays, as in SQL. A file without rows
+        that match isn't written anew. If none matches, no version is made, and the snapshot is `unchanged`.
+
+        Args:
+            where: Which rows, as `filter` of `Snapshot.read` has it: `[("column", ">", 3), …]`, which all must hold, a
+                list of such lists, or an expression of pyarrow or polars. `[]` means all rows.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            InvalidInputError: `where` is no filter of its rows; nothing was written.
+            CommitConflictError: `expected_version` isn't the latest, or others kept changing the same files.
+            CommitUnknownError: The commit may have landed.
+            DamagedError: A file with rows that may match is damaged.
+            StorageError: The store failed; nothing was committed.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://delete-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1, 2, 3]}))
+            >>> table.delete([("a", "==", 2)]).rows, table.read()["a"].tolist()
+            (2, [1, 3])
+        """
+        from atio_core.changes.delete import write_delete
+
+        intent, where = make_intent(self._clock, **options), repeatable(where)
+        return self._apply(lambda writing: write_delete(writing, where), intent)
