@@ -15,7 +15,6 @@ from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, Totals
 from atio_core.model.manifest import ManifestRef, bound_text, merge_from
-from atio_core.storage.base import ObjectStore
 
 
 def read_manifest(store: Readable, ref: ManifestRef) -> tuple[DataFile, ...]:
