@@ -168,7 +168,7 @@ def reads(store: Any) -> Read:
     writer = Writer(store, LATER_US)
     for _ in range(10):
         try:
-            return _read(writer, writer.log.latest())
+            return read_entry(writer, writer.log.latest())
         except VersionExpiredError:
             continue
     raise VersionExpiredError("ten times")
@@ -179,7 +179,7 @@ def reads_version(version: int) -> Actor:
 
     def read(store: Any) -> Read:
         writer = Writer(store, LATER_US)
-        return _read(writer, writer.log.get(version))
+        return read_entry(writer, writer.log.get(version))
 
     return read
 
@@ -189,12 +189,13 @@ def reads_wanted(wanted: Wanted) -> Actor:
 
     def read(store: Any) -> Read:
         writer = Writer(store, LATER_US)
-        return _read(writer, find(writer.log, wanted).entry)
+        return read_entry(writer, find(writer.log, wanted).entry)
 
     return read
 
 
-def _read(writer: Writer, entry: LogEntry) -> Read:
+def read_entry(writer: Writer, entry: LogEntry) -> Read:
+    """Read the rows of an entry as `Snapshot.read` does."""
     try:
         return Read(entry.version, entry.commit_id, tuple(writer.words(entry)))
     except NotFoundError as error:

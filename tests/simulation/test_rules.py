@@ -1,0 +1,240 @@
+"""The simulation bites: without any one rule of the protocol it finds what goes wrong.
+
+A rule is turned off by taking its line out of the code. Who moves such a line, or words it anew, changes it here too.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.histories import play
+from tests.support.rules import Rule
+
+SEEDS = 1_500
+"""So many histories are tried; each of the rules shows within 300."""
+
+RULES = [
+    Rule(
+        "An entry that was created counts once it is known to be on the chain",
+        "log.confirm:on_chain",
+        "if not log.sequence.newer_bucket(mine.version):",
+        "if True:",
+    ),
+    Rule(
+        "An expiry deletes once its entry is known to be on the chain",
+        "log.confirm:on_chain",
+        "if not log.sequence.newer_bucket(mine.version):",
+        'if mine.operation == "expire" or not log.sequence.newer_bucket(mine.version):',
+    ),
+    Rule(
+        "A later version with other recent ids shows that an entry is a stray",
+        "log.confirm:_told_by",
+        "return witness.recent.commits[position] == bytes.fromhex(mine.commit_id)",
+        "return True",
+    ),
+    Rule(
+        "Key lists show that an entry is a stray",
+        "log.confirm:_told_by_all",
+        "find_older(log.store, latest, bytes.fromhex(mine.commit_id)) == mine.version",
+        "True",
+    ),
+    Rule(
+        "A taken name is another's only after another's entry was read there",
+        "storage.readback:create",
+        "found = _find(store, name, is_ours)",
+        "found = Created(Answer.TAKEN)",
+    ),
+    Rule(
+        "After a lost answer the name is read before anything else is done",
+        "storage.readback:create",
+        "sent, said_taken = True, False",
+        "return Created(Answer.TAKEN)",
+    ),
+    Rule(
+        "An entry with another commit id under the name is another's",
+        "log.commit:_Run._is_ours",
+        ".commit_id == entry.commit_id",
+        ".table_id == entry.table_id",
+    ),
+    Rule(
+        "A commit looks for its own id before it rebases",
+        "log.commit:look_up",
+        "own = after_version is not None",
+        "own = False",
+    ),
+    Rule(
+        "A commit looks for its key",
+        "log.commit:look_up",
+        "if version is None:\n        own = False",
+        "if False:\n        own = False",
+    ),
+    Rule(
+        "Older ids and keys are looked up in lists",
+        "log.commit:_find",
+        "return find_older(log.store, base, one, after_version=after_version or 0, not_before_us=not_before_us)",
+        "return None",
+    ),
+    Rule(
+        "A file older than the base's horizon isn't committed",
+        "log.commit:is_too_old",
+        "uuid7_time_us(file_id) < base.horizon_us",
+        "False",
+    ),
+    Rule(
+        "A version that was expected is the base",
+        "log.commit:require_expected",
+        "expected is not None and expected != found",
+        "False",
+    ),
+    Rule(
+        "What an outdated base gives rise to isn't told",
+        "log.commit:holds",
+        'if (latest.commit_id if latest else "") != base.commit_id:',
+        "if False:",
+    ),
+    Rule(
+        "Files stay once a create was sent without a clear answer",
+        "log.commit:_Run.failed",
+        "if not self.unclear:",
+        "if True:",
+    ),
+    Rule(
+        "What may have landed is called unknown",
+        "log.commit:_Run.failed",
+        "elif isinstance(error, Exception) and not isinstance(error, CommitUnknownError):",
+        "elif False:",
+    ),
+    Rule(
+        "A stray is committed again",
+        "log.commit:_Run._create",
+        "if not confirmed:",
+        "if False:",
+    ),
+    Rule(
+        "Only names below the expire entry are freed, in older buckets",
+        "maintenance.cleaning:old_entries",
+        "names.bucket(number) < bucket and number not in retained",
+        "number < version and number not in retained",
+    ),
+    Rule(
+        "Only names below the expire entry are freed",
+        "maintenance.cleaning:old_entries",
+        "names.bucket(number) < bucket and number not in retained",
+        "number != version and number not in retained",
+    ),
+    Rule(
+        "Entries that are retained stay",
+        "maintenance.cleaning:old_entries",
+        "names.bucket(number) < bucket and number not in retained",
+        "names.bucket(number) < bucket",
+    ),
+    Rule(
+        "What is retained is read before the latest is read again",
+        "log.commit_log:CommitLog.read_retained",
+        "if not again.retained.holds_all(latest.retained):",
+        "if False:",
+    ),
+    Rule(
+        "Files that no version reaches stay until they are older than the horizon",
+        "maintenance.expiry:_plan",
+        "cleaned=tuple(left for left in listed if left.written_us < horizon_us)",
+        "cleaned=tuple(listed)",
+    ),
+    Rule(
+        "What another let go is finished by the horizon of its entry",
+        "maintenance.expiry:_Expiry.finish",
+        "if left.written_us < latest.horizon_us",
+        "",
+    ),
+    Rule(
+        "The horizon never goes back",
+        "maintenance.expiry:_plan",
+        "base.horizon_us, (now_us",
+        "0, (now_us",
+    ),
+    Rule(
+        "Times never go back",
+        "log.commit:next_entry",
+        "time_us = max(clock_us, base.time_us)",
+        "time_us = clock_us",
+    ),
+    Rule(
+        "Files that manifests list are reached",
+        "maintenance.reach:Reach.of",
+        "if ref.path not in seen:",
+        "if False:",
+    ),
+    Rule(
+        "Lists of keys that the expire entry names stay",
+        "maintenance.expiry:_Expiry.execute",
+        " if file_id_of(path) not in reached",
+        "",
+    ),
+    Rule(
+        "A version with a tag stays",
+        "maintenance.expiry:_aged",
+        "if tag.until_us is None or tag.until_us > now_us:",
+        "if False:",
+    ),
+    Rule(
+        "After a lost race an expiry decides again",
+        "changes.expire:Expire.rebase",
+        "decision = self.decide(base)",
+        "decision = vars(self.decide.__self__).setdefault('first', self.decide(base))",
+    ),
+    Rule(
+        "A version is restored if the base retains it",
+        "log.commit_log:CommitLog.held_by",
+        "stands_for = base.retained.at_or_after(version) if version > 0 else None",
+        "stands_for = version",
+    ),
+    Rule(
+        "The latest is looked for again if a newer bucket has come",
+        "log.sequence:Sequence.latest",
+        "if self.newer_bucket(number):",
+        "if False:",
+    ),
+    Rule(
+        "A missing file is damage only if its version is retained",
+        "log.file_list:missing_file",
+        "if retained:",
+        "if True:",
+    ),
+    Rule(
+        "A read of the latest starts over if it expires",
+        "handle:Handle.read",
+        "if wanted.is_fixed:",
+        "if True:",
+    ),
+    Rule(
+        "Versions are counted and named by what the latest says once more",
+        "log.lookup:find",
+        "if log.latest().retained.holds_all(latest.retained):",
+        "if True:",
+    ),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)
+def test_without_a_rule_something_goes_wrong(rule: Rule) -> None:
+    """Each rule prevents something that histories show where it isn't kept."""
+    with rule.off():
+        found = next(filter(None, map(broken_in, range(SEEDS))), None)
+    assert found is not None, f"{SEEDS} histories show nothing"
+    assert "again: python -m tests.support.histories" in found.__notes__[0]
+
+
+def broken_in(seed: int) -> Exception | None:
+    """Return what the history of a seed comes to, if it isn't what it should."""
+    try:
+        play(seed)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it shows that something is wrong
+        return error
+    return None
+
+
+def test_a_line_that_is_gone_is_told() -> None:
+    """A rule whose line isn't there any more tests nothing, and says so."""
+    rule = Rule("None", "log.confirm:on_chain", "no such line", "")
+    with pytest.raises(AssertionError, match="no such line"), rule.off():
+        pass
