@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any, BinaryIO
 
-from atio_core.data.formats import arrays, arrow, compression, lazy, values
+from atio_core.data.formats import arrays, arrow, compression, json_rows, lazy, values
 from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
 from atio_core.data.losses import json as losses
 
@@ -20,11 +20,11 @@ EXACT: dict[str, Any] = {
 
 
 def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_json(file, **compression.for_pandas(order))
+    json_rows.write(frame, file, compression.for_pandas(order))
 
 
 def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_json(file, **compression.for_pandas(order, *arrays.OURS))
+    json_rows.write(frame, file, compression.for_pandas(order, *arrays.OURS))
 
 
 def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
@@ -33,7 +33,7 @@ def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
 
 
 def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
-    arrow.as_pandas(table).to_json(file, **{**EXACT, **compression.for_pandas(order)})
+    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **compression.for_pandas(order)})
 
 
 def _from_value(value: Any, file: BinaryIO, order: Order) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO
 
-from atio_core.data.formats import arrays, arrow, compression, lazy, values
+from atio_core.data.formats import arrays, arrow, compression, json_rows, lazy, values
 from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
 from atio_core.data.formats.json import EXACT
 from atio_core.data.losses import json as losses
@@ -17,11 +17,11 @@ def _lines(order: Order, *ours: str) -> dict[str, Any]:
 
 
 def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_json(file, **_lines(order))
+    json_rows.write(frame, file, _lines(order))
 
 
 def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_json(file, **_lines(order, *arrays.OURS))
+    json_rows.write(frame, file, _lines(order, *arrays.OURS))
 
 
 def _compressed(order: Order) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
 
 
 def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
-    arrow.as_pandas(table).to_json(file, **{**EXACT, **_lines(order)})
+    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **_lines(order)})
 
 
 def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from atio_core.errors import StorageError
 from atio_core.storage import durable
+from atio_core.storage import replacement as replacing
 from atio_core.storage.publication import plan_publication
 from atio_core.storage.replacement import replacement
 from tests.support.os_calls import Call, watched
@@ -275,6 +276,22 @@ def test_a_file_that_cannot_be_opened_for_the_writer(old: Path) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
     assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("durably", [True, False])
+def test_the_disk_begins_early(old: Path, monkeypatch: pytest.MonkeyPatch, *, durably: bool) -> None:
+    """What is to be synced is on its way to the disk while more of it is made."""
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr(replacing, "_AHEAD_BYTES", 1_000_000)
+    monkeypatch.setattr(durable, "start_writing", lambda _fd, start, count: begun.append((start, count)))
+    with replacement(plan_publication(old, durable=durably)) as new:
+        for size in (999_999, 1, 10, 3_000_000, 5):
+            new.file.write(bytes(size))
+            new.file.flush()
+        new.sync()
+        new.publish()
+    assert begun == ([(0, 1_000_000), (1_000_000, 3_000_010)] if durably else [])
+    assert old.read_bytes() == bytes(4_000_015)
 
 
 def test_a_program_may_make_the_file_anew(old: Path) -> None:
