@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from atio_core.arguments import shown
-from atio_core.errors import UnsupportedFormatError
+from atio_core.data.object_files.kinds import require_rows_format
 from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.snapshot import Output, Snapshot
@@ -20,17 +19,19 @@ def write_snapshot(
     obj: Any,
     table_path: str | os.PathLike[str],
     mode: str = "overwrite",
-    format: str = "parquet",  # noqa: A002 - the predecessor's name for it
+    format: str | None = None,  # noqa: A002 - the predecessor's name for it
     **options: Any,
 ) -> Snapshot:
-    """Write a frame as the next version of a table.
+    """Write a frame, or an object, as the next version of a table.
 
     Args:
-        obj: A pandas or polars frame, an Arrow table or record-batch reader; for partitions, a mapping to frames.
+        obj: A pandas or polars frame, an Arrow table or record-batch reader; for partitions, a mapping to frames. Or an
+            object: a NumPy array, a JSON value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder.
         table_path: The table's folder; it is made if it isn't there.
         mode: The method of `Table` that is meant: "overwrite" replaces all rows, with `where=` those that match;
             "append" adds rows behind them; "overwrite_partitions" replaces partitions.
-        format: How data files are written: "parquet".
+        format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
+            "parquet", "npy", "json", "text" or "bytes".
         **options: Those of the method, such as `where` or `partition_by`; and `expected_version`, `idempotency_key`,
             `key_not_before`, `message`, `properties`: see `Table.overwrite`.
 
@@ -53,12 +54,11 @@ def write_snapshot(
         2
     """
     table = Table(table_path)
-    wanted = cast("object", format)
-    if not isinstance(wanted, str) or wanted != "parquet":
-        message = (
-            f"a table's rows are kept as parquet, not as {shown(format)}; leave format out, or use atio.write"
-        )
-        raise UnsupportedFormatError(message, table=table.path)
+    if format is not None:
+        if mode == "overwrite":
+            options["format"] = format
+        else:
+            require_rows_format(format)
     return change_by_mode(table, obj, mode, options)
 
 

@@ -14,9 +14,10 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import LogEntry, Totals
+from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
+from atio_core.object_reads import ObjectReads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,10 +31,10 @@ Output = Literal["pandas", "polars", "arrow", "batches", "lazy"]
 BATCH_ROWS = 1 << 16
 
 
-class Snapshot:
-    """One version of a table: what it says of itself, and its rows. Made by `Table`, not by hand.
+class Snapshot(ObjectReads):
+    """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
 
-    A snapshot never changes. Its rows can be read as long as retention keeps the version.
+    A snapshot never changes. What it holds can be read as long as retention keeps the version.
 
     Example:
         >>> import atio_core as atio, pandas as pd
@@ -147,7 +148,9 @@ class Snapshot:
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the stored columns."""
+        """The Arrow schema of the stored columns. Raises `InvalidInputError` if the version holds an object."""
+        if self.kind != ROWS:
+            raise self._refusal("has no columns", "read it")
         return self._schemas[self.entry.schema]
 
     def data_files(self, partitions: Collection[Any] | None = None) -> tuple[DataFile, ...]:
@@ -182,7 +185,9 @@ class Snapshot:
         filter: Any = None,  # noqa: A002 - every library calls it so
         limit: int | None = None,
     ) -> Any:
-        """Return the rows.
+        """Return the rows, or the object.
+
+        Of an object, no argument is taken. A file comes as its bytes. A folder isn't read at once: see `download`.
 
         Args:
             output_as: "pandas", "polars" or "arrow"; "batches" for `scan` as a reader; "lazy" for a polars LazyFrame
@@ -195,7 +200,8 @@ class Snapshot:
             limit: At most so many rows, the first ones.
 
         Returns:
-            A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame.
+            A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame;
+            or the object.
 
         Raises:
             VersionExpiredError: The version has expired, perhaps while it was read.
@@ -214,6 +220,12 @@ class Snapshot:
         from atio_core.reading import lazy_frame, read_rows
 
         require_choice("output_as", output_as, get_args(Output))
+        if self.kind != ROWS:
+            output = None if output_as == "pandas" else output_as  # the default, which nobody asked for
+            self._require_object_options(
+                output_as=output, columns=columns, partitions=partitions, filter=filter, limit=limit
+            )
+            return self._read_object()
         selection = self._selection(columns, partitions, filter, limit)
         if output_as == "batches":
             return self._reader(self._batches(selection, BATCH_ROWS), selection.columns)
@@ -342,7 +354,8 @@ class Snapshot:
         if self._entry is None:
             return f"<Snapshot {self.version} of {self.table}, expired>"
         when = f"{self.time:%Y-%m-%d %H:%M:%S} UTC"
-        return f"<Snapshot {self.version} of {self.table}: {self.operation}, {self.rows:,} rows, {when}>"
+        what = f"{self.rows:,} rows" if self.kind == ROWS else f"{self.kind} of {self.bytes:,} bytes"
+        return f"<Snapshot {self.version} of {self.table}: {self.operation}, {what}, {when}>"
 
 
 def _followed(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

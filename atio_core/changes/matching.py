@@ -16,7 +16,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from atio_core.changes.rewrite import Rewrite
-from atio_core.changes.schema import read_schema, written_schema
+from atio_core.changes.schema import read_schema, require_rows, written_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.filters import RowFilter, read_filter
 from atio_core.data.layout import layout_of
@@ -53,10 +53,12 @@ class Matching:
 
     Raises:
         TableNotFoundError: There is no table.
+        InvalidInputError: It holds an object.
     """
 
     def __init__(self, writing: Writing) -> None:
         base, store = writing.base, writing.store
+        require_rows(base, store.location)
         if not base.schema:
             message = f"there is no table at {store.location}; write a first version, or correct the path"
             raise TableNotFoundError(message, table=store.location)

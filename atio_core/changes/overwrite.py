@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from atio_core.changes.append import require_unpartitioned
 from atio_core.changes.matching import Matching
-from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
+from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, align, schema_fits
@@ -24,7 +24,7 @@ from atio_core.log.file_list import with_added, without
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import LogEntry, PartitionField, Totals
+from atio_core.model.entry import ROWS, LogEntry, PartitionField, Totals
 from atio_core.model.manifest import may_hold, partition_key
 
 
@@ -48,7 +48,7 @@ class Overwrite:
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
-        emptied = base.with_(files=(), manifests=(), totals=Totals(), partition_fields=(), kind="table")
+        emptied = base.emptied(ROWS).with_(schemas=base.schemas)  # a schema that comes back keeps its number
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
         files = [replace(file, schema=number) for file in self.adds]
@@ -112,6 +112,7 @@ def write_overwrite_where(writing: Writing, piece: Piece, where: object) -> Chan
         InvalidInputError: `where` is no filter of the table's rows; or the table is partitioned.
         SchemaMismatchError: The piece doesn't fit the table.
     """
+    require_rows(writing.base, writing.store.location)
     if not writing.base.schema:
         _, schema = writing.new_schema(piece)
         read_filter(where, decode_schema(schema.plain), ())

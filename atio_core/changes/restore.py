@@ -39,8 +39,7 @@ class Restore:
             VersionExpiredError: The base doesn't retain it.
         """
         old = self.log.held_by(base, self.version)
-        entry = base.with_(
-            kind=old.kind,
+        entry = base.of_kind(old.kind).with_(
             schema=old.schema,
             schemas=old.schemas,
             partition_fields=old.partition_fields,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from atio_core.errors import CommitConflictError, DamagedError
+from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.names import schema_path
 from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_bytes, inline_ref
 from atio_core.log.scratch import Scratch
-from atio_core.model.entry import LogEntry, SchemaRef
+from atio_core.model.entry import ROWS, LogEntry, SchemaRef
 from atio_core.storage.base import ObjectStore
 
 FIELD_ID = b"PARQUET:field_id"
@@ -87,8 +87,20 @@ def add_schema(base: LogEntry, written: WrittenSchema, scratch: Scratch) -> tupl
     return base.with_(schema=number, schemas=schemas, last_schema=number, last_column=last_column), number
 
 
+def require_rows(base: LogEntry, table: str) -> None:
+    """Raise `InvalidInputError` if a table holds an object."""
+    if base.kind != ROWS:
+        raise InvalidInputError(
+            f"version {base.data.version} of the table {table} holds an object ({base.kind}), not rows: overwrite it,"
+            " or restore a version that holds rows; nothing was committed",
+            table=table,
+            version=base.data.version,
+        )
+
+
 def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
     """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's."""
+    require_rows(base, table)
     if base.version and base.schemas[base.schema].digest != written.digest:
         raise CommitConflictError(
             f"{operation} of {table} was written for a schema that is no longer the latest's; nothing was committed:"

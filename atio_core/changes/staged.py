@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from atio_core.changes.append import Append
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
-from atio_core.changes.schema import WrittenSchema, column_id
+from atio_core.changes.schema import WrittenSchema, column_id, require_rows
 from atio_core.changes.writing import Writing
 from atio_core.errors import (
     CommitConflictError,
@@ -300,6 +300,7 @@ class CommitStaged:
                     )
 
     def _require_schema(self, base: LogEntry, table: str) -> None:
+        require_rows(base, table)
         if base.version and base.schemas[base.schema].digest != self.changes[0].schema.digest:
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"

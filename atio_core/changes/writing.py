@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.changes.schema import WrittenSchema, read_schema, with_ids, written_schema
+from atio_core.changes.schema import WrittenSchema, read_schema, require_rows, with_ids, written_schema
 from atio_core.data.content import content_digest
 from atio_core.data.frames import Piece, align, schema_fits, slice_info
 from atio_core.data.writer import write_files
@@ -50,7 +50,9 @@ class Writing:
 
         Raises:
             SchemaMismatchError: They don't fit it.
+            InvalidInputError: The table holds an object.
         """
+        require_rows(self.base, self.store.location)
         if not self.base.schema:
             return self.new_schema(piece)
         schema = self._schema()

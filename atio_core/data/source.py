@@ -37,25 +37,11 @@ class Source:
 
     def damaged(self, file: DataFile, what: str, expected: str, found: str) -> DamagedError:
         """An error that names the file and says what to do."""
-        return DamagedError(
-            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is damaged: {what} is {found}, "
-            f"expected {expected}. Restore the file from a backup, or restore an older version of the table, or write "
-            "the data again.",
-            table=self.table,
-            version=self.version,
-            path=file.path,
-            expected=expected,
-            found=found,
-        )
+        return damaged_file(file, what, expected, found, table=self.table, version=self.version)
 
     def missing(self, file: DataFile) -> NotFoundError:
         """An error that says which file isn't there; the caller knows whether it has to be."""
-        return NotFoundError(
-            f"Data file {file.path!r} of table {self.table!r}, version {self.version}, is missing.",
-            table=self.table,
-            version=self.version,
-            path=file.path,
-        )
+        return missing_data_file(file, table=self.table, version=self.version)
 
     def read(self, file: DataFile, start: int, into: memoryview) -> int:
         """Fill `into` from the file."""
@@ -63,6 +49,28 @@ class Source:
             return self.store.read_into(file.path, start, into)
         except NotFoundError as error:
             raise self.missing(file) from error
+
+
+def damaged_file(
+    file: DataFile, what: str, expected: str, found: str, *, table: str, version: int
+) -> DamagedError:
+    """Return an error that names a data file and says what to do."""
+    return DamagedError(
+        f"Data file {file.path!r} of table {table!r}, version {version}, is damaged: {what} is {found}, "
+        f"expected {expected}. Restore the file from a backup, or restore an older version of the table, or write "
+        "the data again.",
+        table=table,
+        version=version,
+        path=file.path,
+        expected=expected,
+        found=found,
+    )
+
+
+def missing_data_file(file: DataFile, *, table: str, version: int) -> NotFoundError:
+    """Return an error that says which data file isn't there; the caller knows whether it has to be."""
+    message = f"Data file {file.path!r} of table {table!r}, version {version}, is missing."
+    return NotFoundError(message, table=table, version=version, path=file.path)
 
 
 def sparse_memory(size: int) -> mmap.mmap:

@@ -6,6 +6,7 @@
   descriptor is too small for
 - `_atio/tmp/<uuid7>.tmp`
 - `data/<field>=<value>/…/<uuid7>.parquet`
+- `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _FIRST_BUCKET = 999_999
 _BUCKET = re.compile(r"[0-9]{6}")
 _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
 _OURS = re.compile(
-    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(parquet|arrow|change|tmp)"
+    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+    r"\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)"
 )
 
 
@@ -94,6 +96,11 @@ def is_data_path(path: str) -> bool:
         and path.endswith(".parquet")
         and file_id_of(path) is not None
     )
+
+
+def object_path(suffix: str, file_id: uuid.UUID) -> str:
+    """Return the name of a new file of an object."""
+    return f"{DATA}{file_id}.{suffix}"
 
 
 def manifest_path(file_id: uuid.UUID) -> str:

@@ -12,6 +12,11 @@ from atio_core.model.data_file import DataFile
 from atio_core.model.manifest import ManifestRef
 from atio_core.model.ranges import VersionRanges
 
+ROWS = "table"
+"""The kind of a version that holds rows; any other is an object's."""
+OBJECTS = "objects"
+"""The feature that whoever reads a version of an object has to know."""
+
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 
@@ -148,7 +153,7 @@ class LogEntry:
     time_us: int
     operation: str
     data: DataVersion
-    kind: str = "table"
+    kind: str = ROWS
     schema: int = 0
     schemas: dict[int, SchemaRef] = field(default_factory=dict[int, SchemaRef])
     last_schema: int = 0
@@ -171,6 +176,23 @@ class LogEntry:
     def with_(self, **changes: Any) -> LogEntry:
         """Return a copy with other fields."""
         return replace(self, **changes)
+
+    def of_kind(self, kind: str) -> LogEntry:
+        """Return a copy that holds what this kind says; whoever reads it has to know objects, or needn't."""
+        others = tuple(name for name in self.reader_features if name != OBJECTS)
+        return replace(self, kind=kind, reader_features=others if kind == ROWS else (*others, OBJECTS))
+
+    def emptied(self, kind: str) -> LogEntry:
+        """Return a copy that holds nothing of what an overwrite replaces, and is of this kind."""
+        return self.of_kind(kind).with_(
+            schema=0,
+            schemas={},
+            partition_fields=(),
+            manifests=(),
+            files=(),
+            totals=Totals(),
+            content=None,
+        )
 
 
 def empty_entry(table_id: str) -> LogEntry:

@@ -28,6 +28,12 @@ def keep(old_path: str, old: os.stat_result, fd: int) -> None:
     _keep_owner_and_bits(old, fd)  # last: a change of owner takes bits away
 
 
+def make_executable(fd: int) -> None:
+    """Let those who may read an open file run it."""
+    bits = stat.S_IMODE(os.fstat(fd).st_mode)
+    _set_bits(fd, bits | (bits & 0o444) >> 2)
+
+
 def _keep_extended(old_path: str, fd: int) -> None:
     if not hasattr(os, "listxattr"):
         return

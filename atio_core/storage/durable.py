@@ -34,6 +34,8 @@ _NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # Linux
 _RENAME_EXCL = 4  # macOS
+_RENAME_EXCHANGE = 2  # Linux
+_RENAME_SWAP = 2  # macOS
 _MOVE_REPLACING = 1  # Windows
 _MOVE_WRITE_THROUGH = 8
 _SYNC_FILE_RANGE_WRITE = 2
@@ -241,23 +243,54 @@ def rename_new(temporary: str, final: str) -> None:
     if WINDOWS:
         _move(temporary, final, 0)  # refuses a taken name
         return
-    try:
-        if sys.platform == "darwin":
-            failed = libc().renamex_np(os.fsencode(temporary), os.fsencode(final), _RENAME_EXCL)
-        else:
-            source, target = os.fsencode(temporary), os.fsencode(final)
-            failed = libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
-        number = ctypes.get_errno() if failed else 0
-    except AttributeError:
-        number = errno.ENOSYS  # an old C library
-    if number in _NO_SUCH_CALL:
+    if not _rename(temporary, final, _RENAME_NOREPLACE, _RENAME_EXCL):
         message = (
             f"The file system of {os.path.dirname(final)!r} has neither hard links nor a rename that refuses "
             "to replace, so that writers could overwrite each other. Nothing was published. Use another disk."
         )
         raise UnsupportedStoreError(message, path=final)
-    if number:
-        raise OSError(number, os.strerror(number), temporary, None, final)
+
+
+def rename_folder(made: str, target: str) -> None:
+    """Rename a folder to a name that is free, or that of an empty folder. Syncs nothing.
+
+    Raises:
+        OSError: The target isn't empty, or no folder; or the system refused.
+    """
+    if WINDOWS and os.path.isdir(target):
+        os.rmdir(target)  # two steps, of which a crash may leave the first
+    os.rename(made, target)
+
+
+def exchange(one: str, other: str) -> None:
+    """Let two files or folders change names in one step. Syncs nothing.
+
+    Raises:
+        UnsupportedStoreError: The file system can't.
+        OSError: The system refused.
+    """
+    if WINDOWS or not _rename(one, other, _RENAME_EXCHANGE, _RENAME_SWAP):
+        message = (
+            f"The file system of {other!r} can't put a folder in another's place in one step. Nothing was changed: "
+            "give a path where nothing is."
+        )
+        raise UnsupportedStoreError(message, path=other)
+
+
+def _rename(one: str, other: str, linux: int, macos: int) -> bool:
+    """Rename by the call that takes a flag; returns False where there is no such call."""
+    try:
+        if sys.platform == "darwin":
+            failed = libc().renamex_np(os.fsencode(one), os.fsencode(other), macos)
+        else:
+            source, target = os.fsencode(one), os.fsencode(other)
+            failed = libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, linux)
+        number = ctypes.get_errno() if failed else 0
+    except AttributeError:
+        number = errno.ENOSYS  # an old C library
+    if number and number not in _NO_SUCH_CALL:
+        raise OSError(number, os.strerror(number), one, None, other)
+    return not number
 
 
 class SyncedFolders:

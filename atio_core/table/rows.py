@@ -46,17 +46,29 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.append import write_append
         from atio_core.data.frames import to_piece
+        from atio_core.data.object_files.kinds import require_rows
 
         intent = make_intent(self._clock, **options)
+        require_rows(data)
         piece = to_piece(data)
         return self._apply(lambda writing: write_append(writing, piece), intent)
 
-    def overwrite(self, data: Any, *, where: Any = None, **options: Unpack[CommitOptions]) -> Done:
-        """Replace all rows, and the schema; makes the table if it isn't there.
+    def overwrite(
+        self,
+        data: Any,
+        *,
+        where: Any = None,
+        format: str | None = None,  # noqa: A002 - as `write` calls it
+        **options: Unpack[CommitOptions],
+    ) -> Done:
+        """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
 
         Args:
-            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            data: A pandas or polars frame, an Arrow table or record-batch reader. Or an object: a NumPy array, a JSON
+                value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder: see `docs/guide/objects.md`.
             where: Replace only the rows that match; the schema stays. As for `delete`; all of them if None.
+            format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
+                "parquet", "npy", "json", "text" or "bytes".
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -72,9 +84,15 @@ class RowChanges(MatchingChanges[Done]):
             As for `append`.
         """
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
+        from atio_core.changes.overwrite_object import write_object
         from atio_core.data.frames import to_piece
+        from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
         intent, where = make_intent(self._clock, **options), repeatable(where)
+        kind = checked_kind(data, format)
+        if kind != ROWS and where is None:
+            return self._apply(lambda writing: write_object(writing, data, kind), intent)
+        require_rows(data, format)
         piece = to_piece(data)
         if where is None:
             return self._apply(lambda writing: write_overwrite(writing, piece), intent)

@@ -117,18 +117,18 @@ class _Stager(RowChanges[StagedChange]):
         from atio_core.changes.staged import describe, shortened
 
         base, stage_id, change = self._handle.stage(write)
-        files = describe(change)
-        staged = StagedChange(
-            id=stage_id,
-            table_id=base.table_id or None,
-            entry=base.version,
-            base_version=base.data.version,
-            operation=change.operation,
-            totals=Totals.of(files.files),
-            change=files,
-        )
         try:
+            files = describe(change)
+            staged = StagedChange(
+                id=stage_id,
+                table_id=base.table_id or None,
+                entry=base.version,
+                base_version=base.data.version,
+                operation=change.operation,
+                totals=Totals.of(files.files),
+                change=files,
+            )
             return shortened(staged, self._store)
         except BaseException:
-            self._store.delete([file.path for file in files.files])
+            self._store.delete([file.path for file in change.adds])
             raise

@@ -74,7 +74,7 @@ def test_an_unknown_mode_is_refused(mode: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "format_", ["csv", "PARQUET", ".parquet", None, 5, [], {}, b"parquet", FRAME["a"]], ids=str
+    "format_", ["csv", "PARQUET", ".parquet", "npy", 5, [], {}, b"parquet", FRAME["a"]], ids=str
 )
 def test_an_unknown_format_is_refused(format_: Any, tmp_path: Path) -> None:
     """A format that tables don't have is refused with the one that they have, and with what writes others."""

@@ -308,14 +308,17 @@ def test_frames_of_any_shape_come_back(name: str, tmp_path: Path) -> None:
     assert table.read(output_as=kind).equals(given)  # pyright: ignore[reportArgumentType]
 
 
-NOT_TABLES: dict[str, Any] = {
-    "None": None,
+OBJECTS: dict[str, Any] = {
     "a list": [1],
     "a dict": {"a": [1]},
     "text": "a",
+    "an array": np.ones((2, 2)),
+    "a path": Path("a"),
+}
+NOT_TABLES: dict[str, Any] = {
+    "None": None,
     "a Series": pd.Series([1]),
     "a polars Series": pl.Series([1]),
-    "an array": np.ones((2, 2)),
     "an Arrow array": pa.array([1]),
     "a class": pd.DataFrame,
     "a generator": (row for row in [1]),
@@ -374,6 +377,13 @@ def test_what_is_no_table_is_refused(name: str, tmp_path: Path) -> None:
         refused_without_a_trace(
             tmp_path, lambda table, method=method: getattr(table, method)(NOT_TABLES[name])
         )
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_is_not_appended(name: str, tmp_path: Path) -> None:
+    """What has no rows isn't added to any; the message says that it is kept whole, by an overwrite."""
+    act: Callable[[Table], object] = lambda table: table.append(OBJECTS[name])  # noqa: E731 - one line of a test
+    refused_without_a_trace(tmp_path, act, match="an object is kept whole, as a version of its own")
 
 
 def test_a_source_that_breaks_is_refused(tmp_path: Path) -> None:

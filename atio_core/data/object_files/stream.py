@@ -1,0 +1,76 @@
+"""An object's file, open for reading at any place. No byte comes out of it that wasn't checked.
+
+The whole file is read and checked when it is opened; on the way the digest of each block is taken. What is read from
+then on is checked by these, so that a file which rots, or is replaced, meanwhile is found out too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from atio_core.data.blocks import BLOCK_BYTES, BlockDigester
+from atio_core.data.object_files.read import StoredFile
+
+Told = Callable[[], AbstractContextManager[None]]
+"""Gives the errors of a read their meaning: a missing file is damage, or the version has expired."""
+
+
+def open_checked(stored: StoredFile, told: Told) -> io.BufferedReader:
+    """Open a file, once all of it was found right.
+
+    Args:
+        stored: The file.
+        told: Gives the errors of later reads their meaning.
+
+    Raises:
+        DamagedError: The bytes are not what was written.
+        NotFoundError: The file isn't there.
+    """
+    digester = BlockDigester()
+    stored.copy(digester.update)
+    return io.BufferedReader(_Blockwise(stored, digester, told), BLOCK_BYTES)
+
+
+class _Blockwise(io.RawIOBase):
+    """Reads by whole blocks, each checked."""
+
+    def __init__(self, stored: StoredFile, digester: BlockDigester, told: Told) -> None:
+        self._stored = stored
+        self._blocks = digester.finish()
+        self._told = told
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._checkClosed()
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blocks.end}[whence]
+        if start + offset < 0:
+            raise ValueError(f"the position {start + offset} lies before the file")
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, into: Any) -> int:
+        self._checkClosed()
+        view = memoryview(into).cast("B")
+        wanted = min(len(view), self._blocks.end - self._at)
+        if wanted <= 0:
+            return 0
+        start, stop = self._blocks.widened(self._at, min(self._at + wanted, self._at + BLOCK_BYTES))
+        block = memoryview(bytearray(stop - start))
+        with self._told():
+            self._stored.read_checked(start, block, self._blocks)
+        part = block[self._at - start :][:wanted]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
