@@ -39,8 +39,8 @@ def _by_rows(frame: Any, options: Mapping[str, Any]) -> bool:
 
     if options["compression"].get("method") is not None or options.get("indent"):
         return False
-    plain = cast("Any", pd.DataFrame)  # its stubs don't know all of it
-    if options.get("orient") != "records" or type(frame).to_json is not plain.to_json:
+    own, plain = cast("Any", type(frame)), cast("Any", pd.DataFrame)  # its stubs don't know all of it
+    if options.get("orient") != "records" or own.to_json is not plain.to_json:
         return False
     return len(frame.columns) > 0 and all(_by_values(dtype) for dtype in frame.dtypes)
 
