@@ -113,7 +113,7 @@ def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int)
     if values.type == field.type:
         return values
     try:
-        if not _may_become(values.type, field.type):
+        if not may_become(values.type, field.type):
             raise pa.ArrowInvalid("that is another kind of value")
         return values.cast(field.type, safe=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -126,16 +126,16 @@ def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int)
         ) from error
 
 
-def _may_become(old: pa.DataType, new: pa.DataType) -> bool:
-    """Whether values of one type mean the same in the other, if they fit. Arrow's safe cast checks that they do."""
+def may_become(old: pa.DataType, new: pa.DataType) -> bool:
+    """Say whether values of one type mean the same in another, if they fit; Arrow's safe cast checks that they do."""
     if old == new or pa.types.is_null(old):
         return True
     if pa.types.is_dictionary(old) or pa.types.is_dictionary(new):
-        return _may_become(_plain(old), _plain(new))
+        return may_become(_plain(old), _plain(new))
     if pa.types.is_nested(old):
         inner = [(old.field(index), new.field(index)) for index in range(min(old.num_fields, new.num_fields))]
         same = old.id == new.id and old.num_fields == new.num_fields
-        return same and all(_may_become(before.type, after.type) for before, after in inner)
+        return same and all(may_become(before.type, after.type) for before, after in inner)
     if pa.types.is_integer(old):
         return pa.types.is_integer(new) or pa.types.is_floating(new) or pa.types.is_decimal(new)
     if pa.types.is_floating(old):  # Arrow would drop digits

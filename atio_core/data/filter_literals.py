@@ -37,7 +37,7 @@ Kind = Literal[
     "duration",
     "other",
 ]
-_WANTED: dict[Kind, str] = {
+WANTED: dict[Kind, str] = {
     "bool": "True or False",
     "int": "a number",
     "float": "a number",
@@ -137,7 +137,7 @@ def compare(operand: Operand, operator: Operator, value: Any) -> Predicate:
     Raises:
         InvalidInputError: They don't compare.
     """
-    value = _plain(operand, value)
+    value = plain_literal(operand, value)
     if operand.type is None:
         return Compare(operand.column, operator, value)
     if operand.kind == "category" and operator not in ("==", "!="):
@@ -181,7 +181,7 @@ def refuse(operand: Operand, value: object, why: str = "") -> InvalidInputError:
         message = f"the partition field {operand.label!r} can't be compared with {shown(value)}"
         return InvalidInputError(f"{message}; give a text, a number, True or False")
     message = f"column {operand.label!r} of type {operand.type} can't be compared with {shown(value)}{why}"
-    wanted = _WANTED.get(operand.kind)
+    wanted = WANTED.get(operand.kind)
     return InvalidInputError(
         f"{message}; give {wanted}"
         if wanted
@@ -192,8 +192,12 @@ def refuse(operand: Operand, value: object, why: str = "") -> InvalidInputError:
 # --- Literals
 
 
-def _plain(operand: Operand, value: object) -> Any:
-    """The literal as a number, text and so on: of times the count of nanoseconds."""
+def plain_literal(operand: Operand, value: object) -> Any:
+    """Return a literal as a number, text and so on; of times the count of nanoseconds.
+
+    Raises:
+        InvalidInputError: It isn't of the column's kind.
+    """
     if _is_missing(value):
         what = "not a number equals nothing" if isinstance(value, float) else "nothing equals null"
         advice = (
@@ -347,11 +351,12 @@ def _grid(operand: Operand) -> tuple[Fraction, int, int]:
         return Fraction(1, 10**t.scale), -most, most
     if operand.kind == "int" and pa.types.is_unsigned_integer(t):
         return Fraction(1), 0, 2**t.bit_width - 1
-    unit = 1 if operand.kind == "int" else _unit_ns(t)
+    unit = 1 if operand.kind == "int" else unit_ns(t)
     return Fraction(unit), -(2 ** (t.bit_width - 1)), 2 ** (t.bit_width - 1) - 1
 
 
-def _unit_ns(t: Any) -> int:
+def unit_ns(t: Any) -> int:
+    """Return how many nanoseconds the unit of a temporal type has."""
     if pa.types.is_date32(t):
         return _DAY_NS
     return _UNITS_NS["ms" if pa.types.is_date64(t) else t.unit]

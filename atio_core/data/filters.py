@@ -132,7 +132,7 @@ def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowF
     """
     if isinstance(given, pc.Expression):
         return _of_arrow(given, schema, tuple(fields))
-    operands = _Operands(schema, fields)
+    operands = Operands(schema, fields)
     is_polars = is_polars_expression(given)
     predicate = from_polars(given, operands.find) if is_polars else _of_list(given, operands)
     names = operands.names(predicate)
@@ -148,8 +148,13 @@ def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowF
     )
 
 
-class _Operands:
-    """What a filter may name: columns by their labels, and partition fields."""
+class Operands:
+    """What a filter may name: columns by their labels, and partition fields.
+
+    Args:
+        schema: The version's; its fields carry ids.
+        fields: Names of partition fields that are no columns.
+    """
 
     def __init__(self, schema: pa.Schema, fields: Sequence[str]) -> None:
         self._schema = schema
@@ -158,6 +163,7 @@ class _Operands:
         self._fields = fields
 
     def find(self, label: object) -> Operand:
+        """Return what a label names. Raises `InvalidInputError` if that is nothing, or several columns."""
         for columns in (
             self._layout.columns,
             self._layout.index,
@@ -178,17 +184,21 @@ class _Operands:
 
     def names(self, predicate: Predicate) -> dict[Any, str]:
         """Return the names of the stored columns that a predicate looks at, by their ids."""
-        known = {
+        known = self.known()
+        return {column: known[column] for column in columns_of(predicate) if isinstance(column, int)}
+
+    def known(self) -> dict[Any, str]:
+        """Return the names of all stored columns, by their ids."""
+        return {
             operand_of(self._layout, column, self._schema.field(column.name)).column: column.name
             for column in self._columns
         }
-        return {column: known[column] for column in columns_of(predicate) if isinstance(column, int)}
 
 
 # --- Lists
 
 
-def _of_list(given: Any, operands: _Operands) -> Predicate:
+def _of_list(given: Any, operands: Operands) -> Predicate:
     if isinstance(given, tuple | dict) or callable(given):
         raise _not_a_filter(cast("object", given))
     members = require_list("filter", given, "(column, operator, value)")
@@ -197,11 +207,11 @@ def _of_list(given: Any, operands: _Operands) -> Predicate:
     return _all_of(members, operands)
 
 
-def _all_of(terms: Sequence[object], operands: _Operands) -> Predicate:
+def _all_of(terms: Sequence[object], operands: Operands) -> Predicate:
     return And(tuple(_term(term, operands) for term in terms))
 
 
-def _term(term: Any, operands: _Operands) -> Predicate:
+def _term(term: Any, operands: Operands) -> Predicate:
     if not isinstance(term, tuple):
         raise _not_a_filter(term)
     parts = cast("tuple[object, ...]", term)
@@ -257,19 +267,11 @@ def _not_a_filter(given: object) -> InvalidInputError:
 
 def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, ...]) -> RowFilter:
     """Take an expression as it is; the columns are read as Arrow's own, as `output_as="arrow"` gives them."""
-    text = str(expression)
-    if "FieldPath(" in text:
-        raise InvalidInputError(
-            f"the expression {shown(expression)} in filter counts columns; name them instead"
-        )
-    layout = layout_of(schema)
-    # Arrow doesn't tell which columns an expression names, but writes their names out, as words of their own.
-    labels = [c.value for c in layout.columns if re.search(rf"(?<!\w){re.escape(str(c.value))}(?!\w)", text)]
-    stored = columns_to_read(schema, labels, "arrow")
+    text, (labels, stored) = str(expression), arrow_columns(expression, schema, "filter")
 
     def truth(table: pa.Table, _: tuple[Scalar, ...]) -> Any:
         rows = to_output(table.select(stored), schema, [(table.num_rows, {})], "arrow", labels)
-        return _computed(expression, rows)
+        return computed(expression, rows, "filter")
 
     empty = pa.schema([schema.field(name) for name in stored], metadata=schema.metadata).empty_table()
     found = truth(empty, ())
@@ -285,7 +287,25 @@ def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, .
     )
 
 
-def _computed(expression: pc.Expression, rows: pa.Table) -> Any:
+def arrow_columns(expression: pc.Expression, schema: pa.Schema, argument: str) -> tuple[list[Any], list[str]]:
+    """Return the labels of the columns that an expression may look at, and the names of the stored columns.
+
+    Raises:
+        InvalidInputError: It counts columns instead of naming them.
+    """
+    text = str(expression)
+    if "FieldPath(" in text:
+        raise InvalidInputError(
+            f"the expression {shown(expression)} in {argument} counts columns; name them instead"
+        )
+    # Arrow doesn't tell which columns an expression names, but writes their names out, as words of their own.
+    columns = layout_of(schema).columns
+    labels = [c.value for c in columns if re.search(rf"(?<!\w){re.escape(str(c.value))}(?!\w)", text)]
+    return labels, columns_to_read(schema, labels, "arrow")
+
+
+def computed(expression: pc.Expression, rows: pa.Table, argument: str) -> Any:
+    """Return what an expression gives for each row. Raises `InvalidInputError` if it can't be computed."""
     from pyarrow import acero
 
     # Through a projection, which keeps nulls; without columns the rows would be lost.
@@ -300,5 +320,5 @@ def _computed(expression: pc.Expression, rows: pa.Table) -> Any:
         return plan.to_table(use_threads=False).column("truth")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowTypeError) as error:
         names = ", ".join(map(repr, rows.column_names)) or "none of the columns"
-        message = f"the expression {shown(expression)} in filter can't be computed over {names}: {error}"
+        message = f"the expression {shown(expression)} in {argument} can't be computed over {names}: {error}"
         raise InvalidInputError(message) from error

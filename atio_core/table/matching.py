@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, Unpack
+from collections.abc import Mapping
+from typing import Any, TypeVar, Unpack, cast
 
 from atio_core.arguments import repeatable
 from atio_core.log.intent import CommitOptions, make_intent
@@ -47,3 +48,32 @@ class MatchingChanges(Applying[Done]):
 
         intent, where = make_intent(self._clock, **options), repeatable(where)
         return self._apply(lambda writing: write_delete(writing, where), intent)
+
+    def update(self, where: Any, set: Mapping[Any, Any], **options: Unpack[CommitOptions]) -> Done:  # noqa: A002 - SQL's word
+        """Set columns of the rows that match.
+
+        Args:
+            where: Which rows, as for `delete`.
+            set: For each column's label what these rows get: a plain value, or an expression of pyarrow or polars over
+                the row's own columns, as they were. A value that the column's type doesn't hold exactly is refused.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `delete`; `InvalidInputError` too if a column can't hold what it is to get.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd, pyarrow.compute as pc
+            >>> table = atio.Table("memory://update-example")
+            >>> _ = table.append(pd.DataFrame({"item": ["pen", "ink"], "n": [1, 2]}))
+            >>> _ = table.update([("item", "==", "ink")], set={"n": pc.field("n") + 10})
+            >>> table.read()["n"].tolist()
+            [1, 12]
+        """
+        from atio_core.changes.update import write_update
+
+        intent, where = make_intent(self._clock, **options), repeatable(where)
+        given = dict(set) if isinstance(cast("object", set), Mapping) else set
+        return self._apply(lambda writing: write_update(writing, where, given), intent)
