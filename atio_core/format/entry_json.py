@@ -9,7 +9,9 @@ entries stay small; readers fill them in. Times are microseconds since 1970 (UTC
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -203,7 +205,9 @@ def _manifest_from_json(fields: list[Any]) -> ManifestRef:
 
 
 def _recent_to_json(recent: Recent) -> dict[str, Any]:
-    fields: dict[str, Any] = {"commits": _base64(b"".join(recent.commits)), "times": list(recent.times_us)}
+    times = recent.times_us
+    steps = [*times[:1], *(later - earlier for later, earlier in itertools.pairwise(times))]
+    fields: dict[str, Any] = {"commits": _base64(b"".join(recent.commits)), "times": steps}
     if any(key != NO_KEY for key in recent.keys):
         fields["keys"] = _base64(b"".join(recent.keys))
     return fields
@@ -212,7 +216,8 @@ def _recent_to_json(recent: Recent) -> dict[str, Any]:
 def _recent_from_json(fields: dict[str, Any]) -> Recent:
     commits = _sixteens(fields["commits"])
     keys = _sixteens(fields["keys"]) if "keys" in fields else (NO_KEY,) * len(commits)
-    return Recent(commits, keys, tuple(fields["times"]))
+    times = itertools.accumulate(fields["times"], operator.sub)
+    return Recent(commits, keys, tuple(times))
 
 
 def _key_list_to_json(ref: KeyListRef) -> list[Any]:

@@ -1,6 +1,6 @@
 """Every name inside a table: built, parsed and refused here, and nowhere else.
 
-- `_atio/log/999999/254-1.json`: version 1; buckets and places count down, so the first name is the latest version
+- `_atio/log/999999/062-1.json`: version 1; buckets and places count down, so the first name is the latest version
 - `_atio/manifests/<uuid7>.arrow`, `_atio/keys/<uuid7>.arrow`, `_atio/schemas/<uuid7>.arrow`
 - `_atio/staged/<uuid7>.pending`, `_atio/staged/<uuid7>.json`: a kept stage; `_atio/staged/<uuid7>.change`: what a
   descriptor is too small for
@@ -44,12 +44,12 @@ class Numbered:
     """Names of numbered objects that count down, `per_bucket` in a folder: the first in sorted order is the highest.
 
     Example:
-        >>> Numbered(LOG).name(1), Numbered(LOG).name(256)
-        ('_atio/log/999999/254-1.json', '_atio/log/999998/255-256.json')
+        >>> Numbered(LOG).name(1), Numbered(LOG).name(64)
+        ('_atio/log/999999/062-1.json', '_atio/log/999998/063-64.json')
     """
 
     folder: str
-    per_bucket: int = 256
+    per_bucket: int = 64
 
     @property
     def highest(self) -> int:

@@ -18,8 +18,8 @@ class Limits:
         manifest_files: Data files in a manifest at most.
     """
 
-    per_bucket: int = 256
-    recent: int = 64
+    per_bucket: int = 64
+    recent: int = 32
     inline_files: int = 16
     inline_bytes: int = 24_576
     fanout: int = 8

@@ -46,7 +46,7 @@ class Reader:
         while True:
             number = next((number for bucket in self._buckets() for number in self._numbers(bucket)), -1)
             data = self._object(number)
-            if not self._newer_bucket(number // 256):
+            if not self._newer_bucket(number // 64):
                 if number < 0:
                     raise FileNotFoundError(self.table)
                 if data is not None:
@@ -92,7 +92,7 @@ class Reader:
         return any(map(self._numbers, reversed(newer))) or self._buckets(bucket) != newer
 
     def _path(self, number: int) -> Path:
-        bucket, place = 999_999 - number // 256, 255 - number % 256
+        bucket, place = 999_999 - number // 64, 63 - number % 64
         return self.table / f"_atio/log/{bucket:06d}/{place:03d}-{number}.json"
 
     def _object(self, number: int) -> bytes | None:

@@ -135,13 +135,17 @@ def append(table: Path, numbers: list[int | None], texts: list[str | None], key:
         "retained": spans,
         "recent": {
             "commits": base64.b64encode(bytes.fromhex(commit) + base64.b64decode(recent["commits"])).decode(),
-            "times": [max(now, base["time"]), *recent["times"]],
+            "times": [
+                max(now, base["time"]),
+                *(max(now, base["time"]) - last for last in recent["times"][:1]),
+                *recent["times"][1:],
+            ],
             "keys": base64.b64encode(hashlib.blake2b(key.encode(), digest_size=16).digest() + keys).decode(),
         },
     }
     entry.pop("digest", None)
     head = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
-    name = table / f"_atio/log/{999_999 - version // 256:06d}/{255 - version % 256:03d}-{version}.json"
+    name = table / f"_atio/log/{999_999 - version // 64:06d}/{63 - version % 64:03d}-{version}.json"
     name.parent.mkdir(parents=True, exist_ok=True)
     with name.open("xb") as file:
         file.write(head + f',"digest":"{digest(head)}"}}\n'.encode())

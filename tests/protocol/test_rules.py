@@ -82,7 +82,7 @@ def test_what_is_not_ours_stays() -> None:
     theirs = [
         "data/notes.txt",
         f"data/{old}.parquet.bak",
-        "data/inner/_atio/log/999999/254-1.json",
+        "data/inner/_atio/log/999999/062-1.json",
         f"data/inner/data/{old}.parquet",
         f"other/{old}.parquet",
     ]

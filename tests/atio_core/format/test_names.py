@@ -28,12 +28,12 @@ numbers = st.integers(1, NAMES.highest) | st.integers(1, 2000)
 @pytest.mark.parametrize(
     ("number", "name"),
     [
-        (1, "_atio/log/999999/254-1.json"),
-        (255, "_atio/log/999999/000-255.json"),
-        (256, "_atio/log/999998/255-256.json"),
-        (511, "_atio/log/999998/000-511.json"),
-        (512, "_atio/log/999997/255-512.json"),
-        (255_999_999, "_atio/log/000000/000-255999999.json"),
+        (1, "_atio/log/999999/062-1.json"),
+        (63, "_atio/log/999999/000-63.json"),
+        (64, "_atio/log/999998/063-64.json"),
+        (127, "_atio/log/999998/000-127.json"),
+        (128, "_atio/log/999997/063-128.json"),
+        (63_999_999, "_atio/log/000000/000-63999999.json"),
     ],
 )
 def test_names_of_versions(number: int, name: str) -> None:
@@ -50,7 +50,7 @@ def test_a_name_tells_its_number(number: int) -> None:
     assert NAMES.bucket(number) == NAMES.parse_folder(name.rpartition("/")[0] + "/")
 
 
-@given(st.sets(numbers, min_size=2, max_size=20), st.sampled_from([1, 4, 256]))
+@given(st.sets(numbers, min_size=2, max_size=20), st.sampled_from([1, 4, 64]))
 def test_the_latest_sorts_first(found: set[int], per_bucket: int) -> None:
     """In a sorted listing versions stand in falling order, so that the first is the latest."""
     names = Numbered(LOG, per_bucket)
@@ -70,21 +70,21 @@ def test_other_numbers_have_no_name(number: int) -> None:
     [
         "_atio/log/.DS_Store",
         "_atio/log/999999/.DS_Store",
-        "_atio/log/999999/254-1.json.tmp",
-        "_atio/log/999999/254-1.JSON",
+        "_atio/log/999999/062-1.json.tmp",
+        "_atio/log/999999/062-1.JSON",
         "_atio/log/999999/000-1.json",
-        "_atio/log/999999/254-01.json",
-        "_atio/log/999998/254-1.json",
-        "_atio/log/999999/254-257.json",
-        "_atio/log/999999/255-0.json",
-        "_atio/log/999999/254--1.json",
-        "_atio/log/999999/254-1.json\n",
-        "_atio/log/999999/254-\u0661.json",
-        "_atio/log/99999/254-1.json",
-        "_atio/log/999999/x/254-1.json",
-        "_atio/log/254-1.json",
+        "_atio/log/999999/062-01.json",
+        "_atio/log/999998/062-1.json",
+        "_atio/log/999999/062-65.json",
+        "_atio/log/999999/063-0.json",
+        "_atio/log/999999/062--1.json",
+        "_atio/log/999999/062-1.json\n",
+        "_atio/log/999999/062-\u0661.json",
+        "_atio/log/99999/062-1.json",
+        "_atio/log/999999/x/062-1.json",
+        "_atio/log/062-1.json",
         "_atio/log/000000/000-999999999999999.json",
-        "999999/254-1.jso",
+        "999999/062-1.jso",
         "",
     ],
 )
@@ -158,7 +158,7 @@ def test_data_files_stay_inside(fields: list[tuple[str, object]]) -> None:
 
 def test_nested_tables_are_left_alone() -> None:
     """What lies in a folder with an `_atio` of its own belongs to another table."""
-    nested = ["data/a/_atio/log/999999/254-1.json", "data/a/data/x.parquet", "data/a/x.parquet"]
+    nested = ["data/a/_atio/log/999999/062-1.json", "data/a/data/x.parquet", "data/a/x.parquet"]
     own = ["data/ab/x.parquet", "data/b/x.parquet", "data/x.parquet", "data/x_atio/y.parquet"]
     assert own == without_nested_tables([*nested, *own])
 

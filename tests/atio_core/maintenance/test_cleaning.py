@@ -33,7 +33,7 @@ def test_a_file_of_ours_that_nobody_reaches_is_a_leftover(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["data/notes.txt", "data/part-0.parquet", "_atio/log/999999/254-1.json", "_atio/staged/{}.json", "{}.parquet",
+    ["data/notes.txt", "data/part-0.parquet", "_atio/log/999999/062-1.json", "_atio/staged/{}.json", "{}.parquet",
      "_atio/{}.arrow", "other/{}.parquet", "data/inner/_atio/keys/{}.arrow", "data/{}.csv"],
 )  # fmt: skip
 def test_what_is_not_ours_to_clean_is_none(name: str) -> None:
