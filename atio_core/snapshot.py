@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from atio_core.arguments import require_choice, require_list, require_whole
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
-from atio_core.log.commit_log import CommitLog
+from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found
 from atio_core.model.data_file import DataFile, Scalar
@@ -148,7 +148,14 @@ class Snapshot(ObjectReads):
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the stored columns. Raises `InvalidInputError` if the version holds an object."""
+        """The Arrow schema of the stored columns.
+
+        Raises:
+            TableNotFoundError: This version dropped the table.
+            InvalidInputError: It holds an object.
+        """
+        if not self.entry.is_there:
+            raise no_table(self.table, self.entry)
         if self.kind != ROWS:
             raise self._refusal("has no columns", "read it")
         return self._schemas[self.entry.schema]

@@ -7,19 +7,20 @@ tells per table what was kept and removed, and how many bytes came free; so does
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from atio_core.errors import AtioError
+from atio_core.errors import AtioError, TableNotFoundError
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import Retention
 from atio_core.table import Table
 from atio_dagster.keys import plain
 from atio_dagster.metadata import markdown_table, readable_bytes
-from atio_dagster.provenance import owner_of
+from atio_dagster.provenance import latest_of, owner_of
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import RETENTION, check_retention, declared_retention, retention_from
 
@@ -150,7 +151,8 @@ def _tables(
         return
     for key, retention in declared.items():
         table = store.table(key)
-        if table.exists():
+        with suppress(TableNotFoundError):
+            table.tags()  # one that was dropped is there no more, but its versions are
             yield table, retention
 
 
@@ -185,7 +187,8 @@ def _expire(
     """Expire one table. What goes wrong with it is told at the end, when the others are done."""
     key = None
     try:
-        properties = table.snapshot().properties
+        latest = latest_of(table)
+        properties = {} if latest is None else latest.properties
         key = owner_of(properties)
         policy = retention or declared_retention(properties) or store.retention
         keep_for = max((each for each in (policy.keep_for, busy_for) if each is not None), default=None)

@@ -41,10 +41,11 @@ class Append:
         require_same_schema(base, self.schema, self.operation, scratch.location)
         require_unpartitioned(base, scratch.location)
         entry, number = add_schema(base, self.schema, scratch)
-        content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
+        content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
         files = [replace(file, schema=number) for file in self.adds]
         return Rebased(
-            with_added(entry, files, scratch, self.limits).with_(content=content), Totals.of(files)
+            with_added(entry, files, scratch, self.limits).with_(content=content),
+            Totals.of(files),
         )
 
 

@@ -23,8 +23,9 @@ from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
 from atio_core.data.scan import scan_portions
 from atio_core.data.source import Source
-from atio_core.errors import InvalidInputError, TableNotFoundError
+from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
+from atio_core.log.commit_log import no_table
 from atio_core.log.file_list import read_manifest
 from atio_core.model.data_file import DataFile
 from atio_core.model.manifest import ManifestRef
@@ -58,10 +59,9 @@ class Matching:
 
     def __init__(self, writing: Writing) -> None:
         base, store = writing.base, writing.store
+        if not base.is_there:
+            raise no_table(store.location, base)
         require_rows(base, store.location)
-        if not base.schema:
-            message = f"there is no table at {store.location}; write a first version, or correct the path"
-            raise TableNotFoundError(message, table=store.location)
         schemas = {number: read_schema(store, ref, base.version) for number, ref in base.schemas.items()}
         self.writing = writing
         self.source = Source(store, schemas[base.schema], schemas, store.location, base.version)

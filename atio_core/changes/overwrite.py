@@ -91,9 +91,9 @@ class OverwritePartitions:
         entry, number = add_schema(kept, self.schema, scratch)
         files = [replace(file, schema=number) for file in self.adds]
         fields = (
-            base.partition_fields if base.version else tuple(PartitionField(name) for name in self.fields)
+            base.partition_fields if base.is_there else tuple(PartitionField(name) for name in self.fields)
         )
-        content = digest(f"{base.content} {self.content}".encode()) if base.version else self.content
+        content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
         entry = with_added(entry, files, scratch, self.limits).with_(partition_fields=fields, content=content)
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
 
@@ -180,7 +180,7 @@ def _fitted(
 def require_fields(base: LogEntry, fields: tuple[str, ...], table: str) -> None:
     """Raise `InvalidInputError` if a table isn't partitioned by these fields."""
     own = tuple(f.name for f in base.partition_fields)
-    if base.version and own != fields:
+    if base.is_there and own != fields:
         told = f"partitioned by {', '.join(own)}" if own else "not partitioned"
         raise InvalidInputError(
             f"the table {table} is {told}, so its partitions by {', '.join(fields)} can't be replaced; overwrite the"

@@ -94,7 +94,7 @@ class Rewrite:
 
     def _is_untouched(self, base: LogEntry) -> bool:
         same = (self.seen.kind, self.seen.partition_fields) == (base.kind, base.partition_fields)
-        if not same or not base.schema or base.schemas[base.schema].digest != self.schema.digest:
+        if not same or not base.is_there or base.schemas[base.schema].digest != self.schema.digest:
             return False
         try:
             gone, came = difference(self.store, self.seen, base)

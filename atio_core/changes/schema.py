@@ -23,7 +23,7 @@ class WrittenSchema:
     """A schema whose columns have ids, as its files have them.
 
     Attributes:
-        plain: Its bytes.
+        plain: Its bytes; none if the version that it was written against has it.
         digest: Their digest: two equal schemas, ids included, have the same.
         last_column: The highest column id in it.
     """
@@ -72,11 +72,17 @@ def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> 
 
 
 def add_schema(base: LogEntry, written: WrittenSchema, scratch: Scratch) -> tuple[LogEntry, int]:
-    """Return the base with a schema as its current one, and the schema's number."""
+    """Return the base with a schema as its current one, and the schema's number.
+
+    Raises:
+        CommitConflictError: With `write_again`: the base was to have it, and hasn't any more.
+    """
     last_column = max(base.last_column, written.last_column)
     for number, ref in base.schemas.items():
         if ref.digest == written.digest:
             return base.with_(schema=number, last_column=last_column), number
+    if not written.plain:
+        raise _other_schema(base, "a change", scratch.location)
     ref = inline_ref(written.plain)
     if ref is None:
         path = schema_path(scratch.new_id())
@@ -101,15 +107,19 @@ def require_rows(base: LogEntry, table: str) -> None:
 def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
     """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's."""
     require_rows(base, table)
-    if base.version and base.schemas[base.schema].digest != written.digest:
-        raise CommitConflictError(
-            f"{operation} of {table} was written for a schema that is no longer the latest's; nothing was committed:"
-            " write the data again",
-            table=table,
-            version=base.version,
-            winner=base.version,
-            write_again=True,
-        )
+    if base.is_there and base.schemas[base.schema].digest != written.digest:
+        raise _other_schema(base, operation, table)
+
+
+def _other_schema(base: LogEntry, operation: str, table: str) -> CommitConflictError:
+    return CommitConflictError(
+        f"{operation} of {table} was written for a schema that is no longer the latest's; nothing was committed:"
+        " write the data again",
+        table=table,
+        version=base.version,
+        winner=base.version,
+        write_again=True,
+    )
 
 
 def read_schema(store: ObjectStore, ref: SchemaRef, version: int) -> pa.Schema:

@@ -301,7 +301,7 @@ class CommitStaged:
 
     def _require_schema(self, base: LogEntry, table: str) -> None:
         require_rows(base, table)
-        if base.version and base.schemas[base.schema].digest != self.changes[0].schema.digest:
+        if base.is_there and base.schemas[base.schema].digest != self.changes[0].schema.digest:
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"
                 " stage the data again",

@@ -165,7 +165,7 @@ def holds(log: CommitLog, base: LogEntry, error: AtioError) -> bool:
 def require_expected(base: LogEntry, intent: Intent, table: str) -> None:
     """Raise `CommitConflictError` if a base isn't the version that the caller expects."""
     expected, found = intent.expected_version, base.data.version
-    if expected is not None and expected != found:
+    if expected is not None and expected != found and (expected or base.is_there):
         raise CommitConflictError(
             f"the write to {table} expected version {expected} to be the latest, but it is {found}; nothing was"
             " committed: read it, and decide again",

@@ -60,7 +60,7 @@ class CommitLog:
         """Return the latest entry. Raises `TableNotFoundError` if there is none."""
         entry = self.find_latest()
         if entry is None:
-            raise self._no_table()
+            raise no_table(self.location)
         return entry
 
     def read(self, version: int) -> LogEntry | None:
@@ -100,7 +100,7 @@ class CommitLog:
     def require_table(self, base: LogEntry) -> None:
         """Raise `TableNotFoundError` if a base is none: version 0."""
         if not base.version:
-            raise self._no_table()
+            raise no_table(self.location)
 
     def held_by(self, base: LogEntry, version: int) -> LogEntry:
         """Return the entry that holds the rows of a version, if a base retains it.
@@ -177,10 +177,6 @@ class CommitLog:
             raise self._expired(version, latest)
         return entry
 
-    def _no_table(self) -> TableNotFoundError:
-        message = f"there is no table at {self.location}; write a first version, or correct the path"
-        return TableNotFoundError(message, table=self.location)
-
     def _not_found(self, version: int, latest: LogEntry) -> VersionNotFoundError:
         message = f"the table {self.location} has no version {version}: its latest is {latest.data.version}"
         return VersionNotFoundError(message, table=self.location, version=version)
@@ -212,6 +208,19 @@ class CommitLog:
         return DamagedError(
             message, table=self.location, version=version, path=path, expected=expected, found=found
         )
+
+
+def no_table(table: str, entry: LogEntry | None = None) -> TableNotFoundError:
+    """Return the error for a table that isn't there; `entry` says whether it was dropped."""
+    if entry is None or not entry.version:
+        message = f"there is no table at {table}; write a first version, or correct the path"
+        return TableNotFoundError(message, table=table)
+    version = entry.data.version
+    message = (
+        f"the table {table} was dropped, by version {version}: write to begin a new one, or bring an older version back"
+        f" with restore (history() lists them)"
+    )
+    return TableNotFoundError(message, table=table, version=version)
 
 
 def require_features(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from atio_core.arguments import refusal, require_text, require_time, require_whole
 from atio_core.errors import InvalidInputError, TagNotFoundError, VersionExpiredError, VersionNotFoundError
-from atio_core.log.commit_log import CommitLog
+from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.model.entry import LogEntry
 from atio_core.model.tag_name import LATEST, looks_like_number
 
@@ -91,11 +91,18 @@ def find(log: CommitLog, wanted: Wanted) -> Found:
     """Return a version that can be read.
 
     Raises:
-        TableNotFoundError: There is no table.
+        TableNotFoundError: There is no table, or that version is the one that dropped it.
         TagNotFoundError: It has no such tag.
         VersionNotFoundError: No such version was ever committed.
         VersionExpiredError: It was, or may have been, and has been expired since.
     """
+    found = _find(log, wanted)
+    if not found.entry.is_there:
+        raise no_table(log.location, found.entry)
+    return found
+
+
+def _find(log: CommitLog, wanted: Wanted) -> Found:
     if wanted.number is not None and wanted.number >= 0:
         return Found(*log.find(wanted.number))
     for _ in range(_ROUNDS):

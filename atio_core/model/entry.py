@@ -124,7 +124,7 @@ class LogEntry:
         time_us: The version's time: the clock's, but never before the parent's.
         operation: The kind of change: "append", "overwrite", …
         data: The newest data version at or before this entry; its `version` is this entry's own for a change of rows.
-        kind: "table" for rows; other kinds hold objects.
+        kind: "table" for rows, or, without a schema, for none: the table was dropped; other kinds hold objects.
         schema: Number of the current schema in `schemas`; 0 for none.
         schemas: Every schema that a file of this version was written with.
         last_schema: The highest schema number ever given.
@@ -172,6 +172,11 @@ class LogEntry:
     key_lists: tuple[KeyListRef, ...] = ()
     reader_features: tuple[str, ...] = ()
     writer_features: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a table: not before its first version, nor after it was dropped."""
+        return self.version > 0 and (self.schema > 0 or self.kind != ROWS)
 
     def with_(self, **changes: Any) -> LogEntry:
         """Return a copy with other fields."""

@@ -53,5 +53,6 @@ class TableBase:
         return self._log.location
 
     def exists(self) -> bool:
-        """Say whether the table has a version."""
-        return self._log.find_latest() is not None
+        """Say whether there is a table: it has a version, and wasn't dropped by the latest."""
+        latest = self._log.find_latest()
+        return latest is not None and latest.is_there

@@ -45,6 +45,35 @@ class Versions(TableBase):
             lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent
         )
 
+    def drop(self, **options: Unpack[CommitOptions]) -> Snapshot:
+        """End the table: there is none any more, and a later write begins a new one.
+
+        Its versions stay readable, by their numbers and tags, and can be restored, until they are expired: see
+        `expire`, which then removes their files. The folder stays, with its log.
+
+        Args:
+            **options: As for `overwrite`.
+
+        Returns:
+            The version that ended it, which holds nothing.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            As for `append` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://drop-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> table.drop().version, table.exists(), len(table.read(version=1))
+            (2, False, 1)
+            >>> table.append(pd.DataFrame({"b": [2]}), expected_version=0).version
+            3
+        """
+        from atio_core.changes.drop import Drop
+
+        return self._handle.commit(lambda _: Drop(), make_intent(self._clock, **options))
+
     def tag(self, name: str, version: AnyVersion | None = None, *, force: bool = False) -> Snapshot:
         """Name a version. As long as it has a tag, it doesn't expire.
 

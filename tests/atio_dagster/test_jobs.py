@@ -86,6 +86,25 @@ def test_every_table_is_expired(
     assert f"| {keeping_two.table('by/hand').path} | 1 | 0 | 0 | 0 B | 0 B |" in report["report"]
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_dropped_table_is_expired_too(
+    materialize: Materialize,
+    keeping_two: AtioResource,
+    instance: dg.DagsterInstance,
+    declared: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """What a dropped table held is let go by the same rules as any old version."""
+    for _ in range(3):
+        materialize(asset("one"))
+    keeping_two.table("one").drop()
+    job = build_expiration_job(assets=[asset("one")]) if declared else None
+    result = run(keeping_two, instance, job)
+    assert result.success
+    assert versions(keeping_two, "one") == [4, 3]
+    assert materialize(asset("one")).success
+    assert keeping_two.table("one").snapshot().version == 6
+
+
 def test_each_assets_page_tells_of_it(
     materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
 ) -> None:

@@ -151,7 +151,7 @@ def test_other_partitions_rebase_over_each_other() -> None:
 
 def test_a_table_keeps_its_partition_fields() -> None:
     """Partitions by other fields are refused with the table's own; so are partitions of a plain table."""
-    entry = empty_entry("t").with_(version=3, partition_fields=(PartitionField("day"),))
+    entry = empty_entry("t").with_(version=3, schema=1, partition_fields=(PartitionField("day"),))
     require_fields(entry, ("day",), "t")
     require_fields(empty_entry("t"), ("anything",), "t")
     with pytest.raises(
