@@ -32,8 +32,9 @@ def write_snapshot(
             "append" adds rows behind them; "overwrite_partitions" replaces partitions.
         format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
             "parquet", "npy", "json", "text" or "bytes".
-        **options: Those of the method, such as `where` or `partition_by`; and `expected_version`, `idempotency_key`,
-            `key_not_before`, `message`, `properties`: see `Table.overwrite`.
+        **options: Those of the method, such as `where`, `partition_by` or `schema_mode` (how the table's columns may
+            change: see `Table.append`); and `expected_version`, `idempotency_key`, `key_not_before`, `message`,
+            `properties`: see `Table.overwrite`.
 
     Returns:
         The new version.

@@ -121,20 +121,20 @@ def read_rows(source: Source, entry: LogEntry, selection: Selection, output_as: 
     else:
         portions = list(scan_portions(source, files, names, selection.row_filter, selection.limit))
     if selection.limit is None and selection.row_filter is None:
-        pieces = [(file.rows, file.piece) for file in files]
+        pieces = [(file.rows, source.info(file)) for file in files]
     else:
-        pieces = list(_pieces_of(portions))
+        pieces = list(_pieces_of(source, portions))
     rows = joined(portions, choose(source.schema, names))
     return to_output(rows, source.schema, pieces, output_as, selection.columns)
 
 
-def _pieces_of(portions: Sequence[Portion]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _pieces_of(source: Source, portions: Sequence[Portion]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield, of each file that rows were kept of, how many they are, and what belongs to them."""
     import numpy as np
 
     for file, parts in itertools.groupby((p for p in portions if len(p.kept)), lambda portion: portion.file):
         kept = np.concatenate([np.asarray(part.kept) for part in parts])
-        yield len(kept), kept_info(file.piece, file.rows, kept)
+        yield len(kept), kept_info(source.info(file), file.rows, kept)
 
 
 def scan_frames(source: Source, entry: LogEntry, selection: Selection, output_as: OutputAs) -> Generator[Any]:

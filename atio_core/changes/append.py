@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
-from atio_core.data.frames import Piece
+from atio_core.data.frames import Piece, SchemaMode
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
@@ -24,7 +24,7 @@ class Append:
 
     Attributes:
         adds: The files, written with `schema`.
-        schema: Must be the table's own when the change is applied.
+        schema: Must be the table's own when the change is applied, or have grown from it.
         content: Digest of the rows added.
         limits: Bounds of an entry.
     """
@@ -49,11 +49,11 @@ class Append:
         )
 
 
-def write_append(writing: Writing, piece: Piece) -> Append:
+def write_append(writing: Writing, piece: Piece, mode: SchemaMode) -> Append:
     """Write the files of an append. Raises `SchemaMismatchError` before anything is written."""
     require_unpartitioned(writing.base, writing.store.location)
-    rows, schema = writing.own_schema(piece)
-    files, content = writing.files(rows, piece.info)
+    fitted, schema = writing.own_schema(piece, mode)
+    files, content = writing.files(fitted.table, fitted.info)
     return Append(files, schema, content, writing.limits)
 
 

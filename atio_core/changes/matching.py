@@ -124,7 +124,7 @@ class Matching:
         stays = np.ones(file.rows, bool)
         stays[matched.rows] = False
         rows = self.rows(file, lambda rows, start: rows.filter(pa.array(stays[start : start + len(rows)])))
-        info = info_of_rest(file.piece, file.rows, np.flatnonzero(stays), labelled=self._labelled)
+        info = info_of_rest(self.source.info(file), file.rows, np.flatnonzero(stays), labelled=self._labelled)
         self.replace(file, rows, info)
 
     def rows(self, file: DataFile, change: Callable[[pa.Table, int], pa.Table]) -> pa.Table:

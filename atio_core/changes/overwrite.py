@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
-
 from atio_core.changes.append import require_unpartitioned
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.filters import read_filter
-from atio_core.data.frames import Piece, align, schema_fits
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.data.frames import Piece, SchemaMode
+from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
@@ -34,20 +32,24 @@ class Overwrite:
 
     Attributes:
         adds: The files, written with `schema`.
-        schema: Becomes the table's.
+        schema: Becomes the table's. If it has grown from one, that must be the table's when the change is applied.
         content: Digest of the rows.
         limits: Bounds of an entry.
+        mode: How the table's columns may change.
     """
 
     adds: Sequence[DataFile]
     schema: WrittenSchema
     content: str
     limits: Limits
+    mode: SchemaMode = "replace"
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
+        if self.mode != "replace":
+            require_same_schema(base, self.schema, self.operation, scratch.location)
         emptied = base.emptied(ROWS).with_(schemas=base.schemas)  # a schema that comes back keeps its number
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
@@ -63,7 +65,7 @@ class OverwritePartitions:
         adds: The files of all partitions, written with `schema`.
         partitions: The values of the partitions that are replaced, in the fields' order.
         fields: The names of the partition fields; the table's own, if it is there.
-        schema: Must be the table's own when the change is applied.
+        schema: Must be the table's own when the change is applied, or have grown from it.
         content: Digest of the rows.
         limits: Bounds of an entry.
     """
@@ -98,11 +100,11 @@ class OverwritePartitions:
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
 
 
-def write_overwrite(writing: Writing, piece: Piece) -> Overwrite:
-    """Write the files of an overwrite."""
-    rows, schema = writing.new_schema(piece)
-    files, content = writing.files(rows, piece.info)
-    return Overwrite(files, schema, content, writing.limits)
+def write_overwrite(writing: Writing, piece: Piece, mode: SchemaMode) -> Overwrite:
+    """Write the files of an overwrite. Raises `SchemaMismatchError` before anything is written."""
+    fitted, schema = writing.own_schema(piece, mode, rows_stay=False)
+    files, content = writing.files(fitted.table, fitted.info)
+    return Overwrite(files, schema, content, writing.limits, mode)
 
 
 def write_overwrite_where(writing: Writing, piece: Piece, where: object) -> Change:
@@ -116,65 +118,45 @@ def write_overwrite_where(writing: Writing, piece: Piece, where: object) -> Chan
     if not writing.base.schema:
         _, schema = writing.new_schema(piece)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_overwrite(writing, piece)
+        return write_overwrite(writing, piece, "replace")
     require_unpartitioned(writing.base, writing.store.location)
-    rows, _ = writing.own_schema(piece)
+    fitted, _ = writing.own_schema(piece)
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
-        files, content = writing.files(rows, piece.info)
-        matching.add(files if rows.num_rows else [])
+        files, content = writing.files(fitted.table, fitted.info)
+        matching.add(files if fitted.table.num_rows else [])
         for matched in matching.matched(row_filter):
             matching.drop(matched)
         return matching.change("overwrite", row_filter, content)
 
 
 def write_partitions(
-    writing: Writing, pieces: Mapping[tuple[Scalar, ...], Piece], fields: tuple[str, ...]
+    writing: Writing,
+    pieces: Mapping[tuple[Scalar, ...], Piece],
+    fields: tuple[str, ...],
+    mode: SchemaMode,
 ) -> OverwritePartitions:
     """Write the files of some partitions.
 
     Raises:
         InvalidInputError: The table has other partition fields.
-        SchemaMismatchError: A piece doesn't fit the table, or the first piece.
+        SchemaMismatchError: A piece doesn't fit the table, or one of a new table the first one.
     """
     store = writing.store
     require_fields(writing.base, fields, store.location)
-    fitted = _fitted(writing, pieces)
+    fitted, schema = writing.own_schemas(list(pieces.values()), mode)
     written: list[DataFile] = []
     contents: list[str] = []
     try:
-        for values, (rows, _) in fitted.items():
-            files, content = writing.files(rows, pieces[values].info, fields, values)
+        for values, piece in zip(pieces, fitted, strict=True):
+            files, content = writing.files(piece.table, piece.info, fields, values)
             written += files
             contents.append(f"{values!r} {content}")
     except BaseException:
         store.delete([file.path for file in written])
         raise
-    schema = next(iter(fitted.values()))[1]
     content = digest("\n".join(sorted(contents)).encode())
     return OverwritePartitions(written, frozenset(pieces), fields, schema, content, writing.limits)
-
-
-def _fitted(
-    writing: Writing, pieces: Mapping[tuple[Scalar, ...], Piece]
-) -> dict[tuple[Scalar, ...], tuple[pa.Table, WrittenSchema]]:
-    """Fit all pieces before the first is written; a new table takes the schema of the first."""
-    if writing.base.schema:
-        return {values: writing.own_schema(piece) for values, piece in pieces.items()}
-    (first, piece), *others = pieces.items()
-    fitted = {first: writing.new_schema(piece)}
-    rows, schema = fitted[first]
-    for values, other in others:
-        reason = schema_fits(piece.table.schema, other.table.schema)
-        if reason is not None:
-            table = writing.store.location
-            message = (
-                f"the partitions {first} and {values} of the table {table} don't fit each other: {reason}"
-            )
-            raise SchemaMismatchError(f"{message}; nothing was written", table=table)
-        aligned = align(other.table, piece.table.schema)
-        fitted[values] = pa.Table.from_arrays(aligned.columns, schema=rows.schema), schema
-    return fitted
 
 
 def require_fields(base: LogEntry, fields: tuple[str, ...], table: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -26,11 +26,15 @@ class WrittenSchema:
         plain: Its bytes; none if the version that it was written against has it.
         digest: Their digest: two equal schemas, ids included, have the same.
         last_column: The highest column id in it.
+        grown_from: The digest of the table's schema that it adds to, or widens; None if it was made from none.
+        new_columns: The ids of the columns that it adds to that one.
     """
 
     plain: bytes
     digest: str
     last_column: int
+    grown_from: str | None = None
+    new_columns: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, schema: pa.Schema) -> WrittenSchema:
@@ -48,6 +52,26 @@ def column_id(field: pa.Field) -> int:
     """Return the id of a column."""
     metadata: Mapping[bytes, bytes] = field.metadata or {}
     return int(metadata[FIELD_ID])
+
+
+def grown_schema(schema: pa.Schema, ref: SchemaRef, *, last_column: int) -> tuple[pa.Schema, WrittenSchema]:
+    """Return a table's schema with further columns, all with ids, and its written form.
+
+    Args:
+        schema: Its fields have the table's ids; those of new columns have none.
+        ref: What it has grown from.
+        last_column: The highest id ever given in the table.
+    """
+    fields: list[pa.Field] = []
+    new: list[int] = []
+    for field in schema:
+        if FIELD_ID in (field.metadata or {}):
+            fields.append(field)
+        else:
+            new.append(last_column + len(new) + 1)
+            fields.append(field.with_metadata({FIELD_ID: str(new[-1]).encode()}))
+    made = pa.schema(fields, metadata=schema.metadata)
+    return made, replace(WrittenSchema.of(made), grown_from=ref.digest, new_columns=tuple(new))
 
 
 def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> pa.Schema:
@@ -105,9 +129,17 @@ def require_rows(base: LogEntry, table: str) -> None:
 
 
 def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
-    """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's."""
+    """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's.
+
+    One that has grown from the table's will do, as long as nobody else has given out the ids of its new columns:
+    another column may have had such an id meanwhile, and be gone again, and older files may hold its values.
+    """
     require_rows(base, table)
-    if base.is_there and base.schemas[base.schema].digest != written.digest:
+    if not base.is_there:
+        return
+    own = base.schemas[base.schema].digest
+    grown = own == written.grown_from and all(column > base.last_column for column in written.new_columns)
+    if own != written.digest and not grown:
         raise _other_schema(base, operation, table)
 
 

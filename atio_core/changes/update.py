@@ -44,4 +44,4 @@ def _set(matching: Matching, matched: Matched, assignments: list[Assignment]) ->
     def changed(rows: pa.Table, start: int) -> pa.Table:
         return with_values(rows, chosen[start : start + rows.num_rows], assignments)
 
-    matching.replace(file, matching.rows(file, changed), file.piece)
+    matching.replace(file, matching.rows(file, changed), matching.source.info(file))

@@ -26,6 +26,7 @@ from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout
 from atio_core.data.objects import kind_and_parameter
 from atio_core.data.pieces import Pieces, rows_of
+from atio_core.errors import InvalidInputError
 
 
 def to_other(
@@ -71,23 +72,49 @@ def _to_arrow(
     return pandas_across.to_arrow(table, layout, positions, pieces, whole=whole)
 
 
-def meant_type(library: str, column: Column, field: pa.Field) -> str | None:
+def meaning(library: str, column: Column, field: pa.Field) -> pa.DataType | None:
     """Return the Arrow type that a column means whatever library it is of; None if it means more than that.
 
     Args:
         library: The one it is of.
         column: Its type there.
         field: What it is stored as.
-
-    Returns:
-        The type's text, the same for all ways to lay its values out in memory.
     """
     if library == "polars":
         from atio_core.data import frames_polars
 
-        return type_text(field.type) if frames_polars.is_plain(column.type) else None
+        return field.type if frames_polars.is_plain(column.type) else None
     t = frames_arrow.type_of(column, field) if library == "arrow" else _pandas_meaning(column.type, field)
-    return None if t is None or _is_encoded(t) else type_text(t)
+    return None if t is None or _is_encoded(t) else t
+
+
+def type_in(library: str, t: pa.DataType) -> tuple[Json, pa.DataType] | None:
+    """Return the type of a library that holds an Arrow type's values and nulls, as JSON, and what it is stored as.
+
+    Returns:
+        None if there is none.
+
+    Example:
+        >>> type_in("pandas", pa.int8()), type_in("polars", pa.decimal256(40, 0))
+        (('Int8', DataType(int8)), None)
+    """
+    nulls = pa.chunked_array([pa.nulls(1, t)])
+    try:
+        if library == "arrow":
+            return {"arrow": arrow_types.describe(t)}, arrow_types.stored_type(t)
+        if library == "polars":
+            from atio_core.data import frames_polars, polars_across
+
+            described = frames_polars.describe_dtype(
+                polars_across.from_arrow(pa.table({"": nulls}), 1, library).dtypes[0]
+            )
+            return described, frames_polars.stored_as(described)
+        from atio_core.data import frames_pandas, pandas_across
+
+        encoded = frames_pandas.encode(pandas_across.from_arrow(pa.table({"": nulls}), [(1, {})])[""].array)
+    except (InvalidInputError, arrow_types.UnknownTypeError):
+        return None
+    return encoded.type, encoded.values.type
 
 
 def _is_encoded(t: pa.DataType) -> bool:

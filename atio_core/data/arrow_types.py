@@ -223,6 +223,13 @@ def fields_of(t: pa.DataType) -> list[pa.Field]:
     return [t.field(position) for position in range(t.num_fields)]
 
 
+def list_like(t: pa.DataType, element: pa.Field) -> pa.DataType:
+    """Return a list of the same kind and size as another, with other elements."""
+    if pa.types.is_fixed_size_list(t):
+        return pa.list_(element, t.list_size)
+    return next(make(element) for is_it, make in _LISTS.values() if is_it(t))
+
+
 def is_text(t: pa.DataType) -> bool:
     """Say whether values of a type are text, however it lies in memory."""
     return pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t)

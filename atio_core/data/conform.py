@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Sequence
 
 import pyarrow as pa
 
+from atio_core.data import arrow_types
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 
 FIELD_ID = b"PARQUET:field_id"
@@ -115,7 +116,9 @@ def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int)
     try:
         if not may_become(values.type, field.type):
             raise pa.ArrowInvalid("that is another kind of value")
-        return values.cast(field.type, safe=True)
+        if pa.types.is_null(values.type):
+            return pa.chunked_array([pa.nulls(len(values), field.type)])
+        return arrow_types.restore(values, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SchemaMismatchError(
             f"Column {field.name!r} of table {table!r}, version {version}, is {field.type}, but an older file of it "

@@ -1,83 +1,155 @@
-"""Can a piece be appended to a table exactly, and how its columns become the table's.
+"""What becomes of a table's columns when data is written into it, and how the data's columns become the table's.
 
-Labels have to be the same in the same order, and so have the levels of the index and their names. Types have to be
-the same in one library, but that a pandas object column takes one of only missing values, and one of JSON takes text,
-numbers and booleans. Across libraries two types fit where both mean the same Arrow type (`across.py`): polars' Int64
-goes into pandas' int64 as long as it has no nulls.
+Columns are matched by their labels, wherever they stand: their order is the table's. What else may differ, the mode
+says; each one allows what those above it do:
+
+| mode | allows |
+|---|---|
+| exact | the same columns of the same types |
+| add | new columns, behind the table's: null in the rows there; missing ones: null in the data |
+| widen | other types, if one holds the values of both (`widening.py`) |
+
+Types of one library are the same under "exact", but that a pandas object column takes one of only missing values, and
+one of JSON takes text, numbers and booleans. Across libraries two types are the same where both mean the same Arrow
+type (`across.py`): polars' Int64 goes into pandas' int64 as long as it has no nulls. The levels of an index, and their
+names, never change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import pyarrow as pa
 
-from atio_core.data import arrow_types, frames_arrow, objects
-from atio_core.data.across import meant_type
+from atio_core.data import arrow_types, objects
+from atio_core.data.across import meaning, type_in, type_text
+from atio_core.data.column_labels import joined_kind
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, layout_of, places_of
-from atio_core.errors import SchemaMismatchError
+from atio_core.data.misfit import REPLACE, MisfitError
+from atio_core.data.misfit import type_text as told
+from atio_core.data.pieces import Piece, moved_info, named_schema
+from atio_core.data.widening import Typed, common_type, is_category, takes_nulls, wider_arrow, with_nulls
 
-_SHOWN_CATEGORIES = 5
+SchemaMode = Literal["exact", "add", "widen", "replace"]
+"""How a write may change a table's columns; "replace" takes those of the data, whatever the table's were."""
 
 
-def schema_fits(base: pa.Schema, new: pa.Schema) -> str | None:
-    """Say why a piece can't be appended to a table exactly.
+def evolved_schema(
+    base: pa.Schema, new: pa.Schema, mode: SchemaMode = "exact", *, rows_stay: bool = True
+) -> pa.Schema:
+    """Return a table's schema as it is once a piece is written into it.
 
     Args:
         base: The table's schema.
         new: The piece's.
+        mode: What may change.
+        rows_stay: The table may have rows that stay, in which new columns are null.
 
     Returns:
-        None if it can, else a sentence that names the column, the table's type and the piece's.
+        `base` itself if nothing changes. Else its fields keep their metadata, and new ones have none.
+
+    Raises:
+        MisfitError: The piece doesn't fit under this mode.
 
     Example:
         >>> from atio_core.data.frames import to_piece
-        >>> table, piece = to_piece(pa.table({"n": [1]})), to_piece(pa.table({"n": [1.5]}))
-        >>> schema_fits(table.table.schema, piece.table.schema)
-        "column 'n' is int64 in the table, but double in the data"
+        >>> table, piece = to_piece(pa.table({"n": [1]})), to_piece(pa.table({"n": [2], "s": ["a"]}))
+        >>> evolved_schema(table.table.schema, piece.table.schema, "add").names
+        ['n', 's']
     """
+    if mode == "replace":
+        return new
     old, given = layout_of(base), layout_of(new)
     if old == given:
-        return None
-    return (
-        _different_labels(old.columns, given.columns)
-        or _different_index(old, given)
-        or _different_types(old, given, base, new)
-        or _different_kind_of_labels(old, given)
-    )
+        return base
+    _require_same_index(old, given)
+    match = _Match.of(old, given)
+    if mode == "exact":
+        match.require_same_columns()
+    kind = joined_kind(old, given, [given.columns[place] for place in match.new])
+    fit = _Fit(old, given, base, new, mode)
+    types = [fit.merged(at, place) for at, place in enumerate(match.places)]
+    added = [fit.added(place, rows_stay=rows_stay) for place in match.new]
+    if not added and types == [fit.ours(at) for at in range(len(types))]:
+        return base
+    columns = [replace(column, type=t.type) for column, t in zip(fit.all_ours, types, strict=True)]
+    fields = [base.field(column.name) for column in fit.all_ours]
+    fields = [
+        field.with_type(t.stored).with_nullable(t.nullable) for field, t in zip(fields, types, strict=True)
+    ]
+    behind = [replace(given.columns[at], type=t.type) for at, t in zip(match.new, added, strict=True)]
+    behind_fields = [pa.field("", t.stored, t.nullable) for t in added]
+    width = len(old.columns)
+    layout = replace(old, columns=(*columns[:width], *behind), index=tuple(columns[width:]), labels=kind)
+    return named_schema(layout, [*fields[:width], *behind_fields, *fields[width:]])
 
 
-def _different_labels(old: Sequence[Column], given: Sequence[Column]) -> str | None:
-    before, after = places_of(old), places_of(given)
-    for label, places in before.items():
-        if label not in after:
-            return f"column {old[places[0]].value!r} of the table is missing from the data"
-    for label, places in after.items():
-        if label not in before:
-            return f"column {given[places[0]].value!r} of the data is none of the table's"
-    if len(old) != len(given):
-        return f"the table has {len(old)} columns, but the data {len(given)}: some labels are there more than once"
-    for ours, theirs in zip(old, given, strict=True):
-        if ours.label != theirs.label:
-            return f"column {theirs.value!r} of the data stands where the table has {ours.value!r}; order them alike"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Which of a piece's columns are which of a table's.
+
+    Attributes:
+        old: The table's layout.
+        given: The piece's.
+        places: For each of the table's columns, then index levels, its place among the piece's; None if it's missing.
+        new: The places of the columns that the table lacks.
+    """
+
+    old: Layout
+    given: Layout
+    places: tuple[int | None, ...]
+    new: tuple[int, ...]
+
+    @classmethod
+    def of(cls, old: Layout, given: Layout) -> _Match:
+        """Match columns by label. Raises `MisfitError` if nobody can tell which is which."""
+        before, after = places_of(old.columns), places_of(given.columns)
+        places: list[int | None] = [None] * len(old.columns)
+        for label, ours in before.items():
+            theirs = after.get(label, ())
+            if len(theirs) not in (0, len(ours)):
+                value = old.columns[ours[0]].value
+                told = (
+                    f"the label {value!r} has {_times(ours)} of the table, but {_times(theirs)} of the data"
+                )
+                raise MisfitError(f"{told}, so nobody can tell which is which")
+            for ours_place, place in zip(ours, theirs, strict=False):
+                places[ours_place] = place
+        new = sorted(place for label, theirs in after.items() if label not in before for place in theirs)
+        levels = range(len(given.columns), len(given.columns) + len(given.index))
+        return cls(old, given, (*places, *levels), tuple(new))
+
+    def require_same_columns(self) -> None:
+        """Raise `MisfitError` if one is missing or new."""
+        for column, place in zip(self.old.columns, self.places, strict=False):
+            if place is None:
+                reason = f"column {column.value!r} of the table is missing from the data"
+                raise MisfitError(reason, "give it, or make it null there with schema_mode='add'")
+        for place in self.new:
+            reason = f"column {self.given.columns[place].value!r} of the data is none of the table's"
+            raise MisfitError(reason, "leave it out, or add it with schema_mode='add'")
 
 
-def _different_index(old: Layout, given: Layout) -> str | None:
+def _times(places: Sequence[int]) -> str:
+    return f"{len(places)} column{'s' * (len(places) > 1)}"
+
+
+def _require_same_index(old: Layout, given: Layout) -> None:
     if (len(old.index), old.multi) != (len(given.index), given.multi):
-        return (
-            f"the table has {_index_text(old)}, but the data {_index_text(given)}; df.reset_index(drop=True) drops a"
-            " frame's index, df.reset_index() makes columns of it"
+        raise MisfitError(
+            f"the table has {_index_text(old)}, but the data {_index_text(given)}",
+            "df.reset_index(drop=True) drops a frame's index, df.reset_index() makes columns of it",
         )
     names = [[level.value for level in layout.index] or [layout.index_name] for layout in (old, given)]
     if old.library == given.library and (
         old.index_name != given.index_name
         or [level.label for level in old.index] != [level.label for level in given.index]
     ):
-        return f"the index is named {names[0]!r} in the table, but {names[1]!r} in the data"
-    return None
+        reason = f"the index is named {names[0]!r} in the table, but {names[1]!r} in the data"
+        raise MisfitError(reason, f"name it as the table does: df.index.names = {names[0]!r}")
 
 
 def _index_text(layout: Layout) -> str:
@@ -86,23 +158,104 @@ def _index_text(layout: Layout) -> str:
     return "a range as its index" if layout.library == "pandas" else "no index"
 
 
-def _different_types(old: Layout, given: Layout, base: pa.Schema, new: pa.Schema) -> str | None:
-    for position, (ours, theirs) in enumerate(_pairs(old, given)):
-        before, after = base.field(ours.name), new.field(theirs.name)
-        if old.library == given.library:
-            same = ours.type == theirs.type or (old.library == "pandas" and _takes(ours.type, theirs.type))
-        else:
-            meant = meant_type(old.library, ours, before)
-            same = meant is not None and meant == meant_type(given.library, theirs, after)
-        if not same:
-            what = "column" if position < len(old.columns) else "index level"
-            texts = _type_text(old, ours, before), _type_text(given, theirs, after)
-            return f"{what} {ours.value!r} is {texts[0]} in the table, but {texts[1]} in the data"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The types of a table's columns and of a piece's, and what may become of them."""
+
+    old: Layout
+    given: Layout
+    base: pa.Schema
+    new: pa.Schema
+    mode: SchemaMode
+
+    @property
+    def all_ours(self) -> tuple[Column, ...]:
+        return (*self.old.columns, *self.old.index)
+
+    def ours(self, at: int) -> Typed:
+        return _typed(self.all_ours[at], self.base)
+
+    def merged(self, at: int, place: int | None) -> Typed:
+        """Return the type of one of the table's columns once the piece's is in it."""
+        column, ours = self.all_ours[at], self.ours(at)
+        if place is None:
+            if not takes_nulls(self.old.library, ours.type):
+                reason = f"column {column.value!r} of the table is missing from the data, and {self._told(ours)} has no"
+                raise MisfitError(f"{reason} nulls that could stand for it", "give it in the data")
+            return replace(ours, nullable=True)
+        their_column = (*self.given.columns, *self.given.index)[place]
+        theirs = _typed(their_column, self.new)
+        if self._is_same(column, their_column, ours, theirs):
+            return ours
+        wider = self._wider(column, their_column, ours, theirs)
+        if wider is not None and self.mode == "widen":
+            return wider
+        what = "column" if at < len(self.old.columns) else "index level"
+        in_data = told(self.given.library, theirs.type, theirs.stored)
+        reason = f"{what} {column.value!r} is {self._told(ours)} in the table, but {in_data} in the data"
+        if wider is None:
+            raise MisfitError(reason)
+        made = "takes it" if wider == ours else f"makes it {self._told(wider)}"
+        raise MisfitError(reason, f"change the data, or write with schema_mode='widen', which {made}")
+
+    def added(self, place: int, *, rows_stay: bool) -> Typed:
+        """Return the type in the table of a column that it lacks."""
+        column = self.given.columns[place]
+        theirs: Typed | None = _typed(column, self.new)
+        reason = f"column {column.value!r} of the data is none of the table's"
+        if self.given.library != self.old.library:
+            theirs = self._translated(column)
+            if theirs is None or (self.old.library != "pandas" and not isinstance(column.value, str)):
+                raise MisfitError(f"{reason}, and {self.old.library} has no equal type or label for it")
+        if not rows_stay:
+            return theirs
+        if not takes_nulls(self.old.library, theirs.type):
+            nullable = with_nulls(self.old.library, theirs.type)
+            advice = REPLACE if nullable is None else f"give it as {nullable}"
+            reason = (
+                f"{reason}, and {self._told(theirs)} has no nulls, which it needs in the rows that are there"
+            )
+            raise MisfitError(reason, advice)
+        return replace(theirs, nullable=True)
+
+    def _told(self, ours: Typed) -> str:
+        return told(self.old.library, ours.type, ours.stored)
+
+    def _is_same(self, column: Column, their_column: Column, ours: Typed, theirs: Typed) -> bool:
+        if self.old.library == self.given.library:
+            return ours.type == theirs.type or (
+                self.old.library == "pandas" and _takes(ours.type, theirs.type)
+            )
+        meant = self._meaning(column)
+        other = meaning(self.given.library, their_column, self.new.field(their_column.name))
+        return meant is not None and other is not None and type_text(meant) == type_text(other)
+
+    def _wider(self, column: Column, their_column: Column, ours: Typed, theirs: Typed) -> Typed | None:
+        library = self.old.library
+        if library == self.given.library:
+            return common_type(library, ours, theirs)
+        meant = self._meaning(column)
+        other = meaning(self.given.library, their_column, self.new.field(their_column.name))
+        if meant is not None and other is not None:
+            wide = wider_arrow(meant, other)
+            if wide is not None and type_text(wide) == type_text(meant):
+                return ours
+        translated = self._translated(their_column)
+        return None if translated is None else common_type(library, ours, translated)
+
+    def _meaning(self, column: Column) -> pa.DataType | None:
+        return meaning(self.old.library, column, self.base.field(column.name))
+
+    def _translated(self, column: Column) -> Typed | None:
+        """Return the type of the table's library that one of another library means."""
+        meant = meaning(self.given.library, column, self.new.field(column.name))
+        found = None if meant is None else type_in(self.old.library, meant)
+        return None if found is None else Typed(*found)
 
 
-def _pairs(old: Layout, given: Layout) -> list[tuple[Column, Column]]:
-    return list(zip((*old.columns, *old.index), (*given.columns, *given.index), strict=True))
+def _typed(column: Column, schema: pa.Schema) -> Typed:
+    field = schema.field(column.name)
+    return Typed(column.type, field.type, field.nullable)
 
 
 def _takes(ours: Json, theirs: Json) -> bool:
@@ -117,72 +270,51 @@ def _is_object(described: Json) -> bool:
     return isinstance(described, dict) and "object" in described
 
 
-def _type_text(layout: Layout, column: Column, field: pa.Field) -> str:
-    """Return how a user of the library calls a column's type."""
-    described = column.type
-    if layout.library == "arrow":
-        return str(frames_arrow.type_of(column, field)) + " not null" * (not field.nullable)
-    if layout.library == "polars":
-        from atio_core.data import frames_polars
-
-        return str(frames_polars.build_dtype(described))
-    if _is_object(described):
-        kind, parameter = objects.kind_and_parameter(described)
-        return f"object (of {kind}{'' if parameter is None else f', {parameter}'})"
-    if isinstance(described, dict) and "category" in described:
-        return _category_text(cast("dict[str, Any]", described["category"]))
-    from atio_core.data import pandas_index
-
-    return str(pandas_index.build_dtype(described))
-
-
-def _category_text(content: dict[str, Any]) -> str:
-    values: list[Json] = content["values"]
-    shown = [*map(str, values[:_SHOWN_CATEGORIES]), *["…"] * (len(values) > _SHOWN_CATEGORIES)]
-    return f"{'ordered ' * content['ordered']}category of {', '.join(shown) or 'nothing'}"
-
-
-def _different_kind_of_labels(old: Layout, given: Layout) -> str | None:
-    if not old.library == given.library == "pandas":
-        return None
-    for key in ("name", "names"):
-        before, after = old.labels.get(key), given.labels.get(key)
-        if before != after:
-            return (
-                f"the index of the columns has the {key} {before!r} in the table, but {after!r} in the data"
-            )
-    if ("levels" in old.labels) != ("levels" in given.labels):
-        return "the labels of the columns have levels in one of table and data, and none in the other"
-    return None
-
-
-def align(table: pa.Table, base: pa.Schema) -> pa.Table:
-    """Return a piece's columns as a table's; `schema_fits` has found nothing against it.
+def align(piece: Piece, schema: pa.Schema) -> Piece:
+    """Return a piece in the columns of a table, whose schema `evolved_schema` has made for it.
 
     Args:
-        table: The piece's columns.
-        base: The table's schema.
+        piece: As it came.
+        schema: The table's, with or without ids.
 
     Raises:
-        SchemaMismatchError: A column of the table takes no nulls, and the piece has some.
+        MisfitError: A column of the table takes no nulls, and the piece has some; or one of its values is too large.
     """
-    if table.schema.equals(base, check_metadata=True):
-        return table
-    old, given = layout_of(base), layout_of(table.schema)
+    old, given = layout_of(schema), layout_of(piece.table.schema)
+    if old == given:
+        return Piece(pa.Table.from_arrays(piece.table.columns, schema=schema), piece.info)
+    match, rows = _Match.of(old, given), piece.table.num_rows
     arrays: list[pa.ChunkedArray] = []
-    for ours, theirs in _pairs(old, given):
-        field, values = base.field(ours.name), table.column(theirs.name)
+    for ours, place in zip((*old.columns, *old.index), match.places, strict=True):
+        field = schema.field(ours.name)
+        if place is None:
+            arrays.append(pa.chunked_array([pa.nulls(rows, field.type)]))
+            continue
+        theirs, values = (*given.columns, *given.index)[place], piece.table.column(place)
         if values.null_count and not field.nullable:
-            raise SchemaMismatchError(
-                f"column {ours.value!r} is {_type_text(old, ours, field)} in the table, which has no nulls, but the"
-                f" data has {values.null_count}; fill them, or overwrite the table with a type that has nulls"
-            )
+            in_table = told(old.library, ours.type, field.type)
+            reason = f"column {ours.value!r} is {in_table} in the table, which has no nulls, but the data has"
+            advice = "fill them, or overwrite the table with a type that has nulls"
+            raise MisfitError(f"{reason} {values.null_count}", advice)
         arrays.append(_aligned(values, ours, theirs, field.type))
-    return pa.table(arrays or table.columns, schema=base)
+    places = {place: at for at, place in enumerate(match.places) if place is not None}
+    info = moved_info(piece.info, places, piece.table.schema.names, schema.names)
+    return Piece(pa.table(arrays or piece.table.columns, schema=schema), info)
 
 
 def _aligned(values: pa.ChunkedArray, ours: Column, theirs: Column, t: pa.DataType) -> pa.ChunkedArray:
     if ours.type == {"object": "json"} and theirs.type != ours.type:
         texts = [None if value is None else objects.json_text(value) for value in values.to_pylist()]
         return pa.chunked_array([pa.array(texts, t)])
-    return arrow_types.restore(values, t)
+    if pa.types.is_null(values.type):
+        return pa.chunked_array([pa.nulls(len(values), t)])
+    if ours.type != theirs.type and is_category(ours.type):
+        from atio_core.data import frames_pandas
+
+        values = frames_pandas.recoded(values, theirs.type, ours.type)
+    try:
+        return arrow_types.restore(values, t)
+    except pa.ArrowInvalid as error:
+        raise MisfitError(
+            f"column {ours.value!r} holds a value that its type in the table can't ({error})"
+        ) from error

@@ -18,19 +18,22 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from atio_core.data import across, frames_arrow
-from atio_core.data.fit import align, schema_fits
+from atio_core.data.fit import SchemaMode, align, evolved_schema
 from atio_core.data.kinds import kind_of
 from atio_core.data.labels import label_key
 from atio_core.data.layout import Layout, layout_of, places_of
+from atio_core.data.misfit import MisfitError
 from atio_core.data.pieces import Piece, Pieces, rows_of, slice_info
 from atio_core.errors import DamagedError, InvalidInputError
 
 __all__ = [
+    "MisfitError",
     "OutputAs",
     "Piece",
+    "SchemaMode",
     "align",
     "columns_to_read",
-    "schema_fits",
+    "evolved_schema",
     "slice_info",
     "to_output",
     "to_piece",

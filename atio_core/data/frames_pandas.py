@@ -26,7 +26,7 @@ from typing import Any, NoReturn, cast
 import pyarrow as pa
 
 from atio_core.data import arrow_types, objects
-from atio_core.data.labels import Json, UnknownValueError, from_json, to_json
+from atio_core.data.labels import Json, UnknownValueError, canonical_json, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
 from atio_core.data.objects import Encoded
 from atio_core.data.pandas_index import (
@@ -35,6 +35,7 @@ from atio_core.data.pandas_index import (
     NUMBERS,
     TIMES,
     UnknownDtypeError,
+    build_dtype,
     describe_dtype,
     describe_freq,
     describe_index,
@@ -208,6 +209,13 @@ def is_never_null(described: Json) -> bool:
     return isinstance(described, str) and (described in NUMBERS or described in COMPLEX)
 
 
+def stored_as(dtype: Any) -> pa.DataType:
+    """Return what the values of a dtype are stored as; those of objects depend on the values."""
+    import pandas as pd
+
+    return encode(cast("Any", pd).array([], dtype=dtype)).values.type  # noqa: PD011 # not a Series
+
+
 def encode(array: Any) -> Encoded:
     """Return a pandas array as Arrow.
 
@@ -299,6 +307,16 @@ def stored_categories(categories: Any) -> pa.Array | None:
     if isinstance(dtype, str) and dtype != "float16" and (dtype in NUMBERS or dtype in TIMES):
         return _one(encode(categories.array).values)
     return None
+
+
+def recoded(values: pa.ChunkedArray, before: Json, after: Json) -> pa.ChunkedArray:
+    """Return the stored values of a category column for a type with more categories, or others of their order."""
+    categories, codes = before["category"]["values"], after["category"]["values"]
+    if stored_categories(build_dtype(after).categories) is not None:
+        return values  # its categories themselves are stored
+    known = [canonical_json(category) for category in codes]
+    places = pa.array([known.index(canonical_json(category)) for category in categories], pa.int64())
+    return pa.chunked_array([places.take(chunk) for chunk in values.chunks], pa.int64())
 
 
 def _as_text(categories: Any) -> pa.Array | None:

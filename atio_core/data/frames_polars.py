@@ -120,6 +120,13 @@ def _carrier(dtype: Any, *, inside: bool = False) -> Any:
             return dtype
 
 
+def stored_as(described: Json) -> pa.DataType:
+    """Return what the values of a type are stored as."""
+    import polars as pl
+
+    return _to_arrow(pl.Series([], dtype=build_dtype(described))).type
+
+
 def to_piece(frame: Any) -> Piece:
     """Return a frame as a piece.
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.data import arrow_types, objects
-from atio_core.data.frames_pandas import is_never_null, stored_categories
+from atio_core.data.frames_pandas import stored_categories
 from atio_core.data.labels import Json, from_json
 from atio_core.data.layout import Column, Layout
 from atio_core.data.pandas_index import (
@@ -24,6 +24,7 @@ from atio_core.data.pandas_index import (
     with_level_freq,
 )
 from atio_core.data.pieces import Pieces, has_default_index, labels_kept, rows_of, shared
+from atio_core.data.widening import takes_nulls
 from atio_core.errors import DamagedError
 
 
@@ -154,7 +155,7 @@ def _stored(table: pa.Table, column: Column) -> pa.ChunkedArray:
 
 
 def _require_values(column: Column, values: pa.ChunkedArray) -> None:
-    if values.null_count and is_never_null(column.type):
+    if values.null_count and not takes_nulls("pandas", column.type):
         raise DamagedError(f"column {column.value!r} has nulls, which its type {column.type} can't have")
 
 

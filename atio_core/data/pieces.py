@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from atio_core.data.labels import canonical_json
-from atio_core.data.layout import Layout
+from atio_core.data.layout import Layout, physical_names
 
 FILLER = "rows"
 
@@ -56,6 +56,22 @@ def piece_of(
     if not columns:
         fields, arrays = [pa.field(FILLER, pa.null())], [pa.nulls(rows)]
     return Piece(pa.table(list(arrays), schema=pa.schema(fields, metadata=layout.to_metadata())), info)
+
+
+def named_schema(layout: Layout, fields: Sequence[pa.Field]) -> pa.Schema:
+    """Return the schema of a layout whose columns have come, gone or got another label: it gives them their names.
+
+    Args:
+        layout: The columns and index levels; their names don't count.
+        fields: One for each, in order; their names don't count.
+    """
+    columns = [*layout.columns, *layout.index]
+    names = physical_names([column.value for column in columns])
+    named = [replace(column, name=name) for column, name in zip(columns, names, strict=True)]
+    width = len(layout.columns)
+    made = replace(layout, columns=tuple(named[:width]), index=tuple(named[width:]))
+    named_fields = [field.with_name(name) for field, name in zip(fields, names, strict=True)]
+    return pa.schema(named_fields or [pa.field(FILLER, pa.null())], metadata=made.to_metadata())
 
 
 def table_of(arrays: Sequence[Any], schema: pa.Schema, rows: int) -> pa.Table:
@@ -179,6 +195,31 @@ def info_of_rest(info: dict[str, Any], rows: int, kept: Any, *, labelled: bool) 
 def has_default_index(info: dict[str, Any]) -> bool:
     """Say whether a piece had the range from 0, or is cut from such a one."""
     return info.get("range_index", {"default": True}).get("default", False)
+
+
+def moved_info(
+    info: dict[str, Any], places: Mapping[int, int], before: Sequence[str], after: Sequence[str]
+) -> dict[str, Any]:
+    """Return the info of a piece whose columns stand elsewhere, or have other names.
+
+    Args:
+        info: Of the piece.
+        places: For each column that is still there, by its old place, its new one.
+        before: The old names, by place.
+        after: The new ones.
+
+    Example:
+        >>> moved_info({"missing": {"a": "NaN", "b": "NA"}}, {0: 1}, ["a", "b"], ["c", "d"])
+        {'missing': {'d': 'NaN'}}
+    """
+    moved = dict(info)
+    if "missing" in info:
+        names = {before[old]: after[new] for old, new in places.items()}
+        moved["missing"] = {names[name]: value for name, value in info["missing"].items() if name in names}
+    if "field_metadata" in info:
+        kept = {int(old): value for old, value in info["field_metadata"].items()}
+        moved["field_metadata"] = {str(places[old]): value for old, value in kept.items() if old in places}
+    return moved
 
 
 def rows_of(pieces: Pieces) -> int:

@@ -7,8 +7,10 @@ import mmap
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from atio_core.data.conform import field_id
+from atio_core.data.pieces import moved_info
 from atio_core.errors import DamagedError, NotFoundError
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
@@ -34,6 +36,15 @@ class Source:
     schemas: Mapping[int, pa.Schema]
     table: str
     version: int
+
+    def info(self, file: DataFile) -> dict[str, Any]:
+        """Return what belongs to a file's piece of data, said of the version's columns instead of the file's."""
+        kept = self.schemas[file.schema]
+        if kept is self.schema:
+            return file.piece
+        ids = [field_id(field) for field in self.schema]
+        places = {at: ids.index(found) for at, field in enumerate(kept) if (found := field_id(field)) in ids}
+        return moved_info(file.piece, places, kept.names, self.schema.names)
 
     def damaged(self, file: DataFile, what: str, expected: str, found: str) -> DamagedError:
         """An error that names the file and says what to do."""

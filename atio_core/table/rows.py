@@ -6,12 +6,16 @@ A table commits it as its next version. The same methods serve wherever changes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from atio_core.arguments import repeatable
+from atio_core.arguments import repeatable, require_choice
+from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.model.partition import by_partition, partition_fields
 from atio_core.table.matching import MatchingChanges
+
+if TYPE_CHECKING:
+    from atio_core.data.frames import SchemaMode
 
 Done = TypeVar("Done")
 
@@ -19,11 +23,18 @@ Done = TypeVar("Done")
 class RowChanges(MatchingChanges[Done]):
     """What changes rows. `Done` is what each change returns; for a table the new version."""
 
-    def append(self, data: Any, **options: Unpack[CommitOptions]) -> Done:
+    def append(
+        self, data: Any, *, schema_mode: SchemaMode = "exact", **options: Unpack[CommitOptions]
+    ) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
 
         Args:
             data: A pandas or polars frame, an Arrow table or record-batch reader.
+            schema_mode: How the table's columns may change; columns are matched by label, in whatever order.
+
+                - "exact": not at all;
+                - "add": new columns come behind the others, null in the rows there; missing ones are null in these;
+                - "widen": and a type may become one that holds the values of both, such as int64 for int32.
             **options: As for `overwrite`.
 
         Returns:
@@ -48,10 +59,11 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.frames import to_piece
         from atio_core.data.object_files.kinds import require_rows
 
+        mode = require_mode(schema_mode, rows_stay=True)
         intent = make_intent(self._clock, **options)
         require_rows(data)
         piece = to_piece(data)
-        return self._apply(lambda writing: write_append(writing, piece), intent)
+        return self._apply(lambda writing: write_append(writing, piece, mode), intent)
 
     def overwrite(
         self,
@@ -59,6 +71,7 @@ class RowChanges(MatchingChanges[Done]):
         *,
         where: Any = None,
         format: str | None = None,  # noqa: A002 - as `write` calls it
+        schema_mode: SchemaMode | None = None,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
@@ -69,6 +82,8 @@ class RowChanges(MatchingChanges[Done]):
             where: Replace only the rows that match; the schema stays. As for `delete`; all of them if None.
             format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
                 "parquet", "npy", "json", "text" or "bytes".
+            schema_mode: "replace" takes the columns of the data, whatever the table's were, and is what None means
+                without `where`; the others are as for `append`. With `where` there is "exact" alone.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -89,13 +104,16 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
         intent, where = make_intent(self._clock, **options), repeatable(where)
+        mode = _mode_of_overwrite(schema_mode, where)
         kind = checked_kind(data, format)
         if kind != ROWS and where is None:
+            if mode != "replace":
+                raise InvalidInputError(f"schema_mode={mode!r} is said of columns, and an object has none")
             return self._apply(lambda writing: write_object(writing, data, kind), intent)
         require_rows(data, format)
         piece = to_piece(data)
         if where is None:
-            return self._apply(lambda writing: write_overwrite(writing, piece), intent)
+            return self._apply(lambda writing: write_overwrite(writing, piece, mode), intent)
         return self._apply(lambda writing: write_overwrite_where(writing, piece, where), intent)
 
     def overwrite_partitions(
@@ -103,6 +121,7 @@ class RowChanges(MatchingChanges[Done]):
         data: Mapping[Any, Any],
         *,
         partition_by: Sequence[str] = ("partition",),
+        schema_mode: SchemaMode = "add",
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
@@ -112,6 +131,7 @@ class RowChanges(MatchingChanges[Done]):
         Args:
             data: For each partition its rows: the key is the value, or a tuple of values if there are several fields.
             partition_by: The names of the partition fields, the same for every write.
+            schema_mode: How the table's columns may change: as for `append`.
             **options: As for `overwrite`.
 
         Returns:
@@ -132,8 +152,40 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.overwrite import write_partitions
         from atio_core.data.frames import to_piece
 
+        mode = require_mode(schema_mode, rows_stay=True)
         intent = make_intent(self._clock, **options)
         fields = partition_fields(partition_by)
         frames = by_partition(data, fields)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return self._apply(lambda writing: write_partitions(writing, pieces, fields), intent)
+        return self._apply(lambda writing: write_partitions(writing, pieces, fields, mode), intent)
+
+
+def _mode_of_overwrite(given: object, where: object) -> SchemaMode:
+    if where is None:
+        return "replace" if given is None else require_mode(given, rows_stay=False)
+    mode = "exact" if given is None else require_mode(given, rows_stay=True)
+    if mode != "exact":
+        raise InvalidInputError(
+            f"schema_mode={mode!r} can't be had with where: leave it out, or append first"
+        )
+    return mode
+
+
+def require_mode(given: object, *, rows_stay: bool) -> SchemaMode:
+    """Return how a table's columns may change.
+
+    Args:
+        given: What a caller gave as `schema_mode`.
+        rows_stay: Some of the table's rows may stay, so that its columns can't be replaced.
+
+    Raises:
+        InvalidInputError: There is no such mode, or not for such a write.
+    """
+    modes = ("exact", "add", "widen", "replace")
+    mode = cast("SchemaMode", require_choice("schema_mode", given, modes))
+    if rows_stay and mode == "replace":
+        raise InvalidInputError(
+            "schema_mode='replace' would take the columns away from the rows that stay: overwrite the whole table, or"
+            " use 'add' or 'widen'"
+        )
+    return mode

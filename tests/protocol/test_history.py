@@ -155,7 +155,8 @@ class History(RuleBasedStateMachine):
         refusals = set() if remembered else self.model.refusals(operation, piece, expected)
         frames = {value: frame(piece.columns, values) for value, values in piece.parts}
         data = frames if operation == "overwrite_partitions" else frames[None]
-        snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, **options))
+        mode = "replace" if operation == "overwrite" else "exact"  # what the model knows of columns
+        snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, schema_mode=mode, **options))
         if self._refused(snapshot, refusals):
             return
         if snapshot.repeated:

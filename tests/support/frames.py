@@ -72,6 +72,6 @@ def read_pieces(pieces: list[Piece], output_as: Any, labels: list[Any] | None = 
     """Return pieces, a file each, as one frame; the first has the table's schema."""
     schema = pieces[0].table.schema
     names = columns_to_read(schema, labels, output_as)
-    tables = [through_parquet(align(piece.table, schema), **options).select(names) for piece in pieces]
+    tables = [through_parquet(align(piece, schema).table, **options).select(names) for piece in pieces]
     infos = [(piece.table.num_rows, piece.info) for piece in pieces]
     return to_output(pa.concat_tables(tables), schema, infos, output_as, labels)

@@ -29,10 +29,10 @@ def writing(base: LogEntry | None = None, store: MemoryStore | None = None) -> W
 def test_a_new_table_takes_any_schema() -> None:
     """Columns get ids in their order; no value is touched."""
     piece = to_piece(pd.DataFrame({"a": [1], "b": ["x"]}))
-    rows, schema = writing().own_schema(piece)
-    assert [column_id(field) for field in rows.schema] == [1, 2]
+    fitted, schema = writing().own_schema(piece)
+    assert [column_id(field) for field in fitted.table.schema] == [1, 2]
     assert schema.last_column == 2
-    assert rows.columns == piece.table.columns
+    assert fitted.table.columns == piece.table.columns
 
 
 def test_rows_take_the_table_s_own_schema() -> None:
@@ -41,9 +41,9 @@ def test_rows_take_the_table_s_own_schema() -> None:
     Table(store=store).overwrite(pd.DataFrame({"b": [1]}))
     Table(store=store).overwrite(pd.DataFrame({"a": [1], "b": [1]}))
     base = CommitLog(store).latest()
-    rows, schema = writing(base, store).own_schema(to_piece(pd.DataFrame({"a": [2], "b": [3]})))
+    fitted, schema = writing(base, store).own_schema(to_piece(pd.DataFrame({"a": [2], "b": [3]})))
     assert schema.digest == base.schemas[base.schema].digest
-    assert [column_id(field) for field in rows.schema] == [2, 1]
+    assert [column_id(field) for field in fitted.table.schema] == [2, 1]
     with pytest.raises(
         SchemaMismatchError, match=r"version 2 of the table memory://table: .*; nothing was written"
     ):
@@ -54,10 +54,10 @@ def test_a_new_schema_keeps_the_ids_of_columns_that_stay() -> None:
     """An overwrite with some of the columns is readable beside older files of the same ids."""
     store = MemoryStore("table")
     Table(store=store).overwrite(pd.DataFrame({"a": [1], "b": [1]}))
-    rows, schema = writing(CommitLog(store).latest(), store).new_schema(
+    fitted, schema = writing(CommitLog(store).latest(), store).new_schema(
         to_piece(pd.DataFrame({"c": [1], "b": [2]}))
     )
-    assert [column_id(field) for field in rows.schema] == [3, 2]
+    assert [column_id(field) for field in fitted.table.schema] == [3, 2]
     assert schema.last_column == 3
 
 
@@ -65,8 +65,8 @@ def test_files_tell_who_wrote_them_and_what_they_hold() -> None:
     """Each record has the commit, the time, the partition and the digest of the content."""
     store = MemoryStore("table")
     write = writing(store=store)
-    rows, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
-    (file,), content = write.files(rows, {}, ("day",), ("mon",))
+    fitted, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
+    (file,), content = write.files(fitted.table, {}, ("day",), ("mon",))
     assert (file.commit_id, file.time_us, file.partition, file.rows) == (COMMIT.hex(), START_US, ("mon",), 2)
     assert file.piece["content"] == content
     assert file.path.startswith("data/day=mon/")
@@ -77,8 +77,8 @@ def test_files_are_no_older_than_the_horizon() -> None:
     """With a clock that is behind, new files don't look like leftovers, and can be committed."""
     base = empty_entry("t").with_(horizon_us=START_US + 10**9)
     write = writing(base)
-    rows, _ = write.new_schema(to_piece(pa.table({"a": [1]})))
-    (file,), _ = write.files(rows, {})
+    fitted, _ = write.new_schema(to_piece(pa.table({"a": [1]})))
+    (file,), _ = write.files(fitted.table, {})
     file_id = file_id_of(file.path)
     assert file_id is not None
     assert uuid7_time_us(file_id) >= base.horizon_us
@@ -87,8 +87,8 @@ def test_files_are_no_older_than_the_horizon() -> None:
 def test_equal_rows_have_equal_content() -> None:
     """The digest is of the values, not of the file."""
     write = writing()
-    rows, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
-    (one,), first = write.files(rows, {})
-    (other,), second = write.files(rows, {})
+    fitted, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
+    (one,), first = write.files(fitted.table, {})
+    (other,), second = write.files(fitted.table, {})
     assert first == second
     assert one.path != other.path
