@@ -63,7 +63,7 @@ class SourceFile:
             fd = os.open(self.path, _OPEN)
             try:
                 _require_same(self, os.fstat(fd))
-                _hand_on(fd, write)
+                _hand_on(fd, self.size, write)
                 _require_same(self, os.fstat(fd))
             finally:
                 os.close(fd)
@@ -229,8 +229,8 @@ def _require_same(file: SourceFile, there: os.stat_result) -> None:
         raise _changed(file.path)
 
 
-def _hand_on(fd: int, write: Callable[[memoryview], object]) -> None:
-    buffer = memoryview(bytearray(_STEP_BYTES))
+def _hand_on(fd: int, size: int, write: Callable[[memoryview], object]) -> None:
+    buffer = memoryview(bytearray(min(_STEP_BYTES, size + 1)))
     with open(fd, "rb", buffering=0, closefd=False) as file:
         while count := file.readinto(buffer):
             write(buffer[:count])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from atio_core.errors import StorageError
 from atio_core.format import names
 from atio_core.log.limits import Limits
 from atio_core.model.ids import uuid7
+from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
@@ -151,6 +153,41 @@ def overwrite_partitions(root: Path) -> None:
     table(root).overwrite_partitions(rows, idempotency_key="partitions")
 
 
+def model(root: Path, **files: str) -> Path:
+    """A folder with these files."""
+    path = root / "model"
+    path.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (path / name).write_text(text)
+    return path
+
+
+def make_folder(root: Path) -> None:
+    """A version of a folder, in which a file has changed since, and one has come."""
+    table(root).overwrite(model(root, a="1", b="2"))
+    model(root, b="3", c="4")
+
+
+def overwrite_folder(root: Path) -> None:
+    """A folder is written, one of whose files the version before has."""
+    table(root).overwrite(model(root), idempotency_key="folder")
+
+
+def overwrite_value(root: Path) -> None:
+    """An object takes the place of rows."""
+    table(root).overwrite({"a": 1}, idempotency_key="value")
+
+
+def go_on(there: Table, before: list[Any]) -> tuple[Snapshot, list[Any]]:
+    """Make the next commit; returns its version, and what that must hold."""
+    latest = there.snapshot()
+    if latest.kind != "table":
+        return there.overwrite("next"), ["next"]
+    row = latest.read("arrow").slice(0, 1)
+    made = there.overwrite_partitions({"new": row}) if latest.partition_fields else there.append(row)
+    return made, [*before, before[0]]
+
+
 def restore(root: Path) -> None:
     """A restore of a version whose files lie in a manifest, and whose schema lies in a file."""
     table(root).restore(4, idempotency_key="restore")
@@ -247,6 +284,22 @@ SCENARIOS = [
         make_partitions,
         overwrite_partitions,
         (appended(4), appended(4) | {5: [1, 3, 20, 40, 50]}),
+    ),
+    Scenario(
+        "value",
+        lambda root: append_rows(root, 2),
+        overwrite_value,
+        (appended(2), appended(2) | {3: [{"a": 1}]}),
+    ),
+    Scenario(
+        "folder",
+        make_folder,
+        overwrite_folder,
+        (
+            {1: [("a", b"1"), ("b", b"2")]},
+            {1: [("a", b"1"), ("b", b"2")], 2: [("a", b"1"), ("b", b"3"), ("c", b"4")]},
+        ),
+        threads=True,
     ),
     Scenario(
         "restore",

@@ -9,17 +9,26 @@ from typing import Any
 
 import pyarrow as pa
 
+from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 
 Contents = dict[int, list[Any]]
 
 
 def contents(table: Table, column: str = "a") -> Contents:
-    """Read every version that can be read: its number and the values of a column, in the order of the rows."""
-    return {
-        snapshot.version: table.read(snapshot.version, "arrow", columns=[column])[column].to_pylist()
-        for snapshot in reversed(table.history())
-    }
+    """Read every version that can be read: its number and the values of a column, in the order of the rows.
+
+    Of an object, the files of a folder with their names, or the object alone.
+    """
+    return {snapshot.version: _held(table, snapshot, column) for snapshot in reversed(table.history())}
+
+
+def _held(table: Table, snapshot: Snapshot, column: str) -> list[Any]:
+    if snapshot.kind == "table":
+        return table.read(snapshot.version, "arrow", columns=[column])[column].to_pylist()
+    if snapshot.kind == "folder":
+        return [(name, snapshot.open(name).read()) for name in snapshot.names]
+    return [table.read(snapshot.version)]
 
 
 def entries(folder: Path) -> dict[int, dict[str, Any]]:

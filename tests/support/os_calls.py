@@ -16,7 +16,10 @@ _ON_FILES = ("open", "write", "writev", "pwrite", "truncate", "ftruncate", "send
 _ON_NAMES = ("link", "symlink", "rename", "replace", "unlink", "remove", "mkdir", "rmdir")
 _ON_RIGHTS = ("chmod", "fchmod", "chown", "fchown", "utime", "setxattr")
 _NAMES = (*_ON_FILES, *_ON_NAMES, *_ON_RIGHTS, "fsync", "fdatasync")
-_FUNCTIONS = [(os, name) for name in _NAMES if hasattr(os, name)] + [(durable, "rename_new")]
+_FUNCTIONS = [(os, name) for name in _NAMES if hasattr(os, name)] + [
+    (durable, "rename_new"),
+    (durable, "exchange"),
+]
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
