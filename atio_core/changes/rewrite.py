@@ -65,7 +65,7 @@ class Rewrite:
         Raises:
             CommitConflictError: Files that were read are there no more, or others came that would have been.
         """
-        self._require_untouched(base, scratch.location)
+        self._require_untouched(base, scratch)
         if not self.replaced and not self.behind:
             return None
         entry, number = add_schema(base, self.schema, scratch)
@@ -80,9 +80,10 @@ class Rewrite:
     def _may_list(self, ref: ManifestRef) -> bool:
         return ref.path in self.lists or all(ref.path != one.path for one in self.seen.manifests)
 
-    def _require_untouched(self, base: LogEntry, table: str) -> None:
-        if base is self.seen or self._is_untouched(base):
+    def _require_untouched(self, base: LogEntry, scratch: Scratch) -> None:
+        if base is self.seen or self._is_untouched(base, scratch):
             return
+        table = scratch.location
         raise CommitConflictError(
             f"{self.operation} of {table} was written against version {self.seen.data.version}, and version"
             f" {base.data.version} has other files where it looked; nothing was committed: write it again",
@@ -92,12 +93,12 @@ class Rewrite:
             write_again=True,
         )
 
-    def _is_untouched(self, base: LogEntry) -> bool:
+    def _is_untouched(self, base: LogEntry, scratch: Scratch) -> bool:
         same = (self.seen.kind, self.seen.partition_fields) == (base.kind, base.partition_fields)
         if not same or not base.is_there or base.schemas[base.schema].digest != self.schema.digest:
             return False
         try:
-            gone, came = difference(self.store, self.seen, base)
+            gone, came = difference(self.seen, base, self.store, scratch)
         except NotFoundError:  # a list of the version that was read has expired
             return False
         return not any(file.path in self.replaced for file in gone) and not any(map(self._would_read, came))

@@ -58,16 +58,17 @@ def files_of(
 
 
 def difference(
-    store: Readable, old: LogEntry, new: LogEntry
+    old: LogEntry, new: LogEntry, old_store: Readable, new_store: Readable
 ) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
     """Return the files of the old version that the new one lacks, and those that only the new one has.
 
     Manifests that both name aren't opened.
 
     Args:
-        store: Where the manifests of both can be read.
         old: A version.
         new: Another one of the same table.
+        old_store: Where the manifests of the old one can be read.
+        new_store: Where those of the new one can.
 
     Raises:
         NotFoundError: A manifest isn't there; one of an old version may have expired.
@@ -75,7 +76,7 @@ def difference(
     both = {ref.path for ref in old.manifests} & {ref.path for ref in new.manifests}
     before, after = (
         {file.path: file for file in files_of(store, entry, lambda ref: ref.path not in both)}
-        for entry in (old, new)
+        for store, entry in ((old_store, old), (new_store, new))
     )
     gone = tuple(file for path, file in before.items() if path not in after)
     return gone, tuple(file for path, file in after.items() if path not in before)

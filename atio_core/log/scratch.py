@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
+from collections.abc import Collection
+from typing import Any, Protocol, cast
 
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, uuid7
@@ -23,6 +24,17 @@ class Readable(Protocol):
         ...
 
 
+class _Over:
+    """A store, but for reads of what an attempt holds."""
+
+    def __init__(self, store: ObjectStore, scratch: Scratch) -> None:
+        self._store = store
+        self.read = scratch.read
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._store, verb)
+
+
 class Scratch:
     """Holds objects under new names, writes them when all are known, and takes them away if the attempt has failed.
 
@@ -33,10 +45,12 @@ class Scratch:
         base: The entry that the attempt builds on. Names carry no time before its horizon, so that a wrong clock
             can't make them look like leftovers.
         clock: Where the time comes from.
+        forgets: Whether what became part of another may go.
     """
 
-    def __init__(self, store: ObjectStore, base: LogEntry, clock: Clock) -> None:
+    def __init__(self, store: ObjectStore, base: LogEntry, clock: Clock, *, forgets: bool = True) -> None:
         self._store = store
+        self._forgets = forgets
         self._horizon_us = base.horizon_us
         self._clock = clock
         self._held: dict[str, bytes] = {}
@@ -62,7 +76,16 @@ class Scratch:
 
     def forget(self, name: str) -> None:
         """Drop an object, if it is held: it is part of another by now."""
-        self._held.pop(name, None)
+        if self._forgets:
+            self._held.pop(name, None)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Drop all but these: nothing needs the others any more."""
+        self._held = {name: data for name, data in self._held.items() if name in names}
+
+    def over(self, store: ObjectStore) -> ObjectStore:
+        """Return a view of a store in which what is held can be read already."""
+        return cast("ObjectStore", _Over(store, self))
 
     def write(self) -> None:
         """Store what is held."""

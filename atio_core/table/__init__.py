@@ -10,6 +10,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.table.reads import Reads
 from atio_core.table.rows import RowChanges
 from atio_core.table.staging import Staging
+from atio_core.table.transaction import Transactions
 from atio_core.table.upkeep import Upkeep
 from atio_core.table.versions import Versions
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-class Table(Reads, RowChanges[Snapshot], Staging, Versions, Upkeep):
+class Table(Reads, RowChanges[Snapshot], Staging, Transactions, Versions, Upkeep):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

@@ -152,11 +152,11 @@ def test_the_difference_of_two_lists() -> None:
     more = files(9)
     new = replaced(inner, added(inner, old, more), {old.files[0].path: [], more[3].path: []})
     store = CountingStore(inner)
-    gone, came = difference(store, old, new)
+    gone, came = difference(old, new, store, store)
     assert gone == (old.files[0],)
     assert came == (*more[:3], *more[4:])
     assert old.manifests[0].path not in {name for _, name in store.calls}
-    assert difference(store, old, old) == ((), ())
+    assert difference(old, old, store, store) == ((), ())
 
 
 def test_only_wanted_manifests_are_opened() -> None:
