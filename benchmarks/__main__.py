@@ -10,10 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import databases, files, starting, tables
+from benchmarks import databases, files, many, peers, scale, starting, tables
 from benchmarks.measure import Result
 
-_PARTS = {"starting": starting.run, "files": files.run, "databases": databases.run, "tables": tables.run}
+_PARTS = {
+    "starting": starting.run,
+    "files": files.run,
+    "databases": databases.run,
+    "tables": tables.run,
+    "scale": scale.run,
+    "many": many.run,
+}
 
 
 def main() -> int:
@@ -29,7 +36,14 @@ def main() -> int:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, folder {arguments.folder.resolve()}")
     print("Times are medians; ratios are ours / baseline, pair by pair; everything is synced to the disk.")
-    print("Peak memory: by how much it rose above what was there before, ours / baseline.\n")
+    print("Peak memory: by how much it rose above what was there before, ours / baseline.")
+    for peer in peers.installed():
+        print(
+            f"{peer.name}: a small commit syncs {peer.syncs}; figures `until on disk` sync its files after the call."
+        )
+    if absent := peers.missing():
+        print(f"Not installed, and left out: {', '.join(absent)} (pip install 'atio[bench]').")
+    print()
     _row("work", "baseline", "ours", "baseline", "peak MiB", "figure", "spread", "goal")
     missed = 0
     for name in arguments.parts or _PARTS:
@@ -57,7 +71,7 @@ def _print(result: Result) -> None:
         "" if result.peaks is None else "{:.0f} / {:.0f}".format(*result.peaks),
         f"{result.ratio:.2f} {result.unit}",
         f"{low:.2f}-{high:.2f}",
-        f"<= {result.goal:g} {result.unit}{verdict}",
+        "" if result.goal is None else f"<= {result.goal:g} {result.unit}{verdict}",
     )
 
 

@@ -25,7 +25,7 @@ class Result:
         theirs: Median of the baseline's seconds; None if the goal is absolute.
         ratio: Median of ours / theirs, pair by pair; our own figure if the goal is absolute.
         spread: Lowest and highest of the ratios.
-        goal: What the ratio (or figure) should not pass.
+        goal: What the ratio (or figure) should not pass; None if it stands there for comparison.
         unit: Unit of an absolute figure; "x" for a ratio.
         peaks: By how many MiB memory rose in one call of each; None where it wasn't measured.
     """
@@ -36,14 +36,14 @@ class Result:
     theirs: float | None
     ratio: float
     spread: tuple[float, float]
-    goal: float
+    goal: float | None
     unit: str = "x"
     peaks: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool:
         """Whether the goal is met."""
-        return self.ratio <= self.goal
+        return self.goal is None or self.ratio <= self.goal
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -57,7 +57,7 @@ def seconds(act: Callable[[], object]) -> float:
 def in_turn(
     work: str,
     baseline: str,
-    goal: float,
+    goal: float | None,
     ours: Callable[[], object],
     theirs: Callable[[], object],
     *,
@@ -77,7 +77,7 @@ def in_turn(
     return replace(of_pairs(work, baseline, goal, found), peaks=peaks)
 
 
-def of_pairs(work: str, baseline: str, goal: float, pairs: list[tuple[float, float]]) -> Result:
+def of_pairs(work: str, baseline: str, goal: float | None, pairs: list[tuple[float, float]]) -> Result:
     """Return the row of pairs of seconds: ours and the baseline's."""
     ratios = [first / second for first, second in pairs]
     ours = statistics.median(first for first, _ in pairs)
@@ -85,7 +85,7 @@ def of_pairs(work: str, baseline: str, goal: float, pairs: list[tuple[float, flo
     return Result(work, baseline, ours, theirs, statistics.median(ratios), (min(ratios), max(ratios)), goal)
 
 
-def absolute(work: str, goal: float, unit: str, figures: list[float]) -> Result:
+def absolute(work: str, goal: float | None, unit: str, figures: list[float]) -> Result:
     """Return the row of a figure that has no baseline."""
     middle = statistics.median(figures)
     return Result(work, "-", middle, None, middle, (min(figures), max(figures)), goal, unit)
@@ -107,6 +107,12 @@ def peak_above(act: Callable[[], object]) -> float:
 def _memory(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def sync_tree(folder: Path) -> None:
+    """Sync all files and folders below one, and itself."""
+    for path in (*folder.rglob("*"), folder):
+        sync_path(path)
 
 
 def sync_path(path: str | os.PathLike[str]) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import atio_core as atio
-from benchmarks.measure import Result, absolute, in_turn, of_pairs, peak_above, sync_path
+from benchmarks.measure import Result, absolute, in_turn, peak_above, sync_path, sync_tree
+from benchmarks.peers import Engine, installed
 
-_APPENDS = 1_000
+_THREE = ["id", "amount", "place"]
 
 
 def large_table(rows: int = 10_000_000) -> pa.Table:
@@ -42,7 +43,6 @@ def run(folder: Path) -> Iterator[Result]:
     """Measure all of it in a folder."""
     yield from _large(folder)
     yield _memory_of_overwrite(folder)
-    yield from _appends(folder)
 
 
 def _large(folder: Path) -> Iterator[Result]:
@@ -57,15 +57,60 @@ def _large(folder: Path) -> Iterator[Result]:
 
     size = f"{data.num_rows:,} x {data.num_columns} ({data.nbytes / 1e6:.0f} MB)"
     one_file = "one pyarrow.parquet.write_table, synced"
-    yield in_turn(f"overwrite {size}", one_file, 0.9, lambda: _overwrite(table, data), write_by_hand, pairs=7)
-    yield in_turn(
-        f"read {data.num_rows:,} rows",
-        "pyarrow.parquet.read_table",
-        1.1,
-        lambda: table.read(output_as="arrow"),
-        lambda: pq.read_table(by_hand),
-        pairs=9,
-    )
+    yield in_turn(f"overwrite {size}", one_file, 0.8, lambda: _overwrite(table, data), write_by_hand, pairs=7)
+    works = _reads(by_hand, data.num_rows)
+    for work, baseline, goal, read, theirs in works:
+        yield in_turn(work, baseline, goal, functools.partial(read, table), theirs, pairs=9)
+    for peer in installed():
+        engine = peer.open(folder / peer.name)
+        work = f"  {peer.name}: overwrite of the same, until on disk"
+        write = functools.partial(_until_on_disk, engine, data, folder / peer.name)
+        yield in_turn(work, one_file, None, write, write_by_hand, pairs=3)
+        read_table, read_range = works[0][-1], works[-1][-1]
+        yield in_turn(f"  {peer.name}: read", works[0][1], None, engine.read, read_table, pairs=3)
+        low, high = _one_percent(data.num_rows)
+        part = functools.partial(engine.read_range, _THREE, low, high)
+        yield in_turn(f"  {peer.name}: the same range", works[-1][1], None, part, read_range, pairs=3)
+
+
+def _reads(
+    by_hand: Path, rows: int
+) -> list[tuple[str, str, float, Callable[[atio.Table], object], Callable[[], object]]]:
+    """The reads that are measured: what, against what, the goal, ours and theirs."""
+    low, high = _one_percent(rows)
+    within = [("id", ">=", low), ("id", "<", high)]
+    return [
+        (
+            f"read {rows:,} rows, checked",
+            "pyarrow.parquet.read_table",
+            0.8,
+            lambda table: table.read(output_as="arrow"),
+            lambda: pq.read_table(by_hand),
+        ),
+        (
+            "the same to polars, checked",
+            "polars.read_parquet",
+            1.3,
+            lambda table: table.read(output_as="polars"),
+            lambda: pl.read_parquet(by_hand),
+        ),
+        (
+            "three columns of 1 % of the rows by a range",
+            "pyarrow.parquet.read_table with columns and filters",
+            0.3,
+            lambda table: table.read(output_as="arrow", columns=_THREE, filter=within),
+            lambda: pq.read_table(by_hand, columns=_THREE, filters=within),
+        ),
+    ]
+
+
+def _one_percent(rows: int) -> tuple[int, int]:
+    return rows // 2, rows // 2 + rows // 100
+
+
+def _until_on_disk(engine: Engine, data: pa.Table, path: Path) -> None:
+    engine.overwrite(data)
+    sync_tree(path)
 
 
 def _overwrite(table: atio.Table, data: pa.Table) -> None:
@@ -90,49 +135,16 @@ def _send_peak(pipe: multiprocessing.connection.Connection, path: str) -> None:
     pipe.send(peak_above(lambda: table.overwrite(data)))
 
 
-def _appends(folder: Path) -> Iterator[Result]:
-    rows = pa.table({"id": list(range(10)), "x": [0.5] * 10, "name": ["abc"] * 10})
-    table = atio.Table(folder / "appended")
-    hand = _ByHand(folder / "hand")
-    pairs: list[tuple[float, float]] = []
-    for number in range(_APPENDS):
-        start = time.perf_counter()
-        table.append(rows)
-        middle = time.perf_counter()
-        hand.append(rows, number)
-        pairs.append((middle - start, time.perf_counter() - middle))
-    hundred = 100
-    baseline = "a Parquet file and a log file by hand, each synced and linked"
-    yield of_pairs("append of 10 rows, the last 100 of 1,000", baseline, 2.5, pairs[-hundred:])
-    # A machine gets slower or faster while it works, by hand too: so each append counts as a multiple of that by hand.
-    multiples = [ours / theirs for ours, theirs in pairs]
-    first = statistics.median(multiples[:hundred])
-    yield absolute(
-        "append: the last 100 against the first 100, by the row above",
-        1.2,
-        "x",
-        [multiple / first for multiple in multiples[-hundred:]],
-    )
-    path = folder / "appended"
-    figures: list[float] = []
-    for _ in range(21):
-        start = time.perf_counter()
-        count = atio.Table(path).snapshot().rows
-        figures.append((time.perf_counter() - start) * 1_000)
-        if count != 10 * _APPENDS:
-            raise AssertionError(f"{count} rows counted")
-    yield absolute(f"open the latest of {_APPENDS:,} versions and count", 5.0, "ms", figures)
-
-
-class _ByHand:
+class ByHand:
     """What a careful person would write: no manifest, no statistics, no digest, no races considered."""
 
     def __init__(self, folder: Path) -> None:
         self._data, self._log = folder / "data", folder / "log"
-        self._data.mkdir(parents=True)
-        self._log.mkdir()
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._log.mkdir(exist_ok=True)
 
     def append(self, rows: pa.Table, number: int) -> None:
+        """Add rows under a number that nobody else uses."""
         path = self._data / f"{number}.parquet"
         temporary = path.with_suffix(".tmp")
         pq.write_table(rows, temporary)

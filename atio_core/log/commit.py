@@ -47,7 +47,7 @@ from atio_core.model.ids import Clock, system_clock, uuid7_time_us
 from atio_core.storage.readback import Answer, Created
 
 _ROUNDS = 1_000
-_LONGEST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.2
 
 VERDICTS = (NotFoundError, AlreadyExistsError, DamagedError, InvalidInputError, CommitConflictError)
 """Errors that an outdated base may give rise to: its files may be gone, and what it holds may be wrong by now."""
@@ -71,7 +71,7 @@ class Committed:
 
 
 def jittered_pause(tries: int) -> None:
-    """Wait a random time after a lost race: at most 50 milliseconds, however often it was lost."""
+    """Wait a random time after a lost race: at most 200 milliseconds, however often it was lost."""
     time.sleep(random.uniform(0, min(0.001 * 2 ** min(tries, 10), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - no secret
 
 

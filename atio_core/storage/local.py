@@ -249,6 +249,8 @@ class LocalStore:
             return act()
 
     def _create(self, path: str, data: bytes) -> None:
+        if os.path.lexists(path):  # a race that is lost already need not wait for the disk
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         temporary = f"{self._temporary}/{uuid7(self._clock)}.tmp"
         try:
             fd = os.open(temporary, _CREATE, _MODE)

@@ -150,7 +150,7 @@ def check(path: Path, limits: Limits, written: list[Written], *, others: int) ->
 
 
 def check_tries(tries: list[list[int]]) -> None:
-    """A pause is at most 50 ms, so that few tries are a short wait; no writer is left behind the others."""
+    """A pause is at most 200 ms, so that few tries are a short wait; no writer is left behind the others."""
     assert max(map(max, tries)) <= MOST_TRIES
     usual = sum(map(sum, tries)) / sum(map(len, tries))
     assert all(sum(one) / len(one) <= 3 * usual for one in tries)

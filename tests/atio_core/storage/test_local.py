@@ -326,6 +326,21 @@ def test_creating_costs_six_calls(tmp_path: Path) -> None:
     assert calls == ["open", "write", "fsync", "link", "unlink", "fsync"]
 
 
+def test_a_race_that_is_lost_already_costs_no_wait(tmp_path: Path) -> None:
+    """Of many writers of one name, those that come too late write and sync nothing."""
+    store = open_store(tmp_path)
+    store.put_if_absent("log/1", b"1")
+    calls: list[str] = []
+
+    def around(call: Call) -> object:
+        calls.append(call.name)
+        return call.run()
+
+    with watched(tmp_path, around), pytest.raises(AlreadyExistsError):
+        store.put_if_absent("log/1", b"2")
+    assert calls == []
+
+
 def test_the_first_name_costs_the_folders_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Taking the first name of a listing looks into no folder behind it."""
     store = open_store(tmp_path)
