@@ -80,7 +80,7 @@ def read_table(
     Args:
         table_path: The table's folder.
         version: A number, a tag, "latest" or a time: see `Table.snapshot`.
-        output_as: "pandas", "polars", "arrow", "batches" or "lazy".
+        output_as: "pandas", "polars", "arrow", "batches", "lazy", "duckdb" or "dataset": see `Snapshot.read`.
         columns: Labels of the columns, in the order wished for; all of them if None.
         partitions: Only these partitions.
         filter: Only the rows that match, such as `[("column", ">", 3)]`: see `Snapshot.read`.
@@ -89,7 +89,7 @@ def read_table(
         tag: A tag, instead of `version`.
 
     Returns:
-        A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame.
+        A frame, a table, a reader, or what `output_as` says.
 
     Raises:
         TableNotFoundError: There is no table.

@@ -18,17 +18,15 @@ from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
 from atio_core.object_reads import ObjectReads
+from atio_core.reading import BATCH_ROWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from atio_core.data.source import Source
-    from atio_core.reading import Selection
+    from atio_core.reading.selection import Selection, Version
 
-Output = Literal["pandas", "polars", "arrow", "batches", "lazy"]
-"""What a read gives: a library's frame, a `pyarrow.RecordBatchReader`, or a polars LazyFrame."""
-
-BATCH_ROWS = 1 << 16
+Output = Literal["pandas", "polars", "arrow", "batches", "lazy", "duckdb", "dataset"]
+"""What a read gives: a library's frame, a `pyarrow.RecordBatchReader`, or what reads as much as a query needs."""
 
 
 class Snapshot(ObjectReads):
@@ -170,7 +168,7 @@ class Snapshot(ObjectReads):
             VersionExpiredError: The version has expired.
             DamagedError: A manifest is missing or damaged.
         """
-        from atio_core.reading import select_files
+        from atio_core.reading.selection import select_files
 
         wanted = self._wanted(partitions)
         with self._told():
@@ -197,8 +195,9 @@ class Snapshot(ObjectReads):
         Of an object, no argument is taken. A file comes as its bytes. A folder isn't read at once: see `download`.
 
         Args:
-            output_as: "pandas", "polars" or "arrow"; "batches" for `scan` as a reader; "lazy" for a polars LazyFrame
-                that reads, each time it is computed, just the columns, files and rows that it needs.
+            output_as: "pandas", "polars" or "arrow"; "batches" for `scan` as a reader; or what reads, each time it is
+                asked, just the columns, files and rows that it needs: "lazy" for a polars LazyFrame, "duckdb" for a
+                relation of DuckDB's default connection, "dataset" for a `pyarrow.dataset.Dataset`.
             columns: Labels of the columns, in the order wished for; all of them if None. A pandas index comes along.
             partitions: Only these partitions: values, or tuples of values if there are several fields.
             filter: Only the rows that match: `[("column", ">", 3), …]`, which all must hold; a list of such lists, of
@@ -207,8 +206,7 @@ class Snapshot(ObjectReads):
             limit: At most so many rows, the first ones.
 
         Returns:
-            A pandas DataFrame, a polars DataFrame, an Arrow table, a `pyarrow.RecordBatchReader` or a polars LazyFrame;
-            or the object.
+            A frame, a table, a reader, or what `output_as` says; or the object.
 
         Raises:
             VersionExpiredError: The version has expired, perhaps while it was read.
@@ -224,7 +222,7 @@ class Snapshot(ObjectReads):
             >>> snapshot.read("arrow", columns=["b"], filter=[("a", ">", 1)]).to_pydict()
             {'b': [4]}
         """
-        from atio_core.reading import lazy_frame, read_rows
+        from atio_core.reading.outputs import give
 
         require_choice("output_as", output_as, get_args(Output))
         if self.kind != ROWS:
@@ -234,12 +232,7 @@ class Snapshot(ObjectReads):
             )
             return self._read_object()
         selection = self._selection(columns, partitions, filter, limit)
-        if output_as == "batches":
-            return self._reader(self._batches(selection, BATCH_ROWS), selection.columns)
-        if output_as == "lazy":
-            return lazy_frame(self._source, self.entry, selection, self._guarded)
-        with self._told():
-            return read_rows(self._source, self.entry, selection, output_as)
+        return give(self._readable, selection, output_as)
 
     def scan(
         self,
@@ -274,16 +267,20 @@ class Snapshot(ObjectReads):
             >>> [batch.num_rows for batch in snapshot.scan(batch_rows=2)]
             [2, 2, 1]
         """
+        from atio_core.reading.rows import scan_batches
+
         require_whole("batch_rows", batch_rows, least=1)
-        return self._batches(self._selection(columns, partitions, filter, limit), batch_rows)
+        return scan_batches(self._readable, self._selection(columns, partitions, filter, limit), batch_rows)
 
-    def _batches(self, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """Return batches of which the first is read already: what can't be read is told before any is handed out."""
-        from atio_core.reading import scan_batches
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Export the rows as an Arrow stream: DuckDB, polars, pandas and pyarrow take a snapshot as it is."""
+        return self.read("batches").__arrow_c_stream__(requested_schema)
 
-        batches = self._guarded(scan_batches(self._source, self.entry, selection, batch_rows))
-        first = next(batches, None)
-        return iter(()) if first is None else _followed(first, batches)
+    def __arrow_c_schema__(self) -> Any:
+        """Export the schema of that stream, so that nobody has to open one to learn of it."""
+        from atio_core.reading.rows import arrow_schema
+
+        return arrow_schema(self.schema).__arrow_c_schema__()
 
     def _selection(
         self,
@@ -292,7 +289,7 @@ class Snapshot(ObjectReads):
         row_filter: object,
         limit: int | None,
     ) -> Selection:
-        from atio_core.reading import make_selection
+        from atio_core.reading.selection import make_selection
 
         wanted = self._wanted(partitions)
         return make_selection(
@@ -300,14 +297,12 @@ class Snapshot(ObjectReads):
         )
 
     @property
-    def _source(self) -> Source:
+    def _readable(self) -> Version:
         from atio_core.data.source import Source
+        from atio_core.reading.selection import Version
 
-        return Source(self._log.store, self.schema, self._schemas, self.table, self.version)
-
-    def _guarded(self, found: Iterator[Any]) -> Iterator[Any]:
-        with self._told():
-            yield from found
+        source = Source(self._log.store, self.schema, self._schemas, self.table, self.version)
+        return Version(source, self.entry, self._told)
 
     @contextmanager
     def _told(self) -> Generator[None]:
@@ -318,13 +313,6 @@ class Snapshot(ObjectReads):
             raise
         except NotFoundError as error:
             raise self._missing(error) from error
-
-    def _reader(self, batches: Iterator[pa.RecordBatch], columns: list[Any] | None) -> pa.RecordBatchReader:
-        import pyarrow as pa
-
-        from atio_core.reading import no_frame
-
-        return pa.RecordBatchReader.from_batches(no_frame(self.schema, columns, "arrow").schema, batches)
 
     @cached_property
     def _schemas(self) -> dict[int, pa.Schema]:
@@ -363,8 +351,3 @@ class Snapshot(ObjectReads):
         when = f"{self.time:%Y-%m-%d %H:%M:%S} UTC"
         what = f"{self.rows:,} rows" if self.kind == ROWS else f"{self.kind} of {self.bytes:,} bytes"
         return f"<Snapshot {self.version} of {self.table}: {self.operation}, {what}, {when}>"
-
-
-def _followed(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from others

@@ -4,14 +4,14 @@
 |---|---|
 | `[("col", ">", 3), …]` | all of them; a list of such lists: any of these. Also `"in"`, `"not in"`, `"is null"`, … |
 | a polars expression | the same, where it says no more; else refused |
-| a pyarrow expression | itself, row by row; files aren't passed over by it |
+| a pyarrow expression | itself, row by row; pyarrow says which files it rules out |
 """
 
 from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from atio_core.arguments import refusal, require_list, shown
 from atio_core.data.conform import field_id
+from atio_core.data.filter_arrow import ArrowExpression
 from atio_core.data.filter_literals import Operand, compare, is_in, operand_of
 from atio_core.data.filter_polars import from_polars
 from atio_core.data.filter_rows import truth_of_rows
@@ -65,6 +66,7 @@ class RowFilter:
         fields: The names of the partition fields.
         schema: The version's.
         truth: What it is for each row, given the stored columns, and the values of their partition.
+        expressions: Of pyarrow, which files are asked as well.
     """
 
     text: str
@@ -74,6 +76,7 @@ class RowFilter:
     fields: tuple[str, ...]
     schema: pa.Schema
     truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
+    expressions: tuple[ArrowExpression, ...] = ()
 
     def file_may_match(self, file: DataFile, kept: pa.Schema) -> bool:
         """Say whether a row of a file may match, by its record alone.
@@ -86,7 +89,8 @@ class RowFilter:
             InvalidInputError: The partition's value doesn't compare with the filter's.
         """
         absent, changed = self._differences(kept)
-        return file_may_match(self.predicate, file, self.fields, absent=absent, changed=changed)
+        may = file_may_match(self.predicate, file, self.fields, absent=absent, changed=changed)
+        return may and all(expression.may_match(file, kept) for expression in self.expressions)
 
     def file_must_match(self, file: DataFile, kept: pa.Schema) -> bool:
         """Say whether surely every row of a file matches, by its record alone; see `file_may_match`."""
@@ -116,7 +120,8 @@ class RowFilter:
         columns = tuple(dict.fromkeys([*self.columns, *other.columns]))
         both, text = And((self.predicate, other.predicate)), f"({self.text}) and ({other.text})"
         says_all = self.says_all and other.says_all
-        return RowFilter(text, both, says_all, columns, self.fields, self.schema, truth)
+        expressions = (*self.expressions, *other.expressions)
+        return RowFilter(text, both, says_all, columns, self.fields, self.schema, truth, expressions)
 
 
 def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowFilter:
@@ -273,17 +278,26 @@ def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, .
         rows = to_output(table.select(stored), schema, [(table.num_rows, {})], "arrow", labels)
         return computed(expression, rows, "filter")
 
-    empty = pa.schema([schema.field(name) for name in stored], metadata=schema.metadata).empty_table()
-    found = truth(empty, ())
+    own = pa.schema([schema.field(name) for name in stored], metadata=schema.metadata)
+    found = truth(own.empty_table(), ())
     if not pa.types.is_boolean(found.type):
         raise InvalidInputError(
             f"the expression {shown(expression)} in filter gives {found.type}, not true or false"
         )
     # Its text may be cut short; Arrow's own form of it isn't.
-    text = f"{text} {digest(pickle.dumps(expression))}"
+    text = f"{expression} {digest(pickle.dumps(expression))}"
+    shown_as = to_output(own.empty_table(), schema, [], "arrow", labels).schema
+    asked = ArrowExpression(expression, shown_as, own)
     always = Constant(truth=True)
     return RowFilter(
-        text, always, says_all=False, columns=tuple(stored), fields=fields, schema=schema, truth=truth
+        text,
+        always,
+        says_all=False,
+        columns=tuple(stored),
+        fields=fields,
+        schema=schema,
+        truth=truth,
+        expressions=(asked,),
     )
 
 
@@ -293,15 +307,20 @@ def arrow_columns(expression: pc.Expression, schema: pa.Schema, argument: str) -
     Raises:
         InvalidInputError: It counts columns instead of naming them.
     """
+    names = {str(column.value): column.value for column in layout_of(schema).columns}
+    labels = [names[name] for name in named_in(expression, names, argument)]
+    return labels, columns_to_read(schema, labels, "arrow")
+
+
+def named_in(expression: pc.Expression, names: Iterable[str], argument: str) -> list[str]:
+    """Return those of some names that an expression may look at. Raises as `arrow_columns`."""
     text = str(expression)
     if "FieldPath(" in text:
         raise InvalidInputError(
             f"the expression {shown(expression)} in {argument} counts columns; name them instead"
         )
     # Arrow doesn't tell which columns an expression names, but writes their names out, as words of their own.
-    columns = layout_of(schema).columns
-    labels = [c.value for c in columns if re.search(rf"(?<!\w){re.escape(str(c.value))}(?!\w)", text)]
-    return labels, columns_to_read(schema, labels, "arrow")
+    return [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
 
 
 def computed(expression: pc.Expression, rows: pa.Table, argument: str) -> Any:

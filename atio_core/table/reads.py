@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import repeatable
 from atio_core.log.lookup import AnyVersion, history, require_wanted
-from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
+from atio_core.reading import BATCH_ROWS
+from atio_core.snapshot import Output, Snapshot
 from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Reads(TableBase):
 
         Args:
             version: As for `snapshot`.
-            output_as: "pandas", "polars", "arrow", "batches" or "lazy".
+            output_as: "pandas", "polars", "arrow", "batches", "lazy", "duckdb" or "dataset": see `Snapshot.read`.
             columns: Labels of the columns, in the order wished for; all of them if None.
             partitions: Only these partitions.
             filter: Only the rows that match: see `Snapshot.read`.

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
+import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -156,3 +159,50 @@ def test_an_expired_repetition_shows_its_number(tmp_path: Path) -> None:
     table.overwrite(frame(2))
     table.expire(timedelta(0))
     assert repr(table.append(frame(1), idempotency_key="k")) == f"<Snapshot 1 of {table.path}, expired>"
+
+
+# --- As a stream of Arrow
+
+
+def test_other_libraries_take_a_snapshot_as_it_is(tmp_path: Path) -> None:
+    """A snapshot is an Arrow stream, as often as it is asked: to DuckDB, polars, pandas, pyarrow, and another table."""
+    table = Table(tmp_path)
+    for start in (0, 2):
+        table.append(frame(start, start + 1))
+    snapshot = table.snapshot()
+    table.append(frame(9))
+    for _ in range(2):
+        assert pl.DataFrame(snapshot)["a"].to_list() == [0, 1, 2, 3]
+        assert pa.table(snapshot)["a"].to_pylist() == [0, 1, 2, 3]
+        assert cast("Any", pd.DataFrame).from_arrow(snapshot)["a"].tolist() == [0, 1, 2, 3]
+        with duckdb.connect() as connection:
+            query = "select sum(s.a) from snapshot s join snapshot t using (a)"
+            assert connection.register("snapshot", snapshot).execute(query).fetchall() == [(6,)]
+    assert pa.schema(snapshot).names == ["a"]
+    copy = Table(tmp_path / "copy")
+    copy.append(snapshot)
+    assert copy.read("latest")["a"].tolist() == [0, 1, 2, 3]
+
+
+def test_duckdb_opens_a_snapshot_once_per_query() -> None:
+    """The schema can be had without opening a stream, so that a query reads the rows once."""
+    store = CountingStore(MemoryStore())
+    snapshot = Table(store=store).append(frame(1, 2))
+    store.reset()
+    with duckdb.connect() as connection:
+        connection.register("snapshot", snapshot)
+        assert connection.execute("select sum(a) from snapshot").fetchall() == [(3,)]
+    assert len([name for verb, name in store.calls if verb == "read_into"]) == 1
+
+
+def test_a_stream_of_damaged_rows_raises(tmp_path: Path) -> None:
+    """Damage is told with the file's name before any row of it is handed out."""
+    table = Table(tmp_path)
+    table.append(frame(1, 2))
+    (file,) = (tmp_path / "data").iterdir()
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-20] + bytes(20))
+    with pytest.raises(DamagedError, match=file.name):
+        pa.table(table.snapshot())
+    with pytest.raises((DamagedError, pl.exceptions.ComputeError), match=file.name):
+        pl.DataFrame(table.snapshot())

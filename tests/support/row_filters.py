@@ -10,7 +10,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import strategies as st
 
 from atio_core.storage.memory import MemoryStore
@@ -123,3 +125,44 @@ def table_of(parts: list[pa.Table]) -> Table:
 def as_text(table: pa.Table) -> str:
     """The values, of which a NaN is one."""
     return repr(table.to_pylist())
+
+
+ARROW_TERMS = st.sampled_from(sorted(set(VALUES) - {"c"})).flatmap(
+    lambda name: (
+        st.builds(
+            lambda op, value: OPERATORS[op](pc.field(name), pa.scalar(value, VALUES[name][0])),
+            st.sampled_from(sorted(OPERATORS)),
+            VALUES[name][1],
+        )
+        | st.just(pc.field(name).is_null())
+        | st.just(pc.field("f").is_nan())
+    )
+)
+POLARS_TERMS = st.sampled_from(sorted(set(VALUES) - {"c", "z"})).flatmap(
+    lambda name: (
+        st.builds(
+            lambda op, value: OPERATORS[op](pl.col(name), value),
+            st.sampled_from(sorted(OPERATORS)),
+            VALUES[name][1].filter(lambda value: not isinstance(value, float) or math.isfinite(value)),
+        )
+        | st.just(pl.col(name).is_null())
+        | st.just(pl.col(name).is_not_null())
+        | st.just(pl.col("f").is_nan())
+        | st.just(pl.col("b"))
+        | st.builds(lambda v: pl.col("i").is_in(v), st.lists(st.integers(-3, 3), min_size=1, max_size=2))
+        | st.builds(lambda a, b: pl.col("i").is_between(a, b), st.integers(-3, 3), st.integers(-3, 3))
+    )
+)
+
+
+def joined(terms: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Expressions by and, or and not over others."""
+    return st.recursive(
+        terms,
+        lambda inner: (
+            st.builds(operator.and_, inner, inner)
+            | st.builds(operator.or_, inner, inner)
+            | st.builds(operator.invert, inner)
+        ),
+        max_leaves=4,
+    )

@@ -1,0 +1,70 @@
+"""Which files an expression of pyarrow rules out: pyarrow itself says so, given what is known of their columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from atio_core.data.conform import field_id
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.predicate import ALL_NULL, Bounds, bounds_of
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowExpression:
+    """An expression over columns, as Arrow has them.
+
+    Attributes:
+        expression: What chooses rows.
+        shown: The columns that it may look at.
+        stored: The same, as they are stored; each carries its id.
+    """
+
+    expression: pc.Expression
+    shown: pa.Schema
+    stored: pa.Schema
+
+    def may_match(self, file: DataFile, kept: pa.Schema) -> bool:
+        """Say whether a row of a file may match.
+
+        Args:
+            file: Its record.
+            kept: The schema that it was written with.
+        """
+        import pyarrow.dataset as ds
+
+        types = {field_id(field): field.type for field in kept}
+        known = pc.scalar(True)  # noqa: FBT003 - the value it takes
+        for shown, stored in zip(self.shown, self.stored, strict=True):
+            column = field_id(stored)
+            if column not in types:
+                known &= _known_of(shown, ALL_NULL)
+            elif types[column] == stored.type == shown.type and column in file.stats:
+                known &= _known_of(shown, bounds_of(file.stats[column], file.rows))
+        nowhere, form = pa.fs.LocalFileSystem(), ds.IpcFileFormat()  # nothing is opened
+        fragment = form.make_fragment("", nowhere, partition_expression=known)
+        dataset = ds.FileSystemDataset([fragment], self.shown, form, nowhere)
+        return bool(file.rows) and any(True for _ in dataset.get_fragments(self.expression))
+
+
+def _known_of(field: pa.Field, bounds: Bounds) -> pc.Expression:
+    """What is known of a column, as an expression that is true of each of its values."""
+    column = pc.field(field.name)
+    if not bounds.values:
+        return column.is_null()
+    if bounds.nan and pa.types.is_floating(field.type):
+        return pc.scalar(True)  # noqa: FBT003 - the value it takes
+    known = column.is_valid()
+    if bounds.low is not None:
+        known &= column >= _literal(bounds.low, field.type)
+    if bounds.high is not None:
+        known &= column <= _literal(bounds.high, field.type)
+    return known | column.is_null() if bounds.nulls else known
+
+
+def _literal(bound: Scalar, t: pa.DataType) -> Any:
+    return pa.scalar(Decimal(bound) if isinstance(bound, str) and pa.types.is_decimal(t) else bound, t)
