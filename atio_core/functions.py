@@ -10,7 +10,7 @@ from typing import Any
 from atio_core.data.object_files.kinds import require_rows_format
 from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.snapshot import Output, Snapshot
+from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.table import Table
 from atio_core.table.modes import change_by_mode
 
@@ -72,6 +72,7 @@ def read_table(
     partitions: Collection[Any] | None = None,
     filter: Any = None,  # noqa: A002 - every library calls it so
     limit: int | None = None,
+    verify: Verify = "always",
     as_of: datetime | None = None,
     tag: str | None = None,
 ) -> Any:
@@ -85,6 +86,7 @@ def read_table(
         partitions: Only these partitions.
         filter: Only the rows that match, such as `[("column", ">", 3)]`: see `Snapshot.read`.
         limit: At most so many rows, the first ones.
+        verify: "always" checks the digests of all bytes that are used, "never" none.
         as_of: A time with a zone, instead of `version`.
         tag: A tag, instead of `version`.
 
@@ -112,6 +114,7 @@ def read_table(
         partitions=partitions,
         filter=filter,
         limit=limit,
+        verify=verify,
         as_of=as_of,
         tag=tag,
     )

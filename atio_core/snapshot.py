@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Output = Literal["pandas", "polars", "arrow", "batches", "lazy", "duckdb", "dataset"]
 """What a read gives: a library's frame, a `pyarrow.RecordBatchReader`, or what reads as much as a query needs."""
 
+Verify = Literal["always", "never"]
+"""When a read checks the digests of the bytes that it uses."""
+
 
 class Snapshot(ObjectReads):
     """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
@@ -189,6 +192,7 @@ class Snapshot(ObjectReads):
         partitions: Collection[Any] | None = None,
         filter: Any = None,  # noqa: A002 - every library calls it so
         limit: int | None = None,
+        verify: Verify = "always",
     ) -> Any:
         """Return the rows, or the object.
 
@@ -204,6 +208,8 @@ class Snapshot(ObjectReads):
                 which one must hold; or an expression of pyarrow or polars. The columns needn't be among `columns`.
                 Partition fields can be named too.
             limit: At most so many rows, the first ones.
+            verify: "always" checks the digests of all bytes that are used; "never" takes them as they are, so that
+                damage may come back as data.
 
         Returns:
             A frame, a table, a reader, or what `output_as` says; or the object.
@@ -228,11 +234,16 @@ class Snapshot(ObjectReads):
         if self.kind != ROWS:
             output = None if output_as == "pandas" else output_as  # the default, which nobody asked for
             self._require_object_options(
-                output_as=output, columns=columns, partitions=partitions, filter=filter, limit=limit
+                output_as=output,
+                columns=columns,
+                partitions=partitions,
+                filter=filter,
+                limit=limit,
+                verify=None if verify == "always" else verify,
             )
             return self._read_object()
         selection = self._selection(columns, partitions, filter, limit)
-        return give(self._readable, selection, output_as)
+        return give(self._readable(verify), selection, output_as)
 
     def scan(
         self,
@@ -242,6 +253,7 @@ class Snapshot(ObjectReads):
         filter: Any = None,  # noqa: A002 - every library calls it so
         limit: int | None = None,
         batch_rows: int = BATCH_ROWS,
+        verify: Verify = "always",
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows batch by batch, as Arrow has them; a few row groups are in memory at a time.
 
@@ -254,6 +266,7 @@ class Snapshot(ObjectReads):
             filter: As for `read`.
             limit: As for `read`.
             batch_rows: At most so many rows in a batch.
+            verify: As for `read`.
 
         Returns:
             An iterator of record batches of one schema, none of them empty. Drop it to end the scan.
@@ -270,7 +283,8 @@ class Snapshot(ObjectReads):
         from atio_core.reading.rows import scan_batches
 
         require_whole("batch_rows", batch_rows, least=1)
-        return scan_batches(self._readable, self._selection(columns, partitions, filter, limit), batch_rows)
+        selection = self._selection(columns, partitions, filter, limit)
+        return scan_batches(self._readable(verify), selection, batch_rows)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Export the rows as an Arrow stream: DuckDB, polars, pandas and pyarrow take a snapshot as it is."""
@@ -296,12 +310,12 @@ class Snapshot(ObjectReads):
             self.entry, self.schema, columns=columns, partitions=wanted, row_filter=row_filter, limit=limit
         )
 
-    @property
-    def _readable(self) -> Version:
+    def _readable(self, verify: Verify) -> Version:
         from atio_core.data.source import Source
         from atio_core.reading.selection import Version
 
-        source = Source(self._log.store, self.schema, self._schemas, self.table, self.version)
+        checked = require_choice("verify", verify, get_args(Verify)) == "always"
+        source = Source(self._log.store, self.schema, self._schemas, self.table, self.version, checked)
         return Version(source, self.entry, self._told)
 
     @contextmanager

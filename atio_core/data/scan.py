@@ -20,18 +20,18 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from atio_core.data.blocks import Blocks, blocks_of_footer
-from atio_core.data.conform import choose, field_id, leaves_of, restore, widen
+from atio_core.data.blocks import blocks_of_footer
+from atio_core.data.conform import choose, field_id, leaves_of
 from atio_core.data.filters import RowFilter
-from atio_core.data.source import Source, sparse_memory
+from atio_core.data.parts import Part, Portion, Wish, no_columns, read_part
+from atio_core.data.source import Source
 from atio_core.data.stats import group_stats
 from atio_core.errors import NewerFormatError
 from atio_core.format.digest import digest
@@ -39,7 +39,7 @@ from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 
 SMALL_FILE_BYTES = 1 << 20  # read as a whole: one request costs more than the bytes that it might save
-_GAP_BYTES = 512 << 10  # unwanted bytes between two wanted ranges, read along rather than asked for anew
+_AT_ONCE_BYTES = 32 << 20  # of neighbouring row groups, before compression, that one thread reads together
 _CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
 _WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the other waits for the store
 
@@ -79,27 +79,6 @@ def read_files(
     return joined(read_portions(source, files, columns), choose(schema, columns))
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """Rows that were read.
-
-    Attributes:
-        file: Where they lie.
-        rows: With the wanted columns.
-        kept: Which rows of the file they are, from 0.
-    """
-
-    file: DataFile
-    rows: pa.Table
-    kept: range | pa.Int64Array
-
-    def head(self, rows: int) -> Portion:
-        """Return at most so many of the rows."""
-        return (
-            self if len(self.kept) <= rows else Portion(self.file, self.rows.slice(0, rows), self.kept[:rows])
-        )
-
-
 def read_portions(
     source: Source,
     files: Sequence[DataFile],
@@ -107,9 +86,9 @@ def read_portions(
     row_filter: RowFilter | None = None,
 ) -> list[Portion]:
     """Return the rows of data files, or those that match, portion by portion; errors are those of `read_files`."""
-    wish = _Wish(source, choose(source.schema, columns), row_filter)
+    wish = Wish(source, choose(source.schema, columns), row_filter, _AT_ONCE_BYTES)
     if len(files) == 1 and files[0].size <= SMALL_FILE_BYTES:  # not worth a thread
-        return [_read_part(part) for part in _open(wish, files[0])]
+        return [read_part(part) for part in _open(wish, files[0])]
     return list(_read_parts(wish, files, ahead=sys.maxsize))
 
 
@@ -134,7 +113,7 @@ def scan_portions(
     if limit == 0:
         return
     left = sys.maxsize if limit is None else limit
-    wish = _Wish(source, choose(source.schema, columns), row_filter)
+    wish = Wish(source, choose(source.schema, columns), row_filter)
     for portion in _read_parts(wish, files, ahead=_WORKERS):
         some = portion.head(left)
         yield some
@@ -146,49 +125,15 @@ def scan_portions(
 def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
     """Return the rows of all portions as one table of this schema."""
     if not schema.names:  # concat_tables would forget the rows
-        return _no_columns(sum(len(portion.kept) for portion in portions), schema)
+        return no_columns(sum(len(portion.kept) for portion in portions), schema)
     return pa.concat_tables([portion.rows for portion in portions]) if portions else schema.empty_table()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What is to be read: the columns that are wanted, and the rows."""
-
-    source: Source
-    schema: pa.Schema
-    row_filter: RowFilter | None
-
-    @property
-    def needed(self) -> pa.Schema:
-        """The columns that are wanted, then those that only the filter looks at."""
-        if self.row_filter is None:
-            return self.schema
-        names = dict.fromkeys([*self.schema.names, *self.row_filter.columns])
-        return pa.schema([self.source.schema.field(name) for name in names], metadata=self.schema.metadata)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One row group of a file, or all of a small one: what a thread reads at a time.
-
-    `start` is the number of its first row in the file; `whole` the file's bytes, if they are read and checked already.
-    """
-
-    wish: _Wish
-    file: DataFile
-    metadata: pq.FileMetaData
-    start: int
-    groups: list[int]
-    leaves: list[int]
-    blocks: Blocks
-    whole: pa.Buffer | None
-
-
-def _read_parts(wish: _Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
+def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
         try:
             opened = _in_order(pool, partial(_open, wish), files, ahead=ahead)
-            yield from _in_order(pool, _read_part, itertools.chain.from_iterable(opened), ahead=ahead)
+            yield from _in_order(pool, read_part, itertools.chain.from_iterable(opened), ahead=ahead)
         finally:  # on an error, or left by the caller
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -206,7 +151,7 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def _open(wish: _Wish, file: DataFile) -> list[_Part]:
+def _open(wish: Wish, file: DataFile) -> list[Part]:
     """Read and check a file's end, or all of a small one; return its parts."""
     source = wish.source
     if file.format != "parquet":
@@ -226,7 +171,7 @@ def _open(wish: _Wish, file: DataFile) -> list[_Part]:
     try:
         metadata = pq.read_metadata(pa.BufferReader(end))
         own = metadata.schema.to_arrow_schema()
-        blocks = blocks_of_footer(metadata.metadata)
+        blocks = blocks_of_footer(metadata.metadata) if source.checked else None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise source.damaged(file, "its footer", "one that can be read", str(error)) from error
     if metadata.num_rows != file.rows:
@@ -235,17 +180,29 @@ def _open(wish: _Wish, file: DataFile) -> list[_Part]:
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     groups = [group for group, count in enumerate(rows) if count]
     if small:
-        return [_Part(wish, file, metadata, 0, groups, leaves, blocks, end)] if groups else []
+        return [Part(wish, file, metadata, 0, groups, leaves, blocks, end)] if groups else []
     starts = list(itertools.accumulate(rows, initial=0))
-    return [
-        _Part(wish, file, metadata, starts[group], [group], leaves, blocks, None)
-        for group in groups
-        if _group_may_match(wish, file, metadata, own, group)
-    ]
+    wanted = [group for group in groups if _group_may_match(wish, file, metadata, own, group)]
+    runs = _runs(wanted, [metadata.row_group(group).total_byte_size for group in wanted], wish.at_once)
+    return [Part(wish, file, metadata, starts[run[0]], run, leaves, blocks, None) for run in runs]
+
+
+def _runs(groups: Sequence[int], sizes: Sequence[int], most: int) -> list[list[int]]:
+    """Cut groups into runs of neighbours, each as long as its sizes don't go beyond `most`, or of one group."""
+    runs: list[list[int]] = []
+    total = 0
+    for group, size in zip(groups, sizes, strict=True):
+        total += size
+        if runs and runs[-1][-1] == group - 1 and total <= most:
+            runs[-1].append(group)
+        else:
+            runs.append([group])
+            total = size
+    return runs
 
 
 def _group_may_match(
-    wish: _Wish, file: DataFile, metadata: pq.FileMetaData, own: pa.Schema, group: int
+    wish: Wish, file: DataFile, metadata: pq.FileMetaData, own: pa.Schema, group: int
 ) -> bool:
     """Say whether a row of a row group may match, by the statistics that Parquet keeps of it."""
     if wish.row_filter is None:
@@ -264,111 +221,8 @@ def _read_end(source: Source, file: DataFile, start: int, expected: str) -> pa.B
         count = source.read(file, start, view)
         if count != length:
             raise source.damaged(file, "its size", str(file.size), "more" if count > length else "less")
-        found = digest(view[:length])
+        found = digest(view[:length]) if source.checked else expected
     if found != expected:
         what = "its digest" if start == 0 else "the digest of its footer"
         raise source.damaged(file, what, expected, found)
     return buffer.slice(0, length)
-
-
-def _read_part(part: _Part) -> Portion:
-    """Return the rows of a part that are wanted."""
-    rows = sum(part.metadata.row_group(group).num_rows for group in part.groups)
-    found, wish = _decoded(part, rows), part.wish
-    kept = range(part.start, part.start + rows)
-    if wish.row_filter is None:
-        return Portion(part.file, found, kept)
-    truth = pc.fill_null(wish.row_filter.truth(found, part.file.partition), fill_value=False)
-    chosen = pc.indices_nonzero(truth)
-    if len(chosen) < rows:
-        kept = pc.add(chosen.cast(pa.int64()), part.start)
-    if not wish.schema.names:
-        return Portion(part.file, _no_columns(len(kept), wish.schema), kept)
-    wanted = found.select(wish.schema.names)
-    return Portion(part.file, wanted if len(chosen) == rows else wanted.filter(truth), kept)
-
-
-def _decoded(part: _Part, rows: int) -> pa.Table:
-    """Return a part's rows, with all columns that are needed."""
-    source = part.wish.source
-    if not part.leaves:
-        return _conform(part, pa.table({}), rows)
-    large = part.whole is None
-    buffer = _read_blocks(part) if large else part.whole
-    try:
-        opened = pq.ParquetFile(pa.BufferReader(buffer), metadata=part.metadata, pre_buffer=False)
-        found = opened.reader.read_row_groups(part.groups, column_indices=part.leaves, use_threads=large)
-    except pa.ArrowMemoryError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise source.damaged(part.file, "its content", "what can be decoded", str(error)) from error
-    if found.num_rows != rows:
-        raise source.damaged(part.file, "its number of rows", str(rows), str(found.num_rows))
-    return _conform(part, found, rows)
-
-
-def _read_blocks(part: _Part) -> pa.Buffer:
-    """Read and check the blocks that hold a part's columns, each into its place in memory as large as the file.
-
-    What isn't read takes no memory: the system gives pages only once they are written to.
-    """
-    memory = sparse_memory(part.file.size)
-    with memoryview(memory) as view:
-        for start, stop in _ranges(part):
-            # Bytes that don't come, as the file has been cut meanwhile, stay zero, and are found wrong.
-            part.wish.source.read(part.file, start, view[start:stop])
-            for at, expected, found in part.blocks.wrong(start, view[start:stop]):
-                raise part.wish.source.damaged(
-                    part.file, f"the digest of the block at byte {at}", expected, found
-                )
-    return pa.py_buffer(memory)
-
-
-def _ranges(part: _Part) -> list[tuple[int, int]]:
-    """The bounds of the blocks that hold a part's columns; those close to each other are one range."""
-    ranges: list[tuple[int, int]] = []
-    for group, leaf in itertools.product(part.groups, part.leaves):
-        chunk = part.metadata.row_group(group).column(leaf)
-        first = chunk.data_page_offset
-        if chunk.has_dictionary_page:
-            first = min(first, chunk.dictionary_page_offset)
-        last = first + chunk.total_compressed_size
-        if not 0 <= first < last <= part.blocks.end:
-            expected = f"up to byte {part.blocks.end}, where its digests end"
-            raise part.wish.source.damaged(part.file, "the place of a column", expected, f"{first} to {last}")
-        start, stop = part.blocks.widened(first, last)
-        if ranges and ranges[-1][0] <= start <= ranges[-1][1] + _GAP_BYTES:
-            ranges[-1] = (ranges[-1][0], max(stop, ranges[-1][1]))
-        else:
-            ranges.append((start, stop))
-    return ranges
-
-
-def _conform(part: _Part, found: pa.Table, rows: int) -> pa.Table:
-    """Give what a file holds the columns and types of the version."""
-    source, file, schema = part.wish.source, part.file, part.wish.needed
-    kept = {field_id(field): field for field in source.schemas[file.schema]}
-    places = {field_id(field): place for place, field in enumerate(found.schema)}
-    columns: list[pa.ChunkedArray] = []
-    for field in schema:
-        column = field_id(field)
-        if column not in kept:
-            columns.append(pa.chunked_array([pa.nulls(rows, field.type)]))
-            continue
-        if column not in places:
-            raise source.damaged(file, f"its column {field.name!r}", str(kept[column].type), "missing")
-        try:
-            values = restore(found.column(places[column]), kept[column].type)
-        except (TypeError, pa.ArrowException) as error:
-            expected = str(kept[column].type)
-            raise source.damaged(file, f"its column {field.name!r}", expected, str(error)) from error
-        columns.append(widen(values, field, table=source.table, version=source.version))
-    if not columns:
-        return _no_columns(rows, schema)
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _no_columns(rows: int, schema: pa.Schema) -> pa.Table:
-    """A table of so many rows, and no columns."""
-    some = pa.table({"": pa.nulls(rows)}, metadata=schema.metadata)
-    return some.select([])  # most other ways forget the number of rows

@@ -29,6 +29,7 @@ class Source:
         schemas: The schema that each file was written with, by its number in the record.
         table: The table's name, for messages.
         version: The version's number, for messages.
+        checked: Whether digests are.
     """
 
     store: ObjectStore
@@ -36,6 +37,7 @@ class Source:
     schemas: Mapping[int, pa.Schema]
     table: str
     version: int
+    checked: bool = True
 
     def info(self, file: DataFile) -> dict[str, Any]:
         """Return what belongs to a file's piece of data, said of the version's columns instead of the file's."""

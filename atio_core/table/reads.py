@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atio_core.arguments import repeatable
 from atio_core.log.lookup import AnyVersion, history, require_wanted
 from atio_core.reading import BATCH_ROWS
-from atio_core.snapshot import Output, Snapshot
+from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Reads(TableBase):
         partitions: Collection[Any] | None = None,
         filter: Any = None,  # noqa: A002 - every library calls it so
         limit: int | None = None,
+        verify: Verify = "always",
         as_of: datetime | None = None,
         tag: str | None = None,
     ) -> Any:
@@ -66,6 +67,7 @@ class Reads(TableBase):
             partitions: Only these partitions.
             filter: Only the rows that match: see `Snapshot.read`.
             limit: At most so many rows, the first ones.
+            verify: "always" or "never": see `Snapshot.read`.
             as_of: A time with a zone, instead of `version`.
             tag: A tag, instead of `version`.
 
@@ -76,7 +78,7 @@ class Reads(TableBase):
         return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.read(
-                output_as, columns=columns, partitions=partitions, filter=filter, limit=limit
+                output_as, columns=columns, partitions=partitions, filter=filter, limit=limit, verify=verify
             ),
         )
 
@@ -89,6 +91,7 @@ class Reads(TableBase):
         filter: Any = None,  # noqa: A002 - every library calls it so
         limit: int | None = None,
         batch_rows: int = BATCH_ROWS,
+        verify: Verify = "always",
         as_of: datetime | None = None,
         tag: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
@@ -101,6 +104,7 @@ class Reads(TableBase):
             filter: Only the rows that match: see `Snapshot.read`.
             limit: At most so many rows, the first ones.
             batch_rows: At most so many rows in a batch.
+            verify: "always" or "never": see `Snapshot.read`.
             as_of: A time with a zone, instead of `version`.
             tag: A tag, instead of `version`.
 
@@ -114,6 +118,11 @@ class Reads(TableBase):
         return self._handle.read(
             require_wanted(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.scan(
-                columns=columns, partitions=partitions, filter=filter, limit=limit, batch_rows=batch_rows
+                columns=columns,
+                partitions=partitions,
+                filter=filter,
+                limit=limit,
+                batch_rows=batch_rows,
+                verify=verify,
             ),
         )

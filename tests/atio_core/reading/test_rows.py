@@ -383,6 +383,8 @@ def test_a_scan_that_is_left_stops_reading() -> None:
         ({"limit": -1}, "limit must be a whole number of 0 or more"),
         ({"limit": True}, "limit must be"),
         ({"limit": 1.5}, "limit must be"),
+        ({"verify": "sometimes"}, "verify must be one of always, never"),
+        ({"verify": True}, "verify must be"),
         ({"batch_rows": 0}, "batch_rows must be a whole number of 1 or more"),
         ({"filter": [("zz", ">", 1)]}, "there is no column 'zz'"),
         ({"columns": ["zz"]}, "there is no column 'zz'"),
