@@ -177,12 +177,17 @@ class Snapshot(ObjectReads):
         with self._told():
             return select_files(self._log.store, self.entry, wanted)
 
-    def partitions(self) -> list[tuple[Scalar, ...]]:
-        """Return the values of the partitions that hold rows or an empty file, in the order of their rows."""
+    def partitions(self) -> list[tuple[Any, ...]]:
+        """Return the values of the partitions that hold rows or an empty file, in the order of their rows.
+
+        Those of columns are Python's own, such as a `datetime.date`.
+        """
         found: dict[tuple[str, ...], tuple[Scalar, ...]] = {}
         for file in self.data_files():
             found.setdefault(partition_key(file.partition), file.partition)
-        return list(found.values())
+        from atio_core.data.partition_columns import shown_partition
+
+        return [shown_partition(self.schema, self.entry.partition_fields, one) for one in found.values()]
 
     def read(
         self,
@@ -350,7 +355,12 @@ class Snapshot(ObjectReads):
             raise InvalidInputError(message, table=self.table)
         if not isinstance(partitions, set | frozenset):  # their order is that of the rows in any case
             partitions = require_list("partitions", partitions, "values")
-        return [partition_values(one, fields) for one in partitions]
+        if all(field.column is None for field in self.entry.partition_fields):
+            return [partition_values(one, fields) for one in partitions]
+        from atio_core.data.partition_columns import recorded_partition
+
+        wanted = [recorded_partition(self.schema, self.entry.partition_fields, one) for one in partitions]
+        return [values for values in wanted if values is not None]
 
     def _missing(self, error: NotFoundError) -> Exception:
         retained = self._log.is_retained(self.version)

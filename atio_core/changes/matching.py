@@ -65,7 +65,7 @@ class Matching:
         schemas = {number: read_schema(store, ref, base.version) for number, ref in base.schemas.items()}
         self.writing = writing
         self.source = Source(store, schemas[base.schema], schemas, store.location, base.version)
-        self.fields = [one.name for one in base.partition_fields]
+        self.fields = [one.ref for one in base.partition_fields]
         self._replaced: dict[str, Sequence[DataFile]] = {}
         self._behind: list[DataFile] = []
         self._lists: dict[str, str] = {}  # of files that may match, the manifest that lists them
@@ -134,7 +134,7 @@ class Matching:
 
     def replace(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> None:
         """Write rows into a file that stands in the place of another."""
-        self._replaced[file.path] = self.writing.files(rows, info, self.fields, file.partition)[0]
+        self._replaced[file.path] = self.writing.files_like(file, rows, info)
 
     def add(self, files: Sequence[DataFile]) -> None:
         """Take in files that were written to stand behind all others."""

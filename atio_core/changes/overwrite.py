@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from atio_core.changes.append import require_unpartitioned
+from atio_core.changes.arrangement import (
+    Wishes,
+    external_fields,
+    new_arrangement,
+    own_arrangement,
+    require_fields,
+    require_partitioned,
+)
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
-from atio_core.changes.writing import Writing
+from atio_core.changes.writing import Writing, Written
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
-from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
@@ -36,6 +42,7 @@ class Overwrite:
         content: Digest of the rows.
         limits: Bounds of an entry.
         mode: How the table's columns may change.
+        fields: Become the table's partition fields.
     """
 
     adds: Sequence[DataFile]
@@ -43,6 +50,7 @@ class Overwrite:
     content: str
     limits: Limits
     mode: SchemaMode = "replace"
+    fields: tuple[PartitionField, ...] = ()
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
@@ -50,7 +58,9 @@ class Overwrite:
         """Apply the change to a base."""
         if self.mode != "replace":
             require_same_schema(base, self.schema, self.operation, scratch.location)
-        emptied = base.emptied(ROWS).with_(schemas=base.schemas)  # a schema that comes back keeps its number
+        emptied = base.emptied(ROWS).with_(  # a schema that comes back keeps its number
+            schemas=base.schemas, partition_fields=self.fields
+        )
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
         files = [replace(file, schema=number) for file in self.adds]
@@ -64,7 +74,7 @@ class OverwritePartitions:
     Attributes:
         adds: The files of all partitions, written with `schema`.
         partitions: The values of the partitions that are replaced, in the fields' order.
-        fields: The names of the partition fields; the table's own, if it is there.
+        fields: The partition fields; must be the table's own when the change is applied.
         schema: Must be the table's own when the change is applied, or have grown from it.
         content: Digest of the rows.
         limits: Bounds of an entry.
@@ -72,7 +82,7 @@ class OverwritePartitions:
 
     adds: Sequence[DataFile]
     partitions: frozenset[tuple[Scalar, ...]]
-    fields: tuple[str, ...]
+    fields: tuple[PartitionField, ...]
     schema: WrittenSchema
     content: str
     limits: Limits
@@ -82,7 +92,7 @@ class OverwritePartitions:
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         require_same_schema(base, self.schema, self.operation, scratch.location)
-        require_fields(base, self.fields, scratch.location)
+        require_fields(base, self.fields, self.operation, scratch.location)
         replaced = {partition_key(values) for values in self.partitions}
         kept = without(
             base,
@@ -92,81 +102,89 @@ class OverwritePartitions:
         )
         entry, number = add_schema(kept, self.schema, scratch)
         files = [replace(file, schema=number) for file in self.adds]
-        fields = (
-            base.partition_fields if base.is_there else tuple(PartitionField(name) for name in self.fields)
-        )
         content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
-        entry = with_added(entry, files, scratch, self.limits).with_(partition_fields=fields, content=content)
+        entry = with_added(entry, files, scratch, self.limits).with_(
+            partition_fields=self.fields, content=content
+        )
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
 
 
-def write_overwrite(writing: Writing, piece: Piece, mode: SchemaMode) -> Overwrite:
-    """Write the files of an overwrite. Raises `SchemaMismatchError` before anything is written."""
+def write_overwrite(writing: Writing, piece: Piece, mode: SchemaMode, wishes: Wishes) -> Overwrite:
+    """Write the files of an overwrite.
+
+    Raises:
+        SchemaMismatchError: The rows don't fit the table; nothing was written.
+        InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
+    """
     fitted, schema = writing.own_schema(piece, mode, rows_stay=False)
-    files, content = writing.files(fitted.table, fitted.info)
-    return Overwrite(files, schema, content, writing.limits, mode)
+    arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    written = writing.arranged(fitted, arrangement)
+    return Overwrite(written.files, schema, written.content, writing.limits, mode, arrangement.fields)
 
 
-def write_overwrite_where(writing: Writing, piece: Piece, where: object) -> Change:
+def write_partitions_of(
+    writing: Writing, piece: Piece, mode: SchemaMode, wishes: Wishes
+) -> OverwritePartitions:
+    """Write the files of the partitions that a piece has rows of.
+
+    Raises:
+        InvalidInputError: The table isn't partitioned, or nothing says into which partitions the rows go.
+        SchemaMismatchError: The piece doesn't fit the table.
+    """
+    fitted, schema = writing.own_schema(piece, mode)
+    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    require_partitioned(writing.base, arrangement.fields, writing.store.location)
+    written = writing.arranged(fitted, arrangement)
+    return OverwritePartitions(
+        written.files, written.partitions, arrangement.fields, schema, written.content, writing.limits
+    )
+
+
+def write_overwrite_where(writing: Writing, piece: Piece, where: object, wishes: Wishes) -> Change:
     """Write the files of an overwrite of the rows that match a filter; a table that isn't there is made.
 
     Raises:
-        InvalidInputError: `where` is no filter of the table's rows; or the table is partitioned.
+        InvalidInputError: `where` is no filter of the table's rows; or nothing says into which partitions they go.
         SchemaMismatchError: The piece doesn't fit the table.
     """
     require_rows(writing.base, writing.store.location)
     if not writing.base.schema:
         _, schema = writing.new_schema(piece)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_overwrite(writing, piece, "replace")
-    require_unpartitioned(writing.base, writing.store.location)
+        return write_overwrite(writing, piece, "replace", wishes)
     fitted, _ = writing.own_schema(piece)
+    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
-        files, content = writing.files(fitted.table, fitted.info)
-        matching.add(files if fitted.table.num_rows else [])
+        written = writing.arranged(fitted, arrangement)
+        matching.add(written.files if fitted.table.num_rows else [])
         for matched in matching.matched(row_filter):
             matching.drop(matched)
-        return matching.change("overwrite", row_filter, content)
+        return matching.change("overwrite", row_filter, written.content)
 
 
 def write_partitions(
     writing: Writing,
     pieces: Mapping[tuple[Scalar, ...], Piece],
-    fields: tuple[str, ...],
+    names: tuple[str, ...],
     mode: SchemaMode,
 ) -> OverwritePartitions:
-    """Write the files of some partitions.
+    """Write the files of some partitions, each given by itself.
 
     Raises:
         InvalidInputError: The table has other partition fields.
         SchemaMismatchError: A piece doesn't fit the table, or one of a new table the first one.
     """
-    store = writing.store
-    require_fields(writing.base, fields, store.location)
+    fields = external_fields(writing.base, names, writing.store.location)
     fitted, schema = writing.own_schemas(list(pieces.values()), mode)
     written: list[DataFile] = []
-    contents: list[str] = []
+    contents: dict[tuple[Scalar, ...], str] = {}
     try:
         for values, piece in zip(pieces, fitted, strict=True):
-            files, content = writing.files(piece.table, piece.info, fields, values)
+            files, contents[values] = writing.files(piece.table, piece.info, names, values)
             written += files
-            contents.append(f"{values!r} {content}")
     except BaseException:
-        store.delete([file.path for file in written])
+        writing.store.delete([file.path for file in written])
         raise
-    content = digest("\n".join(sorted(contents)).encode())
-    return OverwritePartitions(written, frozenset(pieces), fields, schema, content, writing.limits)
-
-
-def require_fields(base: LogEntry, fields: tuple[str, ...], table: str) -> None:
-    """Raise `InvalidInputError` if a table isn't partitioned by these fields."""
-    own = tuple(f.name for f in base.partition_fields)
-    if base.is_there and own != fields:
-        told = f"partitioned by {', '.join(own)}" if own else "not partitioned"
-        raise InvalidInputError(
-            f"the table {table} is {told}, so its partitions by {', '.join(fields)} can't be replaced; overwrite the"
-            " whole table, or write to another",
-            table=table,
-            version=base.version,
-        )
+    done = Written.of_partitions(written, contents)
+    return OverwritePartitions(done.files, done.partitions, fields, schema, done.content, writing.limits)

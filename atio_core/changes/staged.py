@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.append import Append
+from atio_core.changes.arrangement import described
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.schema import WrittenSchema, column_id, require_rows
 from atio_core.changes.writing import Writing
@@ -64,9 +65,10 @@ def describe(change: Change) -> StagedFiles:
         files=tuple(change.adds),
         schema=carried_ref(plain) if plain else SchemaRef(written.digest),
         content=change.content,
+        fields=change.fields,
     )
     if isinstance(change, OverwritePartitions):
-        files = replace(files, fields=change.fields, partitions=tuple(change.partitions))
+        files = replace(files, partitions=tuple(change.partitions))
     return files
 
 
@@ -238,14 +240,15 @@ class CommitStaged:
         ]
         schema = _written(changes, base, scratch.location)
         content, *others = [change.content for change in changes]
+        fields = changes[0].fields
         one: Change
         if self.operation == "append":
-            one = Append(files, schema, content, self.limits)
+            one = Append(files, schema, content, self.limits, fields)
         elif self.operation == "overwrite":
-            one = Overwrite(files, schema, content, self.limits)
+            one = Overwrite(files, schema, content, self.limits, fields=fields)
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
-            one = OverwritePartitions(files, partitions, changes[0].fields, schema, content, self.limits)
+            one = OverwritePartitions(files, partitions, fields, schema, content, self.limits)
         rebased = one.rebase(base, scratch)
         content = rebased.entry.content
         for other in others:
@@ -301,6 +304,15 @@ class CommitStaged:
 
     def _require_schema(self, base: LogEntry, table: str) -> None:
         require_rows(base, table)
+        fields = self.changes[0].fields
+        if base.is_there and base.partition_fields != fields:
+            raise CommitConflictError(
+                f"{self.operation} of {table} was staged for a table {described(fields)}, and the latest version is"
+                f" {described(base.partition_fields)}; nothing was committed: stage the data again",
+                table=table,
+                version=base.version,
+                winner=base.version,
+            )
         if base.is_there and base.schemas[base.schema].digest != self.changes[0].schema.digest:
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import collections
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import (
     WrittenSchema,
     grown_schema,
@@ -14,11 +17,14 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
-from atio_core.data.content import content_digest
+from atio_core.data.content import ContentDigest, content_digest
 from atio_core.data.frames import MisfitError, Piece, SchemaMode, align, evolved_schema, slice_info
-from atio_core.data.writer import write_files
+from atio_core.data.pieces import split_info
+from atio_core.data.split import Split, split_rows
+from atio_core.data.writer import TARGET_BYTES, Part, write_files, write_parts
 from atio_core.errors import SchemaMismatchError
-from atio_core.format.names import data_path
+from atio_core.format.digest import digest
+from atio_core.format.names import data_path, path_beside
 from atio_core.log.limits import Limits
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry
@@ -27,6 +33,28 @@ from atio_core.storage.base import ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What rows became.
+
+    Attributes:
+        files: The records, without the schema's number.
+        content: Digest of the rows.
+        partitions: The values of the partitions that have rows now, or were emptied.
+    """
+
+    files: list[DataFile]
+    content: str
+    partitions: frozenset[tuple[Scalar, ...]] = frozenset()
+
+    @classmethod
+    def of_partitions(cls, files: list[DataFile], contents: Mapping[tuple[Scalar, ...], str]) -> Written:
+        """Return what the rows of some partitions became, given the digest of each one's."""
+        told = [_with_content(file, contents[file.partition]) for file in files]
+        lines = sorted(f"{values!r} {content}" for values, content in contents.items())
+        return cls(told, digest("\n".join(lines).encode()), frozenset(contents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +154,52 @@ class Writing:
     def _schema(self) -> pa.Schema:
         return read_schema(self.store, self.base.schemas[self.base.schema], self.base.version)
 
+    def arranged(self, piece: Piece, arrangement: Arrangement) -> Written:
+        """Write a piece to where its rows go.
+
+        Args:
+            piece: Each field carries its column's id.
+            arrangement: Where they go.
+
+        Raises:
+            NotPreservableError: The frame's index can't be kept there.
+        """
+        if not arrangement.fields:
+            return Written(*self.files(piece.table, piece.info))
+        if not arrangement.columns:
+            names, values = [field.name for field in arrangement.fields], arrangement.placed(())
+            files, content = self.files(piece.table, piece.info, names, values)
+            return Written.of_partitions(files, {values: content})
+        contents: dict[tuple[Scalar, ...], ContentDigest] = {}
+        files = write_parts(
+            self.store,
+            self._parts(piece, arrangement, split_rows(piece.table, arrangement.columns), contents),
+            schema=0,
+            commit_id=self.commit_id.hex(),
+            time_us=self.clock(),
+        )
+        return Written.of_partitions(
+            files, {values: content.result() for values, content in contents.items()}
+        )
+
+    def _parts(
+        self,
+        piece: Piece,
+        arrangement: Arrangement,
+        split: Split,
+        contents: dict[tuple[Scalar, ...], ContentDigest],
+    ) -> Iterator[Part]:
+        """Yield what goes into each file, and digest it by the way."""
+        fields = [field.name for field in arrangement.fields]
+        info_of = split_info(piece.info, in_order=split.order is None)
+        offsets: collections.Counter[tuple[Scalar, ...]] = collections.Counter()
+        for share, place, some in split.pieces(piece.table, TARGET_BYTES):
+            values, names = arrangement.placed(share.values), arrangement.placed(share.names)
+            contents.setdefault(values, ContentDigest()).update(some)
+            own = info_of(place.start, offsets[values], len(place))
+            offsets[values] += len(place)
+            yield Part(self._new_path(fields, names), some, own, values)
+
     def files(
         self,
         rows: pa.Table,
@@ -134,11 +208,21 @@ class Writing:
         values: tuple[Scalar, ...] = (),
     ) -> tuple[list[DataFile], str]:
         """Write rows as data files; returns their records, without the schema's number, and the digest of the rows."""
+        return self._files(rows, info, values, lambda: self._new_path(fields, values))
+
+    def files_like(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> list[DataFile]:
+        """Write rows that stand in the place of a file's, in its partition; returns their records."""
+        files, _ = self._files(rows, info, file.partition, lambda: path_beside(file.path, self._new_id()))
+        return files
+
+    def _files(
+        self, rows: pa.Table, info: dict[str, Any], values: tuple[Scalar, ...], new_path: Callable[[], str]
+    ) -> tuple[list[DataFile], str]:
         content = content_digest(rows)
         files = write_files(
             self.store,
             rows,
-            new_path=lambda: data_path(fields, values, uuid7(self.clock, not_before_us=self.base.horizon_us)),
+            new_path=new_path,
             info=info,
             slice_info=slice_info,
             schema=0,
@@ -146,10 +230,20 @@ class Writing:
             commit_id=self.commit_id.hex(),
             time_us=self.clock(),
         )
-        return [replace(file, piece={**file.piece, "content": content}) for file in files], content
+        return [_with_content(file, content) for file in files], content
+
+    def _new_path(self, fields: Sequence[str], names: Sequence[Scalar]) -> str:
+        return data_path(fields, names, self._new_id())
+
+    def _new_id(self) -> uuid.UUID:
+        return uuid7(self.clock, not_before_us=self.base.horizon_us)
 
 
 def _grown(schema: pa.Schema, pieces: Sequence[Piece], mode: SchemaMode, *, rows_stay: bool) -> pa.Schema:
     for piece in pieces:
         schema = evolved_schema(schema, piece.table.schema, mode, rows_stay=rows_stay)
     return schema
+
+
+def _with_content(file: DataFile, content: str) -> DataFile:
+    return replace(file, piece={**file.piece, "content": content})

@@ -230,6 +230,11 @@ def list_like(t: pa.DataType, element: pa.Field) -> pa.DataType:
     return next(make(element) for is_it, make in _LISTS.values() if is_it(t))
 
 
+def count_type(t: pa.DataType) -> pa.DataType:
+    """Return the whole numbers that values of a temporal type are in memory."""
+    return pa.int32() if t.bit_width == pa.int32().bit_width else pa.int64()
+
+
 def is_text(t: pa.DataType) -> bool:
     """Say whether values of a type are text, however it lies in memory."""
     return pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t)

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from atio_core.data.conform import field_id
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.predicate import ALL_NULL, Bounds, bounds_of
+from atio_core.model.predicate import ALL_NULL, Bounds
+from atio_core.model.pruning import bounds_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def plain_literal(operand: Operand, value: object) -> Any:
     Raises:
         InvalidInputError: It isn't of the column's kind.
     """
-    if _is_missing(value):
+    if is_missing(value):
         what = "not a number equals nothing" if isinstance(value, float) else "nothing equals null"
         advice = (
             f"({operand.label!r}, 'is nan')"
@@ -233,7 +233,8 @@ def plain_literal(operand: Operand, value: object) -> Any:
     return found
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Say whether a value stands for none: None, NA, NaT or not-a-number."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return (_is_numpy(value) and str(value) == "NaT") or (isinstance(value, float) and math.isnan(value))

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.data import arrow_types
 from atio_core.model.predicate import And, Compare, Constant, IsIn, IsNan, IsNull, Not, Or, Predicate
 
 _FUNCTIONS = {
@@ -70,5 +71,5 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values.cast(pa.float32())
     if not pa.types.is_temporal(t):
         return values
-    number = pa.int32() if t.bit_width == pa.int32().bit_width else pa.int64()
+    number = arrow_types.count_type(t)
     return pa.chunked_array([chunk.view(number) for chunk in values.chunks], number)

@@ -42,12 +42,10 @@ from atio_core.model.predicate import (
     Operator,
     Or,
     Predicate,
+    Ref,
     columns_of,
-    file_may_match,
-    file_must_match,
-    manifest_may_match,
-    with_partition,
 )
+from atio_core.model.pruning import file_may_match, file_must_match, manifest_may_match, with_partition
 
 _ALIASES = {"=": "==", "<>": "!="}
 _TESTS = ("is null", "is not null", "is nan", "is not nan")
@@ -63,7 +61,7 @@ class RowFilter:
         predicate: What files are asked; one that is always true if only rows can be.
         says_all: Whether the predicate says all that the filter does.
         columns: The names of the stored columns that it looks at.
-        fields: The names of the partition fields.
+        fields: The partition fields: columns by their ids, others by their names.
         schema: The version's.
         truth: What it is for each row, given the stored columns, and the values of their partition.
         expressions: Of pyarrow, which files are asked as well.
@@ -73,7 +71,7 @@ class RowFilter:
     predicate: Predicate
     says_all: bool
     columns: tuple[str, ...]
-    fields: tuple[str, ...]
+    fields: tuple[Ref, ...]
     schema: pa.Schema
     truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
     expressions: tuple[ArrowExpression, ...] = ()
@@ -124,13 +122,13 @@ class RowFilter:
         return RowFilter(text, both, says_all, columns, self.fields, self.schema, truth, expressions)
 
 
-def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowFilter:
+def read_filter(given: object, schema: pa.Schema, fields: Sequence[Ref]) -> RowFilter:
     """Return what a caller gave as `filter`.
 
     Args:
         given: See above.
         schema: The version's; its fields carry ids.
-        fields: Names of partition fields that are no columns; a filter may name them as well.
+        fields: Partition fields: columns by their ids; others by their names, which a filter may have as well.
 
     Raises:
         InvalidInputError: It is no filter, names no column, or compares what doesn't compare.
@@ -143,7 +141,7 @@ def read_filter(given: object, schema: pa.Schema, fields: Sequence[str]) -> RowF
     names = operands.names(predicate)
 
     def truth(table: pa.Table, partition: tuple[Scalar, ...]) -> Any:
-        values = dict(zip(fields, partition, strict=True))
+        values = {ref: value for ref, value in zip(fields, partition, strict=True) if isinstance(ref, str)}
         return truth_of_rows(with_partition(predicate, values), table, names)
 
     text = f"{predicate!r} of {sorted(names.items())}"
@@ -161,7 +159,7 @@ class Operands:
         fields: Names of partition fields that are no columns.
     """
 
-    def __init__(self, schema: pa.Schema, fields: Sequence[str]) -> None:
+    def __init__(self, schema: pa.Schema, fields: Sequence[Ref]) -> None:
         self._schema = schema
         self._layout = layout_of(schema)
         self._columns = [*self._layout.columns, *self._layout.index]
@@ -270,7 +268,7 @@ def _not_a_filter(given: object) -> InvalidInputError:
 # --- Expressions of pyarrow
 
 
-def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[str, ...]) -> RowFilter:
+def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[Ref, ...]) -> RowFilter:
     """Take an expression as it is; the columns are read as Arrow's own, as `output_as="arrow"` gives them."""
     text, (labels, stored) = str(expression), arrow_columns(expression, schema, "filter")
 

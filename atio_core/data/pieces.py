@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from atio_core.data.labels import canonical_json
 from atio_core.data.layout import Layout, physical_names
+from atio_core.errors import NotPreservableError
 
 FILLER = "rows"
 
@@ -220,6 +221,36 @@ def moved_info(
         kept = {int(old): value for old, value in info["field_metadata"].items()}
         moved["field_metadata"] = {str(places[old]): value for old, value in kept.items() if old in places}
     return moved
+
+
+def split_info(info: dict[str, Any], *, in_order: bool) -> Callable[[int, int, int], dict[str, Any]]:
+    """Return what gives the info of some of a piece's rows, for a piece that is split by the values of its rows.
+
+    Args:
+        info: Of the whole piece.
+        in_order: The rows keep their order.
+
+    Returns:
+        A function of the place of the first row in the new order, of that among the rows that it stays with, and of
+        the number of rows.
+
+    Raises:
+        NotPreservableError: Its range index would become numbers out of order.
+
+    Example:
+        >>> split_info({}, in_order=False)(7, 0, 5)
+        {}
+    """
+    bounds = info.get("range_index")
+    if bounds is None:
+        return lambda _, offset, rows: slice_info(info, offset, rows)
+    if not in_order:
+        raise NotPreservableError(
+            f"the frame's index is a range from {bounds['start']} to {bounds['stop']}, which can't be kept when rows"
+            " are brought into another order; write frame.reset_index(drop=True), or with drop=False to keep it as a"
+            " column. Nothing was written"
+        )
+    return lambda start, _, rows: slice_info(info, start, rows)
 
 
 def rows_of(pieces: Pieces) -> int:

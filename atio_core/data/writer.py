@@ -11,8 +11,8 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,33 +76,83 @@ def write_files(
     """
     with _refusals(table):
         layout = _Layout.of(table, target_bytes)
-    stop = threading.Event()
+    parts = [
+        Part(new_path(), table.slice(offset, count), slice_info(info, offset, count), partition, layout)
+        for offset, count in cuts(table.num_rows, layout.files)
+    ]
+    return write_parts(store, parts, schema=schema, commit_id=commit_id, time_us=time_us, late=late)
 
-    def write(path: str, offset: int, count: int) -> DataFile:
-        rows = table.slice(offset, count)
-        written = _write_file(store, path, rows, layout, stop)
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that become one data file.
+
+    Attributes:
+        path: A name that nobody else uses.
+        rows: As for `write_files`.
+        info: What belongs to these rows alone.
+        partition: The value of each partition field.
+        layout: How they are encoded; decided anew if None.
+    """
+
+    path: str
+    rows: pa.Table
+    info: Info
+    partition: tuple[Scalar, ...] = ()
+    layout: _Layout | None = None
+
+
+def write_parts(
+    store: ObjectStore,
+    parts: Iterable[Part],
+    *,
+    schema: int,
+    commit_id: str,
+    time_us: int,
+    late: bool = False,
+) -> list[DataFile]:
+    """Write data files, durably, and return their records in the order of the parts; the rest is as for `write_files`.
+
+    Args:
+        store: Where to write.
+        parts: What goes into each file. They are taken one after the other, few more than are being written, so that a
+            generator needn't have them all at a time.
+        schema: As for `write_files`.
+        commit_id: As for `write_files`.
+        time_us: As for `write_files`.
+        late: As for `write_files`.
+    """
+    stop = threading.Event()
+    paths: list[str] = []
+
+    def write(part: Part) -> DataFile:
+        written = _write_file(store, part, stop)
         return DataFile(
-            path=path,
+            path=part.path,
             format="parquet",
             size=written.size,
-            rows=count,
+            rows=part.rows.num_rows,
             digest=written.digest,
             footer_size=written.footer_size,
             footer_digest=written.footer_digest,
             schema=schema,
-            partition=partition,
-            stats=column_stats(written.metadata, rows),
+            partition=part.partition,
+            stats=column_stats(written.metadata, part.rows),
             commit_id=commit_id,
             time_us=time_us,
             late=late,
-            piece=slice_info(info, offset, count),
+            piece=part.info,
         )
 
-    cuts = [(new_path(), offset, count) for offset, count in _cuts(table.num_rows, layout.files)]
+    def noted() -> Iterator[Part]:
+        for part in parts:
+            paths.append(part.path)
+            yield part
+
     try:
-        return [write(*cuts[0])] if len(cuts) == 1 else _side_by_side(write, cuts, stop)
+        return _written(write, noted(), stop)
     except BaseException as error:
-        _undo(lambda: store.delete([path for path, _, _ in cuts]), error)
+        _undo(lambda: store.delete(paths), error)
         raise
 
 
@@ -130,26 +180,50 @@ def _up(number: int, by: int) -> int:
     return -(-number // by)
 
 
-def _cuts(rows: int, files: int) -> list[tuple[int, int]]:
+def cuts(rows: int, files: int) -> list[tuple[int, int]]:
     """Cut rows into pieces of equal length: the offset and the number of rows of each."""
     bounds = [rows * index // files for index in range(files + 1)]
     return [(start, stop - start) for start, stop in itertools.pairwise(bounds) if stop > start] or [(0, 0)]
 
 
+def _written(
+    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event
+) -> list[DataFile]:
+    """Write files, in threads if there are several."""
+    first = list(itertools.islice(parts, 2))
+    if len(first) < 2:  # noqa: PLR2004 - one needs no thread
+        return [write(part) for part in first]
+    return _side_by_side(write, itertools.chain(first, parts), stop)
+
+
 def _side_by_side(
-    write: Callable[[str, int, int], DataFile], cuts: Sequence[tuple[str, int, int]], stop: threading.Event
+    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event
 ) -> list[DataFile]:
     """Write files in threads. At the first failure the others are stopped; it is raised when all have ended."""
+    futures: list[Future[DataFile]] = []
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-write") as pool:
         try:
-            futures = [pool.submit(write, *cut) for cut in cuts]
-            for future in as_completed(futures):
-                future.result()
+            pending: set[Future[DataFile]] = set()
+            for part in parts:
+                futures.append(pool.submit(write, part))
+                pending.add(futures[-1])
+                if len(pending) > _WORKERS:  # one is ready when a thread becomes free
+                    pending = _without_done(pending)
+            while pending:
+                pending = _without_done(pending)
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def _without_done(pending: set[Future[DataFile]]) -> set[Future[DataFile]]:
+    """Wait for one that is done at least. Raises what it has raised."""
+    done, rest = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+    return rest
 
 
 class _StoppedError(Exception):
@@ -224,14 +298,13 @@ class _Sink:
         self._size += len(data)
 
 
-def _write_file(
-    store: ObjectStore, path: str, rows: pa.Table, layout: _Layout, stop: threading.Event
-) -> _Written:
+def _write_file(store: ObjectStore, part: Part, stop: threading.Event) -> _Written:
     """Write one file, durably; leave nothing if that fails."""
-    out = store.open_write(path)
+    out = store.open_write(part.path)
     try:
-        with _refusals(rows):
-            written = _write_parquet(_Sink(out, stop), rows, layout)
+        with _refusals(part.rows):
+            layout = part.layout or _Layout.of(part.rows, TARGET_BYTES)
+            written = _write_parquet(_Sink(out, stop), part.rows, layout)
         out.close()
     except BaseException as error:
         _undo(out.abort, error)

@@ -103,6 +103,11 @@ def object_path(suffix: str, file_id: uuid.UUID) -> str:
     return f"{DATA}{file_id}.{suffix}"
 
 
+def path_beside(path: str, file_id: uuid.UUID) -> str:
+    """Return the name of a new data file in the folder of another."""
+    return f"{path.rpartition('/')[0]}/{file_id}.parquet"
+
+
 def manifest_path(file_id: uuid.UUID) -> str:
     """Return the name of a new manifest."""
     return f"{MANIFESTS}{file_id}.arrow"

@@ -21,7 +21,7 @@ from atio_core.format.names import change_path, file_id_of, is_data_path
 from atio_core.format.records import file_from_json, file_to_json
 from atio_core.format.seal import BrokenSealError, seal, unseal
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import SchemaRef, Totals
+from atio_core.model.entry import PartitionField, SchemaRef, Totals
 from atio_core.model.staged import StagedFiles, StoredChange
 
 FORMAT = 1
@@ -189,12 +189,14 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
         "content": change.content,
     }
     if change.fields:
-        fields |= {"partition_fields": list(change.fields), "partitions": list(map(list, change.partitions))}
+        fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
+    if change.partitions:
+        fields["partitions"] = list(map(list, change.partitions))
     return fields
 
 
 def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
-    names = tuple(map(_text, fields.get("partition_fields", ())))
+    names = tuple(_partition_field(*one) for one in fields.get("partition_fields", ()))
     files = tuple(_file(record) for record in fields["files"])
     partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
     if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
@@ -232,6 +234,10 @@ def _file(record: dict[str, Any]) -> DataFile:
     if not is_data_path(file.path) or not isinstance(cast("object", file.piece), dict):
         raise ValueError(f"{file.path!r} is no data file's record")
     return file
+
+
+def _partition_field(name: object, column: object) -> PartitionField:
+    return PartitionField(_text(name), None if column is None else _count(column))
 
 
 def _uuid7(text: object) -> uuid.UUID:

@@ -59,6 +59,11 @@ class PartitionField:
     name: str
     column: int | None = None
 
+    @property
+    def ref(self) -> int | str:
+        """What a filter's predicate calls it."""
+        return self.name if self.column is None else self.column
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:

@@ -1,5 +1,16 @@
 """Partition values and the folder names that people see.
 
+A value of an external field stands in records as it was given: a text, a number, true or false, or null. One of a
+column has one form in which equal values are equal, whatever rows it came from:
+
+| column | value |
+|---|---|
+| whole numbers, booleans, texts | themselves |
+| floats | themselves; -0.0 is 0.0; `"nan"` (there is one), `"inf"`, `"-inf"` |
+| decimals | text without exponent and without zeros at its end |
+| dates, times, timestamps, durations | whole numbers in the column's unit, as for bounds |
+| bytes | hexadecimal text |
+
 Folder names are for people and lists; the truth is in the records. Each distinct value still gets a name of its own:
 
 - a value is percent-encoded (UTF-8) but for `[A-Za-z0-9_-]`;
@@ -13,18 +24,26 @@ import hashlib
 import math
 import string
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from atio_core.arguments import refusal, require_list, require_text, require_whole, shown
 from atio_core.errors import InvalidInputError
 from atio_core.model.data_file import Scalar
 
+NAN = "nan"
+"""What stands for not-a-number among the values of a column of floats."""
+
 _PLAIN = frozenset((string.ascii_letters + string.digits + "_-").encode())
 _LONGEST = 100
 
 
-def partition_fields(names: object) -> tuple[str, ...]:
+def partition_fields(names: object, *, least: int = 1) -> tuple[str, ...]:
     """Return the names of partition fields that a caller gave.
+
+    Args:
+        names: What was given.
+        least: How many there must be at least.
 
     Raises:
         InvalidInputError: They are no list of distinct texts.
@@ -32,7 +51,7 @@ def partition_fields(names: object) -> tuple[str, ...]:
     fields = [
         require_text("each name in partition_by", one) for one in require_list("partition_by", names, "names")
     ]
-    if not fields or len(set(fields)) != len(fields) or "" in fields:
+    if len(fields) < least or len(set(fields)) != len(fields) or "" in fields:
         raise refusal("partition_by", "a list of distinct names", names)
     return tuple(fields)
 
@@ -51,13 +70,18 @@ def partition_values(key: object, fields: Collection[str]) -> tuple[Scalar, ...]
         >>> partition_values("2013-01-01", ["day"]), partition_values((1, None), ["a", "b"])
         (('2013-01-01',), (1, None))
     """
+    return tuple(_plain(field, value) for field, value in zip(fields, as_tuple(key, fields), strict=True))
+
+
+def as_tuple(key: object, fields: Collection[str]) -> tuple[object, ...]:
+    """Return what a caller gave for each field. Raises `InvalidInputError` if it is more or fewer."""
     values = (key,) if not isinstance(key, tuple) else cast("tuple[object, ...]", key)
     if len(values) != len(fields):
         message = (
             f"a partition by {', '.join(fields)} has one value for each: {shown(values)} has {len(values)}"
         )
         raise InvalidInputError(message)
-    return tuple(_plain(field, value) for field, value in zip(fields, values, strict=True))
+    return values
 
 
 def by_partition(data: object, fields: tuple[str, ...]) -> dict[tuple[Scalar, ...], Any]:
@@ -79,6 +103,31 @@ def by_partition(data: object, fields: tuple[str, ...]) -> dict[tuple[Scalar, ..
     if not frames:
         raise InvalidInputError("data holds no partition: give at least one, with an empty frame to empty it")
     return frames
+
+
+def column_scalar(value: str | bytes | float | bool | Decimal) -> Scalar:  # noqa: FBT001 - a value, no flag
+    """Return a value of a column as records have it; of temporal columns, a count of the column's unit.
+
+    Example:
+        >>> (
+        ...     column_scalar(Decimal("1.50")),
+        ...     column_scalar(b"a/"),
+        ...     column_scalar(-0.0),
+        ...     column_scalar(float("-inf")),
+        ... )
+        ('1.5', '612f', 0.0, '-inf')
+    """
+    match value:
+        case Decimal():
+            text = format(value, "f")
+            text = text.rstrip("0").rstrip(".") if "." in text else text
+            return "0" if text == "-0" else text
+        case bytes():
+            return value.hex()
+        case float():
+            return value + 0.0 if math.isfinite(value) else str(value)
+        case _:
+            return value
 
 
 def _plain(field: str, value: object) -> Scalar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import SchemaRef
+from atio_core.model.entry import PartitionField, SchemaRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +16,14 @@ class StagedFiles:
         files: The data files, in the order of their rows; the number of their schema is given by the commit.
         schema: The schema that they were written with; it carries no bytes if the table named it already.
         content: Digest of their rows.
-        fields: Names of the partition fields, where partitions are replaced.
+        fields: The partition fields that the files were written for.
         partitions: The values of the partitions that are replaced, in the fields' order.
     """
 
     files: tuple[DataFile, ...]
     schema: SchemaRef
     content: str
-    fields: tuple[str, ...] = ()
+    fields: tuple[PartitionField, ...] = ()
     partitions: tuple[tuple[Scalar, ...], ...] = ()
 
 

@@ -79,14 +79,14 @@ def make_selection(
     return Selection(
         None if columns is None else require_list("columns", columns, "labels"),
         None if partitions is None else tuple(partitions),
-        None if row_filter is None else read_filter(row_filter, schema, field_names(entry)),
+        None if row_filter is None else read_filter(row_filter, schema, field_refs(entry)),
         None if limit is None else require_whole("limit", limit, least=0),
     )
 
 
-def field_names(entry: LogEntry) -> list[str]:
-    """Return the names of the partition fields, in order."""
-    return [field.name for field in entry.partition_fields]
+def field_refs(entry: LogEntry) -> list[int | str]:
+    """Return the partition fields, in order, as predicates call them."""
+    return [field.ref for field in entry.partition_fields]
 
 
 def select_files(
@@ -155,7 +155,7 @@ def narrowed(
     if wanted is None or limit is not None:  # the first rows come before those of them that match
         return replace(selection, columns=columns, limit=limit), False
     try:
-        own = read_filter(wanted, version.source.schema, field_names(version.entry))
+        own = read_filter(wanted, version.source.schema, field_refs(version.entry))
     except InvalidInputError:  # whoever wants it may know what can't be read here
         return replace(selection, columns=columns), False
     row_filter = own if selection.row_filter is None else selection.row_filter.and_also(own)

@@ -24,7 +24,13 @@ class RowChanges(MatchingChanges[Done]):
     """What changes rows. `Done` is what each change returns; for a table the new version."""
 
     def append(
-        self, data: Any, *, schema_mode: SchemaMode = "exact", **options: Unpack[CommitOptions]
+        self,
+        data: Any,
+        *,
+        partition_by: Sequence[str] | None = None,
+        partition: Mapping[str, Any] | None = None,
+        schema_mode: SchemaMode = "exact",
+        **options: Unpack[CommitOptions],
     ) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
 
@@ -35,6 +41,9 @@ class RowChanges(MatchingChanges[Done]):
                 - "exact": not at all;
                 - "add": new columns come behind the others, null in the rows there; missing ones are null in these;
                 - "widen": and a type may become one that holds the values of both, such as int64 for int32.
+            partition_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the
+                rows are split.
+            partition: As for `overwrite`.
             **options: As for `overwrite`.
 
         Returns:
@@ -56,14 +65,15 @@ class RowChanges(MatchingChanges[Done]):
             (1, True, 1)
         """
         from atio_core.changes.append import write_append
+        from atio_core.changes.arrangement import Wishes
         from atio_core.data.frames import to_piece
         from atio_core.data.object_files.kinds import require_rows
 
         mode = require_mode(schema_mode, rows_stay=True)
-        intent = make_intent(self._clock, **options)
+        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
         require_rows(data)
         piece = to_piece(data)
-        return self._apply(lambda writing: write_append(writing, piece, mode), intent)
+        return self._apply(lambda writing: write_append(writing, piece, mode, wishes), intent)
 
     def overwrite(
         self,
@@ -72,6 +82,8 @@ class RowChanges(MatchingChanges[Done]):
         where: Any = None,
         format: str | None = None,  # noqa: A002 - as `write` calls it
         schema_mode: SchemaMode | None = None,
+        partition_by: Sequence[str] | None = None,
+        partition: Mapping[str, Any] | None = None,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
@@ -84,6 +96,9 @@ class RowChanges(MatchingChanges[Done]):
                 "parquet", "npy", "json", "text" or "bytes".
             schema_mode: "replace" takes the columns of the data, whatever the table's were, and is what None means
                 without `where`; the others are as for `append`. With `where` there is "exact" alone.
+            partition_by: Columns that the table is partitioned by from now on; none for an empty list. If None, those
+                that it is partitioned by already.
+            partition: Values of further partition fields, which have no column: all rows of this write lie there.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -98,39 +113,44 @@ class RowChanges(MatchingChanges[Done]):
         Raises:
             As for `append`.
         """
+        from atio_core.changes.arrangement import Wishes
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import write_object
         from atio_core.data.frames import to_piece
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
-        intent, where = make_intent(self._clock, **options), repeatable(where)
-        mode = _mode_of_overwrite(schema_mode, where)
-        kind = checked_kind(data, format)
+        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
+        where = repeatable(where)
+        mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         if kind != ROWS and where is None:
-            if mode != "replace":
-                raise InvalidInputError(f"schema_mode={mode!r} is said of columns, and an object has none")
+            if mode != "replace" or wishes != Wishes():
+                said = "partitions" if wishes != Wishes() else f"schema_mode={mode!r}"
+                raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             return self._apply(lambda writing: write_object(writing, data, kind), intent)
         require_rows(data, format)
         piece = to_piece(data)
         if where is None:
-            return self._apply(lambda writing: write_overwrite(writing, piece, mode), intent)
-        return self._apply(lambda writing: write_overwrite_where(writing, piece, where), intent)
+            return self._apply(lambda writing: write_overwrite(writing, piece, mode, wishes), intent)
+        return self._apply(lambda writing: write_overwrite_where(writing, piece, where, wishes), intent)
 
     def overwrite_partitions(
         self,
-        data: Mapping[Any, Any],
+        data: Any,
         *,
-        partition_by: Sequence[str] = ("partition",),
+        partition_by: Sequence[str] | None = None,
+        partition: Mapping[str, Any] | None = None,
         schema_mode: SchemaMode = "add",
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
 
-        The values need no column in the data: they stand in the table's metadata.
-
         Args:
-            data: For each partition its rows: the key is the value, or a tuple of values if there are several fields.
-            partition_by: The names of the partition fields, the same for every write.
+            data: A frame: the partitions that it has rows of are replaced. Or, for values that need no column, a
+                mapping of each partition to its rows: the key is the value, or a tuple of values if there are several
+                fields.
+            partition_by: The names of the partition fields, for a table that isn't there yet: of a frame its columns,
+                of a mapping any names, `["partition"]` if None.
+            partition: As for `overwrite`; not with a mapping.
             schema_mode: How the table's columns may change: as for `append`.
             **options: As for `overwrite`.
 
@@ -149,15 +169,21 @@ class RowChanges(MatchingChanges[Done]):
             >>> table.read()["a"].tolist(), table.read(partitions=["2013-01-02"])["a"].tolist()
             ([1, 3], [3])
         """
-        from atio_core.changes.overwrite import write_partitions
+        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.overwrite import write_partitions, write_partitions_of
         from atio_core.data.frames import to_piece
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent = make_intent(self._clock, **options)
-        fields = partition_fields(partition_by)
-        frames = by_partition(data, fields)
+        if not isinstance(data, Mapping):
+            wishes, piece = Wishes.of(partition_by, partition), to_piece(data)
+            return self._apply(lambda writing: write_partitions_of(writing, piece, mode, wishes), intent)
+        if partition is not None:
+            raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")
+        names = partition_fields(("partition",) if partition_by is None else partition_by)
+        frames = by_partition(cast("object", data), names)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return self._apply(lambda writing: write_partitions(writing, pieces, fields, mode), intent)
+        return self._apply(lambda writing: write_partitions(writing, pieces, names, mode), intent)
 
 
 def _mode_of_overwrite(given: object, where: object) -> SchemaMode:

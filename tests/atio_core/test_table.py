@@ -351,7 +351,6 @@ PARTITIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "a number of thousands of digits": ({10**5000: frame(1)}, {}),
     "two values for one field": ({("x", "y"): frame(1)}, {}),
     "other columns": ({"x": frame(1), "y": pd.DataFrame({"b": [1]})}, {}),
-    "fields of None": ({"x": frame(1)}, {"partition_by": None}),
     "fields of text": ({"x": frame(1)}, {"partition_by": "day"}),
     "no fields": ({"x": frame(1)}, {"partition_by": []}),
     "one field twice": ({("x", "y"): frame(1)}, {"partition_by": ["a", "a"]}),

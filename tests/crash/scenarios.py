@@ -184,8 +184,22 @@ def go_on(there: Table, before: list[Any]) -> tuple[Snapshot, list[Any]]:
     if latest.kind != "table":
         return there.overwrite("next"), ["next"]
     row = latest.read("arrow").slice(0, 1)
-    made = there.overwrite_partitions({"new": row}) if latest.partition_fields else there.append(row)
+    made = (
+        there.overwrite_partitions({"new": row})
+        if latest.partition_fields == ("partition",)
+        else there.append(row)
+    )
     return made, [*before, before[0]]
+
+
+def make_columns(root: Path) -> None:
+    """A table that is partitioned by its column, most of its files in a manifest."""
+    table(root).append(frame(1, 2, 3, 4), partition_by=["a"])
+
+
+def overwrite_columns(root: Path) -> None:
+    """One frame replaces a partition and makes two, written side by side."""
+    table(root).overwrite_partitions(frame(2, 5, 6, 2), idempotency_key="columns")
 
 
 def restore(root: Path) -> None:
@@ -299,6 +313,12 @@ SCENARIOS = [
             {1: [("a", b"1"), ("b", b"2")]},
             {1: [("a", b"1"), ("b", b"2")], 2: [("a", b"1"), ("b", b"3"), ("c", b"4")]},
         ),
+    ),
+    Scenario(
+        "columns",
+        make_columns,
+        overwrite_columns,
+        ({1: [1, 2, 3, 4]}, {1: [1, 2, 3, 4], 2: [1, 3, 4, 2, 2, 5, 6]}),
         threads=True,
     ),
     Scenario(

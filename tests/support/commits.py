@@ -26,7 +26,7 @@ from atio_core.log.scratch import Scratch
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, Tag, Totals
+from atio_core.model.entry import LogEntry, PartitionField, Tag, Totals
 from atio_core.model.ids import uuid7
 from atio_core.retention import Retention
 from atio_core.storage.base import ObjectStore
@@ -121,7 +121,8 @@ class Writer:
         """Overwrite some partitions."""
         files = [self.file(word, (value,)) for value, words in partitions.items() for word in words]
         values = frozenset((value,) for value in partitions)
-        change = OverwritePartitions(files, values, ("p0",), self.schema, _content(files), self.limits)
+        fields = (PartitionField("p0"),)
+        change = OverwritePartitions(files, values, fields, self.schema, _content(files), self.limits)
         return self.commit(change, **options)
 
     def restore(self, version: int, **options: Any) -> Committed:

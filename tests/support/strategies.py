@@ -163,7 +163,9 @@ def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
         files=st.lists(files, max_size=3).map(tuple),
         schema=st.builds(SchemaRef, digests, inline=st.none() | st.binary(max_size=20)),
         content=digests,
-        fields=st.lists(texts, min_size=width, max_size=width).map(tuple),
+        fields=st.lists(
+            st.builds(PartitionField, texts, st.none() | small), min_size=width, max_size=width
+        ).map(tuple),
         partitions=st.lists(partitions, max_size=3 if width else 0).map(tuple),
     )
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from atio_core.changes.overwrite import require_fields
 from atio_core.errors import InvalidInputError, SchemaMismatchError, StorageError
-from atio_core.model.entry import PartitionField, Totals, empty_entry
+from atio_core.model.entry import Totals
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support.commits import Writer
@@ -147,19 +146,6 @@ def test_other_partitions_rebase_over_each_other() -> None:
     other.replace({"y": ["y2"]})
     one.replace({"y": ["y3"]})
     assert sorted(writer.words()) == ["x2", "y3"]
-
-
-def test_a_table_keeps_its_partition_fields() -> None:
-    """Partitions by other fields are refused with the table's own; so are partitions of a plain table."""
-    entry = empty_entry("t").with_(version=3, schema=1, partition_fields=(PartitionField("day"),))
-    require_fields(entry, ("day",), "t")
-    require_fields(empty_entry("t"), ("anything",), "t")
-    with pytest.raises(
-        InvalidInputError, match="t is partitioned by day, so its partitions by hour can't be replaced"
-    ):
-        require_fields(entry, ("hour",), "t")
-    with pytest.raises(InvalidInputError, match="t is not partitioned"):
-        require_fields(entry.with_(partition_fields=()), ("day",), "t")
 
 
 def test_a_plain_table_is_refused_before_a_file_is_written(tmp_path: Path) -> None:

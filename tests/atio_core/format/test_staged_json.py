@@ -17,7 +17,7 @@ from atio_core.format.digest import digest
 from atio_core.format.seal import seal
 from atio_core.format.staged_json import FORMAT, StagedChange, decode_change, encode_change
 from atio_core.model.data_file import ColumnStats, DataFile
-from atio_core.model.entry import SchemaRef, Totals
+from atio_core.model.entry import PartitionField, SchemaRef, Totals
 from atio_core.model.staged import StagedFiles, StoredChange
 from tests.support.strategies import staged_changes
 
@@ -43,7 +43,7 @@ CHANGE = StagedFiles(
     ),
     schema=SchemaRef(digest(b"schema"), inline=b"\x00\x01"),
     content=digest(b"rows"),
-    fields=("day",),
+    fields=(PartitionField("day"),),
     partitions=(("2013-01-18",), ("2013-01-19",)),
 )
 FULL = StagedChange(
@@ -169,6 +169,8 @@ _BAD: list[dict[str, Any]] = [
     {"change": changed(schema=[1, None])},
     {"change": changed(content=None)},
     {"change": changed(partition_fields=[1])},
+    {"change": changed(partition_fields=[["day"]])},
+    {"change": changed(partition_fields=[["day", "1"]])},
     {"change": changed(partition_fields=[])},
     {"change": changed(partitions=[["a", "b"]])},
     {"change": changed(partitions=[[{}]])},

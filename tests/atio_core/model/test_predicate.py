@@ -27,13 +27,10 @@ from atio_core.model.predicate import (
     Or,
     Predicate,
     columns_of,
-    file_may_match,
-    file_must_match,
     leaf_truths,
-    manifest_may_match,
     truths,
-    with_partition,
 )
+from atio_core.model.pruning import file_may_match, file_must_match, manifest_may_match, with_partition
 
 FUNCTIONS = dict(
     zip(

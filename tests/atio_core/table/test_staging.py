@@ -277,7 +277,7 @@ def test_partitions_of_other_fields_are_refused(store: MemoryStore) -> None:
     with pytest.raises(InvalidInputError, match="different partition fields"):
         table.commit(staged)
     table.commit(staged[:1])
-    with pytest.raises(InvalidInputError, match="partitioned by p"):
+    with pytest.raises(CommitConflictError, match="partitioned by p"):
         table.commit(staged[1:])
 
 

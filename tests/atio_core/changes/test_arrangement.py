@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from atio_core.changes.arrangement import (
+    Arrangement,
+    Wishes,
+    external_fields,
+    new_arrangement,
+    own_arrangement,
+    require_fields,
+)
+from atio_core.errors import CommitConflictError, InvalidInputError
+from atio_core.model.entry import PartitionField, empty_entry
+from tests.support.data_files import with_ids
+
+SCHEMA = with_ids(pa.table({"day": [1], "x": [1.5]})).schema
+NONE = empty_entry("t")
+DAY, SRC = PartitionField("day", 1), PartitionField("src")
+
+
+def base(*fields: PartitionField) -> Any:
+    """A table that is there."""
+    return NONE.with_(version=3, schema=1, partition_fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("before", "wishes", "fields"),
+    [
+        (NONE, Wishes.of(), ()),
+        (NONE, Wishes.of(["day"]), (DAY,)),
+        (NONE, Wishes.of(partition={"src": "web"}), (SRC,)),
+        (NONE, Wishes.of(["src", "day"], {"src": "web"}), (SRC, DAY)),
+        (base(DAY), Wishes.of(), (DAY,)),
+        (base(DAY), Wishes.of([]), ()),
+        (base(DAY), Wishes.of(["x"]), (PartitionField("x", 2),)),
+        (base(SRC), Wishes.of(), ()),
+        (base(SRC, DAY), Wishes.of(), (DAY,)),
+        (base(SRC, DAY), Wishes.of(partition={"src": "web"}), (SRC, DAY)),
+        (base(DAY), Wishes.of(partition={"src": "web"}), (DAY, SRC)),
+    ],
+    ids=map(str, range(11)),
+)
+def test_a_full_overwrite_may_change_the_fields(before: Any, wishes: Wishes, fields: Any) -> None:
+    """What it says counts; what it leaves out stays if it is a column, and goes if it has no value."""
+    assert new_arrangement(before, SCHEMA, wishes, "t").fields == fields
+
+
+@pytest.mark.parametrize(
+    ("before", "wishes", "told"),
+    [
+        (NONE, Wishes.of(["nope"]), r"partition_by names what the data has no column 'nope'"),
+        (
+            base(PartitionField("gone", 9)),
+            Wishes.of(),
+            r"partitioned by gone, and the data has no column 'gone'",
+        ),
+        (NONE, Wishes.of(["day"], {"src": 1}), "a value for 'src', which isn't in partition_by"),
+        (NONE, Wishes.of(partition={"x": 1}), "a value for 'x', which is a column of the data"),
+    ],
+    ids=["no column", "no column any more", "no field", "a column"],
+)
+def test_what_an_overwrite_can_not_do_is_refused(before: Any, wishes: Wishes, told: str) -> None:
+    """Every field is a column, or has its value from the caller."""
+    with pytest.raises(InvalidInputError, match=told):
+        new_arrangement(before, SCHEMA, wishes, "t")
+
+
+def test_a_table_keeps_its_fields() -> None:
+    """Rows that are added are split by the table's own fields."""
+    assert own_arrangement(base(DAY), SCHEMA, Wishes.of(), "t").fields == (DAY,)
+    assert own_arrangement(base(DAY), SCHEMA, Wishes.of(["day"]), "t").fields == (DAY,)
+    arrangement = own_arrangement(base(SRC, DAY), SCHEMA, Wishes.of(partition={"src": "web"}), "t")
+    assert arrangement == Arrangement((SRC, DAY), {"src": "web"})
+    assert arrangement.placed((5,)) == ("web", 5)
+    assert arrangement.columns == [1]
+
+
+@pytest.mark.parametrize(
+    ("before", "wishes", "told"),
+    [
+        (base(DAY), Wishes.of(["x"]), "the table is partitioned by day, and partition_by says otherwise"),
+        (base(), Wishes.of(["day"]), "the table is not partitioned, and partition_by says otherwise"),
+        (base(SRC), Wishes.of(), "nothing says which src the rows belong to"),
+        (base(DAY), Wishes.of(partition={"day": 1}), "for 'day', .* where it is a column"),
+        (base(), Wishes.of(partition={"src": 1}), "for 'src', .* has no such field"),
+    ],
+    ids=["other fields", "no fields", "no value", "a column", "no field"],
+)
+def test_other_fields_are_refused(before: Any, wishes: Wishes, told: str) -> None:
+    """Only a full overwrite changes them."""
+    with pytest.raises(InvalidInputError, match=told):
+        own_arrangement(before, SCHEMA, wishes, "t")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("day", None), (["a", "a"], None), ([1], None), (None, "x"), (None, {1: 2}), (None, {"a": [1]})],
+    ids=["text", "twice", "a number", "no mapping", "no name", "no value"],
+)
+def test_odd_wishes_are_refused(given: Any) -> None:
+    """What makes no sense is refused by its name."""
+    with pytest.raises(InvalidInputError, match="partition"):
+        Wishes.of(*given)
+
+
+def test_a_mapping_is_for_external_fields() -> None:
+    """A table that is partitioned by a column takes a frame."""
+    assert external_fields(NONE, ("day",), "t") == (PartitionField("day"),)
+    with pytest.raises(
+        InvalidInputError, match="by day, so its partitions by hour can't be replaced; overwrite"
+    ):
+        external_fields(base(PartitionField("day")), ("hour",), "t")
+    with pytest.raises(InvalidInputError, match="give one frame with the column 'day', not a mapping"):
+        external_fields(base(DAY), ("day",), "t")
+
+
+def test_files_for_other_fields_are_written_again() -> None:
+    """If the fields have changed since the files were written, they can't be committed."""
+    require_fields(base(DAY), (DAY,), "append", "t")
+    require_fields(NONE, (DAY,), "append", "t")
+    with pytest.raises(CommitConflictError, match=r"for a table not partitioned, and .* by day") as caught:
+        require_fields(base(DAY), (), "append", "t")
+    assert caught.value.facts["write_again"] is True
+
+
+def test_numbers_of_numpy_are_pythons() -> None:
+    """Values in records are plain."""
+    (value,) = Wishes.of(partition={"n": pd.Series([1])[0]}).partition.values()
+    assert type(value) is int
