@@ -11,9 +11,8 @@ from atio_core.errors import CommitConflictError, DamagedError, InvalidInputErro
 from atio_core.format.digest import digest
 from atio_core.format.names import schema_path
 from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_bytes, inline_ref
-from atio_core.log.scratch import Scratch
+from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.entry import ROWS, LogEntry, SchemaRef
-from atio_core.storage.base import ObjectStore
 
 FIELD_ID = b"PARQUET:field_id"
 
@@ -154,7 +153,7 @@ def _other_schema(base: LogEntry, operation: str, table: str) -> CommitConflictE
     )
 
 
-def read_schema(store: ObjectStore, ref: SchemaRef, version: int) -> pa.Schema:
+def read_schema(store: Readable, ref: SchemaRef, version: int) -> pa.Schema:
     """Return a schema that an entry names.
 
     Raises:

@@ -48,6 +48,17 @@ def _require_same_names(ours: dict[str, Json], theirs: dict[str, Json]) -> None:
         )
 
 
+def kind_of_label(label: Any) -> dict[str, Json]:
+    """Return the kind of an index that has this label alone."""
+    import pandas as pd
+
+    from atio_core.data.pandas_index import describe_index
+
+    if isinstance(label, tuple) and label:
+        return describe_index(cast("Any", pd).MultiIndex.from_tuples([label]))[0]
+    return describe_index(cast("Any", pd).Index([label], tupleize_cols=False))[0]
+
+
 def kind_of_labels(ours: dict[str, Json], theirs: dict[str, Json], labels: Sequence[Json]) -> dict[str, Json]:
     """Return the kind of an index that has the labels of two.
 
@@ -65,14 +76,14 @@ def kind_of_labels(ours: dict[str, Json], theirs: dict[str, Json], labels: Seque
     """
     kept = {key: value for key, value in ours.items() if key in ("name", "names")}
     if "levels" in ours:
+        if len(ours["levels"]) != len(theirs.get("levels", ())):
+            raise MisfitError("the labels of the columns have several levels, and not all have as many")
         levels = [a if a == b else "object" for a, b in zip(ours["levels"], theirs["levels"], strict=False)]
-        if len(ours["levels"]) != len(theirs["levels"]):
-            raise MisfitError("the labels of the columns have more levels in one of table and data")
         return _checked({"levels": levels, **kept}, labels)
     step = _range_of(labels) if "range" in ours else None
     if step is not None:
         return {"range": step, **kept}
-    dtypes = ["int64" if "range" in kind else kind["dtype"] for kind in (ours, theirs)]
+    dtypes = ["int64" if "range" in kind else kind.get("dtype", "object") for kind in (ours, theirs)]
     return _checked({"dtype": dtypes[0] if dtypes[0] == dtypes[1] else "object", **kept}, labels)
 
 

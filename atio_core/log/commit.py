@@ -154,12 +154,16 @@ def holds(log: CommitLog, base: LogEntry, error: AtioError) -> bool:
     Raises:
         DamagedError: It does, and says that a file isn't there.
     """
-    latest = log.find_latest()
-    if (latest.commit_id if latest else "") != base.commit_id:
+    if not _is_latest(log, base):
         return False
     if type(error) is NotFoundError:
         raise missing_file(log.location, base.version, error, retained=True) from error
     return True
+
+
+def _is_latest(log: CommitLog, base: LogEntry) -> bool:
+    latest = log.find_latest()
+    return (latest.commit_id if latest else "") == base.commit_id
 
 
 def require_expected(base: LogEntry, intent: Intent, table: str) -> None:
@@ -205,7 +209,8 @@ class _Run:
     scratch: Scratch | None = None
 
     def once(self, base: LogEntry | None) -> Committed | None:
-        """Try once; None if the race was lost."""
+        """Try once, on a base that may be outdated, or on the latest; None if the race was lost."""
+        given = base
         base = base or self.log.find_latest() or empty_entry(str(uuid.uuid4()))
         require_features(base.writer_features, WRITER_FEATURES, "commit after", base, self.log.location)
         try:
@@ -216,7 +221,9 @@ class _Run:
             self._discard_scratch()
             return None
         if isinstance(built, Committed):
-            return built
+            # Nothing was left to be done on an outdated base: what came since may ask for it.
+            outdated = built.nothing and given is not None and not _is_latest(self.log, given)
+            return None if outdated else built
         entry, nothing = built
         created = self._create(base, entry)
         return created and replace(created, nothing=nothing)

@@ -17,6 +17,7 @@ from atio_core.model.entry import NO_KEY, LogEntry, empty_entry
 from atio_core.model.ids import Clock
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
+from atio_core.table.columns import ColumnChanges
 from atio_core.table.rows import RowChanges
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ class Transactions(TableBase):
     def transaction(self, **options: Unpack[CommitOptions]) -> Transaction:
         """Make several changes one version: all of them, at the end of a `with` block, or none.
 
-        The block is given an object with the methods that change rows: `append`, `overwrite`, `overwrite_partitions`,
-        `delete`, `update`. Each writes its files at once, and sees what those before it have left; nobody else sees
-        anything before the end. If the block raises, nothing is committed, and no file stays. If others commit
-        meanwhile, the changes are put on top of that, where each of them allows it; else they are made again.
+        The block is given an object with the methods that change rows (`append`, `overwrite`, `overwrite_partitions`,
+        `delete`, `update`) or columns (`rename_column`, `move_column`, `drop_column`). Each writes its files at once,
+        and sees what those before it have left; nobody else sees anything before the end. If the block raises, nothing
+        is committed, and no file stays. If others commit meanwhile, the changes are put on top of that, where each of them
+        allows it; else they are made again.
 
         Args:
             **options: As for `overwrite`; they are said of the whole.
@@ -60,7 +62,7 @@ class Transactions(TableBase):
         return Transaction(self._handle, self._log, self._clock, make_intent(self._clock, **options))
 
 
-class Transaction(RowChanges[None]):
+class Transaction(RowChanges[None], ColumnChanges[None]):
     """Changes that become one version at the end of a `with` block. Made by `Table.transaction`."""
 
     def __init__(self, handle: Handle, log: CommitLog, clock: Clock, intent: Intent) -> None:
