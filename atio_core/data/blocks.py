@@ -24,9 +24,7 @@ import xxhash
 
 FOOTER_KEY = b"atio.blocks"
 ALGORITHM = "xxh3-64"
-BLOCK_BYTES = (
-    256 << 10
-)  # one digest costs 11 bytes of footer; a read is widened by half a block at either end
+BLOCK_BYTES = 64 << 10  # one digest costs 11 bytes of footer; a read is widened by half a block at either end
 _DIGEST_BYTES = 8
 
 

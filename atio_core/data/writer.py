@@ -32,6 +32,10 @@ TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on 
 _LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
 _GROUP_ROWS = 1 << 20
 _GROUP_BYTES = 64 << 20  # of Arrow data in a row group: what a reader has in memory at a time, a few times
+_LEAST_GROUP_BYTES = (
+    8 << 20
+)  # a reader of some rows decodes groups as a whole; smaller ones cost those who read all
+_COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a place and bounds of its own
 _HELD_BYTES = 64 << 10  # written at once; Parquet comes with each page's header by itself
 _CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
 _WORKERS = min(8, _CORES)
@@ -170,7 +174,8 @@ class _Layout:
         files = max(_up(size, target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
         if files > _WORKERS:  # so that the last round keeps all threads busy
             files = _up(files, _WORKERS) * _WORKERS
-        most = max(1, min(_GROUP_ROWS, _GROUP_BYTES * rows // max(1, size)))
+        group_bytes = min(_GROUP_BYTES, max(_LEAST_GROUP_BYTES, _COLUMN_BYTES * table.num_columns))
+        most = max(1, min(_GROUP_ROWS, group_bytes * rows // max(1, size)))
         file_rows = max(1, _up(rows, files))
         return cls(files, _up(file_rows, _up(file_rows, most)), choose_encoding(table))
 

@@ -81,7 +81,7 @@ def test_a_dot_in_a_name_is_no_way_to_an_inner_field() -> None:
 
 def test_small_tables_are_not_tried_out() -> None:
     """A few rows are written plainly: looking at them would cost more than writing them."""
-    assert choose_encoding(pa.table({"c": range(10)})) == {"use_dictionary": False, "compression": "snappy"}
+    assert choose_encoding(pa.table({"c": range(10)})) == {"use_dictionary": False, "compression": "lz4"}
 
 
 def test_large_rows_are_tried_out_by_a_few() -> None:

@@ -319,3 +319,16 @@ def test_files_on_a_disk_are_complete_and_alone(tmp_path: Any) -> None:
     files = write(store, MANY, target_bytes=PIECE)
     assert sorted(store.list("data/")) == sorted(file.path for file in files)
     assert read(store, files, MANY.schema).equals(MANY)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "groups"), [(1_000_000, "ab", 2), (50_000, "abcdefghijklmnopqrst" * 2, 1)]
+)
+def test_row_groups_are_of_some_megabytes(rows: int, columns: str, groups: int) -> None:
+    """Who reads some rows decodes a few megabytes, unless a group has so many columns that each had hardly any rows."""
+    store = MemoryStore()
+    names = [f"{name}{place}" for place, name in enumerate(columns)]
+    table = with_ids(pa.table({name: np.arange(rows) for name in names}))
+    (file,) = write(store, table, target_bytes=1 << 30)[:1]
+    found = pq.read_metadata(pa.BufferReader(store.read(file.path)))
+    assert found.num_row_groups == groups
