@@ -24,6 +24,7 @@ from tests.support.races import (
     old,
     others,
     overwrites,
+    overwrites_and_expires,
     partitions,
     reads,
     reads_version,
@@ -31,6 +32,7 @@ from tests.support.races import (
     replaces,
     restores,
     restores_and_expires,
+    shares,
     table,
     tags,
 )
@@ -339,6 +341,21 @@ def test_a_version_comes_back_beside_an_expiry() -> None:
     assert list(Writer(store).log.latest().retained) == [2, 4]
     actors: dict[str, Any] = {"eve": expires(keep_last=2), "others": restores_and_expires(2)}
     Search(actors, start=store.objects, check=checks({}, expected=serial(["b"]))).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_an_object_that_shares_files(size: int) -> None:
+    """An object names files of its base again, whoever replaces and expires these meanwhile: all of them are there."""
+    actors: dict[str, Any] = {"ann": shares("a"), "others": overwrites_and_expires("b")}
+    check = checks({}, expected=serial(["b"], ["b", "a"]))
+    Search(actors, start=table(size), check=check).run()
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_an_object_that_shares_files_and_an_expiry(size: int) -> None:
+    """The same beside an expiry that takes its time, and with an overwrite in between."""
+    actors = {"ann": shares("a"), "eve": expires(grace_us=0)}
+    Search(actors, start=table(size), check=checks({}, expected=serial([*old(size), "a"]))).run()
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from atio_core.changes.overwrite_object import OverwriteObject
 from atio_core.changes.schema import WrittenSchema
 from atio_core.errors import (
     AlreadyExistsError,
     AtioError,
+    CommitConflictError,
     CommitUnknownError,
     NotFoundError,
     StagedFilesExpiredError,
     VersionExpiredError,
 )
 from atio_core.format.names import LOG
-from atio_core.log.file_list import missing_file
+from atio_core.log.file_list import files_of, missing_file
 from atio_core.log.lookup import Wanted, find
-from atio_core.model.entry import LogEntry
+from atio_core.model.entry import ROWS, LogEntry
 from tests.support.commits import SCHEMA, START_US, WIDE, Writer, commit_ids, verify
 from tests.support.schedule import Actor, Direct, Moment
 
@@ -84,6 +86,43 @@ def writes(
         raise StagedFilesExpiredError("three times")
 
     return write
+
+
+def shares(word: str) -> Actor:
+    """An actor that overwrites all by an object of the files that are there and a new one, as `Table` does."""
+
+    def share(store: Any) -> int:
+        writer = Writer(store, LATER_US)
+        for _ in range(4):
+            base = writer.log.latest()
+            new = writer.file(word, not_before_us=base.horizon_us)
+            try:
+                there = [replace(file, schema=0) for file in files_of(store, base)]
+                change = OverwriteObject("folder", [*there, new], [new], f"{word} and others", writer.limits)
+                return writer.commit(change, base=base).version
+            except (StagedFilesExpiredError, VersionExpiredError, NotFoundError):
+                continue
+            except CommitConflictError as error:
+                if not error.facts["write_again"]:
+                    raise
+        raise StagedFilesExpiredError("four times")
+
+    return share
+
+
+def overwrites_and_expires(word: str) -> Actor:
+    """All others: in one step they overwrite all by a word, and expire all but that version."""
+
+    def go_on(store: Direct) -> None:
+        writer = Writer(store, LATER_US)
+        latest = writer.log.latest()
+        writer.commit(writer.overwriting(writer.file(word, not_before_us=latest.horizon_us)))
+        writer.expire(1, grace_us=0)
+
+    def act(store: Any) -> None:
+        store.at_once(go_on)
+
+    return act
 
 
 def wakes_up(start: Mapping[str, bytes], word: str) -> Actor:
@@ -272,6 +311,11 @@ def checks(
 def _commit_at_once(store: Direct, latest: list[str]) -> None:
     writer = Writer(store, LATER_US + timedelta(days=30) // timedelta(microseconds=1))
     entry = writer.log.find_latest()
+    if entry is not None and entry.kind != ROWS:
+        writer.overwrite("next")
+        assert not writer.pauses, "a race was lost against nobody"
+        assert writer.words() == ["next"]
+        return
     if entry is not None and entry.schemas[entry.schema].digest == WIDE.digest:
         writer.schema = WIDE
     if entry is not None and entry.partition_fields:
