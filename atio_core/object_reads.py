@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import require_choice, require_text
-from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.errors import DamagedError, InvalidInputError, NewerFormatError
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile
@@ -153,6 +154,7 @@ class ObjectReads(ABC):
             raise self._refusal(problem, "say which of its files is meant (names lists them), or download it")
         with self._told():
             files = files_of(self._log.store, self.entry)
+        self._require_known(files)
         if len(files) != 1:
             raise self._damaged(f"holds an object ({self.kind}) of {len(files)} files")
         return files[0]
@@ -171,10 +173,25 @@ class ObjectReads(ABC):
 
         with self._told():
             files = files_of(self._log.store, self.entry)
+        self._require_known(files)
         try:
             return members_of(files)
         except ValueError as error:
             raise self._damaged(f"holds a folder that can't be: {error}") from error
+
+    def _require_known(self, files: Sequence[DataFile]) -> None:
+        """Raise `NewerFormatError` for a kind, or files of a format, that this release doesn't know."""
+        from atio_core.data.object_files.kinds import FILE, KINDS
+
+        known = KINDS.get(FILE if self.kind == _FOLDER else self.kind)
+        formats = {file.format for file in files}
+        if known is None or formats - {known.format}:
+            raise NewerFormatError(
+                f"version {self.version} of the table {self._log.location} holds an object ({self.kind}, as"
+                f" {', '.join(sorted(formats))}) that a later release wrote; upgrade atio",
+                table=self._log.location,
+                version=self.version,
+            )
 
     def _refusal(self, problem: str, advice: str) -> InvalidInputError:
         what = "rows" if self.kind == ROWS else f"an object ({self.kind})"

@@ -13,6 +13,9 @@ from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     import pyarrow as pa
 
 
@@ -80,6 +83,35 @@ class Reads(TableBase):
             lambda snapshot: snapshot.read(
                 output_as, columns=columns, partitions=partitions, filter=filter, limit=limit, verify=verify
             ),
+        )
+
+    def download(
+        self,
+        target: str | bytes | os.PathLike[Any],
+        version: AnyVersion | None = None,
+        *,
+        if_exists: str = "fail",
+        as_of: datetime | None = None,
+        tag: str | None = None,
+    ) -> Path:
+        """Put a version's object on the disk, the latest's if none is named: see `Snapshot.download`.
+
+        Args:
+            target: The path of the folder or file to make.
+            version: As for `snapshot`.
+            if_exists: "fail" if something is there, or "replace" it.
+            as_of: A time with a zone, instead of `version`.
+            tag: A tag, instead of `version`.
+
+        Returns:
+            The absolute path.
+
+        Raises:
+            As for `snapshot` and `Snapshot.download`.
+        """
+        return self._handle.read(
+            require_wanted(version, as_of=as_of, tag=tag),
+            lambda snapshot: snapshot.download(target, if_exists=if_exists),
         )
 
     def scan(

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from atio_core.errors import (
     AlreadyExistsError,
     DamagedError,
     InvalidInputError,
+    NewerFormatError,
     NotPreservableError,
     UnsupportedFormatError,
     VersionExpiredError,
 )
+from atio_core.log.commit_log import CommitLog
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
 from tests.support.stores import CountingStore, StoreWrapper
@@ -224,6 +227,8 @@ def test_a_read_of_the_latest_starts_over(tmp_path: Path) -> None:
             return call()
 
     assert Table(store=Late(store)).read() == "new"
+    assert Table(store=Late(store)).download(tmp_path / "out").read_text() == "new"
+    assert Table(store=store).download(tmp_path / "out", -1, if_exists="replace").read_text() == "new"
 
 
 @pytest.mark.parametrize("name", ["array", "json", "text", "bytes", "pickle"])
@@ -285,13 +290,28 @@ def test_a_folder_of_an_entry_that_leads_elsewhere_is_damage(tmp_path: Path) -> 
     """Whatever an entry says, no download writes outside its folder."""
     snapshot = atio.write_snapshot(a_folder(tmp_path / "f"), tmp_path / "t")
     entry = snapshot.entry
-    evil = [mock.MagicMock(spec=file, piece={"name": "../evil"}) for file in entry.files[:1]]
+    evil = [replace(file, piece={"name": "../evil"}) for file in entry.files[:1]]
     with (
         mock.patch("atio_core.object_reads.files_of", return_value=evil),
         pytest.raises(DamagedError, match="holds a folder that can't be"),
     ):
         snapshot.download(tmp_path / "out")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("name", ["json", "folder"])
+def test_an_object_of_a_later_release_is_not_guessed_at(name: str, tmp_path: Path) -> None:
+    """A kind, or a format of its files, that isn't known is said to be newer; nothing is made of it."""
+    given = {"a": 1} if name == "json" else a_folder(tmp_path / "f")
+    snapshot = atio.write_snapshot(given, tmp_path / "t")
+    other = replace(snapshot.entry.files[0], format="packed")
+    for changed in (snapshot.entry.with_(kind="tensor"), snapshot.entry.with_(files=(other,))):
+        newer = atio.Snapshot(CommitLog(LocalStore(tmp_path / "t", temporary="_atio/tmp")), 1, changed)
+        with pytest.raises(NewerFormatError, match="that a later release wrote; upgrade atio"):
+            newer.download(tmp_path / "out")
+        with pytest.raises(InvalidInputError if newer.kind == "folder" else NewerFormatError):
+            newer.read()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

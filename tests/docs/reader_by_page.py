@@ -74,6 +74,21 @@ class Reader:
         parts = [self._file(record, schema) for record in self.records(entry)]
         return pa.concat_tables([schema.empty_table(), *parts]).replace_schema_metadata(None)
 
+    def files(self, entry: Json) -> dict[str, tuple[bytes, bool] | None]:
+        """Objects: by name the bytes of each file, and whether it may be run; None for a folder that holds nothing."""
+        require(["objects"], entry.get("reader_features"), "the features")
+        require((0, {}), (entry["schema"], entry["schemas"]), "the schema of an object")
+        found: dict[str, tuple[bytes, bool] | None] = {}
+        for record in self.records(entry):
+            data, piece = self._checked(record["path"], record["digest"]), record.get("piece", {})
+            require([0, digest(b"")], record["footer"], "the end of an object's file")
+            require((record["size"], 0, 0), (len(data), record["rows"], record["schema"]), "an object's file")
+            found[piece.get("name", "")] = None if "folder" in piece else (data, "executable" in piece)
+        parts = [[one.get("piece", {}), one["size"], one["digest"]] for one in self.records(entry)]
+        text = json.dumps([entry["kind"], parts], separators=(",", ":"), sort_keys=True)
+        require(entry["content"], digest(text.encode()), "the content of an object")
+        return found
+
     def records(self, entry: Json) -> list[Json]:
         """Log entry: those of the manifests, then its own."""
         return [*itertools.chain.from_iterable(map(self._manifest, entry["manifests"])), *entry["files"]]
@@ -104,7 +119,8 @@ class Reader:
         entry = json.loads(data)
         require(number, entry["version"], "the number of an entry")
         require(1, entry["format"], "the format")
-        require(None, entry.get("reader_features"), "the features")
+        require(entry["kind"] != "table", "objects" in entry.get("reader_features", ()), "the features")
+        require(set(), set(entry.get("reader_features", ())) - {"objects"}, "other features")
         return entry
 
     def _checked(self, path: str, told: str) -> bytes:

@@ -1,6 +1,7 @@
 """`docs/format.md` is enough to read and write tables: a reader and a writer that know nothing else agree with atio."""
 
 import hashlib
+import io
 import json
 import random
 import re
@@ -114,6 +115,45 @@ def test_restored_and_tagged_versions_are_read_by_the_page(tmp_path: Path) -> No
     assert [snapshot.version for snapshot in table.history()] == [9, 8, 4]
     with pytest.raises(ExpiredError):
         Reader(tmp_path / "t").version(5)
+
+
+def test_objects_are_read_by_the_page(tmp_path: Path) -> None:
+    """Arrays, JSON values, text, bytes, pickles and files are files of their formats; folders are by names."""
+    np = pytest.importorskip("numpy")
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=2, fanout=2, recent=2))
+    reader = Reader(tmp_path / "t")
+    array = np.arange(6, dtype=">i2").reshape(2, 3)
+    table.overwrite(array)
+    stored = reader.files(reader.latest())[""]
+    assert stored is not None
+    assert np.load(io.BytesIO(stored[0])).tolist() == array.tolist()
+    for value, kind, written in (
+        ({"ä": [1]}, "json", '{"ä":[1]}'.encode()),
+        ("ä", "text", b"\xc3\xa4"),
+        (b"1", "bytes", b"1"),
+    ):
+        table.overwrite(value)
+        assert reader.latest()["kind"] == kind
+        assert reader.files(reader.latest()) == {"": (written, False)}
+    folder = tmp_path / "folder"
+    (folder / "b" / "c").mkdir(parents=True)
+    for name in "adef":
+        (folder / name).write_text(name)
+    (folder / "a").chmod(0o755)
+    for _ in range(2):
+        table.overwrite(folder)
+        files = {name: (name.encode(), name == "a") for name in "adef"}
+        assert reader.files(reader.latest()) == {**files, "b/c": None}
+        assert reader.latest()["manifests"]
+        (folder / "f").unlink()
+        (folder / "f").write_text("f")
+    table.overwrite(folder / "a")
+    assert reader.files(reader.latest()) == {"a": (b"a", True)}
+    table.overwrite(frame(1))
+    assert by_page(table) == by_atio(table)
+    assert [record["path"] for record in reader.records(reader.version(6))] == [
+        record["path"] for record in reader.records(reader.version(5))
+    ]
 
 
 def test_damage_is_seen_by_the_page(tmp_path: Path) -> None:

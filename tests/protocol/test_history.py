@@ -34,6 +34,7 @@ from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support import looking
 from tests.support.disks import folder_in_memory
+from tests.support.folders import Tree, make
 from tests.support.model import Piece, TableModel, Version
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files=8)
@@ -107,6 +108,8 @@ class History(RuleBasedStateMachine):
             self.stack.close()
 
     def _read(self, snapshot: Snapshot) -> list[int]:
+        if snapshot.kind == "folder":
+            return [int(snapshot.open(str(number)).read()) for number in range(len(snapshot.names))]
         return snapshot.read("arrow", columns=["a"])["a"].to_pylist()
 
     @initialize(partitioned=st.booleans(), columns=columns, versions=st.integers(0, 9))
@@ -132,6 +135,12 @@ class History(RuleBasedStateMachine):
         """Overwrite."""
         self._write(handle, "overwrite", Piece(columns, ((None, values),)), options)
 
+    @precondition(lambda self: self.model.latest >= self.partitioned_up_to)
+    @rule(handle=handles, values=rows, options=write_options)
+    def overwrite_by_a_folder(self, handle: int, values: tuple[int, ...], options: Any) -> None:
+        """Overwrite by an object: a folder, which shares files with the one before."""
+        self._write(handle, "overwrite", Piece((), ((None, values),)), options)
+
     @rule(handle=handles, columns=columns, values=partitions, options=write_options)
     def overwrite_partitions(self, handle: int, columns: tuple[str, ...], values: Any, options: Any) -> None:
         """Overwrite partitions."""
@@ -148,12 +157,12 @@ class History(RuleBasedStateMachine):
                 self._write(handle, "overwrite_partitions", piece, {})
             else:
                 piece = Piece(newest.columns, ((None, next(iter(values.values()))),))
-                self._write(handle, "append", piece, {})
+                self._write(handle, "append" if newest.columns else "overwrite", piece, {})
 
     def _write(self, handle: int, operation: str, piece: Piece, options: Any) -> None:
         key, expected, remembered, first = self._told(options)
         refusals = set() if remembered else self.model.refusals(operation, piece, expected)
-        frames = {value: frame(piece.columns, values) for value, values in piece.parts}
+        frames = {value: self._data(piece.columns, values) for value, values in piece.parts}
         data = frames if operation == "overwrite_partitions" else frames[None]
         mode = "replace" if operation == "overwrite" else "exact"  # what the model knows of columns
         snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, schema_mode=mode, **options))
@@ -164,6 +173,14 @@ class History(RuleBasedStateMachine):
             return
         assert not remembered
         self._same(snapshot, self.model.write(operation, piece, key, self.clock.now_us))
+
+    def _data(self, columns: tuple[str, ...], values: tuple[int, ...]) -> Any:
+        """What is written: rows, or a folder of a file for each of them."""
+        if columns:
+            return frame(columns, values)
+        tree = Tree({str(number): (str(value).encode(), False) for number, value in enumerate(values)})
+        make(self.folder.parent / "source", tree)
+        return self.folder.parent / "source"
 
     def _told(self, options: Any) -> tuple[str | None, int | None, bool, int | None]:
         """Complete the options; return key and expectation, whether the key is remembered, and which version has it."""
@@ -244,8 +261,10 @@ class History(RuleBasedStateMachine):
     def read(self, handle: int, number: int | None, names: str | None) -> None:
         """Read the latest, or a version by its number; all columns, or some."""
         expected = self.model.find(number)
-        if isinstance(expected, Version) and set(names or ()) - set(expected.columns):
-            expected = InvalidInputError
+        if isinstance(expected, Version) and (
+            set(names or ()) - set(expected.columns) or not expected.columns
+        ):
+            expected = InvalidInputError  # there is no such column, or no rows
         columns = None if names is None else list(names)
         found = tried(lambda: self.tables[handle].read(number, "arrow", columns=columns))
         if isinstance(expected, Version):
@@ -383,7 +402,8 @@ class History(RuleBasedStateMachine):
         assert (snapshot.version, entry.data.version) == (version.number, version.number)
         assert version.number <= entry.version <= version.entry
         assert (snapshot.operation, entry.data.time_us) == (version.operation, version.time_us)
-        assert (snapshot.rows, sum(file.rows for file in files)) == (len(version.rows),) * 2
+        rows = len(version.rows) if version.columns else 0
+        assert (snapshot.rows, sum(file.rows for file in files)) == (rows, rows)
         assert (snapshot.files, snapshot.bytes) == (len(files), sum(file.size for file in files))
         assert snapshot.content == self.contents.setdefault(version.pieces, snapshot.content)
 

@@ -14,7 +14,7 @@ Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one write brings."""
+    """What one write brings; a folder, with a file for each row, has no columns."""
 
     columns: tuple[str, ...]
     parts: Parts
@@ -81,7 +81,9 @@ class TableModel:
         if newest is not None and operation != "overwrite":
             if newest.partitioned != (operation == "overwrite_partitions"):
                 found.add(errors.InvalidInputError)
-            if newest.columns != piece.columns:
+            if not newest.columns:
+                found.add(errors.InvalidInputError)
+            elif newest.columns != piece.columns:
                 found.add(errors.SchemaMismatchError)
         return found
 

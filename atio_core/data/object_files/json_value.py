@@ -28,23 +28,18 @@ def check(value: Any) -> None:
         NotPreservableError: A part of it wouldn't; the message says where it is.
     """
     _check_one(value, [])
-    stack = [_members(value)]
-    path: list[object] = []
+    stack: list[tuple[object, Iterator[tuple[object, Any]]]] = [(None, _members(value))]
     while stack:
-        member = next(stack[-1], None)
-        if member is None:
-            stack.pop()
-            del path[-1:]
-            continue
-        place, inner = member
-        path.append(place)
-        if len(path) > _DEEPEST:
-            refuse(f"the JSON value is nested more than {_DEEPEST} deep", f"keep it flatter, {_PICKLED}")
-        _check_one(inner, path)
-        if isinstance(inner, dict | list) and inner:
-            stack.append(_members(cast("Any", inner)))
+        for place, inner in stack[-1][1]:
+            if type(inner) is dict or type(inner) is list or _problem(inner) is not None:
+                path = [*(outer for outer, _ in stack[1:]), place]
+                _check_one(inner, path)
+                stack.append((place, _members(inner)))
+                break
         else:
-            path.pop()
+            stack.pop()
+        if len(stack) > _DEEPEST:
+            refuse(f"the JSON value is nested more than {_DEEPEST} deep", f"keep it flatter, {_PICKLED}")
 
 
 def dump(value: Any, out: Out) -> None:
@@ -77,14 +72,14 @@ def _check_one(value: Any, path: list[object]) -> None:
 def _problem(value: Any) -> str | None:
     """What is wrong with a value that is no dict; None for nothing."""
     kind = cast("type[Any]", type(value))
-    if kind is bool or kind is list or value is None:
-        return None
     if kind is str:
         return "holds half a character (a lone surrogate)" if _has_surrogate(value) else None
-    if kind is int:
-        return None if value.bit_length() <= _LONGEST_BITS else "is a number of more than 640 digits"
     if kind is float:
         return None if math.isfinite(value) else f"is {value!r}, for which JSON has no number"
+    if kind is int:
+        return None if value.bit_length() <= _LONGEST_BITS else "is a number of more than 640 digits"
+    if kind is bool or kind is list or value is None:
+        return None
     if kind is tuple:
         return "is a tuple, which would come back as a list"
     more = "" if kind_of(value) == "other" else ": a table holds one frame; write each to a table of its own"
@@ -99,6 +94,8 @@ def _check_keys(value: dict[object, Any], path: list[object]) -> None:
 
 
 def _has_surrogate(text: str) -> bool:
+    if text.isascii():
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -130,6 +130,33 @@ def test_an_object_is_not_staged() -> None:
     assert list(store.list()) == []
 
 
+def test_objects_and_rows_are_changes_of_one_transaction(tmp_path: Path) -> None:
+    """Within a transaction each change sees what those before it left: files of an earlier one are shared too."""
+    table = Table(tmp_path / "t")
+    folder = folder_of(tmp_path / "f", a="1", b="2")
+    with table.transaction() as changes:
+        changes.overwrite(pa.table({"a": [1]}))
+        changes.overwrite({"a": 1})
+        assert changes.read() == {"a": 1}
+        changes.overwrite(folder)
+        (folder / "b").write_text("3")
+        changes.overwrite(folder)
+    snapshot = table.snapshot()
+    assert (snapshot.version, snapshot.kind, snapshot.added.files) == (1, "folder", 2)
+    assert seen(snapshot.download(tmp_path / "out")) == seen(folder)
+    assert len(data_files(tmp_path / "t")) == 2
+
+
+def test_a_table_of_objects_can_be_dropped() -> None:
+    """It ends as one of rows does, and its versions stay."""
+    table = Table("memory://dropped objects")
+    table.overwrite("a")
+    table.drop()
+    assert not table.exists()
+    assert table.read(1) == "a"
+    assert table.overwrite("b").version == 3
+
+
 def test_an_object_replaces_all_or_nothing() -> None:
     """`where` is for rows."""
     with pytest.raises(InvalidInputError, match="an object is kept whole"):
