@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ReleaseNotFoundError,
         SchemaMismatchError,
         StagedFilesExpiredError,
+        StageNotFoundError,
         StorageError,
         TableNotFoundError,
         TagNotFoundError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
     from atio_core.table import Table
+    from atio_core.table.kept import KeptStage
     from atio_core.write import WriteResult, write
 
     __version__: str
@@ -54,6 +56,7 @@ __all__ = [
     "DamagedError",
     "ExpiryReport",
     "InvalidInputError",
+    "KeptStage",
     "NewerFormatError",
     "NotFoundError",
     "NotPreservableError",
@@ -61,6 +64,7 @@ __all__ = [
     "Retention",
     "SchemaMismatchError",
     "Snapshot",
+    "StageNotFoundError",
     "StagedChange",
     "StagedFilesExpiredError",
     "StorageError",
@@ -81,6 +85,7 @@ __all__ = [
 
 _HOMES = {
     "ExpiryReport": "atio_core.maintenance.report",
+    "KeptStage": "atio_core.table.kept",
     "Retention": "atio_core.retention",
     "Snapshot": "atio_core.snapshot",
     "StagedChange": "atio_core.format.staged_json",

@@ -6,6 +6,7 @@ AtioError                          .code (stable), .table, .version
 │   ├── VersionNotFoundError       no such version was ever committed
 │   ├── VersionExpiredError        it was committed, and has been expired since
 │   ├── TagNotFoundError
+│   ├── StageNotFoundError
 │   └── ReleaseNotFoundError
 ├── AlreadyExistsError             (FileExistsError) the name is taken
 ├── InvalidInputError (ValueError) refused before anything changed
@@ -99,6 +100,12 @@ class TagNotFoundError(NotFoundError):
     """The table has no tag of this name."""
 
     code = "tag-not-found"
+
+
+class StageNotFoundError(NotFoundError):
+    """The table has no kept stage of this id that could be published: there was none, or it was settled."""
+
+    code = "stage-not-found"
 
 
 class ReleaseNotFoundError(NotFoundError):

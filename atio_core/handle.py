@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
-from atio_core.log.commit import VERDICTS, commit, holds, look_up, require_expected
+from atio_core.log.commit import VERDICTS, commit, holds, look_up, preview, require_expected
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.intent import Intent
 from atio_core.log.lookup import Wanted, find, too_fast
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.ids import Clock, uuid7
 from atio_core.snapshot import Snapshot
+from atio_core.storage.overlay import Overlay
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
 
 _TRIES = 10
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A version that may come.
+
+    Attributes:
+        log: A log that shows what its commit would write.
+        base: The latest version, which it would follow.
+        entry: Its entry.
+    """
+
+    log: CommitLog
+    base: LogEntry
+    entry: LogEntry
 
 
 class Handle:
@@ -95,15 +112,37 @@ class Handle:
             base = log.find_latest() or empty_entry("")
             require_features(base.writer_features, WRITER_FEATURES, "write behind", base, log.location)
             stage_id = uuid7(self._clock, not_before_us=base.horizon_us)
+            writing = Writing(log.store, base, stage_id.bytes, self._clock, log.limits)
             try:
-                return (
-                    base,
-                    stage_id,
-                    write(Writing(log.store, base, stage_id.bytes, self._clock, log.limits)),
-                )
+                return base, stage_id, write(writing)
             except VERDICTS as error:
                 if not left or (not error.facts.get("write_again") and holds(log, base, error)):
                     raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def preview(self, write: Callable[[Writing], Change], intent: Intent) -> Preview:
+        """Return the version that a commit would make now, without making it.
+
+        Args:
+            write: Returns the change. Its files are written already.
+            intent: Who would commit.
+
+        Raises:
+            As for `commit`.
+        """
+        from atio_core.changes.writing import Writing
+
+        log = self._log
+        for left in reversed(range(_TRIES)):
+            base = log.find_latest() or empty_entry(str(uuid.uuid4()))
+            try:
+                change = write(Writing(log.store, base, intent.commit_id, self._clock, log.limits))
+                entry, scratch = preview(log, change, intent, base, self._clock)
+            except (*VERDICTS, StagedFilesExpiredError) as error:
+                if not left or holds(log, base, error):
+                    raise
+                continue
+            return Preview(CommitLog(Overlay(log.store, scratch.held), log.limits), base, entry)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def find(self, wanted: Wanted) -> Snapshot:

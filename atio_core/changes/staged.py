@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from atio_core.changes.append import Append
 from atio_core.changes.arrangement import described
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
-from atio_core.changes.schema import WrittenSchema, column_id, require_rows
+from atio_core.changes.schema import WrittenSchema, column_id, require_same_schema
 from atio_core.changes.writing import Writing
+from atio_core.data.frames import SchemaMode
 from atio_core.errors import (
     CommitConflictError,
     DamagedError,
@@ -66,6 +67,9 @@ def describe(change: Change) -> StagedFiles:
         schema=carried_ref(plain) if plain else SchemaRef(written.digest),
         content=change.content,
         fields=change.fields,
+        grown_from=written.grown_from,
+        new_columns=written.new_columns if written.grown_from else (),
+        keeps_columns=isinstance(change, Overwrite) and change.mode != "replace",
     )
     if isinstance(change, OverwritePartitions):
         files = replace(files, partitions=tuple(change.partitions))
@@ -73,11 +77,19 @@ def describe(change: Change) -> StagedFiles:
 
 
 def shortened(staged: StagedChange, store: ObjectStore) -> StagedChange:
-    """Return a descriptor that isn't too long: what is gets a file that lists its change."""
+    """Return a descriptor that isn't too long: what is gets a file that lists its change.
+
+    Raises:
+        StorageError: The store refused that file; those of the change are gone.
+    """
     if isinstance(staged.change, StoredChange) or len(staged.to_json()) <= _DESCRIPTOR_BYTES:
         return staged
     data = encode_change(staged.id, staged.change)
-    store.put(change_path(staged.id), data)
+    try:
+        store.put(change_path(staged.id), data)
+    except BaseException:
+        store.delete([file.path for file in staged.change.files])
+        raise
     return replace(staged, change=StoredChange(digest(data), len(data)))
 
 
@@ -109,8 +121,10 @@ def key_of(staged: Collection[StagedChange]) -> bytes:
     return hashlib.blake2b(ids, digest_size=16, person=b"atio staged").digest()
 
 
-def load_staged(writing: Writing, staged: tuple[StagedChange, ...]) -> CommitStaged:
-    """Return the commit of some staged changes.
+def load_staged(
+    writing: Writing, staged: tuple[StagedChange, ...], kept_until_us: int | None = None
+) -> CommitStaged:
+    """Return the commit of some staged changes, or of a kept stage.
 
     Raises:
         StagedFilesExpiredError: One of their files is gone.
@@ -127,7 +141,7 @@ def load_staged(writing: Writing, staged: tuple[StagedChange, ...]) -> CommitSta
             _require_there(store, file)
     _require_alike(changes, store.location)
     log = CommitLog(store, writing.limits)
-    return CommitStaged(log, staged, changes, writing.commit_id.hex(), writing.limits)
+    return CommitStaged(log, staged, changes, writing.commit_id.hex(), writing.limits, kept_until_us)
 
 
 def _loaded(store: ObjectStore, staged: StagedChange) -> StagedFiles:
@@ -182,6 +196,11 @@ def _require_alike(changes: Sequence[StagedFiles], table: str) -> None:
             " committed: stage them all with the same columns and types"
         )
         raise SchemaMismatchError(message, table=table)
+    if len({(change.keeps_columns, change.grown_from) for change in changes}) > 1:
+        message = (
+            f"the changes staged for the table {table} have different schema_mode; nothing was committed"
+        )
+        raise InvalidInputError(f"{message}: stage them all with the same", table=table)
     if len({change.fields for change in changes}) > 1:
         message = (
             f"the changes staged for the table {table} have different partition fields; nothing was committed"
@@ -199,6 +218,7 @@ class CommitStaged:
         changes: What each of them brings.
         commit_id: The commit's.
         limits: Bounds of an entry.
+        kept_until_us: To a commit, the files of a kept stage are as young as this.
     """
 
     log: CommitLog
@@ -206,6 +226,7 @@ class CommitStaged:
     changes: tuple[StagedFiles, ...]
     commit_id: str
     limits: Limits
+    kept_until_us: int | None = None
     adds: tuple[DataFile, ...] = field(default=(), init=False)  # none that a commit which fails may delete
     changes_rows: bool = field(default=True, init=False)
 
@@ -214,8 +235,8 @@ class CommitStaged:
         """That of the changes."""
         return self.staged[0].operation
 
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
-        """Apply the changes to a base.
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
+        """Apply the changes to a base; None if it has all of them.
 
         Raises:
             StagedFilesExpiredError: Cleaning may have taken a file.
@@ -225,12 +246,12 @@ class CommitStaged:
         self._require_own(base, scratch.location)
         there = self._there(base, scratch)
         self._require_young(base, there, scratch.location)
-        if self.operation == "overwrite":
+        if self.operation == "overwrite" and not self.changes[0].keeps_columns:
             return self._applied(self.changes, base, scratch)
         self._require_schema(base, scratch.location)
         if self.operation == "append":
             new = [one for one in self.changes if not any(_name(file) in there for file in one.files)]
-            return self._applied(new, base, scratch) if new else Rebased(base)
+            return self._applied(new, base, scratch) if new else None
         return self._applied(self.changes, base, scratch)
 
     def _applied(self, changes: Sequence[StagedFiles], base: LogEntry, scratch: Scratch) -> Rebased:
@@ -245,7 +266,8 @@ class CommitStaged:
         if self.operation == "append":
             one = Append(files, schema, content, self.limits, fields)
         elif self.operation == "overwrite":
-            one = Overwrite(files, schema, content, self.limits, fields=fields)
+            mode: SchemaMode = "exact" if changes[0].keeps_columns else "replace"
+            one = Overwrite(files, schema, content, self.limits, mode, fields=fields)
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
             one = OverwritePartitions(files, partitions, fields, schema, content, self.limits)
@@ -291,6 +313,14 @@ class CommitStaged:
                 " committed; nothing was committed: look into the history, and stage the data again if it isn't there",
                 table=table,
             )
+        if self.kept_until_us is not None:
+            if self.kept_until_us < base.horizon_us:
+                raise StagedFilesExpiredError(
+                    f"{self.operation} of {table} was kept until a time that is before the table's horizon by now:"
+                    " cleaning may have taken its files; nothing was committed: stage the data again, for longer",
+                    table=table,
+                )
+            return
         for change in self.changes:
             for file in change.files:
                 if _name(file) not in there and is_too_old(file.path, base):
@@ -303,40 +333,48 @@ class CommitStaged:
                     )
 
     def _require_schema(self, base: LogEntry, table: str) -> None:
-        require_rows(base, table)
-        fields = self.changes[0].fields
-        if base.is_there and base.partition_fields != fields:
+        """The schema must be the table's, or have grown from it; a table that isn't there takes one that is carried."""
+        one = self.changes[0]
+        if base.is_there and base.partition_fields != one.fields:
             raise CommitConflictError(
-                f"{self.operation} of {table} was staged for a table {described(fields)}, and the latest version is"
+                f"{self.operation} of {table} was staged for a table {described(one.fields)}, and the latest version is"
                 f" {described(base.partition_fields)}; nothing was committed: stage the data again",
                 table=table,
                 version=base.version,
                 winner=base.version,
             )
-        if base.is_there and base.schemas[base.schema].digest != self.changes[0].schema.digest:
+        written = WrittenSchema(b"", one.schema.digest, 0, one.grown_from, one.new_columns)
+        cause: CommitConflictError | None = None
+        try:
+            require_same_schema(base, written, self.operation, table)
+        except CommitConflictError as error:
+            cause = error
+        if cause is not None or (
+            not base.is_there and all(change.schema.inline is None for change in self.changes)
+        ):
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"
                 " stage the data again",
                 table=table,
                 version=base.version,
                 winner=base.version,
-            )
+            ) from cause
 
 
 def _written(changes: Sequence[StagedFiles], base: LogEntry, table: str) -> WrittenSchema:
     """The schema of all of them: one that the base has, or else with its bytes, if these are what they should be."""
-    wanted = changes[0].schema.digest
+    one = changes[0]
+    wanted = one.schema.digest
     if any(ref.digest == wanted for ref in base.schemas.values()):
-        return WrittenSchema(b"", wanted, 0)
+        return WrittenSchema(b"", wanted, 0, one.grown_from, one.new_columns)
     carried = next(
         (change.schema for change in changes if change.schema.inline is not None), SchemaRef(wanted)
     )
     try:
         plain = inline_bytes(carried)
         if digest(plain) == wanted:
-            return WrittenSchema(
-                plain, wanted, max((column_id(one) for one in decode_schema(plain)), default=0)
-            )
+            last_column = max((column_id(field) for field in decode_schema(plain)), default=0)
+            return WrittenSchema(plain, wanted, last_column, one.grown_from, one.new_columns)
     except (KeyError, OSError, ValueError, zlib.error) as error:
         raise _unfit_schema(table) from error
     raise _unfit_schema(table)
@@ -350,3 +388,15 @@ def _unfit_schema(table: str) -> InvalidInputError:
 def _name(file: DataFile) -> str:
     """What tells a file apart from others: its name, whatever folder a file system shows it in."""
     return file.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class DropStaged:
+    """A kept stage that is never to be published: nothing but its key is kept of it."""
+
+    adds: tuple[DataFile, ...] = field(default=(), init=False)
+    operation: str = field(default="drop_staged", init=False)
+    changes_rows: bool = field(default=False, init=False)
+
+    def rebase(self, base: LogEntry, scratch: Scratch) -> None:
+        """Do nothing. Where there is no table, the log begins by that, and there still is none."""

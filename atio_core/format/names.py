@@ -33,10 +33,9 @@ CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, STAGED, f"{TEMPORARY}/")
 _FIRST_BUCKET = 999_999
 _BUCKET = re.compile(r"[0-9]{6}")
 _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
-_OURS = re.compile(
-    r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
-    r"\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)"
-)
+_UUID7 = r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+_OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)")
+_RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,22 @@ def schema_path(file_id: uuid.UUID) -> str:
 def change_path(stage_id: uuid.UUID) -> str:
     """Return the name of the file of a staged change that is too large for its descriptor."""
     return f"{STAGED}{stage_id}.change"
+
+
+def pending_path(stage_id: uuid.UUID) -> str:
+    """Return the name of the record that protects the files of a stage before it is known."""
+    return f"{STAGED}{stage_id}.pending"
+
+
+def kept_path(stage_id: uuid.UUID) -> str:
+    """Return the name of the record that makes a kept stage known."""
+    return f"{STAGED}{stage_id}.json"
+
+
+def stage_id_of(path: str) -> uuid.UUID | None:
+    """Return the id of the stage whose record has this name, or None if it is no such name."""
+    match = _RECORD.fullmatch(path)
+    return uuid.UUID(match[1]) if match else None
 
 
 def file_id_of(path: str) -> uuid.UUID | None:

@@ -105,7 +105,7 @@ class StagedChange:
                 found=error.found,
             ) from None
         try:
-            return staged_from_json(data, cls)
+            return staged_from_json(_loaded(data), cls)
         except UNFIT as error:
             message = f"{what} doesn't follow the format ({error!r}); stage the data again"
             raise InvalidInputError(message) from error
@@ -132,14 +132,14 @@ def staged_to_json(staged: StagedChange) -> dict[str, Any]:
     return fields | {"change": _change_to_json(change)}
 
 
-def staged_from_json(data: bytes, kind: type[_Staged]) -> _Staged:
-    """Return the descriptor that a JSON text stands for, its digest checked already.
+def staged_from_json(fields: dict[str, Any], kind: type[_Staged]) -> _Staged:
+    """Return the descriptor that a JSON value stands for.
 
     Raises:
         NewerFormatError: A later release wrote it.
         AttributeError, KeyError, RecursionError, TypeError, ValueError: It doesn't follow the format.
     """
-    fields = _loaded(data)
+    require_format(fields["format"])
     operation = _text(fields["operation"])
     if operation not in OPERATIONS:
         raise ValueError(f"{operation!r} can't be staged")
@@ -168,18 +168,22 @@ def encode_change(stage_id: uuid.UUID, change: StagedFiles) -> bytes:
 
 def decode_change(data: bytes) -> StagedFiles:
     """Return the change that such a file lists, its digest checked already; fails as `staged_from_json` does."""
-    return _change_from_json(_loaded(unseal(data))["change"])
+    fields = _loaded(unseal(data))
+    require_format(fields["format"])
+    return _change_from_json(fields["change"])
 
 
-def _loaded(data: bytes) -> dict[str, Any]:
-    fields = json.loads(data, parse_constant=_no_number)
-    number = _count(fields["format"])
-    if number > FORMAT:
+def require_format(number: object) -> None:
+    """Raise `NewerFormatError` if a staged change was written by a later release, `TypeError` if it is no format."""
+    if _count(number) > FORMAT:
         raise NewerFormatError(
             f"a staged change was written in format {number}, and this release reads formats up to {FORMAT}; upgrade"
             " atio"
         )
-    return fields
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    return json.loads(data, parse_constant=_no_number)
 
 
 def _change_to_json(change: StagedFiles) -> dict[str, Any]:
@@ -188,6 +192,10 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
         "schema": _schema_to_json(change.schema),
         "content": change.content,
     }
+    if change.grown_from is not None:
+        fields["grown"] = [change.grown_from, list(change.new_columns)]
+    if change.keeps_columns:
+        fields["keeps_columns"] = True
     if change.fields:
         fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
     if change.partitions:
@@ -201,12 +209,16 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
     partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
     if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
         raise ValueError("a partition has one value for each field")
+    grown_from, new_columns = fields.get("grown", (None, ()))
     return StagedFiles(
         files=files,
         schema=_schema_from_json(fields["schema"]),
         content=_text(fields["content"]),
         fields=names,
         partitions=partitions,
+        grown_from=None if grown_from is None else _text(grown_from),
+        new_columns=tuple(map(_count, new_columns)),
+        keeps_columns=fields.get("keeps_columns", False) is True,
     )
 
 

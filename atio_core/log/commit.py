@@ -118,6 +118,22 @@ def commit(
         raise
 
 
+def preview(
+    log: CommitLog, change: Change, intent: Intent, base: LogEntry, clock: Clock
+) -> tuple[LogEntry, Scratch]:
+    """Return the entry that a commit would create on a base, and holds what it would write; nothing is stored.
+
+    Raises:
+        CommitConflictError: The change can't be applied to this base.
+        What `Change.rebase` raises.
+    """
+    require_expected(base, intent, log.location)
+    run, scratch = _Run(log, change, intent, clock, None), Scratch(log.store, base, clock)
+    rebased = change.rebase(base, scratch)
+    changes = rebased is not None and change.changes_rows
+    return next_entry(base, rebased or Rebased(base), run, scratch, changes_rows=changes), scratch
+
+
 def look_up(
     log: CommitLog, base: LogEntry, intent: Intent, *, after_version: int | None = None
 ) -> Committed | None:
@@ -131,11 +147,11 @@ def look_up(
             the commit's own id can't be there yet.
     """
     own = after_version is not None
-    version = _find(log, base, intent.commit_id, after_version) if own else None
+    version = version_of(log, base, intent.commit_id, after_version) if own else None
     if version is None:
         own = False
         after = max(after_version or 0, intent.key_after_version)
-        version = _find(log, base, intent.key, after, 0 if after_version else intent.key_not_before_us)
+        version = version_of(log, base, intent.key, after, 0 if after_version else intent.key_not_before_us)
     if version is None:
         return None
     try:
@@ -185,9 +201,18 @@ def is_too_old(path: str, base: LogEntry) -> bool:
     return file_id is None or uuid7_time_us(file_id) < base.horizon_us
 
 
-def _find(
-    log: CommitLog, base: LogEntry, one: bytes, after_version: int | None, not_before_us: int = 0
+def version_of(
+    log: CommitLog, base: LogEntry, one: bytes, after_version: int | None = None, not_before_us: int = 0
 ) -> int | None:
+    """Return the number of the entry that has a commit id or the digest of a key, as far as a base knows, or None.
+
+    Args:
+        log: The table's log.
+        base: An entry on the chain.
+        one: 16 bytes.
+        after_version: It isn't this entry nor one before it.
+        not_before_us: It isn't older than this time.
+    """
     if one == NO_KEY:
         return None
     recent = find_recent(base, one)

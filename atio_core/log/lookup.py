@@ -124,7 +124,9 @@ def history(log: CommitLog) -> list[Found]:
             entries = log.read_retained(latest, older)
         except VersionExpiredError:
             continue
-        newest = {entry.data.version: entry for entry in (*entries, latest)}
+        newest = {entry.data.version: entry for entry in (*entries, latest) if entry.data.version}
+        if not newest:
+            raise no_table(log.location)
         return [Found(newest[version], latest) for version in sorted(newest, reverse=True)]
     raise too_fast(log, "listed")
 

@@ -94,6 +94,11 @@ class Scratch:
             self._store.put(name, data)
         self._held.clear()
 
+    @property
+    def held(self) -> dict[str, bytes]:
+        """What is held, by its names."""
+        return dict(self._held)
+
     def discard(self) -> None:
         """Delete what was stored."""
         self._store.delete(self._written)

@@ -3,22 +3,26 @@
 - A leftover is a file in one of atio's folders, with a name that atio gives, that no retained version reaches: a dead
   writer's, a stray's, a crashed expiry's. It may go once its UUID is older than the horizon, for then no commit will
   take it up any more.
+- The files of a kept stage may go once the time until which it is kept is before the horizon too, and its records with
+  them: from then on nobody can publish it.
 - An entry may go if it lies below the latest, outside its ranges, in an older bucket: names in the newest bucket are
   never freed, so that the first name there always is the latest.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from atio_core.errors import NotFoundError
-from atio_core.format.names import CLEANED, file_id_of, without_nested_tables
+from atio_core.format.names import CLEANED, file_id_of, stage_id_of, without_nested_tables
 from atio_core.log.commit_log import CommitLog
+from atio_core.log.kept import StoredRecord, all_records
 from atio_core.maintenance.reach import Reached
 from atio_core.model.ids import uuid7_time_us
 from atio_core.model.ranges import VersionRanges
-from atio_core.storage.base import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +33,57 @@ class Leftover:
         path: Its name.
         size: Its length in bytes.
         written_us: When its name was made, in microseconds since 1970.
+        needed_us: It may go once the horizon is later than this.
     """
 
     path: str
     size: int
     written_us: int
+    needed_us: int
 
 
-def leftovers(store: ObjectStore, reached: Reached) -> list[Leftover]:
-    """Return the files that are not reached, in the order of their names."""
-    found: list[Leftover] = []
+def leftovers(log: CommitLog, reached: Reached) -> list[Leftover]:
+    """Return the files that are not reached, and the records of kept stages.
+
+    Raises:
+        DamagedError: A record can't be read, so that nobody knows which files its stage needs.
+    """
+    store = log.store
+    records = all_records(log)
+    kept = _kept_until(records)
+    found = [
+        Leftover(one.path, one.size, uuid7_time_us(one.record.staged.id), one.record.until_us)
+        for one in records
+    ]
     for folder in CLEANED:
         for path in without_nested_tables(store.list(f"{folder.rstrip('/')}/")):
             file_id = file_id_of(path)
-            if file_id is None or file_id in reached:
+            if file_id is None or file_id in reached or stage_id_of(path) is not None:
                 continue
-            try:
-                found.append(Leftover(path, store.size(path), uuid7_time_us(file_id)))
-            except NotFoundError:
-                continue  # another cleaner was faster
+            with suppress(NotFoundError):  # another cleaner was faster
+                written_us = uuid7_time_us(file_id)
+                needed_us = max(written_us, kept.get(file_id, written_us))
+                found.append(Leftover(path, store.size(path), written_us, needed_us))
     return found
+
+
+def still_needed(log: CommitLog, horizon_us: int) -> frozenset[uuid.UUID]:
+    """Return the files of kept stages whose time isn't before a horizon: by their UUIDs, as the records name them now.
+
+    Raises:
+        DamagedError: A record can't be read.
+    """
+    return frozenset(one for one, until_us in _kept_until(all_records(log)).items() if until_us >= horizon_us)
+
+
+def _kept_until(records: Iterable[StoredRecord]) -> dict[uuid.UUID, int]:
+    until: dict[uuid.UUID, int] = {}
+    for one in records:
+        for file in one.record.files.files:
+            file_id = file_id_of(file.path)
+            if file_id is not None:
+                until[file_id] = max(until.get(file_id, 0), one.record.until_us)
+    return until
 
 
 def old_entries(log: CommitLog, version: int, retained: VersionRanges) -> list[int]:

@@ -5,7 +5,9 @@
 3. If nothing would go, commit nothing. Else commit an `expire` entry with the new ranges and the new horizon, through
    the whole commit loop: after a rebase, decide and read again.
 4. Only when it is known to be on the chain, delete by the entry as stored: files that only the dropped versions reach,
-   leftovers behind the horizon, entries outside the ranges in older buckets.
+   leftovers behind the horizon, entries outside the ranges in older buckets. Before leftovers go, the records of kept
+   stages are listed again, since the makers of those that came before the entry rely on it. Then the latest is read
+   again: if it has a later horizon, records that were needed here may be gone, and leftovers are left to its maker.
 
 What is to be known about retained versions is read before the entry is created (3), or the latest is read again before
 anything is deleted (1). A crash in between is finished by the next expiry. A dry run is the plan of step 3, printed.
@@ -24,7 +26,7 @@ from atio_core.format.names import file_id_of
 from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries
+from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries, still_needed
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
 from atio_core.maintenance.report import ExpiryReport, FileLine, file_line, version_line
 from atio_core.model.entry import LogEntry
@@ -49,7 +51,7 @@ class ExpiryPlan:
         horizon_us: The new horizon.
         freed: Files that only the dropped versions reach, to be deleted at once.
         cleaned: Leftovers behind the horizon.
-        waiting: Leftovers, and files that came in late, that are too young.
+        waiting: Leftovers, files that came in late and kept stages, whose time hasn't passed.
         entries: Numbers of entries whose names are freed.
     """
 
@@ -137,8 +139,7 @@ class _Expiry:
         plan = self.plans.get(stored)
         if plan is None:
             raise VersionExpiredError("another expiry stands for the expire entry", table=self.log.location)
-        self.execute(plan, entry)
-        return self.report(plan, entry.version)
+        return self.report(self.execute(plan, entry), entry.version)
 
     def report(self, plan: ExpiryPlan, version: int | None) -> ExpiryReport:
         """Tell what a plan did, and what was finished before it."""
@@ -153,15 +154,15 @@ class _Expiry:
         """
         try:
             reached = self.reach.of(self.reach.entries(latest))
+            gone = [left for left in leftovers(self.log, reached) if left.needed_us < latest.horizon_us]
         except DamagedError as error:
             _logger.debug("%s: nothing can be finished: %s", self.log.location, error)
             return
-        gone = [left for left in leftovers(self.log.store, reached) if left.written_us < latest.horizon_us]
         entries = old_entries(self.log, latest.version, latest.retained)
         if not (gone or entries):
             return
         again = self.log.latest()
-        if not again.retained.holds_all(latest.retained):
+        if again.horizon_us > latest.horizon_us or not again.retained.holds_all(latest.retained):
             raise VersionExpiredError("another expiry came first", table=self.log.location)
         self.finished = gone, entries
         _logger.info("%s: finishing: %d files, %d entries", self.log.location, len(gone), len(entries))
@@ -179,11 +180,15 @@ class _Expiry:
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.nothing)
 
-    def execute(self, plan: ExpiryPlan, entry: LogEntry) -> None:
+    def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
         """Delete by a plan whose entry is on the chain: files first, then the entries that named them.
 
         Lists of keys that the parent named go too, if its expire entry has merged them into others.
+
+        Returns:
+            The plan, as far as it was done.
         """
+        plan = self.without_kept(plan, entry)
         *others, parent = plan.standing
         reached = self.reach.of([*others, entry])
         doomed = [file.path for file in (*plan.freed, *plan.cleaned, *parent.key_lists)]
@@ -191,6 +196,17 @@ class _Expiry:
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
         self.log.store.delete(paths)
         delete_entries(self.log, plan.entries)
+        return plan
+
+    def without_kept(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
+        """Return the plan without the leftovers that have been kept since it was made."""
+        if not plan.cleaned:
+            return plan
+        needed = still_needed(self.log, entry.horizon_us)
+        outdated = self.log.latest().horizon_us > entry.horizon_us
+        spared = tuple(left for left in plan.cleaned if outdated or file_id_of(left.path) in needed)
+        cleaned = tuple(left for left in plan.cleaned if left not in spared)
+        return replace(plan, cleaned=cleaned, waiting=(*plan.waiting, *spared))
 
 
 def _plan(
@@ -209,7 +225,7 @@ def _plan(
     stays = {entry.version for entry in standing}
     let_go = tuple(entry for entry in entries if entry.version not in stays)
     freed = _freed(reach, let_go, reached)
-    listed = [left for left in leftovers(log.store, reached) if file_id_of(left.path) not in freed]
+    listed = [left for left in leftovers(log, reached) if file_id_of(left.path) not in freed]
     retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
     return ExpiryPlan(
         kept=kept,
@@ -219,8 +235,8 @@ def _plan(
         retained=retained,
         horizon_us=horizon_us,
         freed=tuple(freed.values()),
-        cleaned=tuple(left for left in listed if left.written_us < horizon_us),
-        waiting=tuple(left for left in listed if left.written_us >= horizon_us),
+        cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
+        waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
         entries=tuple(old_entries(log, base.version + 1, retained)),
     )
 

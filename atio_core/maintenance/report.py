@@ -59,7 +59,7 @@ class ExpiryReport:
         files_removed: Files that went: of removed versions, and leftovers.
         bytes_removed: Their size.
         leftovers: Those of them that belonged to no version: dead writers' and crashed expiries'.
-        waiting: Leftovers that are too young to go: somebody may be about to commit them.
+        waiting: Files of no version that are too young to go, or kept: somebody may be about to commit them.
         entries_removed: Log entries that went.
     """
 
@@ -128,7 +128,7 @@ class ExpiryReport:
             size = sum(line.bytes for line in self.waiting)
             notes.append(
                 f"{_count(len(self.waiting), 'file')} ({size:,} bytes) belong to no version and wait for the grace"
-                " period to pass: somebody may be about to commit them"
+                " period, or the time of their stage, to pass: somebody may be about to commit them"
             )
         return notes
 

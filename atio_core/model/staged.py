@@ -18,6 +18,9 @@ class StagedFiles:
         content: Digest of their rows.
         fields: The partition fields that the files were written for.
         partitions: The values of the partitions that are replaced, in the fields' order.
+        grown_from: The digest of the table's schema that the schema has grown from; None if it was made from none.
+        new_columns: The ids of the columns that it adds to that one.
+        keeps_columns: An overwrite that doesn't replace the table's columns.
     """
 
     files: tuple[DataFile, ...]
@@ -25,6 +28,9 @@ class StagedFiles:
     content: str
     fields: tuple[PartitionField, ...] = ()
     partitions: tuple[tuple[Scalar, ...], ...] = ()
+    grown_from: str | None = None
+    new_columns: tuple[int, ...] = ()
+    keeps_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,48 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from atio_core.arguments import refusal, require_choice, require_list
+from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_time
 from atio_core.errors import InvalidInputError
+from atio_core.format.kept_json import LAST_US, KeptRecord
 from atio_core.format.staged_json import StagedChange
 from atio_core.handle import Handle
 from atio_core.log.intent import CommitOptions, Intent, make_intent
-from atio_core.model.entry import NO_KEY, Totals
+from atio_core.log.kept import keep as keep_under_id
+from atio_core.model.entry import DAY_US, NO_KEY, Totals
 from atio_core.model.ids import Clock
 from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
-from atio_core.table.base import TableBase
+from atio_core.table.kept import KeptStage, KeptStages
+from atio_core.table.modes import change_by_mode
 from atio_core.table.rows import RowChanges
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_KEPT_FOR_US = 7 * DAY_US
 
-class Staging(TableBase):
+
+class Staging(KeptStages):
     """What writes changes for a later commit, and commits them."""
 
-    def stage(self, data: Any, mode: str = "append", **options: Any) -> StagedChange:
+    @overload
+    def stage(
+        self, data: Any, mode: str = "append", *, keep: Literal[False] = False, **options: Any
+    ) -> StagedChange: ...
+
+    @overload
+    def stage(
+        self,
+        data: Any,
+        mode: str = "append",
+        *,
+        keep: Literal[True],
+        until: datetime | None = None,
+        keep_for: timedelta | None = None,
+        **options: Any,
+    ) -> KeptStage: ...
+
+    def stage(
+        self,
+        data: Any,
+        mode: str = "append",
+        *,
+        keep: bool = False,
+        until: datetime | None = None,
+        keep_for: timedelta | None = None,
+        **options: Any,
+    ) -> StagedChange | KeptStage:
         """Write the files of a change, and leave its commit to somebody else: nobody sees them until then.
 
         Any number of processes, on any machines that share the table's folder, may stage at once. None waits for
         another, and a table needn't be there yet. What nobody commits is removed by an expiry, once it is older than
-        the grace period.
+        the grace period, or its time has passed if it is kept.
 
         Args:
             data: As for the change.
             mode: "append", "overwrite" or "overwrite_partitions": the name of the change.
-            **options: What the change takes, such as `partition_by`. What is said of a commit is said to `commit`.
+            keep: Keep it in the table under an id, to be read, and published or dropped, by anybody who knows the id.
+            until: Keep it until this time, with a zone.
+            keep_for: Or for this long; 7 days if neither is given.
+            **options: What the change takes, such as `partition_by`. What is said of a commit is said to `commit` or
+                `publish`.
 
         Returns:
             A descriptor of some kilobytes, to be sent to whoever commits: it pickles, and has `to_json`. A task that
-            runs twice makes two, of which one is to be committed.
+            runs twice makes two, of which one is to be committed. With `keep`, the stage that is kept.
 
         Raises:
             InvalidInputError: There is no such mode or option, or the data doesn't fit it.
             NotPreservableError: The frame couldn't come back equal; nothing was written.
             SchemaMismatchError: The frame doesn't fit the table; nothing was written.
+            StagedFilesExpiredError: Writing took longer than the grace period; the change isn't kept.
             StorageError: The store failed.
 
         Example:
@@ -57,14 +96,41 @@ class Staging(TableBase):
         """
         said = [name for name in options if name in CommitOptions.__annotations__]
         if said:
-            raise InvalidInputError(f"{said[0]} is said of a commit, and stage makes none; give it to commit")
-        stager = _Stager(self._handle, self._log.store, self._clock)
-        methods = {
-            "append": stager.append,
-            "overwrite": stager.overwrite,
-            "overwrite_partitions": stager.overwrite_partitions,
-        }
-        return methods[require_choice("mode", mode, methods)](data, **options)
+            raise InvalidInputError(
+                f"{said[0]} is said of a commit, and stage makes none; give it to commit or publish"
+            )
+        kept_until_us = self._kept_until_us(keep=keep, until=until, keep_for=keep_for)
+        staged = change_by_mode(_Stager(self._handle, self._log.store, self._clock), data, mode, options)
+        if kept_until_us is None:
+            from atio_core.changes.staged import shortened
+
+            return shortened(staged, self._log.store)
+        record = KeptRecord(staged, kept_until_us)
+        keep_under_id(self._log, record)
+        return KeptStage(self, record)
+
+    def _kept_until_us(self, *, keep: object, until: object, keep_for: object) -> int | None:
+        """Return until when a stage is to be kept; None if it isn't."""
+        if not require_flag("keep", keep):
+            if until is not None or keep_for is not None:
+                raise InvalidInputError(
+                    "until and keep_for are said of a stage that is kept: say keep=True too"
+                )
+            return None
+        if until is not None and keep_for is not None:
+            raise InvalidInputError(
+                "until and keep_for each say how long the stage is kept: give one of them"
+            )
+        now_us = self._clock()
+        if until is not None:
+            until_us = (require_time("until", until) - _EPOCH) // _MICROSECOND
+            if until_us < now_us:
+                raise refusal("until", "a time to come", until)
+            return until_us
+        kept_us = _KEPT_FOR_US if keep_for is None else require_duration("keep_for", keep_for) // _MICROSECOND
+        if now_us + kept_us > LAST_US:
+            raise refusal("keep_for", "a time that ends before the year 10000", keep_for)
+        return now_us + kept_us
 
     def commit(self, descriptors: Iterable[StagedChange], **options: Unpack[CommitOptions]) -> Snapshot:
         """Make staged changes one version, all of them or none.
@@ -95,6 +161,10 @@ class Staging(TableBase):
 
         given = require_list("descriptors", descriptors, "what stage returned")
         for one in given:
+            if isinstance(one, KeptStage):
+                raise InvalidInputError(
+                    f"the stage {one.id} is kept under its id: publish it by Table.publish"
+                )
             if not isinstance(one, StagedChange):
                 raise refusal("each of descriptors", "what stage returned (or StagedChange.from_json)", one)
         staged = distinct(given)
@@ -114,21 +184,20 @@ class _Stager(RowChanges[StagedChange]):
         self._clock = clock
 
     def _apply(self, write: Callable[[Writing], Change], intent: Intent) -> StagedChange:  # noqa: ARG002 - no commit
-        from atio_core.changes.staged import describe, shortened
+        from atio_core.changes.staged import describe
 
         base, stage_id, change = self._handle.stage(write)
         try:
             files = describe(change)
-            staged = StagedChange(
-                id=stage_id,
-                table_id=base.table_id or None,
-                entry=base.version,
-                base_version=base.data.version,
-                operation=change.operation,
-                totals=Totals.of(files.files),
-                change=files,
-            )
-            return shortened(staged, self._store)
         except BaseException:
             self._store.delete([file.path for file in change.adds])
             raise
+        return StagedChange(
+            id=stage_id,
+            table_id=base.table_id or None,
+            entry=base.version,
+            base_version=base.data.version,
+            operation=change.operation,
+            totals=Totals.of(files.files),
+            change=files,
+        )

@@ -50,6 +50,7 @@ def test_the_public_names_are_these() -> None:
     """A name joins or leaves the public ones only on purpose."""
     others = {
         "ExpiryReport",
+        "KeptStage",
         "Retention",
         "Snapshot",
         "StagedChange",
@@ -114,7 +115,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded == {"atio_core"}
 
 
-TABLES = {"Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
+TABLES = {"KeptStage", "Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
 """The names behind which Arrow's tables are."""
 
 

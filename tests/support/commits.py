@@ -12,24 +12,29 @@ from atio_core.changes.append import Append
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.restore import Restore
 from atio_core.changes.schema import FIELD_ID, WrittenSchema
+from atio_core.changes.staged import describe
 from atio_core.changes.tag import SetTag
 from atio_core.format.digest import digest
+from atio_core.format.kept_json import KeptRecord
 from atio_core.format.keys_arrow import decode_keys
 from atio_core.format.names import data_path
+from atio_core.format.staged_json import StagedChange
 from atio_core.log.change import Rebased
 from atio_core.log.commit import Committed, commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of
 from atio_core.log.intent import make_intent
+from atio_core.log.kept import keep
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, PartitionField, Tag, Totals
+from atio_core.model.entry import LogEntry, PartitionField, Tag, Totals, empty_entry
 from atio_core.model.ids import uuid7
 from atio_core.retention import Retention
 from atio_core.storage.base import ObjectStore
+from atio_core.table import Table
 
 SMALL = Limits(per_bucket=4, recent=4, inline_files=2, fanout=2, manifest_files=8)
 """Bounds that make the rare paths common."""
@@ -124,6 +129,25 @@ class Writer:
         fields = (PartitionField("p0"),)
         change = OverwritePartitions(files, values, fields, self.schema, _content(files), self.limits)
         return self.commit(change, **options)
+
+    def staged(self, change: Append | Overwrite) -> StagedChange:
+        """Stage a change whose files are written."""
+        base = self.log.find_latest() or empty_entry("")
+        files = describe(change)
+        stage_id, table = uuid7(self.clock, not_before_us=base.horizon_us), base.table_id or None
+        versions = base.version, base.data.version
+        return StagedChange(stage_id, table, *versions, change.operation, Totals.of(files.files), files)
+
+    def keep(self, change: Append | Overwrite, until_us: int) -> str:
+        """Keep a change whose files are written; returns the id of the stage."""
+        record = KeptRecord(self.staged(change), until_us)
+        keep(self.log, record)
+        return str(record.staged.id)
+
+    @property
+    def table(self) -> Table:
+        """The table, as users have it."""
+        return Table(store=self.store, limits=self.limits, clock=self.clock)
 
     def restore(self, version: int, **options: Any) -> Committed:
         """Make a version's content the latest."""

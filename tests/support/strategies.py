@@ -167,6 +167,9 @@ def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
             st.builds(PartitionField, texts, st.none() | small), min_size=width, max_size=width
         ).map(tuple),
         partitions=st.lists(partitions, max_size=3 if width else 0).map(tuple),
+        grown_from=digests,
+        new_columns=st.lists(small, max_size=2).map(tuple),
+        keeps_columns=st.booleans(),
     )
 
 

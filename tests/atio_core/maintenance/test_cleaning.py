@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.cleaning import delete_entries, leftovers, old_entries
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
 from atio_core.model.ids import uuid7
@@ -28,19 +29,21 @@ def test_a_file_of_ours_that_nobody_reaches_is_a_leftover(name: str) -> None:
     store = MemoryStore()
     path = name.format(new_id())
     store.put(path, b"123")
-    assert [(left.path, left.size, left.written_us) for left in leftovers(store, {})] == [(path, 3, START_US)]
+    assert [(left.path, left.size, left.written_us) for left in leftovers(CommitLog(store), {})] == [
+        (path, 3, START_US)
+    ]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["data/notes.txt", "data/part-0.parquet", "_atio/log/999999/062-1.json", "_atio/staged/{}.json", "{}.parquet",
+    ["data/notes.txt", "data/part-0.parquet", "_atio/log/999999/062-1.json", "_atio/staged/{}.old", "{}.parquet",
      "_atio/{}.arrow", "other/{}.parquet", "data/inner/_atio/keys/{}.arrow", "data/{}.csv"],
 )  # fmt: skip
 def test_what_is_not_ours_to_clean_is_none(name: str) -> None:
     """People's files, log entries, what lies elsewhere and other tables are never taken for leftovers."""
     store = MemoryStore()
     store.put(name.format(new_id()), b"123")
-    assert leftovers(store, {}) == []
+    assert leftovers(CommitLog(store), {}) == []
 
 
 def test_all_of_a_nested_table_is_left_alone() -> None:
@@ -49,7 +52,7 @@ def test_all_of_a_nested_table_is_left_alone() -> None:
     own, inner = f"data/{new_id()}.parquet", f"data/a/data/{new_id()}.parquet"
     for name in (own, inner, f"data/a/_atio/keys/{new_id()}.arrow"):
         store.put(name, b"")
-    assert [left.path for left in leftovers(store, {})] == [own]
+    assert [left.path for left in leftovers(CommitLog(store), {})] == [own]
 
 
 def test_files_are_known_by_their_id() -> None:
@@ -59,7 +62,7 @@ def test_files_are_known_by_their_id() -> None:
     path = f"data/Day=1/{file_id}.parquet"
     store.put(path, b"")
     reached: Reached = {file_id: ReachedFile(f"data/day=1/{file_id}.parquet", 0)}
-    assert leftovers(store, reached) == []
+    assert leftovers(CommitLog(store), reached) == []
 
 
 def test_a_leftover_that_another_cleaner_took_is_none() -> None:
@@ -72,7 +75,7 @@ def test_a_leftover_that_another_cleaner_took_is_none() -> None:
 
     inner = MemoryStore()
     inner.put(f"data/{new_id()}.parquet", b"")
-    assert leftovers(Taking(inner), {}) == []
+    assert leftovers(CommitLog(Taking(inner)), {}) == []
 
 
 def test_what_a_table_reaches_is_none() -> None:
@@ -81,7 +84,7 @@ def test_what_a_table_reaches_is_none() -> None:
     for number in range(20):
         writer.append(str(number))
     reach = Reach(writer.log)
-    assert leftovers(writer.store, reach.of(reach.entries(writer.log.latest()))) == []
+    assert leftovers(writer.log, reach.of(reach.entries(writer.log.latest()))) == []
 
 
 def test_old_entries_lie_below_outside_and_in_older_buckets() -> None:

@@ -22,7 +22,10 @@ REPORT = ExpiryReport(
 )
 
 
-WAITING = "belong to no version and wait for the grace period to pass: somebody may be about to commit them"
+WAITING = (
+    "belong to no version and wait for the grace period, or the time of their stage, to pass: somebody may be about to"
+    " commit them"
+)
 
 
 def test_a_report_is_made_to_be_printed() -> None:

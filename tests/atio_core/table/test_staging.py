@@ -157,7 +157,11 @@ def test_what_the_table_has_is_not_added_again(table: Table) -> None:
     one, two = table.stage(rows(1)), table.stage(rows(2))
     table.commit([one])
     again = table.commit([one], idempotency_key="k")
-    assert (again.version, again.added.rows, values(table)) == (3, 0, [0, 1])
+    assert (again.version, again.unchanged, values(table)) == (2, True, [0, 1])
+    table.overwrite(rows(5))
+    assert table.commit([one], idempotency_key="k").repeated
+    assert values(table) == [5]
+    table.restore(2)
     table.commit([two, one])
     assert values(table) == [0, 1, 2]
 
@@ -514,3 +518,65 @@ def test_any_commits_of_any_parts_add_each_change_once(draw: st.DataObject) -> N
         expected += [] if token in seen else [one for one in dict.fromkeys(picked) if one not in expected]
         seen.add(token)
     assert (values(table) if table.exists() else []) == expected
+
+
+def wide(number: int) -> pa.Table:
+    """Rows with a column more."""
+    return pa.table({"a": [number], "b": ["x"]})
+
+
+def test_columns_may_be_added_by_what_is_staged(table: Table) -> None:
+    """Several workers add the same column, as schema_mode lets them; if another adds one first, they are refused."""
+    staged = [table.stage(wide(number), schema_mode="add") for number in (1, 2)]
+    late = table.stage(pa.table({"a": [3], "c": ["y"]}), schema_mode="add")
+    with pytest.raises(SchemaMismatchError):
+        table.stage(wide(3))
+    table.append(rows(9))
+    table.commit(staged[:1])
+    table.commit(staged[1:])
+    assert table.read(output_as="arrow")["b"].to_pylist() == [None, None, "x", "x"]
+    with pytest.raises(CommitConflictError, match="schema"):
+        table.commit([late])
+    with pytest.raises(SchemaMismatchError, match="several schemas"):
+        table.commit([staged[0], late])
+
+
+def test_an_overwrite_that_keeps_the_columns_needs_them(table: Table) -> None:
+    """What was staged to fit the table's columns is refused if they have changed."""
+    keeping, other = table.stage(rows(1), "overwrite", schema_mode="exact"), table.stage(rows(2), "overwrite")
+    with pytest.raises(InvalidInputError, match="different schema_mode"):
+        table.commit([keeping, other])
+    table.overwrite(wide(5))
+    with pytest.raises(CommitConflictError, match="schema"):
+        table.commit([StagedChange.from_json(keeping.to_json())])
+    table.restore(1)
+    table.commit([StagedChange.from_json(keeping.to_json())])
+    assert values(table) == [1]
+
+
+def test_a_table_that_was_dropped_takes_first_writes_alone(table: Table, store: MemoryStore) -> None:
+    """Rows staged for a table that has ended are refused; an overwrite begins a new one."""
+    append, overwrite = table.stage(rows(1)), table.stage(rows(2), "overwrite")
+    table.drop()
+    with pytest.raises(CommitConflictError, match="stage the data again"):
+        table.commit([append])
+    assert not table.exists()
+    table.commit([overwrite])
+    assert values(table) == [2]
+    again = Table(store=store)
+    again.drop()
+    again.commit([again.stage(rows(3))])
+    assert values(table) == [3]
+
+
+def test_objects_are_not_staged(table: Table, store: MemoryStore) -> None:
+    """What can't be staged is refused, and leaves no file; rows aren't added to an object."""
+    staged = table.stage(rows(1))
+    there = set(store.list())
+    for data, options in (({"a": 1}, {}), (rows(1), {"where": [("a", "==", 0)]})):
+        with pytest.raises(InvalidInputError, match="can't be staged"):
+            table.stage(data, "overwrite", **options)
+    assert set(store.list()) == there
+    table.overwrite({"a": 1})
+    with pytest.raises(InvalidInputError, match="holds an object"):
+        table.commit([staged])

@@ -1,0 +1,86 @@
+"""Records of kept stages: a descriptor that lies in the table, and the time until which its files are kept.
+
+{"format":1,"until":…,"staged":{"format":1,"stage":"…",…},"digest":"xxh3-128:…"}
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from atio_core.errors import DamagedError
+from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.format.staged_json import UNFIT, StagedChange, require_format, staged_from_json, staged_to_json
+from atio_core.model.staged import StagedFiles
+
+LAST_US = 253_402_300_799_999_999
+"""The last moment that a calendar holds: the end of the year 9999, in microseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """What a record says.
+
+    Attributes:
+        staged: The change; it lists its files itself, however many they are.
+        until_us: No cleaning takes its files as long as its horizon isn't later, in microseconds since 1970.
+    """
+
+    staged: StagedChange
+    until_us: int
+
+    @property
+    def files(self) -> StagedFiles:
+        """The change's files."""
+        if not isinstance(self.staged.change, StagedFiles):
+            raise TypeError("a record lists its files itself")
+        return self.staged.change
+
+
+def encode_kept(record: KeptRecord) -> bytes:
+    """Return the bytes of a record."""
+    return seal({"format": 1, "until": record.until_us, "staged": staged_to_json(record.staged)})
+
+
+def decode_kept(data: bytes, *, path: str, stage_id: uuid.UUID, table: str) -> KeptRecord:
+    """Return the record that bytes hold.
+
+    Args:
+        data: The whole object.
+        path: Its name, for messages.
+        stage_id: The id that its name stands for.
+        table: The table's location, for messages.
+
+    Raises:
+        DamagedError: The bytes are not what was written, or belong under another name.
+        NewerFormatError: A later release wrote them.
+    """
+    expected, found = "a record of a kept stage", "something else"
+    try:
+        fields: dict[str, Any] = json.loads(unseal(data))
+        require_format(fields["format"])
+        staged = staged_from_json(fields["staged"], StagedChange)
+        record = KeptRecord(staged, _time(fields["until"]))
+        if staged.id == stage_id and isinstance(staged.change, StagedFiles):
+            return record
+        why = "it holds another stage"
+    except BrokenSealError as error:
+        why, expected, found = str(error), error.expected, error.found
+    except UNFIT as error:
+        why = f"it doesn't follow the format ({error!r})"
+    raise DamagedError(
+        f"the record {path} of a kept stage of the table {table} is damaged: {why}; bring the file back from a backup,"
+        " or delete it if the stage isn't wanted any more",
+        table=table,
+        path=path,
+        expected=expected,
+        found=found,
+    )
+
+
+def _time(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LAST_US:
+        raise TypeError(f"expected a time, found {value!r}")
+    return value

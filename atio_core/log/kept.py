@@ -1,0 +1,171 @@
+"""Staged changes that are kept in the table under an id, until they are published, dropped, or their time has passed.
+
+1. The files are written already, and synced.
+2. Create `<id>.pending`, which names them and says until when they are kept. From here on cleaning spares them.
+3. Read the latest entry. If its horizon has passed a file, or the time, a cleaning may have listed the records before
+   (2): take the record away, and fail.
+4. Create `<id>.json`, with the same bytes: this makes the stage known. Nobody publishes what has no such record.
+
+Publishing and dropping are commits, with one key for both: the stage's. So one of them wins, and either happens once.
+Records are deleted by cleaning alone, once their time is before its horizon (`maintenance/cleaning.py`): a cleaning
+that had read its ranges before the publishing must find the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from atio_core.errors import DamagedError, NotFoundError, StagedFilesExpiredError, StorageError
+from atio_core.format.kept_json import KeptRecord, decode_kept, encode_kept
+from atio_core.format.names import STAGED, kept_path, pending_path, stage_id_of
+from atio_core.log.commit import is_too_old
+from atio_core.log.commit_log import CommitLog
+from atio_core.model.entry import empty_entry
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.readback import Answer, create
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as it lies in the table.
+
+    Attributes:
+        path: Its name.
+        size: Its length in bytes.
+        record: What it says.
+    """
+
+    path: str
+    size: int
+    record: KeptRecord
+
+
+def keep(log: CommitLog, record: KeptRecord) -> None:
+    """Keep a staged change whose files are written.
+
+    Raises:
+        StagedFilesExpiredError: Cleaning may have taken a file already; the stage isn't kept, and its files are gone.
+        StorageError: The store failed. With `unknown=True` the stage may be kept all the same, else its files are gone.
+    """
+    stage_id, data = record.staged.id, encode_kept(record)
+    pending, known = pending_path(stage_id), kept_path(stage_id)
+    try:
+        _create(log, pending, data)
+        _require_young(log, record)
+        _create(log, known, data)
+    except StorageError as error:
+        if not error.unknown:
+            _take_away(log.store, record)
+        raise
+    except StagedFilesExpiredError:
+        _take_away(log.store, record)
+        raise
+
+
+def find_kept(log: CommitLog, stage_id: uuid.UUID) -> KeptRecord | None:
+    """Return the record of a kept stage, or None if there is none of this id, or no longer.
+
+    Raises:
+        DamagedError: It isn't what was written.
+    """
+    path = kept_path(stage_id)
+    try:
+        data = log.store.read(path)
+    except NotFoundError:
+        return None
+    return decode_kept(data, path=path, stage_id=stage_id, table=log.location)
+
+
+def kept_stages(log: CommitLog) -> Iterator[KeptRecord]:
+    """Yield the records of kept stages, oldest first."""
+    for path in log.store.list(STAGED):
+        stage_id = stage_id_of(path)
+        if stage_id is not None and path == kept_path(stage_id):
+            record = find_kept(log, stage_id)
+            if record is not None:
+                yield record
+
+
+def all_records(log: CommitLog) -> list[StoredRecord]:
+    """Return all records, those of stages that aren't known yet too.
+
+    Of a stage with two, one that is whole is enough. What is being deleted meanwhile may or may not be among them.
+
+    Raises:
+        DamagedError: Nobody can tell which files a stage needs.
+    """
+    found: list[StoredRecord] = []
+    damaged: dict[uuid.UUID, tuple[str, int, DamagedError]] = {}
+    records: dict[uuid.UUID, KeptRecord] = {}
+    for path in log.store.list(STAGED):
+        stage_id = stage_id_of(path)
+        if stage_id is None:
+            continue
+        with suppress(NotFoundError):  # another cleaner was faster
+            data = log.store.read(path)
+            try:
+                record = decode_kept(data, path=path, stage_id=stage_id, table=log.location)
+            except DamagedError as error:
+                damaged[stage_id] = path, len(data), error
+            else:
+                records[stage_id] = record
+                found.append(StoredRecord(path, len(data), record))
+    for stage_id, (path, size, error) in damaged.items():
+        if stage_id not in records:
+            raise error
+        found.append(StoredRecord(path, size, records[stage_id]))
+    return found
+
+
+def stage_key(stage_id: uuid.UUID) -> bytes:
+    """Return the key of the commit that publishes or drops a kept stage."""
+    return hashlib.blake2b(stage_id.bytes, digest_size=16, person=b"atio kept").digest()
+
+
+def drop_id(stage_id: uuid.UUID) -> bytes:
+    """Return the id of the commit that drops a kept stage: the log knows by it which of both it was.
+
+    A UUID version 7 with the time of the stage. Whoever drops the stage, it is one and the same commit.
+    """
+    made = hashlib.blake2b(stage_id.bytes, digest_size=16, person=b"atio drop").digest()
+    number = int.from_bytes(made) & (1 << 80) - 1 | stage_id.int >> 80 << 80
+    return uuid.UUID(int=number & ~(0xF << 76 | 0b11 << 62) | 7 << 76 | 0b10 << 62).bytes
+
+
+def _create(log: CommitLog, name: str, data: bytes) -> None:
+    created = create(log.store, name, data, after=None, is_ours=lambda found: found == data)
+    if created.answer is not Answer.OURS:
+        raise StorageError(
+            f"a change of the table {log.location} may have been kept under an id or not: the store didn't answer; see"
+            " Table.staged, or stage it again",
+            table=log.location,
+            path=name,
+            unknown=True,
+        ) from created.cause
+
+
+def _require_young(log: CommitLog, record: KeptRecord) -> None:
+    base = log.find_latest() or empty_entry("")
+    for file in record.files.files:
+        if is_too_old(file.path, base):
+            raise StagedFilesExpiredError(
+                f"{file.path} was written before the horizon of the table {log.location}: cleaning may have taken it;"
+                " the stage isn't kept: stage the data again, or give the table a longer grace period",
+                table=log.location,
+                path=file.path,
+            )
+    if record.until_us < base.horizon_us:
+        raise StagedFilesExpiredError(
+            f"a change of the table {log.location} can't be kept until a time before its horizon; choose a later one",
+            table=log.location,
+        )
+
+
+def _take_away(store: ObjectStore, record: KeptRecord) -> None:
+    """Nobody knows the stage: its files go, behind the record that names them."""
+    with suppress(StorageError):  # cleaned later; it must not hide why the stage isn't kept
+        store.delete([pending_path(record.staged.id), *(file.path for file in record.files.files)])

@@ -1,0 +1,342 @@
+"""Stages that are kept in the table under an id: read as the version that each would become, published or dropped."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+from atio_core.arguments import refusal
+from atio_core.errors import (
+    CommitConflictError,
+    InvalidInputError,
+    NotFoundError,
+    StagedFilesExpiredError,
+    StageNotFoundError,
+)
+from atio_core.format.kept_json import KeptRecord
+from atio_core.format.names import kept_path, stage_id_of
+from atio_core.handle import Preview
+from atio_core.log.commit import version_of
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.file_list import missing_file
+from atio_core.log.intent import Intent, make_intent
+from atio_core.log.kept import drop_id, find_kept, kept_stages, stage_key
+from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
+from atio_core.table.base import TableBase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    from atio_core.changes.writing import Writing
+    from atio_core.log.change import Change
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_REPLACES = ("overwrite", "overwrite_partitions")
+"""What replaces whatever is there when it is published; any other change is published on its base alone."""
+
+
+class PublishOptions(TypedDict, total=False):
+    """What can be said of a publishing.
+
+    Attributes:
+        expected_version: Refuse if this isn't the latest version.
+        message: A sentence for the history.
+        properties: Facts for the history, text to text.
+    """
+
+    expected_version: int | None
+    message: str | None
+    properties: Mapping[str, str] | None
+
+
+class KeptStages(TableBase):
+    """What finds kept stages, and settles them."""
+
+    @overload
+    def staged(self) -> list[KeptStage]: ...
+
+    @overload
+    def staged(self, stage_id: str | uuid.UUID) -> KeptStage: ...
+
+    def staged(self, stage_id: str | uuid.UUID | None = None) -> KeptStage | list[KeptStage]:
+        """Return the stage that is kept under an id, or all that can be published, oldest first.
+
+        Args:
+            stage_id: `KeptStage.id`; None for all.
+
+        Raises:
+            StageNotFoundError: There is none of this id, or it was published, dropped, or kept no longer.
+            InvalidInputError: That is no id of a stage.
+            DamagedError: A record isn't what was written.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://staged-example")
+            >>> stage = table.stage(pd.DataFrame({"a": [1]}), "overwrite", keep=True)
+            >>> [one.id == stage.id for one in table.staged()], table.staged(stage.id).read()["a"].tolist()
+            ([True], [1])
+            >>> table.publish(stage.id).version, table.staged()
+            (1, [])
+        """
+        latest = self._log.find_latest() or empty_entry("")
+        if stage_id is None:
+            kept = list(kept_stages(self._log))
+            return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
+        wanted = _stage_id(stage_id)
+        record = find_kept(self._log, wanted)
+        settled = self._settled(latest, wanted, record)
+        if record is None or settled is not None:
+            raise settled or self._not_found(wanted, "is not there")
+        return KeptStage(self, record)
+
+    def publish(self, stage_id: str | uuid.UUID, **options: Unpack[PublishOptions]) -> Snapshot:
+        """Make a kept stage a version. Done again, it changes nothing and returns that version.
+
+        An overwrite, or one of partitions, replaces what is there by then. Any other change is refused if another data
+        version came after the one that it was staged for: what was checked is what becomes the latest.
+
+        Args:
+            stage_id: `KeptStage.id`.
+            **options: `expected_version`, `message`, `properties`: as for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            StageNotFoundError: There is no such stage.
+            StagedFilesExpiredError: It is kept no longer; nothing was committed.
+            CommitConflictError: It was dropped, or another version came first; nothing was committed.
+            As for `commit`.
+        """
+        wanted = _stage_id(stage_id)
+        record = find_kept(self._log, wanted)
+        snapshot = self._handle.commit(
+            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, options)
+        )
+        dropped = self._dropped(wanted) if snapshot.repeated else None
+        if dropped is not None:
+            raise CommitConflictError(
+                f"the stage {wanted} of the table {self.path} was dropped; nothing was committed: stage the data again",
+                table=self.path,
+                winner=dropped,
+            )
+        return snapshot
+
+    def drop_staged(self, stage_id: str | uuid.UUID) -> None:
+        """Give a kept stage up: nobody can publish it any more. Done again, it changes nothing.
+
+        Its files go with an expiry, once the time until which it was to be kept has passed.
+
+        Args:
+            stage_id: `KeptStage.id`.
+
+        Raises:
+            StageNotFoundError: There is no such stage.
+            CommitConflictError: It was published already.
+        """
+        from atio_core.changes.staged import DropStaged
+
+        wanted = _stage_id(stage_id)
+
+        def change(_: Writing) -> Change:
+            if find_kept(self._log, wanted) is None:
+                raise self._not_found(wanted, "is not there")
+            return DropStaged()
+
+        intent = replace(make_intent(self._clock), commit_id=drop_id(wanted), key=stage_key(wanted))
+        done = self._handle.commit(change, intent)
+        if done.repeated and self._dropped(wanted) is None:
+            raise CommitConflictError(
+                f"the stage {wanted} of the table {self.path} was published as version {done.version}; it can't be"
+                " dropped: restore an older version instead",
+                table=self.path,
+                version=done.version,
+                winner=done.version,
+            )
+
+    def preview(self, record: KeptRecord) -> StagedSnapshot:
+        """Return the version that a stage would become now. Raises as `publish`."""
+        wanted = record.staged.id
+        latest = self._log.find_latest() or empty_entry("")
+        settled = self._settled(latest, wanted, record)
+        if settled is not None:
+            raise settled
+        found = self._handle.preview(
+            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, {})
+        )
+        return StagedSnapshot(found, self._log, record)
+
+    def _intent(self, wanted: uuid.UUID, record: KeptRecord | None, options: PublishOptions) -> Intent:
+        unknown = options.keys() - PublishOptions.__annotations__.keys()
+        if unknown:
+            known = ", ".join(PublishOptions.__annotations__)
+            raise InvalidInputError(f"publish has no option {', '.join(sorted(unknown))}; there are {known}")
+        intent = replace(make_intent(self._clock, **options), key=stage_key(wanted))
+        if record is None:
+            return intent
+        staged = record.staged
+        if staged.operation not in _REPLACES:
+            if intent.expected_version not in (None, staged.base_version):
+                raise InvalidInputError(
+                    f"the stage {wanted} can only follow version {staged.base_version}, which it was staged for, and"
+                    f" expected_version is {intent.expected_version}; leave it out"
+                )
+            intent = replace(intent, expected_version=staged.base_version)
+        return replace(intent, key_after_version=staged.entry)
+
+    def _change(self, writing: Writing, wanted: uuid.UUID, record: KeptRecord | None) -> Change:
+        from atio_core.changes.staged import load_staged
+
+        if record is None:
+            raise self._not_found(wanted, "is not there")
+        return load_staged(writing, (record.staged,), record.until_us)
+
+    def _settled(
+        self, latest: LogEntry, wanted: uuid.UUID, record: KeptRecord | None
+    ) -> StageNotFoundError | None:
+        """Return what tells that a stage can't be published any more, or None."""
+        after = None if record is None else record.staged.entry
+        version = version_of(self._log, latest, stage_key(wanted), after)
+        if version is not None and version_of(self._log, latest, drop_id(wanted)) == version:
+            return self._not_found(wanted, "was dropped")
+        if version is not None:
+            return self._not_found(wanted, f"was published as version {version}", version=version)
+        if record is not None and record.until_us < latest.horizon_us:
+            return self._not_found(wanted, f"was kept until {_time(record.until_us):%Y-%m-%d %H:%M:%S} UTC")
+        return None
+
+    def _dropped(self, wanted: uuid.UUID) -> int | None:
+        return version_of(self._log, self._log.latest(), drop_id(wanted))
+
+    def _not_found(self, wanted: uuid.UUID, why: str, version: int | None = None) -> StageNotFoundError:
+        message = f"the stage {wanted} of the table {self.path} {why}; stage the data again, or choose another stage"
+        return StageNotFoundError(message, table=self.path, version=version)
+
+
+class KeptStage:
+    """A staged change that the table keeps. Made by `Table.stage` and `Table.staged`, not by hand.
+
+    Example:
+        >>> import atio_core as atio, pandas as pd
+        >>> table = atio.Table("memory://kept-example")
+        >>> stage = table.stage(pd.DataFrame({"a": [1, 2]}), "overwrite", keep=True)
+        >>> if stage.read()["a"].min() > 0:
+        ...     snapshot = stage.publish()
+        >>> snapshot.version, snapshot.rows
+        (1, 2)
+    """
+
+    def __init__(self, stages: KeptStages, record: KeptRecord) -> None:
+        self._stages = stages
+        self._record = record
+
+    @property
+    def id(self) -> str:
+        """What `Table.staged`, `publish` and `drop_staged` take, in any process."""
+        return str(self._record.staged.id)
+
+    @property
+    def table(self) -> str:
+        """The table's path."""
+        return self._stages.path
+
+    @property
+    def operation(self) -> str:
+        """The kind of change, such as "overwrite"."""
+        return self._record.staged.operation
+
+    @property
+    def base_version(self) -> int:
+        """The version that it was staged for; 0 if there was no table yet."""
+        return self._record.staged.base_version
+
+    @property
+    def until(self) -> datetime:
+        """Until when it is kept at least (UTC). After that an expiry ends it."""
+        return _time(self._record.until_us)
+
+    @property
+    def rows(self) -> int:
+        """Rows that it brings."""
+        return self._record.staged.rows
+
+    def snapshot(self) -> Snapshot:
+        """Return the version that it would become if it were published now, for reading.
+
+        Raises:
+            As for `publish`.
+        """
+        return self._stages.preview(self._record)
+
+    def read(self, output_as: Output = "pandas", **selection: Any) -> Any:
+        """Return the rows of the version that it would become now.
+
+        Args:
+            output_as: As for `Snapshot.read`.
+            **selection: `columns`, `partitions`, `filter`, `limit`: as for `Snapshot.read`.
+
+        Raises:
+            As for `snapshot` and `Snapshot.read`.
+        """
+        return self.snapshot().read(output_as, **selection)
+
+    def scan(self, *, batch_rows: int = BATCH_ROWS, **selection: Any) -> Iterator[pa.RecordBatch]:
+        """Return these rows batch by batch: see `Snapshot.scan`."""
+        return self.snapshot().scan(batch_rows=batch_rows, **selection)
+
+    def publish(self, **options: Unpack[PublishOptions]) -> Snapshot:
+        """Make it a version: `Table.publish` with its id."""
+        return self._stages.publish(self._record.staged.id, **options)
+
+    def drop(self) -> None:
+        """Give it up: `Table.drop_staged` with its id."""
+        self._stages.drop_staged(self._record.staged.id)
+
+    def __repr__(self) -> str:
+        """The stage in one line."""
+        told = f"{self.operation}, {self.rows:,} rows, until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"<KeptStage {self.id} of {self.table}: {told}>"
+
+
+class StagedSnapshot(Snapshot):
+    """The version that a stage would become."""
+
+    def __init__(self, found: Preview, log: CommitLog, record: KeptRecord) -> None:
+        super().__init__(found.log, found.entry.version, found.entry)
+        self._below = log
+        self._base = found.base
+        self._record = record
+
+    def _missing(self, error: NotFoundError) -> Exception:
+        latest = self._below.find_latest() or empty_entry("")
+        if self._record.until_us < latest.horizon_us:
+            message = f"the stage {self._record.staged.id} of the table {self.table} is kept no longer; stage it again"
+            return StagedFilesExpiredError(message, table=self.table)
+        base = self._base.data.version
+        retained = not base or self._below.is_retained(base)
+        return missing_file(self.table, self.version, error, retained=retained)
+
+    def __repr__(self) -> str:
+        """The version in one line."""
+        return f"<Snapshot of {self.table}, staged: {self.operation}, {self.rows:,} rows>"
+
+
+def _stage_id(given: object) -> uuid.UUID:
+    """Return the id of a stage that a caller gave."""
+    text = str(given) if isinstance(given, uuid.UUID) else given
+    try:
+        found = uuid.UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if found is None or str(found) != text or stage_id_of(kept_path(found)) is None:
+        raise refusal("stage_id", "the id of a kept stage", given)
+    return found
+
+
+def _time(time_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=time_us)
