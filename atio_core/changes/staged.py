@@ -388,15 +388,3 @@ def _unfit_schema(table: str) -> InvalidInputError:
 def _name(file: DataFile) -> str:
     """What tells a file apart from others: its name, whatever folder a file system shows it in."""
     return file.path.rpartition("/")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class DropStaged:
-    """A kept stage that is never to be published: nothing but its key is kept of it."""
-
-    adds: tuple[DataFile, ...] = field(default=(), init=False)
-    operation: str = field(default="drop_staged", init=False)
-    changes_rows: bool = field(default=False, init=False)
-
-    def rebase(self, base: LogEntry, scratch: Scratch) -> None:
-        """Do nothing. Where there is no table, the log begins by that, and there still is none."""

@@ -116,7 +116,8 @@ class KeptStages(TableBase):
         wanted = _stage_id(stage_id)
         record = find_kept(self._log, wanted)
         snapshot = self._handle.commit(
-            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, options)
+            lambda writing: self._staged_change(writing, wanted, record),
+            self._intent(wanted, record, options),
         )
         dropped = self._dropped(wanted) if snapshot.repeated else None
         if dropped is not None:
@@ -139,7 +140,7 @@ class KeptStages(TableBase):
             StageNotFoundError: There is no such stage.
             CommitConflictError: It was published already.
         """
-        from atio_core.changes.staged import DropStaged
+        from atio_core.changes.drop_staged import DropStaged
 
         wanted = _stage_id(stage_id)
 
@@ -167,7 +168,7 @@ class KeptStages(TableBase):
         if settled is not None:
             raise settled
         found = self._handle.preview(
-            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, {})
+            lambda writing: self._staged_change(writing, wanted, record), self._intent(wanted, record, {})
         )
         return StagedSnapshot(found, self._log, record)
 
@@ -189,7 +190,7 @@ class KeptStages(TableBase):
             intent = replace(intent, expected_version=staged.base_version)
         return replace(intent, key_after_version=staged.entry)
 
-    def _change(self, writing: Writing, wanted: uuid.UUID, record: KeptRecord | None) -> Change:
+    def _staged_change(self, writing: Writing, wanted: uuid.UUID, record: KeptRecord | None) -> Change:
         from atio_core.changes.staged import load_staged
 
         if record is None:

@@ -573,7 +573,8 @@ def test_objects_are_not_staged(table: Table, store: MemoryStore) -> None:
     """What can't be staged is refused, and leaves no file; rows aren't added to an object."""
     staged = table.stage(rows(1))
     there = set(store.list())
-    for data, options in (({"a": 1}, {}), (rows(1), {"where": [("a", "==", 0)]})):
+    cases: list[tuple[Any, dict[str, Any]]] = [({"a": 1}, {}), (rows(1), {"where": [("a", "==", 0)]})]
+    for data, options in cases:
         with pytest.raises(InvalidInputError, match="can't be staged"):
             table.stage(data, "overwrite", **options)
     assert set(store.list()) == there
