@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
 from atio_core.arguments import require_choice, require_list, require_whole
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
@@ -30,6 +30,8 @@ Output = Literal["pandas", "polars", "arrow", "batches", "lazy", "duckdb", "data
 
 Verify = Literal["always", "never"]
 """When a read checks the digests of the bytes that it uses."""
+
+_Result = TypeVar("_Result")
 
 
 class Snapshot(ObjectReads):
@@ -174,8 +176,12 @@ class Snapshot(ObjectReads):
         from atio_core.reading.selection import select_files
 
         wanted = self._wanted(partitions)
-        with self._told():
-            return select_files(self._log.store, self.entry, wanted)
+
+        def listed() -> tuple[DataFile, ...]:
+            with self._told():
+                return select_files(self._log.store, self.entry, wanted)
+
+        return self._anew(listed)
 
     def partitions(self) -> list[tuple[Any, ...]]:
         """Return the values of the partitions that hold rows or an empty file, in the order of their rows.
@@ -248,7 +254,7 @@ class Snapshot(ObjectReads):
             )
             return self._read_object()
         selection = self._selection(columns, partitions, filter, limit)
-        return give(self._readable(verify), selection, output_as)
+        return self._anew(lambda: give(self._readable(verify), selection, output_as))
 
     def scan(
         self,
@@ -289,7 +295,7 @@ class Snapshot(ObjectReads):
 
         require_whole("batch_rows", batch_rows, least=1)
         selection = self._selection(columns, partitions, filter, limit)
-        return scan_batches(self._readable(verify), selection, batch_rows)
+        return self._anew(lambda: scan_batches(self._readable(verify), selection, batch_rows))
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Export the rows as an Arrow stream: DuckDB, polars, pandas and pyarrow take a snapshot as it is."""
@@ -322,6 +328,21 @@ class Snapshot(ObjectReads):
         checked = require_choice("verify", verify, get_args(Verify)) == "always"
         source = Source(self._log.store, self.schema, self._schemas, self.table, self.version, checked)
         return Version(source, self.entry, self._told)
+
+    def _anew(self, act: Callable[[], _Result]) -> _Result:
+        """Do something with the version's files; if another entry stands for it by now, with that one's.
+
+        A compaction may have put other files in their places, and an expiry have taken them.
+        """
+        try:
+            return act()
+        except VersionExpiredError:
+            entry = self._log.standing(self.version)
+            if entry is None or entry.version == self.entry.version:
+                raise
+            self._entry = entry
+            vars(self).pop("_schemas", None)
+            return act()
 
     @contextmanager
     def _told(self) -> Generator[None]:
@@ -363,7 +384,7 @@ class Snapshot(ObjectReads):
         return [values for values in wanted if values is not None]
 
     def _missing(self, error: NotFoundError) -> Exception:
-        retained = self._log.is_retained(self.version)
+        retained = self.entry.version in self._log.latest().retained
         if retained:
             self._log.require_own(self.entry)
         return missing_file(self.table, self.version, error, retained=retained)

@@ -96,6 +96,15 @@ class Matching:
                     self._lists[file.path] = ref.path
         return found
 
+    def all_files(self) -> list[DataFile]:
+        """Return all files of the version."""
+        found: list[DataFile] = []
+        for ref, file in self._listed(lambda _: True):
+            found.append(file)
+            if ref is not None:
+                self._lists[file.path] = ref.path
+        return found
+
     def matched(self, row_filter: RowFilter) -> Iterator[Matched]:
         """Yield the files that do."""
         unsure: list[DataFile] = []
@@ -124,17 +133,24 @@ class Matching:
         stays = np.ones(file.rows, bool)
         stays[matched.rows] = False
         rows = self.rows(file, lambda rows, start: rows.filter(pa.array(stays[start : start + len(rows)])))
-        info = info_of_rest(self.source.info(file), file.rows, np.flatnonzero(stays), labelled=self._labelled)
+        info = info_of_rest(self.source.info(file), file.rows, np.flatnonzero(stays), labelled=self.labelled)
         self.replace(file, rows, info)
 
     def rows(self, file: DataFile, change: Callable[[pa.Table, int], pa.Table]) -> pa.Table:
         """Return the rows of a file, changed as they are read: `change` gets some, and the number of the first."""
         parts = scan_portions(self.source, [file], None)
-        return pa.concat_tables([change(part.rows, int(part.kept[0])) for part in parts])
+        changed = [change(part.rows, int(part.kept[0])) for part in parts]
+        return pa.concat_tables(changed) if changed else self.source.schema.empty_table()
 
     def replace(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> None:
         """Write rows into a file that stands in the place of another."""
         self._replaced[file.path] = self.writing.files_like(file, rows, info)
+
+    def merge(self, files: Sequence[DataFile], parts: Sequence[tuple[pa.Table, dict[str, Any]]]) -> None:
+        """Write a file of each of some rows, with their info, in the place of several files of one partition."""
+        first, *others = files
+        self._replaced[first.path] = self.writing.parts_like(first, parts)
+        self._replaced |= {file.path: () for file in others}
 
     def add(self, files: Sequence[DataFile]) -> None:
         """Take in files that were written to stand behind all others."""
@@ -148,6 +164,11 @@ class Matching:
             row_filter: Which rows were looked for.
             more: What else tells it from another change of the same rows.
         """
+        content = digest("\n".join((operation, row_filter.text, *more)).encode())
+        return self.rewrite(operation, content, lambda file: self._may_match(row_filter, file))
+
+    def rewrite(self, operation: str, content: str | None, reads: Callable[[DataFile], bool]) -> Rewrite:
+        """Return the files written so far as a change; `reads` says which others it would have had to read."""
         base = self.writing.base
         return Rewrite(
             operation=operation,
@@ -156,9 +177,9 @@ class Matching:
             replaced=self._replaced,
             lists=frozenset(self._lists[path] for path in self._replaced if path in self._lists),
             behind=self._behind,
-            reads=lambda file: self._may_match(row_filter, file),
+            reads=reads,
             schema=written_schema(self.source.schema, base.schemas[base.schema]),
-            content=digest("\n".join((operation, row_filter.text, *more)).encode()),
+            content=content,
             limits=self.writing.limits,
         )
 
@@ -167,7 +188,7 @@ class Matching:
         return file.schema not in known or row_filter.file_may_match(file, known[file.schema])
 
     @cached_property
-    def _labelled(self) -> bool:
+    def labelled(self) -> bool:
         """Whether rows have labels of their own: a pandas range other than 0 … n-1 over the whole table."""
         layout = layout_of(self.source.schema)
         is_range = layout.library == "pandas" and not layout.index

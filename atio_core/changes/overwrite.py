@@ -19,6 +19,7 @@ from atio_core.changes.arrangement import (
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
 from atio_core.changes.writing import Writing, Written
+from atio_core.data.content import content_digest
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
 from atio_core.format.digest import digest
@@ -156,11 +157,14 @@ def write_overwrite_where(writing: Writing, piece: Piece, where: object, wishes:
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
-        written = writing.arranged(fitted, arrangement)
-        matching.add(written.files if fitted.table.num_rows else [])
+        content = content_digest(fitted.table)
+        if fitted.table.num_rows:
+            written = writing.arranged(fitted, arrangement)
+            matching.add(written.files)
+            content = written.content
         for matched in matching.matched(row_filter):
             matching.drop(matched)
-        return matching.change("overwrite", row_filter, written.content)
+        return matching.change("overwrite", row_filter, content)
 
 
 def write_partitions(

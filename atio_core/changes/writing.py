@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -214,6 +214,20 @@ class Writing:
         """Write rows that stand in the place of a file's, in its partition; returns their records."""
         files, _ = self._files(rows, info, file.partition, lambda: path_beside(file.path, self._new_id()))
         return files
+
+    def parts_like(self, file: DataFile, parts: Iterable[tuple[pa.Table, dict[str, Any]]]) -> list[DataFile]:
+        """Write a file of each of some rows, with their info, in the partition of another; returns their records."""
+        contents: list[str] = []
+
+        def made() -> Iterator[Part]:
+            for rows, info in parts:
+                contents.append(content_digest(rows))
+                yield Part(path_beside(file.path, self._new_id()), rows, info, file.partition)
+
+        files = write_parts(
+            self.store, made(), schema=0, commit_id=self.commit_id.hex(), time_us=self.clock()
+        )
+        return [_with_content(file, content) for file, content in zip(files, contents, strict=True)]
 
     def _files(
         self, rows: pa.Table, info: dict[str, Any], values: tuple[Scalar, ...], new_path: Callable[[], str]

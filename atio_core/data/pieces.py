@@ -15,6 +15,7 @@ the highest of its byte, as zlib and base64.
 from __future__ import annotations
 
 import base64
+import itertools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -191,6 +192,37 @@ def info_of_rest(info: dict[str, Any], rows: int, kept: Any, *, labelled: bool) 
     bounds: dict[str, Any] = rest.get("range_index", {})
     named = {key: bound for key, bound in bounds.items() if key != "default"}
     return {**rest, "range_index": named} if named else rest
+
+
+def merged_info(infos: Pieces, *, labelled: bool) -> dict[str, Any] | None:
+    """Return the info of the rows of several pieces together; None if one info can't say what theirs do.
+
+    Args:
+        infos: Rows and info of each, in the order of the rows.
+        labelled: As for `info_of_rest`.
+
+    Example:
+        >>> merged_info([(2, {}), (1, {"range_index": {"start": 2, "step": 1, "stop": 3}})], labelled=True)
+        {}
+    """
+    others = [
+        {key: one for key, one in info.items() if key not in ("range_index", "content")} for _, info in infos
+    ]
+    if any(canonical_json(one) != canonical_json(others[0]) for one in others):
+        return None
+    if not labelled:
+        return others[0]
+    if any("kept" in info.get("range_index", {}) for _, info in infos):
+        return None
+    whole = {"start": 0, "step": 1}
+    ranges = [_range(info.get("range_index", {**whole, "stop": rows})) for rows, info in infos]
+    filled = [one for one in ranges if len(one)] or ranges[:1]
+    if any(a.step != b.step or a[-1] + a.step != b.start for a, b in itertools.pairwise(filled)):
+        return None
+    first, last = filled[0], filled[-1]
+    if (first.start, first.step, last.stop) == (0, 1, sum(map(len, filled))):
+        return others[0]
+    return {**others[0], "range_index": {"start": first.start, "step": first.step, "stop": last.stop}}
 
 
 def has_default_index(info: dict[str, Any]) -> bool:

@@ -4,7 +4,8 @@
 2. Version k: k's entry is read first, then the latest; k can be read only if the latest's ranges hold it. A stray can
    take the freed name k between the two, so the second look is the judge.
 3. A data version whose own entry was dropped is stood for by a later entry that kept its rows (a tag, an expiry, a
-   compaction): the lowest retained entry at or after k, if its data version isn't above k.
+   compaction): the lowest retained entry at or after k, if its data version isn't above k. The latest entry stands for
+   its data version, whether that one's own is there still or not.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ class CommitLog:
             stands_for = latest.retained.at_or_after(version) if version > 0 else None
             if stands_for is None:
                 raise self._not_found(version, latest)
+            if latest.data.version <= version:  # a compaction's entry stands for the version it was made of
+                stands_for = latest.version
             if stands_for == latest.version:
                 return self._holding(latest, version, latest), latest
             if stands_for == name and data is not None:
@@ -114,7 +117,8 @@ class CommitLog:
         stands_for = base.retained.at_or_after(version) if version > 0 else None
         if stands_for is None:
             raise self._not_found(version, base)
-        (entry,) = (base,) if stands_for == base.version else self.read_retained(base, [stands_for])
+        is_own = stands_for == base.version or base.data.version <= version
+        (entry,) = (base,) if is_own else self.read_retained(base, [stands_for])
         return self._holding(entry, version, base)
 
     def read_retained(self, latest: LogEntry, versions: Iterable[int]) -> list[LogEntry]:
@@ -139,10 +143,15 @@ class CommitLog:
 
     def is_retained(self, data_version: int) -> bool:
         """Say whether a data version can still be read."""
+        return self.standing(data_version) is not None
+
+    def standing(self, data_version: int) -> LogEntry | None:
+        """Return the entry that holds the rows of a data version now, or None if it has expired."""
         try:
-            return self.get(data_version).data.version == data_version
+            entry = self.get(data_version)
         except VersionExpiredError:
-            return False
+            return None
+        return entry if entry.data.version == data_version else None
 
     def require_own(self, entry: LogEntry) -> None:
         """Raise `DamagedError` if an entry is another table's: if more of the entries around it have another id.

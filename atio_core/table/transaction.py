@@ -37,8 +37,8 @@ class Transactions(TableBase):
         The block is given an object with the methods that change rows (`append`, `overwrite`, `overwrite_partitions`,
         `delete`, `update`) or columns (`rename_column`, `move_column`, `drop_column`). Each writes its files at once,
         and sees what those before it have left; nobody else sees anything before the end. If the block raises, nothing
-        is committed, and no file stays. If others commit meanwhile, the changes are put on top of that, where each of
-        them allows it; else they are made again.
+        is committed, and no file stays. If others commit meanwhile, the changes are put on top of that, where each
+        allows it; else they are made again.
 
         Args:
             **options: As for `overwrite`; they are said of the whole.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any, Unpack
 
-from atio_core.arguments import require_duration, require_flag
+from atio_core.arguments import require_duration, require_flag, require_list, require_whole
+from atio_core.errors import InvalidInputError
+from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -14,6 +19,56 @@ _MICROSECOND = timedelta(microseconds=1)
 
 class Upkeep(TableBase):
     """What keeps a table small and quick."""
+
+    def compact(
+        self,
+        *,
+        target_bytes: int | None = None,
+        sort_by: Sequence[Any] | None = None,
+        **options: Unpack[CommitOptions],
+    ) -> Snapshot:
+        """Merge small files, so that reads open fewer. The rows stay as they are, and so does the version's number.
+
+        Files of one partition that follow each other become one. Rows keep their order, within their partition. What
+        others append meanwhile doesn't hinder it. The old files go by expiry, with the versions that need them.
+
+        Args:
+            target_bytes: About how large a file becomes, on disk; files of half that size are left alone. 64 MiB if
+                None.
+            sort_by: Labels of columns: all rows are written anew, sorted by these within stretches of eight files, so
+                that reads that filter by them open fewer. Nulls come last.
+            **options: As for `overwrite`, but for `message` and `properties`: the version keeps its own.
+
+        Returns:
+            The version, which has the same number; `unchanged` if there was nothing to merge.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            InvalidInputError: There is no such column, or rows can't be sorted by it.
+            As for `append` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://compact-example")
+            >>> for number in range(3):
+            ...     _ = table.append(pd.DataFrame({"a": [number]}))
+            >>> compacted = table.compact()
+            >>> compacted.version, compacted.files, table.read()["a"].tolist()
+            (3, 1, [0, 1, 2])
+        """
+        from atio_core.changes.compact import TARGET_BYTES, write_compact
+
+        for name in ("message", "properties"):
+            if options.get(name):
+                raise InvalidInputError(
+                    f"{name} is said of a change of rows, and compact makes none; leave it out"
+                )
+        intent = make_intent(self._clock, **options)
+        target = (
+            TARGET_BYTES if target_bytes is None else require_whole("target_bytes", target_bytes, least=1)
+        )
+        labels = [] if sort_by is None else require_list("sort_by", sort_by, "labels")
+        return self._handle.commit(lambda writing: write_compact(writing, target, labels), intent)
 
     def expire(
         self,
