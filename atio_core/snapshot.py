@@ -163,6 +163,13 @@ class Snapshot(ObjectReads):
             raise self._refusal("has no columns", "read it")
         return self._schemas[self.entry.schema]
 
+    @property
+    def not_null(self) -> tuple[Any, ...]:
+        """Labels of the columns that take no nulls."""
+        from atio_core.data.columns import required_labels
+
+        return tuple(required_labels(self.schema))
+
     def data_files(self, partitions: Collection[Any] | None = None) -> tuple[DataFile, ...]:
         """Return the records of the data files, in the order of their rows.
 

@@ -49,14 +49,20 @@ class Append:
         return Rebased(entry.with_(partition_fields=self.fields, content=content), Totals.of(files))
 
 
-def write_append(writing: Writing, piece: Piece, mode: SchemaMode, wishes: Wishes) -> Append:
+def write_append(
+    writing: Writing,
+    piece: Piece,
+    mode: SchemaMode,
+    wishes: Wishes,
+    not_null: Sequence[object] | None = None,
+) -> Append:
     """Write the files of an append.
 
     Raises:
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(piece, mode)
+    fitted, schema = writing.own_schema(piece, mode, not_null=not_null)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     written = writing.arranged(fitted, arrangement)
     return Append(written.files, schema, written.content, writing.limits, arrangement.fields)

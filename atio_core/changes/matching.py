@@ -144,6 +144,7 @@ class Matching:
 
     def replace(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> None:
         """Write rows into a file that stands in the place of another."""
+        self.writing.require_values(rows)
         self._replaced[file.path] = self.writing.files_like(file, rows, info)
 
     def merge(self, files: Sequence[DataFile], parts: Sequence[tuple[pa.Table, dict[str, Any]]]) -> None:

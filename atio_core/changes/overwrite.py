@@ -110,14 +110,20 @@ class OverwritePartitions:
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
 
 
-def write_overwrite(writing: Writing, piece: Piece, mode: SchemaMode, wishes: Wishes) -> Overwrite:
+def write_overwrite(
+    writing: Writing,
+    piece: Piece,
+    mode: SchemaMode,
+    wishes: Wishes,
+    not_null: Sequence[object] | None = None,
+) -> Overwrite:
     """Write the files of an overwrite.
 
     Raises:
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(piece, mode, rows_stay=False)
+    fitted, schema = writing.own_schema(piece, mode, rows_stay=False, not_null=not_null)
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     written = writing.arranged(fitted, arrangement)
     return Overwrite(written.files, schema, written.content, writing.limits, mode, arrangement.fields)

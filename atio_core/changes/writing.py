@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from atio_core.arguments import shown
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import (
     WrittenSchema,
@@ -17,12 +18,22 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
+from atio_core.data.columns import has_column, required_labels, with_required
 from atio_core.data.content import ContentDigest, content_digest
-from atio_core.data.frames import MisfitError, Piece, SchemaMode, align, evolved_schema, slice_info
+from atio_core.data.frames import (
+    MisfitError,
+    Piece,
+    SchemaMode,
+    align,
+    evolved_schema,
+    require_values,
+    slice_info,
+)
+from atio_core.data.labels import label_key
 from atio_core.data.pieces import split_info
 from atio_core.data.split import Split, split_rows
 from atio_core.data.writer import TARGET_BYTES, Part, write_files, write_parts
-from atio_core.errors import SchemaMismatchError
+from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.format.names import data_path, path_beside
 from atio_core.log.limits import Limits
@@ -80,13 +91,23 @@ class Writing:
         schema, written = self._new_schema(piece.table.schema)
         return align(piece, schema), written
 
-    def _new_schema(self, schema: pa.Schema) -> tuple[pa.Schema, WrittenSchema]:
+    def _new_schema(
+        self, schema: pa.Schema, not_null: Sequence[object] | None = None
+    ) -> tuple[pa.Schema, WrittenSchema]:
         like = self._schema() if self.base.schema else None
         made = with_ids(schema, like=like, last_column=self.base.last_column)
+        if not_null is None and like is not None:
+            not_null = [label for label in required_labels(like) if has_column(made, label)]
+        made = with_required(made, not_null or ())
         return made, WrittenSchema.of(made)
 
     def own_schema(
-        self, piece: Piece, mode: SchemaMode = "exact", *, rows_stay: bool = True
+        self,
+        piece: Piece,
+        mode: SchemaMode = "exact",
+        *,
+        rows_stay: bool = True,
+        not_null: Sequence[object] | None = None,
     ) -> tuple[Piece, WrittenSchema]:
         """Return a piece in the table's schema, which grows if the mode says so.
 
@@ -94,16 +115,22 @@ class Writing:
             piece: As it came.
             mode: How the table's columns may change; "replace" takes the piece's.
             rows_stay: The table may have rows that stay, in which new columns are null.
+            not_null: The labels of the columns that take no nulls; None for those that the table has said so of.
 
         Raises:
             SchemaMismatchError: It doesn't fit under this mode.
-            InvalidInputError: The table holds an object, which has no columns to keep.
+            InvalidInputError: `not_null` isn't what the table says; or that holds an object, which has no columns.
         """
-        (fitted,), schema = self.own_schemas([piece], mode, rows_stay=rows_stay)
+        (fitted,), schema = self.own_schemas([piece], mode, rows_stay=rows_stay, not_null=not_null)
         return fitted, schema
 
     def own_schemas(
-        self, pieces: Sequence[Piece], mode: SchemaMode = "exact", *, rows_stay: bool = True
+        self,
+        pieces: Sequence[Piece],
+        mode: SchemaMode = "exact",
+        *,
+        rows_stay: bool = True,
+        not_null: Sequence[object] | None = None,
     ) -> tuple[list[Piece], WrittenSchema]:
         """Return several pieces in one schema: as `own_schema`, each after those before it."""
         if mode != "replace":
@@ -111,6 +138,7 @@ class Writing:
         try:
             if self.base.schema and mode != "replace":
                 own, ref = self._schema(), self.base.schemas[self.base.schema]
+                self._require_same_required(own, not_null)
                 grown = _grown(own, pieces, mode, rows_stay=rows_stay)
                 schema, written = own, written_schema(own, ref)
                 if grown is not own:
@@ -118,7 +146,7 @@ class Writing:
             else:
                 among = "exact" if mode == "replace" else mode
                 grown = _grown(pieces[0].table.schema, pieces[1:], among, rows_stay=True)
-                schema, written = self._new_schema(grown)
+                schema, written = self._new_schema(grown, not_null)
             return [align(piece, schema) for piece in pieces], written
         except MisfitError as misfit:
             version = self.base.data.version
@@ -126,6 +154,15 @@ class Writing:
             raise self._mismatch(
                 f"the data doesn't fit{told} the table {self.store.location}", misfit
             ) from misfit
+
+    def _require_same_required(self, schema: pa.Schema, not_null: Sequence[object] | None) -> None:
+        own = required_labels(schema)
+        if not_null is not None and set(map(label_key, not_null)) != set(map(label_key, own)):
+            raise InvalidInputError(
+                f"the table {self.store.location} takes no nulls in {shown(own)}, and not in {shown(not_null)}: leave"
+                " not_null out, or overwrite the whole table with it",
+                table=self.store.location,
+            )
 
     def fitted(self, piece: Piece, schema: pa.Schema) -> Piece:
         """Return a further piece of a write in the schema that the first one has come to.
@@ -142,6 +179,14 @@ class Writing:
             return align(piece, schema)
         except MisfitError as misfit:
             message = f"some of the data for the table {self.store.location} doesn't fit the first of it"
+            raise self._mismatch(message, misfit) from misfit
+
+    def require_values(self, rows: pa.Table) -> None:
+        """Raise `SchemaMismatchError` if rows of the table's schema have nulls where it takes none."""
+        try:
+            require_values(rows)
+        except MisfitError as misfit:
+            message = f"what the change makes of rows doesn't fit the table {self.store.location}"
             raise self._mismatch(message, misfit) from misfit
 
     def _mismatch(self, what: str, misfit: MisfitError) -> SchemaMismatchError:

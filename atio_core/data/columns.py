@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atio_core.arguments import require_text, shown
 from atio_core.data.column_labels import kind_of_label, kind_of_labels
+from atio_core.data.conform import NOT_NULL, is_required
 from atio_core.data.frames import unknown_label
 from atio_core.data.labels import Json, UnknownValueError, label_key, to_json
 from atio_core.data.layout import Column, Layout, layout_of, places_of
@@ -32,6 +33,30 @@ def field_of(schema: pa.Schema, label: object) -> pa.Field:
         InvalidInputError: No column has it, or several do.
     """
     return schema.field(_place(layout_of(schema), label))
+
+
+def with_required(schema: pa.Schema, labels: Sequence[object]) -> pa.Schema:
+    """Return a schema in which these columns take no nulls.
+
+    Raises:
+        InvalidInputError: No column has a label, or several do.
+    """
+    for label in labels:
+        at = schema.get_field_index(field_of(schema, label).name)
+        field = schema.field(at)
+        told: dict[bytes, bytes] = {**(field.metadata or {}), NOT_NULL: b"1"}
+        schema = schema.set(at, field.with_metadata(told).with_nullable(nullable=False))
+    return schema
+
+
+def required_labels(schema: pa.Schema) -> list[Any]:
+    """Return the labels of the columns that take no nulls because the table's owner said so."""
+    return [column.value for column in layout_of(schema).columns if is_required(schema.field(column.name))]
+
+
+def has_column(schema: pa.Schema, label: object) -> bool:
+    """Say whether just one column has a label."""
+    return len(places_of(layout_of(schema).columns).get(label_key(label), ())) == 1
 
 
 def renamed(schema: pa.Schema, label: object, new: object) -> pa.Schema:

@@ -15,6 +15,7 @@ from atio_core.data import arrow_types
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 
 FIELD_ID = b"PARQUET:field_id"
+NOT_NULL = b"atio:not_null"
 
 _SMALL = {
     pa.large_string(): pa.string(),
@@ -37,6 +38,11 @@ def field_id(field: pa.Field) -> int | None:
     metadata: dict[bytes, bytes] = field.metadata or {}
     value = metadata.get(FIELD_ID)
     return None if value is None or value == b"-1" else int(value)
+
+
+def is_required(field: pa.Field) -> bool:
+    """Say whether a column takes no nulls because the table's owner said so, whatever its type could hold."""
+    return NOT_NULL in (field.metadata or {})
 
 
 def storage_type(kind: pa.DataType) -> pa.DataType:

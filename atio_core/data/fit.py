@@ -22,10 +22,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from atio_core.data import arrow_types, objects
 from atio_core.data.across import meaning, type_in, type_text
 from atio_core.data.column_labels import joined_kind
+from atio_core.data.conform import is_required
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, layout_of, places_of
 from atio_core.data.misfit import REPLACE, MisfitError
@@ -178,7 +180,11 @@ class _Fit:
     def merged(self, at: int, place: int | None) -> Typed:
         """Return the type of one of the table's columns once the piece's is in it."""
         column, ours = self.all_ours[at], self.ours(at)
+        required = is_required(self.base.field(column.name))
         if place is None:
+            if required:
+                reason = f"column {column.value!r} of the table is missing from the data, and takes no nulls"
+                raise MisfitError(reason, "give it in the data")
             if not takes_nulls(self.old.library, ours.type):
                 reason = f"column {column.value!r} of the table is missing from the data, and {self._told(ours)} has no"
                 raise MisfitError(f"{reason} nulls that could stand for it", "give it in the data")
@@ -189,7 +195,7 @@ class _Fit:
             return ours
         wider = self._wider(column, their_column, ours, theirs)
         if wider is not None and self.mode == "widen":
-            return wider
+            return replace(wider, nullable=wider.nullable and not required)
         what = "column" if at < len(self.old.columns) else "index level"
         in_data = told(self.given.library, theirs.type, theirs.stored)
         reason = f"{what} {column.value!r} is {self._told(ours)} in the table, but {in_data} in the data"
@@ -282,7 +288,9 @@ def align(piece: Piece, schema: pa.Schema) -> Piece:
     """
     old, given = layout_of(schema), layout_of(piece.table.schema)
     if old == given:
-        return Piece(pa.Table.from_arrays(piece.table.columns, schema=schema), piece.info)
+        rows = pa.Table.from_arrays(piece.table.columns, schema=schema)
+        require_values(rows)
+        return Piece(rows, piece.info)
     match, rows = _Match.of(old, given), piece.table.num_rows
     arrays: list[pa.ChunkedArray] = []
     for ours, place in zip((*old.columns, *old.index), match.places, strict=True):
@@ -299,7 +307,28 @@ def align(piece: Piece, schema: pa.Schema) -> Piece:
         arrays.append(_aligned(values, ours, theirs, field.type))
     places = {place: at for at, place in enumerate(match.places) if place is not None}
     info = moved_info(piece.info, places, piece.table.schema.names, schema.names)
-    return Piece(pa.table(arrays or piece.table.columns, schema=schema), info)
+    table = pa.table(arrays or piece.table.columns, schema=schema)
+    require_values(table)
+    return Piece(table, info)
+
+
+def require_values(rows: pa.Table) -> None:
+    """Raise `MisfitError` if a column that takes no nulls has some; in a table of pandas NaN is one.
+
+    Args:
+        rows: With the table's schema.
+    """
+    layout = layout_of(rows.schema)
+    for column in layout.columns:
+        field = rows.schema.field(column.name)
+        if not is_required(field):
+            continue
+        values, nulls = rows.column(column.name), rows.column(column.name).null_count
+        if layout.library == "pandas" and isinstance(column.type, str) and pa.types.is_floating(field.type):
+            nulls += pc.sum(pc.is_nan(values)).as_py() or 0
+        if nulls:
+            reason = f"column {column.value!r} takes no nulls in the table, but the data has {nulls}"
+            raise MisfitError(reason, "fill them, or overwrite the table without it in not_null")
 
 
 def _aligned(values: pa.ChunkedArray, ours: Column, theirs: Column, t: pa.DataType) -> pa.ChunkedArray:

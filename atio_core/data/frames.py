@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from atio_core.data import across, frames_arrow
-from atio_core.data.fit import SchemaMode, align, evolved_schema
+from atio_core.data.fit import SchemaMode, align, evolved_schema, require_values
 from atio_core.data.kinds import kind_of
 from atio_core.data.labels import label_key
 from atio_core.data.layout import Layout, layout_of, places_of
@@ -34,6 +34,7 @@ __all__ = [
     "align",
     "columns_to_read",
     "evolved_schema",
+    "require_values",
     "slice_info",
     "to_output",
     "to_piece",

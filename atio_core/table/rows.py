@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from atio_core.arguments import repeatable, require_choice
+from atio_core.arguments import repeatable, require_choice, require_list
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.model.partition import by_partition, partition_fields
@@ -30,6 +30,7 @@ class RowChanges(MatchingChanges[Done]):
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
         schema_mode: SchemaMode = "exact",
+        not_null: Sequence[Any] | None = None,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
@@ -44,6 +45,7 @@ class RowChanges(MatchingChanges[Done]):
             partition_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the
                 rows are split.
             partition: As for `overwrite`.
+            not_null: As for `overwrite`, for a table that isn't there yet.
             **options: As for `overwrite`.
 
         Returns:
@@ -71,9 +73,10 @@ class RowChanges(MatchingChanges[Done]):
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
+        required = None if not_null is None else require_list("not_null", not_null, "labels")
         require_rows(data)
         piece = to_piece(data)
-        return self._apply(lambda writing: write_append(writing, piece, mode, wishes), intent)
+        return self._apply(lambda writing: write_append(writing, piece, mode, wishes, required), intent)
 
     def overwrite(
         self,
@@ -84,6 +87,7 @@ class RowChanges(MatchingChanges[Done]):
         schema_mode: SchemaMode | None = None,
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
+        not_null: Sequence[Any] | None = None,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
@@ -99,6 +103,8 @@ class RowChanges(MatchingChanges[Done]):
             partition_by: Columns that the table is partitioned by from now on; none for an empty list. If None, those
                 that it is partitioned by already.
             partition: Values of further partition fields, which have no column: all rows of this write lie there.
+            not_null: Labels of the columns that take no nulls (nor NaN, in a table of pandas) from now on, whoever
+                writes. If None, those that did before, as far as the data has them.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -120,17 +126,24 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
-        where = repeatable(where)
+        where, required = (
+            repeatable(where),
+            None if not_null is None else require_list("not_null", not_null, "labels"),
+        )
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         if kind != ROWS and where is None:
-            if mode != "replace" or wishes != Wishes():
-                said = "partitions" if wishes != Wishes() else f"schema_mode={mode!r}"
+            if mode != "replace" or wishes != Wishes() or not_null is not None:
+                said = "partitions or not_null" if mode == "replace" else f"schema_mode={mode!r}"
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             return self._apply(lambda writing: write_object(writing, data, kind), intent)
         require_rows(data, format)
         piece = to_piece(data)
         if where is None:
-            return self._apply(lambda writing: write_overwrite(writing, piece, mode, wishes), intent)
+            return self._apply(
+                lambda writing: write_overwrite(writing, piece, mode, wishes, required), intent
+            )
+        if required is not None:
+            raise InvalidInputError("not_null can't be had with where: overwrite the whole table with it")
         return self._apply(lambda writing: write_overwrite_where(writing, piece, where, wishes), intent)
 
     def overwrite_partitions(

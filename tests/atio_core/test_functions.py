@@ -89,7 +89,7 @@ def test_an_unknown_option_is_refused(tmp_path: Path) -> None:
     """A misspelled option is refused with those that there are."""
     options: dict[str, Any] = {"expected": 1}
     with pytest.raises(
-        InvalidInputError, match="no option expected; there are where, format, schema_mode, expected_version"
+        InvalidInputError, match="no option expected; there are where, format, schema_mode, partition_by"
     ):
         atio.write_snapshot(FRAME, tmp_path / "table", **options)
     assert list(tmp_path.iterdir()) == []
