@@ -61,6 +61,16 @@ def describe(change: Change) -> StagedFiles:
     """
     if not isinstance(change, Append | Overwrite | OverwritePartitions):
         raise InvalidInputError(f"{change.operation} can't be staged; commit it at once")
+    if change.schema.grown_from is not None:
+        raise InvalidInputError(
+            f"the data would add columns to the table, or widen some, which a staged {change.operation} can't: change"
+            " them by a write that commits at once, then stage the data"
+        )
+    if isinstance(change, Overwrite) and change.mode != "replace":
+        raise InvalidInputError(
+            f"schema_mode={change.mode!r} of an overwrite can't be staged: the table may have other columns by the time"
+            " of the commit; leave it out, or overwrite at once"
+        )
     written, plain = change.schema, change.schema.plain
     files = StagedFiles(
         files=tuple(change.adds),

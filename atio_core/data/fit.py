@@ -318,11 +318,12 @@ def require_values(rows: pa.Table) -> None:
     Args:
         rows: With the table's schema.
     """
+    required = {field.name for field in rows.schema if is_required(field)}
+    if not required:
+        return
     layout = layout_of(rows.schema)
-    for column in layout.columns:
+    for column in (column for column in layout.columns if column.name in required):
         field = rows.schema.field(column.name)
-        if not is_required(field):
-            continue
         values, nulls = rows.column(column.name), rows.column(column.name).null_count
         if layout.library == "pandas" and isinstance(column.type, str) and pa.types.is_floating(field.type):
             nulls += pc.sum(pc.is_nan(values)).as_py() or 0
