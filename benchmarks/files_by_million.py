@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -62,7 +63,9 @@ def _plan(store: LocalStore, snapshot: atio.Snapshot) -> None:
     """What a read does before it opens a file."""
     low = _FILES * 10 // 2
     wanted = read_filter([("id", ">=", low), ("id", "<", low + 10 * _WANTED)], snapshot.schema, [])
-    listed = files_of(store, snapshot.entry, wanted.manifest_may_match)
+    known = {snapshot.entry.schema: snapshot.schema}
+    may_match = functools.partial(wanted.manifest_may_match, known=known)
+    listed = files_of(store, snapshot.entry, may_match, may_match)
     found = [file for file in listed if wanted.file_may_match(file, snapshot.schema)]
     if len(found) != _WANTED:
         raise AssertionError(f"{len(found)} files")

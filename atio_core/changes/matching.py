@@ -28,7 +28,7 @@ from atio_core.format.digest import digest
 from atio_core.log.commit_log import no_table
 from atio_core.log.file_list import read_manifest
 from atio_core.model.data_file import DataFile
-from atio_core.model.manifest import ManifestRef
+from atio_core.model.manifest import ManifestRef, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ class Matching:
     def files(self, row_filter: RowFilter) -> list[DataFile]:
         """Return the files that may hold rows that match."""
         found: list[DataFile] = []
-        for ref, file in self._listed(row_filter.manifest_may_match):
+        known = self.source.schemas
+        for ref, file in self._listed(lambda span: row_filter.manifest_may_match(span, known)):
             if self._may_match(row_filter, file):
                 found.append(file)
                 if ref is not None:
@@ -195,10 +196,12 @@ class Matching:
         is_range = layout.library == "pandas" and not layout.index
         return is_range and not all(has_default_index(file.piece) for _, file in self._listed(lambda _: True))
 
-    def _listed(self, wanted: Callable[[ManifestRef], bool]) -> Iterator[tuple[ManifestRef | None, DataFile]]:
+    def _listed(
+        self, wanted: Callable[[ManifestRef | Span], bool]
+    ) -> Iterator[tuple[ManifestRef | None, DataFile]]:
         """Yield the files of the version, each with the manifest that lists it."""
         base = self.writing.base
         for ref in base.manifests:
             if wanted(ref):
-                yield from ((ref, file) for file in read_manifest(self.writing.store, ref))
+                yield from ((ref, file) for file in read_manifest(self.writing.store, ref, wanted))
         yield from ((None, file) for file in base.files)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ from atio_core.data.layout import layout_of, places_of
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.manifest import ManifestRef
+from atio_core.model.manifest import ManifestRef, Span
 from atio_core.model.predicate import (
     OPERATORS,
     And,
@@ -97,9 +97,17 @@ class RowFilter:
             self.predicate, file, self.fields, absent=absent, changed=changed
         )
 
-    def manifest_may_match(self, ref: ManifestRef) -> bool:
-        """Say whether a file that a manifest lists may have a row that matches."""
-        return manifest_may_match(self.predicate, ref, self.fields)
+    def manifest_may_match(self, ref: ManifestRef | Span, known: Mapping[int, pa.Schema]) -> bool:
+        """Say whether one of the files that a manifest lists, or of some others, may have a row that matches.
+
+        Args:
+            ref: What is known of them at once.
+            known: The version's schemas, by number.
+        """
+        if ref.schema not in known:  # then there are no bounds of columns either
+            return manifest_may_match(self.predicate, ref, self.fields)
+        absent, changed = self._differences(known[ref.schema])
+        return manifest_may_match(self.predicate, ref, self.fields, absent=absent, changed=changed)
 
     def _differences(self, kept: pa.Schema) -> tuple[set[int], set[int]]:
         """The columns that a schema lacks, and those that have another type there."""

@@ -13,10 +13,11 @@ import itertools
 import json
 import operator
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from atio_core.errors import DamagedError, NewerFormatError
-from atio_core.format.records import file_from_json, file_to_json, inside
+from atio_core.format.records import file_from_json, file_to_json, inside, stats_from_json, stats_to_json
 from atio_core.format.seal import BrokenSealError, seal, unseal
 from atio_core.model.entry import (
     NO_KEY,
@@ -195,13 +196,15 @@ def _schema_from_json(fields: dict[str, Any]) -> SchemaRef:
 
 
 def _manifest_to_json(ref: ManifestRef) -> list[Any]:
-    return [ref.path, ref.digest, ref.size, ref.files, ref.rows, ref.bytes, ref.level, ref.partitions]
+    known = [ref.schema, stats_to_json(ref.stats)] if ref.schema else []
+    return [ref.path, ref.digest, ref.size, ref.files, ref.rows, ref.bytes, ref.level, ref.partitions, *known]
 
 
 def _manifest_from_json(fields: list[Any]) -> ManifestRef:
-    path, digest_, size, files, rows, bytes_, level, partitions = fields
+    path, digest_, size, files, rows, bytes_, level, partitions, *known = fields
     bounds = tuple((low, high) for low, high in partitions)
-    return ManifestRef(inside(path), digest_, size, files, rows, bytes_, level, bounds)
+    ref = ManifestRef(inside(path), digest_, size, files, rows, bytes_, level, bounds)
+    return replace(ref, schema=known[0], stats=stats_from_json(known[1])) if known else ref
 
 
 def _recent_to_json(recent: Recent) -> dict[str, Any]:

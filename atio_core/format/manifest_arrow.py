@@ -2,17 +2,25 @@
 
 `path`, `size` and `rows` are columns of their own, so that cleaning and counting read just these; `record` is the
 whole record as JSON (`format/records.py`). Compressed with zstd. Its digest stands in the entry that names it.
+
+A record batch has at most 256 rows. If there are several, the schema's metadata has `atio.spans`: a JSON list of what
+is known of each one's files at once, so that a reader opens the records of those alone that it may want.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pyarrow as pa
 
-from atio_core.format.records import file_from_json, file_to_json
+from atio_core.format.records import file_from_json, file_to_json, span_from_json, span_to_json
 from atio_core.model.data_file import DataFile
+from atio_core.model.manifest import Span, span_of
+
+_BATCH_FILES = 256
+_SPANS_KEY = b"atio.spans"
 
 _SCHEMA = pa.schema(
     [
@@ -37,16 +45,36 @@ def encode_manifest(files: Sequence[DataFile]) -> bytes:
         "late": [f.late for f in files],
         "record": records,
     }
+    schema = _SCHEMA
+    if len(files) > _BATCH_FILES:
+        batches = [files[start : start + _BATCH_FILES] for start in range(0, len(files), _BATCH_FILES)]
+        spans = [span_to_json(span_of(batch)) for batch in batches]
+        schema = schema.with_metadata({_SPANS_KEY: json.dumps(spans, separators=(",", ":"), allow_nan=False)})
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, _SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(pa.table(columns, schema=_SCHEMA))
+    with pa.ipc.new_file(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(pa.table(columns, schema=schema), max_chunksize=_BATCH_FILES)
     return sink.getvalue().to_pybytes()
 
 
-def decode_manifest(data: bytes) -> tuple[DataFile, ...]:
-    """Return the files that a manifest lists. Raises ValueError or KeyError if the bytes are none."""
-    column = pa.ipc.open_file(pa.py_buffer(data)).read_all().column("record")
-    return tuple(file_from_json(json.loads(record)) for record in column.to_pylist())
+def decode_manifest(data: bytes, wanted: Callable[[Span], bool] = lambda _: True) -> tuple[DataFile, ...]:
+    """Return the files that a manifest lists.
+
+    Args:
+        data: Its bytes.
+        wanted: Says of which of its files at once the records are to be opened.
+
+    Raises:
+        ValueError: The bytes are none. Also KeyError.
+    """
+    reader = pa.ipc.open_file(pa.py_buffer(data))
+    metadata = cast("dict[bytes, bytes]", reader.schema.metadata or {})
+    spans: list[Any] = json.loads(metadata.get(_SPANS_KEY, b"[]"))
+    numbers = range(reader.num_record_batches)
+    chosen = [number for number in numbers if not spans or wanted(span_from_json(spans[number]))]
+    records = [
+        record for number in chosen for record in reader.get_batch(number).column("record").to_pylist()
+    ]
+    return tuple(file_from_json(json.loads(record)) for record in records)
 
 
 def decode_paths(data: bytes) -> list[tuple[str, int, bool]]:

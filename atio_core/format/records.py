@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from atio_core.format.names import is_inside
 from atio_core.model.data_file import ColumnStats, DataFile
+from atio_core.model.manifest import Span
 
 
 def file_to_json(file: DataFile) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def file_to_json(file: DataFile) -> dict[str, Any]:
     if file.partition:
         record["partition"] = list(file.partition)
     if file.stats:
-        record["stats"] = {str(column): [s.nulls, s.low, s.high] for column, s in file.stats.items()}
+        record["stats"] = stats_to_json(file.stats)
     if file.late:
         record["late"] = True
     if file.piece:
@@ -45,12 +47,33 @@ def file_from_json(record: dict[str, Any]) -> DataFile:
         footer_digest=footer_digest,
         schema=record["schema"],
         partition=tuple(record.get("partition", ())),
-        stats={int(column): ColumnStats(*bounds) for column, bounds in record.get("stats", {}).items()},
+        stats=stats_from_json(record.get("stats", {})),
         commit_id=record["commit"],
         time_us=record["time"],
         late=record.get("late", False),
         piece=record.get("piece", {}),
     )
+
+
+def stats_to_json(stats: Mapping[int, ColumnStats]) -> dict[str, Any]:
+    """Return the bounds of columns as a JSON value."""
+    return {str(column): [s.nulls, s.low, s.high] for column, s in stats.items()}
+
+
+def stats_from_json(fields: dict[str, Any]) -> dict[int, ColumnStats]:
+    """Return the bounds that a JSON value stands for."""
+    return {int(column): ColumnStats(*bounds) for column, bounds in fields.items()}
+
+
+def span_to_json(span: Span) -> list[Any]:
+    """Return what is known of several files as a JSON value."""
+    return [span.rows, span.partitions, span.schema, stats_to_json(span.stats)]
+
+
+def span_from_json(fields: list[Any]) -> Span:
+    """Return what a JSON value says of several files."""
+    rows, partitions, schema, stats = fields
+    return Span(rows, tuple((low, high) for low, high in partitions), schema, stats_from_json(stats))
 
 
 def inside(path: str) -> str:

@@ -14,17 +14,26 @@ from atio_core.log.limits import Limits
 from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, Totals
-from atio_core.model.manifest import ManifestRef, bound_text, merge_from
+from atio_core.model.manifest import ManifestRef, Span, merge_from, span_of
+
+_MANY_FILES = 1_000  # of fewer an entry gives no bounds of columns: to open their manifest takes little
 
 
-def read_manifest(store: Readable, ref: ManifestRef) -> tuple[DataFile, ...]:
+def read_manifest(
+    store: Readable, ref: ManifestRef, wanted: Callable[[Span], bool] = lambda _: True
+) -> tuple[DataFile, ...]:
     """Return the files that a manifest lists.
+
+    Args:
+        store: The table's store.
+        ref: Which manifest.
+        wanted: Says which of its files are to be looked at, of many at once.
 
     Raises:
         NotFoundError: It isn't there: damage, or the version has expired.
         DamagedError: Its bytes are not what was written.
     """
-    return decode_manifest(_checked(store, ref))
+    return decode_manifest(_checked(store, ref), wanted)
 
 
 def read_paths(store: Readable, ref: ManifestRef) -> list[tuple[str, int, bool]]:
@@ -44,7 +53,10 @@ def _checked(store: Readable, ref: ManifestRef) -> bytes:
 
 
 def files_of(
-    store: Readable, entry: LogEntry, wanted: Callable[[ManifestRef], bool] = lambda _: True
+    store: Readable,
+    entry: LogEntry,
+    wanted: Callable[[ManifestRef], bool] = lambda _: True,
+    within: Callable[[Span], bool] = lambda _: True,
 ) -> tuple[DataFile, ...]:
     """Return the data files of a version, in the order of their rows.
 
@@ -52,8 +64,9 @@ def files_of(
         store: The table's store.
         entry: The version.
         wanted: Says which manifests are to be opened.
+        within: Says which files of those are to be looked at, of many at once.
     """
-    listed = [file for ref in entry.manifests if wanted(ref) for file in read_manifest(store, ref)]
+    listed = [file for ref in entry.manifests if wanted(ref) for file in read_manifest(store, ref, within)]
     return (*listed, *entry.files)
 
 
@@ -187,7 +200,7 @@ def _write(files: Sequence[DataFile], level: int, scratch: Scratch) -> ManifestR
     data = encode_manifest(files)
     path = manifest_path(scratch.new_id())
     scratch.put(path, data)
-    totals = Totals.of(list(files))
+    totals, span = Totals.of(list(files)), span_of(files)
     return ManifestRef(
         path,
         digest(data),
@@ -196,16 +209,10 @@ def _write(files: Sequence[DataFile], level: int, scratch: Scratch) -> ManifestR
         totals.rows,
         totals.bytes,
         level,
-        _partition_bounds(files),
+        span.partitions,
+        span.schema if len(files) >= _MANY_FILES else 0,
+        span.stats if len(files) >= _MANY_FILES else {},
     )
-
-
-def _partition_bounds(files: Sequence[DataFile]) -> tuple[tuple[str, str], ...]:
-    dimensions = {len(file.partition) for file in files}
-    if len(dimensions) != 1:
-        return ()
-    texts = [[bound_text(file.partition[d]) for file in files] for d in range(dimensions.pop())]
-    return tuple((min(column), max(column)) for column in texts)
 
 
 def _length(files: Iterable[DataFile]) -> int:

@@ -9,12 +9,33 @@ O'Neil et al. 1996).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from atio_core.model.data_file import Scalar
+from atio_core.model.data_file import ColumnStats, DataFile, Scalar
 
 FANOUT = 8
+_COLUMNS = 8  # have bounds over several files
+
+Stats = Mapping[int, ColumnStats]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is known of the rows of several files at once, so that those that can't match are passed over together.
+
+    Attributes:
+        rows: How many they are.
+        partitions: For each partition field the lowest and the highest value as text; empty if not partitioned.
+        schema: Number of the schema that all the files were written with; 0 if there are several, or it isn't known.
+        stats: Bounds of the first columns, by column id; none without a schema.
+    """
+
+    rows: int
+    partitions: tuple[tuple[str, str], ...] = ()
+    schema: int = 0
+    stats: Stats = field(default_factory=dict[int, ColumnStats])
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,8 @@ class ManifestRef:
         bytes: Their size in all.
         level: How often its files were merged.
         partitions: For each partition field the lowest and the highest value as text; empty if not partitioned.
+        schema: As in `Span`; of small manifests it isn't known.
+        stats: Likewise.
     """
 
     path: str
@@ -40,9 +63,49 @@ class ManifestRef:
     bytes: int
     level: int
     partitions: tuple[tuple[str, str], ...] = ()
+    schema: int = 0
+    stats: Stats = field(default_factory=dict[int, ColumnStats])
 
 
-def may_hold(ref: ManifestRef, partition: tuple[Scalar, ...]) -> bool:
+def span_of(files: Sequence[DataFile]) -> Span:
+    """Return what is known of the rows of some files, one at least."""
+    rows, schemas = sum(file.rows for file in files), {file.schema for file in files}
+    partitions = _partition_bounds(files)
+    if len(schemas) > 1:
+        return Span(rows, partitions)
+    columns = list(files[0].stats)[:_COLUMNS]
+    merged = {column: _merged(column, files) for column in columns}
+    return Span(
+        rows, partitions, schemas.pop(), {c: stats for c, stats in merged.items() if stats is not None}
+    )
+
+
+def _partition_bounds(files: Sequence[DataFile]) -> tuple[tuple[str, str], ...]:
+    dimensions = {len(file.partition) for file in files}
+    if len(dimensions) != 1:
+        return ()
+    texts = [[bound_text(file.partition[d]) for file in files] for d in range(dimensions.pop())]
+    return tuple((min(column), max(column)) for column in texts)
+
+
+def _merged(column: int, files: Sequence[DataFile]) -> ColumnStats | None:
+    """Bounds over all files; None if one of them has none that could be merged."""
+    nulls = 0
+    lows, highs = list[Any](), list[Any]()
+    for file in files:
+        stats = file.stats.get(column)
+        if stats is None or stats.nulls is None:
+            return None
+        nulls += stats.nulls
+        if stats.nulls < file.rows:  # else it has no values
+            if stats.low is None or stats.high is None:
+                return None
+            lows.append(stats.low)
+            highs.append(stats.high)
+    return ColumnStats(nulls, min(lows, default=None), max(highs, default=None))
+
+
+def may_hold(ref: ManifestRef | Span, partition: tuple[Scalar, ...]) -> bool:
     """Say whether a manifest may list a file of this partition."""
     return len(ref.partitions) != len(partition) or all(
         low <= text <= high

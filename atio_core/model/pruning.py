@@ -14,7 +14,7 @@ from typing import Any
 from atio_core.arguments import shown
 from atio_core.errors import InvalidInputError
 from atio_core.model.data_file import ColumnStats, DataFile, Scalar
-from atio_core.model.manifest import ManifestRef, bound_text
+from atio_core.model.manifest import ManifestRef, Span, bound_text
 from atio_core.model.partition import NAN, column_scalar
 from atio_core.model.predicate import (
     ALL_NULL,
@@ -123,13 +123,36 @@ def _file_truths(
     return truths(predicate, of_leaf)
 
 
-def manifest_may_match(predicate: Predicate, ref: ManifestRef, fields: Sequence[Ref]) -> bool:
-    """Say whether a file that a manifest lists may have a row that matches, by the partitions' bounds."""
+def manifest_may_match(
+    predicate: Predicate,
+    ref: ManifestRef | Span,
+    fields: Sequence[Ref],
+    *,
+    absent: Collection[int] = (),
+    changed: Collection[int] = (),
+) -> bool:
+    """Say whether one of the files that a manifest lists, or of some others, may have a row that matches.
+
+    Args:
+        predicate: The filter.
+        ref: What is known of the files at once.
+        fields: The names of the partition fields, or the columns that they are of.
+        absent: Columns that the files' schema lacks: all null there.
+        changed: Columns whose bounds in these files mean something else than the filter's literals.
+    """
     texts = dict(zip(fields, ref.partitions, strict=False)) if len(ref.partitions) == len(fields) else {}
 
     def of_leaf(leaf: Leaf) -> Truths:
         column = leaf.column
-        return _text_truths(leaf, *texts[column]) if column in texts else _ANY
+        if column in texts:
+            return _text_truths(leaf, *texts[column])
+        if isinstance(column, str):
+            return _ANY
+        if column in absent:
+            return leaf_truths(leaf, ALL_NULL)
+        if column in changed or column not in ref.stats:
+            return _ANY
+        return leaf_truths(leaf, bounds_of(ref.stats[column], ref.rows))
 
     return True in truths(predicate, of_leaf)
 

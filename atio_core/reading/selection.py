@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +17,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import LogEntry
-from atio_core.model.manifest import ManifestRef, may_hold, partition_key
+from atio_core.model.manifest import ManifestRef, Span, may_hold, partition_key
 from atio_core.storage.base import ObjectStore
 
 if TYPE_CHECKING:
@@ -93,22 +94,23 @@ def select_files(
     store: ObjectStore, entry: LogEntry, partitions: Collection[tuple[Scalar, ...]] | None
 ) -> tuple[DataFile, ...]:
     """Return the files of some partitions, or of all, in the order of their rows."""
-    return _files(store, entry, partitions, None)
+    return _files(store, entry, partitions)
 
 
 def _files(
     store: ObjectStore,
     entry: LogEntry,
     partitions: Collection[tuple[Scalar, ...]] | None,
-    row_filter: RowFilter | None,
+    may_match: Callable[[ManifestRef | Span], bool] = lambda _: True,
 ) -> tuple[DataFile, ...]:
-    """Return the files of some partitions but those that can't match, by what is recorded of manifests and files."""
+    """Return the files of some partitions but those that can't match, by what is known of many at once."""
 
-    def may_list(ref: ManifestRef) -> bool:
-        chosen = partitions is None or any(may_hold(ref, values) for values in partitions)
-        return chosen and (row_filter is None or row_filter.manifest_may_match(ref))
+    def may_list(span: ManifestRef | Span) -> bool:
+        return (partitions is None or any(may_hold(span, values) for values in partitions)) and may_match(
+            span
+        )
 
-    files = files_of(store, entry, may_list)
+    files = files_of(store, entry, may_list, may_list)
     if partitions is not None:
         keys = {partition_key(values) for values in partitions}
         files = tuple(file for file in files if partition_key(file.partition) in keys)
@@ -117,12 +119,13 @@ def _files(
 
 def files_to_read(version: Version, selection: Selection) -> tuple[DataFile, ...]:
     """Return the files that rows are read from."""
-    chosen = selection.row_filter
-    files = _files(version.source.store, version.entry, selection.partitions, chosen)
+    chosen, store, known = selection.row_filter, version.source.store, version.source.schemas
     if chosen is not None:
-        known = version.source.schemas
+        may_match = functools.partial(chosen.manifest_may_match, known=known)
+        files = _files(store, version.entry, selection.partitions, may_match)
         # A record with another schema is damaged, which is told when the file is opened.
         return tuple(f for f in files if f.schema not in known or chosen.file_may_match(f, known[f.schema]))
+    files = _files(store, version.entry, selection.partitions)
     if selection.limit is None:
         return files
     before = itertools.accumulate((file.rows for file in files), initial=0)

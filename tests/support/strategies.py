@@ -69,6 +69,17 @@ manifest_refs = st.builds(
     bytes=counts,
     level=small,
     partitions=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+) | st.builds(
+    ManifestRef,
+    path=paths,
+    digest=digests,
+    size=counts,
+    files=counts,
+    rows=counts,
+    bytes=counts,
+    level=small,
+    schema=st.integers(1, 9),
+    stats=st.dictionaries(small, st.builds(ColumnStats, st.none() | counts, scalars, scalars), max_size=3),
 )
 
 key_list_refs = st.builds(KeyListRef, paths, digests, counts, counts, counts, counts, times, times)

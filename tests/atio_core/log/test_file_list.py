@@ -20,10 +20,10 @@ from atio_core.log.file_list import (
 )
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.log.scratch import Scratch
-from atio_core.model.data_file import DataFile
+from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.model.entry import LogEntry, Totals, empty_entry
 from atio_core.model.ids import uuid7
-from atio_core.model.manifest import may_hold
+from atio_core.model.manifest import Span, may_hold
 from atio_core.storage.memory import MemoryStore
 from tests.support.commits import SMALL, START_US
 from tests.support.stores import CountingStore
@@ -169,6 +169,29 @@ def test_only_wanted_manifests_are_opened() -> None:
     found = files_of(store, entry, lambda ref: may_hold(ref, ("b",)))
     assert {file.partition for file in found} == {("b",)}
     assert {name for _, name in store.calls} < {ref.path for ref in entry.manifests}
+
+
+def test_of_a_long_manifest_only_wanted_files_are_looked_at() -> None:
+    """An entry gives the bounds of many files at once; their manifest gives those of each 256 of them."""
+    store, entry = MemoryStore(), empty_entry("t")
+    long = [
+        replace(one, rows=10, stats={1: ColumnStats(0, 10 * n, 10 * n + 9)})
+        for n, one in enumerate(files(1_000))
+    ]
+    for some in (long[:600], long):
+        (ref,) = added(store, entry, some, DEFAULT_LIMITS).manifests
+        parts: list[Span] = []
+
+        def within(span: Span, parts: list[Span] = parts) -> bool:
+            parts.append(span)
+            return span.stats[1].low == 2_560
+
+        assert read_manifest(store, ref, within) == tuple(some[256:512])
+        assert [part.rows for part in parts][:2] == [2_560, 2_560]
+        assert sum(part.rows for part in parts) == ref.rows == 10 * len(some)
+        assert read_manifest(store, ref) == tuple(some)
+        assert ref.stats == ({1: ColumnStats(0, 0, 9_999)} if len(some) == 1_000 else {})
+        assert ref.schema == (len(some) == 1_000)
 
 
 def test_a_part_of_a_manifest_that_stays_keeps_its_level() -> None:

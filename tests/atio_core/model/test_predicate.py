@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from atio_core.errors import InvalidInputError
 from atio_core.model.data_file import ColumnStats, DataFile
-from atio_core.model.manifest import ManifestRef, bound_text
+from atio_core.model.manifest import ManifestRef, bound_text, span_of
 from atio_core.model.predicate import (
     OPERATORS,
     And,
@@ -125,6 +126,30 @@ def test_a_file_that_matches_wholly_is_known_by_its_bounds() -> None:
     assert not file_must_match(above, file([2, 4]), ())
     assert not file_must_match(above, file([3, None]), ())
     assert not file_must_match(above, file([]), ())
+
+
+@given(
+    PREDICATES,
+    st.lists(st.tuples(st.lists(VALUES, max_size=3), st.booleans(), st.booleans()), min_size=1, max_size=4),
+)
+def test_files_are_passed_over_together_only_if_each_would_be(
+    predicate: Predicate, contents: list[tuple[list[Any], bool, bool]]
+) -> None:
+    """What is known of several files at once never hides one that may match."""
+    records = [file(values, wider=wider, unknown=unknown) for values, wider, unknown in contents]
+    alone = any(file_may_match(predicate, record, ()) for record in records)
+    assert manifest_may_match(predicate, span_of(records), ()) or not alone
+
+
+def test_bounds_over_several_files() -> None:
+    """They are as tight as those of the files; a file without them, or of another schema, leaves none."""
+    span = span_of([file([1, 9]), file([None]), file([]), file([20])])
+    assert (span.rows, span.stats) == (4, {1: ColumnStats(1, 1, 20)})
+    assert not manifest_may_match(Compare(1, ">", 20), span, ())
+    assert not manifest_may_match(Compare(1, "==", 2), span, (), absent={1})
+    assert manifest_may_match(Compare(1, ">", 20), span, (), changed={1})
+    for other in (file([1], unknown=True), replace(file([1]), schema=2), replace(file([1]), stats={})):
+        assert span_of([file([1, 9]), other]).stats == {}
 
 
 @given(LEAVES, st.lists(st.sampled_from([0, 1]) | st.none(), min_size=1, max_size=3))
