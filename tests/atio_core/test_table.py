@@ -25,8 +25,9 @@ from atio_core.errors import (
 )
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL
-from tests.support.stores import CountingStore, StoreWrapper
+from tests.support.stores import CountingStore
 
 HALF = "a\ud800"
 

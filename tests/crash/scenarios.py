@@ -24,8 +24,8 @@ from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.looking import Contents
-from tests.support.stores import FailingStore, Failure, Interloper, refusal
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
 """So that buckets, manifests and lists of keys come and go within a few commits."""
@@ -236,12 +236,17 @@ def make_old(root: Path) -> None:
 def make_half_expired(root: Path) -> None:
     """The same, and an expiry that died after its first deletion."""
     make_old(root)
-    failing = FailingStore(local(root), Failure("delete", at=2, error=refusal))
+    failing = FaultyStore(local(root), Fault("delete", at=2, error=refusal))
     try:
         table(root, failing).expire(keep_last=1, grace=timedelta(0))
     except StorageError:
         return
     raise AssertionError("the expiry did not die")
+
+
+def before_create(come: Callable[[], object]) -> Fault:
+    """Somebody else comes just before the first create."""
+    return Fault("put_if_absent", meanwhile=come, error=None)
 
 
 def expire_behind_another(root: Path) -> None:
@@ -250,7 +255,7 @@ def expire_behind_another(root: Path) -> None:
     def come_between() -> None:
         table(root).append(frame(11), idempotency_key="row 11")
 
-    table(root, Interloper(local(root), come_between)).expire(keep_last=2, grace=timedelta(0))
+    table(root, FaultyStore(local(root), before_create(come_between))).expire(keep_last=2, grace=timedelta(0))
 
 
 def append_slowly(root: Path) -> None:
@@ -260,7 +265,9 @@ def append_slowly(root: Path) -> None:
         append_rows(root, 8)
         table(root).expire(keep_last=1, grace=timedelta(0))
 
-    table(root, Interloper(local(root), come_between)).append(frame(50), idempotency_key="slow")
+    table(root, FaultyStore(local(root), before_create(come_between))).append(
+        frame(50), idempotency_key="slow"
+    )
 
 
 def _leave_old_files(root: Path) -> None:

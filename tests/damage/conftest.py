@@ -1,5 +1,5 @@
 """What these tests share."""
 
-from tests.support.disks import disk
+from atio_core.testing import temporary_store as disk
 
 __all__ = ["disk"]

@@ -32,8 +32,8 @@ from atio_core.model.ids import uuid7, uuid7_time_us
 from atio_core.snapshot import Snapshot
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import temporary_folder
 from tests.support import looking
-from tests.support.disks import folder_in_memory
 from tests.support.folders import Tree, make
 from tests.support.model import Piece, TableModel, Version
 
@@ -88,7 +88,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.folder = self.stack.enter_context(folder_in_memory()) / "table"
+        self.folder = self.stack.enter_context(temporary_folder()) / "table"
         self.clock = Clock()
         self.model = TableModel(LIMITS.per_bucket)
         self.tables = [self._table(), self._table()]

@@ -22,10 +22,10 @@ from atio_core.errors import (
 )
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
 from tests.support.commits import START_US, Writer, verify
 from tests.support.races import HOUR_US, LATER_US, appends, checks, expires, old, others, table
 from tests.support.schedule import Direct, Search
-from tests.support.stores import FailingStore, Failure, StoreWrapper, lost_answer, refusal
 
 UNKNOWN = (CommitUnknownError,)
 
@@ -118,7 +118,7 @@ def test_others_go_on_at_length(size: int) -> None:
 
 def test_a_refusal_leaves_nothing() -> None:
     """A create that the store refused is an error of the store, and leaves no file behind."""
-    store = FailingStore(MemoryStore(), Failure("put_if_absent", error=refusal))
+    store = FaultyStore(MemoryStore(), Fault("put_if_absent", error=refusal))
     with pytest.raises(StorageError, match="refused"):
         Writer(store).append("a")
     assert list(store.list()) == []
@@ -126,7 +126,7 @@ def test_a_refusal_leaves_nothing() -> None:
 
 def test_a_refusal_of_a_manifest_leaves_nothing() -> None:
     """A commit that fails before its create was sent takes its files away, manifests too."""
-    store = FailingStore(MemoryStore(), Failure("put", error=refusal, name=lambda name: "manifests" in name))
+    store = FaultyStore(MemoryStore(), Fault("put", error=refusal, name=lambda name: "manifests" in name))
     with pytest.raises(StorageError):
         Writer(store).append("a", "b", "c")
     assert list(store.list()) == []
@@ -134,8 +134,8 @@ def test_a_refusal_of_a_manifest_leaves_nothing() -> None:
 
 def test_silence_is_no_answer() -> None:
     """If the store never answers, the commit is unknown; the error has its id, and its files stay."""
-    silent = Failure("put_if_absent", times=99, name=entries)
-    store = FailingStore(MemoryStore(), silent, Failure("read", times=99, name=entries))
+    silent = Fault("put_if_absent", times=99, name=entries)
+    store = FaultyStore(MemoryStore(), silent, Fault("read", times=99, name=entries))
     with pytest.raises(CommitUnknownError, match="may have been committed") as caught:
         Writer(store).append("a")
     assert caught.value.facts["commit_id"] in str(caught.value)
@@ -147,8 +147,8 @@ def test_silence_is_no_answer() -> None:
 @pytest.mark.parametrize("fault", [1, 2, 7])
 def test_lost_answers_in_a_row(fault: int, error: Callable[[], BaseException], *, after: bool) -> None:
     """A commit whose first answers were lost or wrong is there once."""
-    store = FailingStore(
-        MemoryStore(), Failure("put_if_absent", times=fault, after=after, error=error, name=entries)
+    store = FaultyStore(
+        MemoryStore(), Fault("put_if_absent", times=fault, after=after, error=error, name=entries)
     )
     writer = Writer(store)
     assert writer.append("a").version == 1
@@ -160,7 +160,7 @@ def refused_later(change: Callable[[Writer], object], error: type[Exception]) ->
     inner = MemoryStore()
     sent: list[tuple[str, bytes]] = []
 
-    class LateStore(FailingStore):
+    class LateStore(FaultyStore):
         def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
             if sent:
                 raise error
@@ -216,7 +216,7 @@ def let_go_unseen(rounds: tuple[int, int], pause_us: int) -> tuple[Writer, Calla
         later.expire(rounds[1], grace_us=0)
         return taken()
 
-    store = FailingStore(inner, Failure("put_if_absent", after=True, error=told, name=entries))
+    store = FaultyStore(inner, Fault("put_if_absent", after=True, error=told, name=entries))
     return later, lambda: Writer(store).append("a")
 
 
@@ -241,8 +241,8 @@ def test_a_retry_finds_its_commit() -> None:
     for took_effect in (True, False):
         inner = MemoryStore()
         Writer(inner).append("old")
-        silent = Failure("put_if_absent", times=99, after=took_effect, name=entries)
-        store = FailingStore(inner, silent, Failure("read", at=2, times=99, name=entries))
+        silent = Fault("put_if_absent", times=99, after=took_effect, name=entries)
+        store = FaultyStore(inner, silent, Fault("read", at=2, times=99, name=entries))
         with pytest.raises(CommitUnknownError):
             Writer(store).append("a", idempotency_key="k")
         done = Writer(inner).append("a", idempotency_key="k")
@@ -253,7 +253,7 @@ def test_a_retry_finds_its_commit() -> None:
 def test_an_error_after_the_link_is_unknown() -> None:
     """Once an entry is there, whatever fails says that the commit may have landed, and takes nothing away."""
     inner = MemoryStore()
-    store = FailingStore(inner, Failure("look", at=2, times=99, error=refusal))
+    store = FaultyStore(inner, Fault("look", at=2, times=99, error=refusal))
     with pytest.raises(CommitUnknownError):
         Writer(store).append("a")
     assert verify(inner) == {1: ["a"]}
@@ -262,7 +262,7 @@ def test_an_error_after_the_link_is_unknown() -> None:
 def test_an_interrupt_after_the_link_tells_so() -> None:
     """Ctrl-C comes through as itself, with a note that the commit may have landed; its files stay."""
     inner = MemoryStore()
-    store = FailingStore(inner, Failure("look", at=2, error=KeyboardInterrupt))
+    store = FaultyStore(inner, Fault("look", at=2, error=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt) as caught:
         Writer(store).append("a")
     assert "may have been committed" in caught.value.__notes__[0]
@@ -271,7 +271,7 @@ def test_an_interrupt_after_the_link_tells_so() -> None:
 
 def test_an_interrupt_before_the_link_leaves_nothing() -> None:
     """Ctrl-C before the create takes the files away."""
-    store = FailingStore(MemoryStore(), Failure("look", error=KeyboardInterrupt))
+    store = FaultyStore(MemoryStore(), Fault("look", error=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         Writer(store).append("a")
     assert list(store.list()) == []
@@ -287,7 +287,7 @@ def test_what_stands_in_the_way_is_told_plainly() -> None:
         other.append("b")
         return lost_answer()
 
-    failing = FailingStore(store, Failure("put_if_absent", error=told, name=entries))
+    failing = FaultyStore(store, Fault("put_if_absent", error=told, name=entries))
     with pytest.raises(CommitConflictError, match="expected version 1"):
         Writer(failing).append("a", expected_version=1)
     assert other.words() == [*old(1), "b"]
@@ -300,7 +300,7 @@ def test_a_name_that_another_has_by_now_leaves_no_doubt() -> None:
     other = Writer(inner)
     other.append("old")
 
-    class Between(FailingStore):
+    class Between(FaultyStore):
         def read(self, name: str) -> bytes:
             try:
                 return super().read(name)
@@ -308,7 +308,7 @@ def test_a_name_that_another_has_by_now_leaves_no_doubt() -> None:
                 other.append("b")
                 raise
 
-    store = Between(inner, Failure("put_if_absent", error=taken, name=entries))
+    store = Between(inner, Fault("put_if_absent", error=taken, name=entries))
     with pytest.raises(CommitConflictError, match="expected version 1"):
         Writer(store).append("a", expected_version=1)
     assert other.words() == ["old", "b"]
@@ -317,6 +317,6 @@ def test_a_name_that_another_has_by_now_leaves_no_doubt() -> None:
 
 def test_errors_of_other_kinds_are_not_swallowed() -> None:
     """What no handler expects comes through."""
-    store = FailingStore(MemoryStore(), Failure("put", error=lambda: SchemaMismatchError("odd")))
+    store = FaultyStore(MemoryStore(), Fault("put", error=lambda: SchemaMismatchError("odd")))
     with pytest.raises(SchemaMismatchError, match="odd"):
         Writer(store).append("a")

@@ -13,8 +13,8 @@ from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import Writer, needed, verify
-from tests.support.stores import FailingStore, Failure, refusal
 
 WEEK = timedelta(days=7)
 
@@ -102,10 +102,10 @@ def test_a_dead_expiry_is_finished_on_a_full_disk() -> None:
         writer.overwrite(word)
     writer.now_us += HOUR_US
     with pytest.raises(StorageError):
-        Writer(FailingStore(inner, Failure("delete", error=refusal)), writer.now_us).expire(1, grace_us=0)
+        Writer(FaultyStore(inner, Fault("delete", error=refusal)), writer.now_us).expire(1, grace_us=0)
     assert len(list(inner.list("data/"))) == 5
-    full = FailingStore(
-        inner, Failure("put", times=99, error=refusal), Failure("put_if_absent", times=99, error=refusal)
+    full = FaultyStore(
+        inner, Fault("put", times=99, error=refusal), Fault("put_if_absent", times=99, error=refusal)
     )
     report = Writer(full, writer.now_us).expire(1)
     assert (report.version, len(report.leftovers), report.entries_removed) == (None, 4, 3)

@@ -19,6 +19,7 @@ from atio_core.format.names import LOG
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer
 from tests.support.commits import SMALL, Writer, needed, verify
 from tests.support.races import (
     HOUR_US,
@@ -34,13 +35,17 @@ from tests.support.races import (
     wakes_up,
 )
 from tests.support.schedule import Direct, Moment, Search
-from tests.support.stores import Interloper, StoreWrapper, lost_answer
 
 STRAY = 3
 GONE = (VersionNotFoundError, VersionExpiredError)
 
 
 # How the writer finds out
+
+
+def between(store: Any, come: Callable[[], object], *, after: bool = False) -> FaultyStore:
+    """Return a store that lets others come just before its first create, or just after."""
+    return FaultyStore(store, Fault("put_if_absent", meanwhile=come, after=after, error=None))
 
 
 def many(writer: Writer, commits: int) -> None:
@@ -106,7 +111,7 @@ def append_slowly(store: Direct, come: Callable[[Writer], None], *, after: bool)
         seen.extend(ways(store, STRAY))
 
     try:
-        return appends("a")(Interloper(store, others, after=after)), seen
+        return appends("a")(between(store, others, after=after)), seen
     except CommitUnknownError as error:
         return error, seen
 
@@ -143,7 +148,7 @@ def test_the_newest_bucket_needs_no_witness() -> None:
     store, limits = Direct({}), replace(SMALL, per_bucket=64)
     writer = Writer(store, limits=limits)
     many(writer, 2)
-    slow = Writer(Interloper(store, lambda: a_month(writer), after=True), limits=limits)
+    slow = Writer(between(store, lambda: a_month(writer), after=True), limits=limits)
     assert slow.append("a").version == STRAY
     assert writer.words().count("a") == 1
 
@@ -169,7 +174,7 @@ def test_a_key_is_found_from_behind_a_stray() -> None:
         others.append("a", idempotency_key="k")
         few(others)
 
-    assert appends("a", idempotency_key="k")(Interloper(store, come)) == (3, True)
+    assert appends("a", idempotency_key="k")(between(store, come)) == (3, True)
     assert others.words().count("a") == 1
 
 
@@ -294,7 +299,7 @@ def test_a_strays_files_wait_for_the_horizon() -> None:
         assert others.log.read(STRAY) is None
         assert b"a" in store.objects.values()
 
-    sleeping = Interloper(Interloper(store, come), cleaning, after=True)
+    sleeping = between(between(store, come), cleaning, after=True)
     assert appends("a")(sleeping) == (9, False)
     assert others.words().count("a") == 1
     verify(store)
@@ -335,7 +340,7 @@ def test_files_of_strays_go_behind_the_horizon() -> None:
         others.expire(1, grace_us=0)
         assert b"a" not in store.objects.values()
 
-    sleeping = Interloper(Interloper(store, lambda: few(others)), cleaning, after=True)
+    sleeping = between(between(store, lambda: few(others)), cleaning, after=True)
     assert appends("a")(sleeping)[1] is False
     assert others.words().count("a") == 1
 
@@ -345,14 +350,14 @@ def test_an_unconfirmed_expiry_deletes_nothing() -> None:
     store = Direct(table(2))
     before = dict(store.objects)
 
-    class Silent(Interloper):
+    class Silent(StoreWrapper):
         def look(self, folder: str) -> list[str]:
             if len(store.objects) > len(before):
                 raise lost_answer()
             return super().look(folder)
 
     with pytest.raises(CommitUnknownError):
-        expires(keep_last=1, grace_us=0)(Silent(store, lambda: None))
+        expires(keep_last=1, grace_us=0)(Silent(store))
     assert store.objects.items() > before.items()
 
 
@@ -378,7 +383,7 @@ def test_a_slow_append_among_empty_buckets() -> None:
 def test_a_table_with_a_stray() -> None:
     """A stray in the log is no version: not in the history, not by its number, not for the next write."""
     store = MemoryStore()
-    slow_store = Interloper(store, lambda: None)
+    slow_store = between(store, lambda: None)
     slow, others = Table(store=slow_store, limits=SMALL), Table(store=store, limits=SMALL)
     slow.append(pa.table({"a": [1]}))
     taken = store.read("_atio/log/999999/002-1.json")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from atio_core.data.kinds import Kind
-from tests.support.same import assert_same
+from atio_core.testing import assert_frames_equal
 
 
 def _as_arrow(read: pd.DataFrame) -> pa.Table:
@@ -58,7 +58,7 @@ OPTIONS: dict[tuple[str, Kind], dict[str, Any]] = {
 
 def assert_read_same(expected: Any, actual: Any) -> None:
     """Demand that a frame came back from a file equal, types and all; a NaN is a NaN, whatever its other bits."""
-    assert_same(_with_one_nan(expected), _with_one_nan(actual))
+    assert_frames_equal(_with_one_nan(expected), _with_one_nan(actual))
 
 
 def _with_one_nan(frame: Any) -> Any:

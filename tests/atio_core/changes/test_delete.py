@@ -26,10 +26,11 @@ from atio_core.storage.base import ObjectStore
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import SMALL
 from tests.support.looking import named_files, other_files
 from tests.support.row_filters import FILTERS, as_text, matches, rows, table_of
-from tests.support.stores import CountingStore, FailingStore, Failure, Interloper, refusal
+from tests.support.stores import CountingStore
 
 
 def frame(*values: Any) -> pd.DataFrame:
@@ -247,7 +248,7 @@ def test_a_generator_as_filter_can_be_tried_again() -> None:
         tries.append(None)
         Table(store=store).append(frame(1))
 
-    table = Table(store=Interloper(store, come_between))
+    table = Table(store=FaultyStore(store, Fault("put_if_absent", meanwhile=come_between, error=None)))
     table.delete(term for term in [("a", "==", 1)])
     assert (table.read()["a"].tolist(), len(tries)) == ([2], 1)
 
@@ -257,9 +258,7 @@ def test_a_delete_that_fails_leaves_nothing(tmp_path: Path) -> None:
     table = Table(tmp_path)
     table.append(frame(1, 2))
     table.append(frame(1, 3))
-    failing = FailingStore(
-        LocalStore(tmp_path, temporary=TEMPORARY), Failure("open_write", at=2, error=refusal)
-    )
+    failing = FaultyStore(LocalStore(tmp_path, temporary=TEMPORARY), Fault("open_write", at=2, error=refusal))
     with pytest.raises(StorageError, match="refused"):
         Table(store=failing).delete([("a", "==", 1)])
     assert other_files(tmp_path) == named_files(tmp_path)

@@ -9,8 +9,8 @@ from atio_core.errors import InvalidInputError, SchemaMismatchError, StorageErro
 from atio_core.model.entry import Totals
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import Writer
-from tests.support.stores import FailingStore, Failure, refusal
 
 
 def frame(*values: int) -> pd.DataFrame:
@@ -174,7 +174,7 @@ def test_all_partitions_fit_before_the_first_is_written(tmp_path: Path) -> None:
 
 def test_a_store_that_fails_midway_keeps_no_partition() -> None:
     """If the second partition can't be written, the files of the first are taken away."""
-    store = FailingStore(MemoryStore(), Failure("open_write", at=2, error=refusal))
+    store = FaultyStore(MemoryStore(), Fault("open_write", at=2, error=refusal))
     with pytest.raises(StorageError, match="refused"):
         Table(store=store).overwrite_partitions({"x": frame(1), "y": frame(2)})
     assert list(store.list()) == []

@@ -10,8 +10,9 @@ import pytest
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL
-from tests.support.stores import CountingStore, StoreWrapper
+from tests.support.stores import CountingStore
 
 
 def part(day: int, *rows: int) -> pa.Table:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from atio_core.data.across import type_text
 from atio_core.errors import InvalidInputError, NotPreservableError
+from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import frames
-from tests.support.frames import NASTY, assert_same, library_of, round_trip
+from tests.support.frames import NASTY, library_of, round_trip
 
 EVERYTHING = pd.DataFrame(
     {
@@ -64,7 +65,7 @@ AS_POLARS = pl.DataFrame(
 
 def test_pandas_as_polars() -> None:
     """Each pandas column comes out as the polars type with the same values."""
-    assert_same(AS_POLARS, round_trip(EVERYTHING, "polars"))
+    assert_frames_equal(AS_POLARS, round_trip(EVERYTHING, "polars"))
 
 
 def test_pandas_as_arrow() -> None:
@@ -108,7 +109,7 @@ def test_polars_as_pandas() -> None:
     assert read["n"][0] == 2**60 + 1
     assert repr(read["m"].tolist()) == "[nan, <NA>]"
     assert read["e"].cat.categories.tolist() == ["a", "b"]
-    assert_same(read, round_trip(read))
+    assert_frames_equal(read, round_trip(read))
 
 
 def test_arrow_as_polars() -> None:
@@ -137,7 +138,7 @@ def test_arrow_as_polars() -> None:
             "l": [[dt.date(2020, 1, 1)], None],
         }
     )
-    assert_same(expected, round_trip(table, "polars"))
+    assert_frames_equal(expected, round_trip(table, "polars"))
 
 
 INDEXES: dict[str, tuple[Any, list[str]]] = {

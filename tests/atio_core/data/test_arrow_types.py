@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.data.arrow_types import UnknownTypeError, build, describe, is_same, restore, store, stored_type
+from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import arrow_arrays, arrow_values
 from tests.support.frames import ARROW_TYPES, through_parquet
-from tests.support.same import assert_same
 
 types = st.one_of(st.sampled_from(ARROW_TYPES), arrow_values().map(lambda found: found[0]))
 
@@ -37,7 +37,7 @@ def test_values_come_back_from_their_stored_type(values: pa.ChunkedArray) -> Non
         if "out of bounds" not in str(error):
             raise
     else:
-        assert_same(pa.table({"x": values}), pa.table({"x": restore(stored, values.type)}))
+        assert_frames_equal(pa.table({"x": values}), pa.table({"x": restore(stored, values.type)}))
 
 
 @given(st.data())

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from atio_core.data.frames import MisfitError, align, evolved_schema, to_piece
-from tests.support.frames import NASTY, assert_same, read_pieces
+from atio_core.testing import assert_frames_equal
+from tests.support.frames import NASTY, read_pieces
 
 
 def evolved(base: Any, new: Any, mode: Any = "exact") -> pa.Schema:
@@ -40,7 +41,7 @@ def test_a_frame_fits_its_own_table(name: str) -> None:
     for mode in ("exact", "add", "widen", "replace"):
         assert evolved_schema(schema, schema, mode) is schema
     aligned = align(piece, schema)
-    assert_same(aligned.table, piece.table)
+    assert_frames_equal(aligned.table, piece.table)
     assert aligned.info == piece.info
 
 
@@ -193,7 +194,7 @@ def test_polars_fits_what_pandas_made() -> None:
             "b": [True, False],
         }
     )
-    assert_same(expected, appended(base, new, "pandas"))
+    assert_frames_equal(expected, appended(base, new, "pandas"))
 
 
 def test_pandas_fits_what_polars_made() -> None:
@@ -203,14 +204,14 @@ def test_pandas_fits_what_polars_made() -> None:
     expected = pl.DataFrame(
         {"i": [None, 1, 2], "s": ["a", None, "b"], "d": [Decimal("1.10"), None, Decimal("2.00")]}
     )
-    assert_same(expected, appended(base, new, "polars"))
+    assert_frames_equal(expected, appended(base, new, "polars"))
 
 
 def test_arrow_and_polars_fit_each_other() -> None:
     """Where values lie in memory is no difference: string, large_string and string_view are text."""
     base = pa.table({"s": pa.array(["a"], pa.string_view()), "l": pa.array([["x"]], pa.list_(pa.string()))})
     new = pl.DataFrame({"s": ["b"], "l": [["y", None]]})
-    assert_same(
+    assert_frames_equal(
         pa.table(
             {
                 "s": pa.array(["a", "b"], pa.string_view()),
@@ -219,7 +220,9 @@ def test_arrow_and_polars_fit_each_other() -> None:
         ),
         appended(base, new, "arrow"),
     )
-    assert_same(pl.DataFrame({"s": ["b", "a"], "l": [["y", None], ["x"]]}), appended(new, base, "polars"))
+    assert_frames_equal(
+        pl.DataFrame({"s": ["b", "a"], "l": [["y", None], ["x"]]}), appended(new, base, "polars")
+    )
 
 
 def test_nulls_do_not_fit_a_column_without() -> None:
@@ -248,7 +251,7 @@ def test_only_missing_values_fit_any_object_column() -> None:
     whole = read_pieces(
         [to_piece(objects("a", None)), to_piece(objects(None)), to_piece(objects(np.nan))], "pandas"
     )
-    assert_same(expected, whole)
+    assert_frames_equal(expected, whole)
 
 
 def test_a_column_of_json_takes_plain_values() -> None:
@@ -261,7 +264,7 @@ def test_a_column_of_json_takes_plain_values() -> None:
         objects(True),
     ]
     whole = read_pieces([to_piece(part) for part in parts], "pandas")
-    assert_same(objects([1], 2.5, "a", "b", None, 1, np.nan, 0.5, -0.0, True), whole)
+    assert_frames_equal(objects([1], 2.5, "a", "b", None, 1, np.nan, 0.5, -0.0, True), whole)
 
 
 def test_categories_of_text_that_may_grow() -> None:
@@ -269,7 +272,7 @@ def test_categories_of_text_that_may_grow() -> None:
     one, two = (
         pl.DataFrame({"x": pl.Series(values, dtype=pl.Categorical)}) for values in (["a"], ["b", "a"])
     )
-    assert_same(
+    assert_frames_equal(
         pl.DataFrame({"x": pl.Series(["a", "b", "a"], dtype=pl.Categorical)}), appended(one, two, "polars")
     )
     three, four = (pa.table({"x": pa.array(values).dictionary_encode()}) for values in (["a"], ["b", "a"]))

@@ -10,8 +10,9 @@ from polars.testing import assert_frame_equal
 
 from atio_core.data.frames import columns_to_read, to_output, to_piece
 from atio_core.errors import DamagedError, InvalidInputError, NotPreservableError
+from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import arrow_tables, pandas_frames, polars_frames
-from tests.support.frames import NASTY, assert_same, cut, library_of, read_pieces, round_trip
+from tests.support.frames import NASTY, cut, library_of, read_pieces, round_trip
 
 each_nasty = pytest.mark.parametrize("name", list(NASTY))
 
@@ -20,14 +21,14 @@ each_nasty = pytest.mark.parametrize("name", list(NASTY))
 @pytest.mark.parametrize("dictionaries", [True, False])
 def test_a_frame_comes_back_equal(name: str, *, dictionaries: bool) -> None:
     """Values, dtypes, labels and index come back from a Parquet file as they were written, however it encodes them."""
-    assert_same(NASTY[name](), round_trip(NASTY[name](), use_dictionary=dictionaries))
+    assert_frames_equal(NASTY[name](), round_trip(NASTY[name](), use_dictionary=dictionaries))
 
 
 @each_nasty
 def test_a_frame_cut_over_files_comes_back_equal(name: str) -> None:
     """Rows that were written as several files come back as the one frame that they were."""
     frame = NASTY[name]()
-    assert_same(frame, read_pieces(cut(to_piece(frame), [1, 2]), library_of(frame)))
+    assert_frames_equal(frame, read_pieces(cut(to_piece(frame), [1, 2]), library_of(frame)))
 
 
 @each_nasty
@@ -43,7 +44,7 @@ def test_a_frame_is_not_changed_by_being_written(name: str) -> None:
     """Turning a frame into a piece leaves the frame as it was."""
     frame = NASTY[name]()
     to_piece(frame)
-    assert_same(NASTY[name](), frame)
+    assert_frames_equal(NASTY[name](), frame)
 
 
 def come_back_equal_or_refused(frame: object, cuts: list[float]) -> None:
@@ -53,7 +54,7 @@ def come_back_equal_or_refused(frame: object, cuts: list[float]) -> None:
     except NotPreservableError:
         return
     pieces = cut(piece, [int(part * piece.table.num_rows) for part in cuts])
-    assert_same(frame, read_pieces(pieces, library_of(frame)))
+    assert_frames_equal(frame, read_pieces(pieces, library_of(frame)))
 
 
 cuts = st.lists(st.floats(0, 1), max_size=3)
@@ -145,7 +146,7 @@ FRAME = pd.DataFrame([[1, 2, 3, 4]], columns=["a", 1, "a", ("x", 2)], index=pd.I
 )
 def test_columns_are_chosen_by_label(labels: list[object], places: list[int]) -> None:
     """A selection has the columns of its labels, in its order, all of them where a label comes twice."""
-    assert_same(FRAME.iloc[:, places], round_trip(FRAME, labels=labels))
+    assert_frames_equal(FRAME.iloc[:, places], round_trip(FRAME, labels=labels))
 
 
 def test_only_the_needed_columns_are_read() -> None:

@@ -19,8 +19,8 @@ from atio_core.data.labels import (
     zone_from_json,
     zone_to_json,
 )
+from atio_core.testing.exact import exact
 from tests.support.nasty_pandas import BERLIN, ODD_NAN, OFFSET
-from tests.support.same import exact
 
 leaves = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.dates(), st.uuids()),

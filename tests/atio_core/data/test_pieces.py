@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from atio_core.data.frames import slice_info, to_piece
 from atio_core.data.pieces import Piece, info_of_rest
-from tests.support.frames import assert_same, cut, read_pieces
+from atio_core.testing import assert_frames_equal
+from tests.support.frames import cut, read_pieces
 
 
 def frame(index: Any, **more: Any) -> pd.DataFrame:
@@ -49,13 +50,15 @@ def test_range_indexes_of_several_pieces(name: str) -> None:
     """Default ranges count on over all rows; others are joined where they follow each other, and are numbers else."""
     indexes, expected = RANGES[name]
     whole = together(*(frame(index) for index in indexes))
-    assert_same(frame(expected).index.to_frame(index=True), whole.index.to_frame(index=True))
+    assert_frames_equal(frame(expected).index.to_frame(index=True), whole.index.to_frame(index=True))
 
 
 def test_a_default_range_cut_over_files_counts_on() -> None:
     """How a piece was cut doesn't show in a default index, whatever comes after it."""
     pieces = [*cut(to_piece(frame(pd.RangeIndex(5))), [2, 4]), *cut(to_piece(frame(pd.RangeIndex(3))), [1])]
-    assert_same(frame(pd.RangeIndex(8)).index.to_frame(), read_pieces(pieces, "pandas").index.to_frame())
+    assert_frames_equal(
+        frame(pd.RangeIndex(8)).index.to_frame(), read_pieces(pieces, "pandas").index.to_frame()
+    )
 
 
 def test_a_cut_default_range_before_another_keeps_its_numbers() -> None:
@@ -110,7 +113,7 @@ def test_a_frequency_is_kept_if_the_pieces_follow_each_other() -> None:
     """As pandas does it when it joins frames."""
     days = pd.date_range("2020", periods=6, freq="D")
     whole = together(frame(days[:2]), frame(days[2:5]), frame(days[5:]))
-    assert_same(frame(days).index.to_frame(), whole.index.to_frame())
+    assert_frames_equal(frame(days).index.to_frame(), whole.index.to_frame())
     assert together(frame(days[:2]), frame(days[3:])).index.freq is None
     assert together(frame(days[:2]), frame(pd.DatetimeIndex(days[2:], freq=None))).index.freq is None
 
@@ -123,7 +126,7 @@ def test_each_piece_has_its_missing_value() -> None:
     ]
     whole = together(*pieces)
     expected = pd.DataFrame({"x": pd.Series(["a", None, "a", np.nan, "a", pd.NA, "a", pd.NaT], dtype=object)})
-    assert_same(expected, whole)
+    assert_frames_equal(expected, whole)
 
 
 def test_no_duplicate_labels_are_allowed_if_all_pieces_say_so() -> None:

@@ -23,8 +23,9 @@ from atio_core.errors import (
     StorageError,
 )
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.data_files import FEW, noise, read, with_ids, write
-from tests.support.stores import CountingStore, FailingStore, Failure, refusal
+from tests.support.stores import CountingStore
 
 COLUMNS: dict[str, st.SearchStrategy[pa.Array]] = {
     name: st.lists(st.none() | values, min_size=7, max_size=7).map(
@@ -250,7 +251,7 @@ def test_a_missing_file_is_not_found(others: int) -> None:
 @pytest.mark.parametrize("at", [1, 2, 5])
 def test_a_store_that_fails_is_no_damage(at: int) -> None:
     """A store's refusal comes through as what it is, and no thread stays behind."""
-    store = FailingStore(MemoryStore(), Failure("read_into", at=at, error=refusal))
+    store = FaultyStore(MemoryStore(), Fault("read_into", at=at, error=refusal))
     files = [file for _ in range(5) for file in write(store.store, FEW)]
     with pytest.raises(StorageError, match="refused"):
         read(store, files, FEW.schema)

@@ -20,8 +20,9 @@ from atio_core.format.digest import digest
 from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, refusal
 from tests.support.data_files import FEW, noise, read, with_ids, write
-from tests.support.stores import CountingStore, FailingStore, Failure, StoreWrapper, refusal
+from tests.support.stores import CountingStore
 
 _Result = TypeVar("_Result")
 
@@ -157,10 +158,10 @@ FAILURES = [(verb, at) for verb in ("open_write", "write", "close") for at in (1
 def test_a_failure_leaves_no_file(verb: str, at: int, error: Callable[[], BaseException]) -> None:
     """If one file of a write fails, an interrupt included, none is left, and that failure is what is raised."""
     counting = CountingStore(MemoryStore())
-    store = FailingStore(counting, Failure(verb, at=at, times=100, error=error))
+    store = FaultyStore(counting, Fault(verb, at=at, times=100, error=error))
     with pytest.raises(type(error())) as raised:
         write(store, MANY, target_bytes=PIECE)
-    assert store.failures[0].seen >= at
+    assert store.faults[0].seen >= at
     assert not hasattr(raised.value, "__notes__")
     assert list(counting.list()) == []
     assert counting.counts["open_write"] == counting.counts["close"] + counting.counts["abort"]
@@ -171,7 +172,7 @@ def test_a_failure_leaves_no_file(verb: str, at: int, error: Callable[[], BaseEx
 def test_a_failure_of_a_small_write_leaves_no_file(verb: str) -> None:
     """The same holds for a single file, on a disk."""
     memory = MemoryStore()
-    store = FailingStore(memory, Failure(verb, error=refusal))
+    store = FaultyStore(memory, Fault(verb, error=refusal))
     with pytest.raises(StorageError, match="refused"):
         write(store, FEW)
     assert list(memory.list()) == []
@@ -192,7 +193,7 @@ def test_a_failure_of_what_comes_after_the_file_leaves_none() -> None:
 def test_the_first_error_is_raised_even_if_cleaning_up_fails() -> None:
     """What went wrong first is what the caller must know; that a file is left is a note."""
     memory = MemoryStore()
-    store = FailingStore(memory, Failure("write", error=ZeroDivisionError), Failure("delete", error=refusal))
+    store = FaultyStore(memory, Fault("write", error=ZeroDivisionError), Fault("delete", error=refusal))
     with pytest.raises(ZeroDivisionError) as raised:
         write(store, FEW)
     assert "The store refused." in raised.value.__notes__[0]
@@ -201,7 +202,7 @@ def test_the_first_error_is_raised_even_if_cleaning_up_fails() -> None:
 def test_a_failure_stops_the_files_to_come() -> None:
     """When a file fails, those that wait for their turn aren't begun."""
     counting = CountingStore(MemoryStore())
-    store = FailingStore(counting, Failure("write", error=refusal))
+    store = FaultyStore(counting, Fault("write", error=refusal))
     with pytest.raises(StorageError):
         write(store, MANY, target_bytes=MANY.nbytes // 1000)
     assert counting.counts["open_write"] < 900
@@ -212,7 +213,7 @@ def test_nothing_is_written_to_a_file_that_was_given_up() -> None:
     wide = with_ids(pa.table({f"a column with a long name, number {n}": [1] for n in range(500)}))
     counting = CountingStore(MemoryStore())
     with pytest.raises(StorageError):
-        write(FailingStore(counting, Failure("write", error=refusal)), wide)
+        write(FaultyStore(counting, Fault("write", error=refusal)), wide)
     gc.collect()
     assert [verb for verb, _ in counting.calls] == ["open_write", "write", "abort", "delete"]
 

@@ -25,8 +25,9 @@ from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, Totals, empty_entry
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore
 from tests.support.commits import START_US, Writer, verify
-from tests.support.stores import CountingStore, FailingStore, Failure
+from tests.support.stores import CountingStore
 
 HOUR_US = 3_600_000_000
 
@@ -250,7 +251,7 @@ def test_lost_races_end() -> None:
         Writer(inner).append("other")
         return AlreadyExistsError("taken")
 
-    class Racing(FailingStore):
+    class Racing(FaultyStore):
         def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
             raise told()
 
@@ -281,7 +282,7 @@ def gone_when_looked_at(*, landed: bool) -> Callable[[dict[str, Any]], tuple[Wri
             others.expire(1)
             return AlreadyExistsError("taken")
 
-        store = FailingStore(inner, Failure("put_if_absent", after=landed, error=told, name=entries))
+        store = FaultyStore(inner, Fault("put_if_absent", after=landed, error=told, name=entries))
         mine = Writer(store)
         mine.append("a", **options)
         return mine, others
@@ -317,7 +318,7 @@ def test_a_version_known_to_be_another_s_leaves_no_doubt() -> None:
         others.expire(1)
         return AlreadyExistsError("taken")
 
-    store = FailingStore(inner, Failure("put_if_absent", error=told, name=entries))
+    store = FaultyStore(inner, Fault("put_if_absent", error=told, name=entries))
     with pytest.raises(CommitConflictError, match="expected version 3"):
         Writer(store).append("a", expected_version=3)
     reached = {file.path for file in others.log.latest().files}
@@ -328,10 +329,10 @@ def test_a_version_known_to_be_another_s_leaves_no_doubt() -> None:
 
 def test_a_version_not_known_yet_leaves_the_doubt() -> None:
     """A name said to be taken, and free when it is read, may still become ours: no later refusal is believed."""
-    store = FailingStore(
+    store = FaultyStore(
         MemoryStore(),
-        Failure("put_if_absent", error=lambda: AlreadyExistsError("taken"), times=99, name=entries),
-        Failure("look", at=6, error=lambda: InvalidInputError("odd")),
+        Fault("put_if_absent", error=lambda: AlreadyExistsError("taken"), times=99, name=entries),
+        Fault("look", at=6, error=lambda: InvalidInputError("odd")),
     )
     with pytest.raises(CommitUnknownError, match="odd"):
         Writer(store).append("a")

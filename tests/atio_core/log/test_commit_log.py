@@ -15,8 +15,8 @@ from atio_core.format.entry_json import encode_entry
 from atio_core.log.commit_log import CommitLog
 from atio_core.model.entry import LogEntry
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL, START_US, Writer
-from tests.support.stores import StoreWrapper
 
 DAY_US = 86_400_000_000
 

@@ -17,8 +17,9 @@ from atio_core.errors import (
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import Wanted, find, history, require_wanted
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL, START_US, Writer
-from tests.support.stores import CountingStore, StoreWrapper
+from tests.support.stores import CountingStore
 
 HOUR_US = 3_600_000_000
 START = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=START_US)

@@ -7,7 +7,8 @@ from atio_core.log.scratch import Scratch
 from atio_core.model.entry import empty_entry
 from atio_core.model.ids import uuid7_time_us
 from atio_core.storage.memory import MemoryStore
-from tests.support.stores import CountingStore, FailingStore, Failure, refusal
+from atio_core.testing import Fault, FaultyStore, refusal
+from tests.support.stores import CountingStore
 
 
 def scratch(store: object, *, horizon_us: int = 0, now_us: int = 1_000) -> Scratch:
@@ -63,7 +64,7 @@ def test_a_failed_attempt_takes_its_objects_away() -> None:
     """What was stored goes, with the object whose write failed halfway, and what others stored stays."""
     inner = MemoryStore()
     inner.put("old", b"1")
-    held = scratch(FailingStore(inner, Failure("put", at=2, after=True, error=refusal)))
+    held = scratch(FaultyStore(inner, Fault("put", at=2, after=True, error=refusal)))
     held.put("a", b"1")
     held.put("b", b"2")
     with pytest.raises(OSError, match="refused"):

@@ -13,7 +13,8 @@ from atio_core.log.sequence import Sequence
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 from atio_core.storage.readback import Answer
-from tests.support.stores import CountingStore, StoreWrapper
+from atio_core.testing import StoreWrapper
+from tests.support.stores import CountingStore
 
 NAMES = Numbered(LOG, per_bucket=4)
 

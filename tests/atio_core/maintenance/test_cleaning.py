@@ -10,8 +10,8 @@ from atio_core.maintenance.reach import Reach, Reached, ReachedFile
 from atio_core.model.ids import uuid7
 from atio_core.model.ranges import VersionRanges
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import StoreWrapper
 from tests.support.commits import START_US, Writer
-from tests.support.stores import StoreWrapper
 
 
 def new_id() -> uuid.UUID:

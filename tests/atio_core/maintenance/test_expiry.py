@@ -8,8 +8,9 @@ import pytest
 from atio_core.errors import DamagedError, TableNotFoundError, VersionExpiredError
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import START_US, Writer, verify
-from tests.support.stores import CountingStore, FailingStore, Failure, refusal
+from tests.support.stores import CountingStore
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -148,7 +149,7 @@ def test_an_expiry_of_nothing_is_an_error() -> None:
 
 def interrupted(writer: Writer) -> Writer:
     """Let an expiry die right after its entry was committed, before it deleted anything."""
-    dying = Writer(FailingStore(writer.store, Failure("delete", error=refusal)), writer.now_us)
+    dying = Writer(FaultyStore(writer.store, Fault("delete", error=refusal)), writer.now_us)
     with pytest.raises(OSError, match="refused"):
         dying.expire(keep_last=1)
     return writer
@@ -180,7 +181,7 @@ def test_what_was_finished_is_reported_with_what_went_anew() -> None:
 def test_finishing_needs_no_free_space() -> None:
     """On a full disk, where no entry can be written, leftovers that may go already do go."""
     writer = interrupted(table(*"abcdef"))
-    full = Writer(FailingStore(writer.store, Failure("put_if_absent", error=refusal)), writer.now_us)
+    full = Writer(FaultyStore(writer.store, Fault("put_if_absent", error=refusal)), writer.now_us)
     with pytest.raises(OSError, match="refused"):
         full.expire(keep_last=1)
     assert data(writer) == ["f"]

@@ -20,6 +20,7 @@ from atio_core.data import scan, writer
 from atio_core.errors import DamagedError, InvalidInputError, VersionExpiredError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL
 from tests.support.row_filters import (
     ARROW_TERMS,
@@ -32,7 +33,7 @@ from tests.support.row_filters import (
     rows,
     table_of,
 )
-from tests.support.stores import CountingStore, StoreWrapper
+from tests.support.stores import CountingStore
 
 
 @pytest.mark.usefixtures("either_path")

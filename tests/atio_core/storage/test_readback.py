@@ -9,7 +9,8 @@ import pytest
 from atio_core.errors import AlreadyExistsError, StorageError
 from atio_core.storage.memory import MemoryStore
 from atio_core.storage.readback import Answer, create
-from tests.support.stores import CountingStore, FailingStore, Failure, lost_answer, refusal
+from atio_core.testing import Fault, FaultyStore, lost_answer, refusal
+from tests.support.stores import CountingStore
 
 
 def taken() -> AlreadyExistsError:
@@ -25,7 +26,7 @@ def is_ours(data: bytes) -> bool:
 @pytest.mark.parametrize("error", [taken, lost_answer])
 def test_our_own_found_under_the_name_is_made_durable(error: Callable[[], BaseException]) -> None:
     """An object of ours that is found by reading counts once its name is durable: perhaps nobody synced it yet."""
-    store = CountingStore(FailingStore(MemoryStore(), Failure("put_if_absent", after=True, error=error)))
+    store = CountingStore(FaultyStore(MemoryStore(), Fault("put_if_absent", after=True, error=error)))
     assert create(store, "a", b"ours", after=None, is_ours=is_ours).answer is Answer.OURS
     assert store.calls[-1] == ("make_durable", "a")
 
@@ -40,13 +41,13 @@ def test_anothers_is_taken() -> None:
 
 def test_a_taken_name_that_is_free_is_gone() -> None:
     """A name that was said to be taken, and that nothing is under, was freed."""
-    store = FailingStore(MemoryStore(), Failure("put_if_absent", error=taken))
+    store = FaultyStore(MemoryStore(), Fault("put_if_absent", error=taken))
     assert create(store, "a", b"ours", after=None, is_ours=is_ours).answer is Answer.GONE
 
 
 def test_a_refusal_is_no_doubt() -> None:
     """A store that refused before anything was sent is an error, and nothing is there."""
-    store = FailingStore(MemoryStore(), Failure("put_if_absent", error=refusal))
+    store = FaultyStore(MemoryStore(), Fault("put_if_absent", error=refusal))
     with pytest.raises(StorageError, match="refused"):
         create(store, "a", b"ours", after=None, is_ours=is_ours)
     assert list(store.list()) == []
@@ -54,6 +55,6 @@ def test_a_refusal_is_no_doubt() -> None:
 
 def test_silence_ends() -> None:
     """A store that never answers leaves it open, after a bounded number of tries."""
-    store = CountingStore(FailingStore(MemoryStore(), Failure("put_if_absent", times=99)))
+    store = CountingStore(FaultyStore(MemoryStore(), Fault("put_if_absent", times=99)))
     assert create(store, "a", b"ours", after=None, is_ours=is_ours).answer is Answer.UNKNOWN
     assert store.counts["put_if_absent"] < 20

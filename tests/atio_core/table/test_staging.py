@@ -34,8 +34,9 @@ from atio_core.model.entry import DAY_US
 from atio_core.model.staged import StagedFiles
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import SMALL, START_US
-from tests.support.stores import CountingStore, FailingStore, Failure, refusal
+from tests.support.stores import CountingStore
 
 NO_GRACE = timedelta(0)
 
@@ -400,7 +401,7 @@ def test_a_refused_commit_leaves_the_files(table: Table) -> None:
 def test_a_store_that_fails_leaves_the_files(store: MemoryStore, table: Table) -> None:
     """After a failure the same descriptors can be committed."""
     staged = [table.stage(rows(1))]
-    failing = Table(store=FailingStore(store, Failure("put_if_absent", error=refusal)))
+    failing = Table(store=FaultyStore(store, Fault("put_if_absent", error=refusal)))
     with pytest.raises(StorageError):
         failing.commit(staged)
     table.commit(staged)
@@ -412,7 +413,7 @@ def test_staging_that_fails_leaves_nothing(store: MemoryStore, table: Table) -> 
     there = set(store.list())
     wide = pa.table({f"c{number}": [1] for number in range(300)})
     for verb in ("open_write", "write", "close", "put"):
-        failing = Table(store=FailingStore(store, Failure(verb, error=refusal)))
+        failing = Table(store=FaultyStore(store, Fault(verb, error=refusal)))
         with pytest.raises(StorageError):
             failing.stage(wide, "overwrite")
         assert set(store.list()) == there

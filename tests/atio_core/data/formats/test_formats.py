@@ -19,7 +19,7 @@ import atio_core as atio
 from atio_core.data.formats import compression
 from atio_core.data.formats.registry import FORMATS
 from atio_core.data.kinds import Kind
-from tests.support.same import assert_same
+from atio_core.testing import assert_frames_equal
 from tests.support.writers import PAIRS, WRITTEN, frame
 
 WITH_OPTIONS = [(*pair, options) for pair in PAIRS for options in WRITTEN[pair].options]
@@ -38,7 +38,7 @@ def test_what_was_written_is_read_back(
     path = tmp_path / f"prices{WRITTEN[name, kind].suffix}"
     result = atio.write(frame(kind), path, **options)
     assert result.format == name
-    assert_same(frame(kind), WRITTEN[name, kind].read(path))
+    assert_frames_equal(frame(kind), WRITTEN[name, kind].read(path))
 
 
 @pytest.mark.parametrize(("name", "kind", "options"), REPEATING, ids=str)
@@ -106,7 +106,7 @@ def test_a_compression_of_pandas_keeps_its_details(tmp_path: Path) -> None:
 def test_a_compression_without_a_suffix(tmp_path: Path) -> None:
     """A compression that is asked for in words is applied under any name that doesn't say another."""
     atio.write(frame("pandas"), tmp_path / "prices.csv", compression="gzip", index=False)
-    assert_same(frame("pandas"), pd.read_csv(tmp_path / "prices.csv", compression="gzip"))
+    assert_frames_equal(frame("pandas"), pd.read_csv(tmp_path / "prices.csv", compression="gzip"))
     atio.write(frame("pandas"), tmp_path / "dump", "csv", compression={"method": "zip", "archive_name": "x"})
     with zipfile.ZipFile(tmp_path / "dump") as archive:
         assert archive.namelist() == ["x"]
@@ -153,7 +153,7 @@ def test_a_record_batch_is_a_small_table(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"prices{written.suffix}"
     result = atio.write(frame("arrow").to_batches()[0], path)
     assert (result.rows, result.columns) == (3, 3)
-    assert_same(frame("arrow"), written.read(path))
+    assert_frames_equal(frame("arrow"), written.read(path))
 
 
 def test_write_options_of_pyarrow(tmp_path: Path) -> None:

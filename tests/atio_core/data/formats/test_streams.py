@@ -18,7 +18,7 @@ import atio_core as atio
 from atio_core import progress
 from atio_core.data.formats.base import Takes
 from atio_core.data.formats.registry import FORMATS
-from tests.support.same import assert_same
+from atio_core.testing import assert_frames_equal
 from tests.support.writers import OBJECTS, WRITTEN, Stream, frame
 
 STREAMS: list[tuple[str, Takes]] = [
@@ -35,7 +35,7 @@ def test_a_stream_is_written_as_its_frame(tmp_path: Path, name: str, takes: Take
     kind = "polars" if takes == "polars-lazy" else "arrow"
     result = atio.write(OBJECTS[takes](), tmp_path / "a", name)
     assert (result.format, result.rows, result.columns) == (name, 3, 3)
-    assert_same(frame(kind), WRITTEN[name, kind].read(tmp_path / "a"))
+    assert_frames_equal(frame(kind), WRITTEN[name, kind].read(tmp_path / "a"))
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "jsonl"])
