@@ -26,6 +26,7 @@ from atio_core.storage.local import LocalStore
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.looking import Contents
+from tests.support.stores import between
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
 """So that buckets, manifests and lists of keys come and go within a few commits."""
@@ -244,18 +245,13 @@ def make_half_expired(root: Path) -> None:
     raise AssertionError("the expiry did not die")
 
 
-def before_create(come: Callable[[], object]) -> Fault:
-    """Somebody else comes just before the first create."""
-    return Fault("put_if_absent", meanwhile=come, error=None)
-
-
 def expire_behind_another(root: Path) -> None:
     """An expiry that loses the race against an append, and decides again."""
 
     def come_between() -> None:
         table(root).append(frame(11), idempotency_key="row 11")
 
-    table(root, FaultyStore(local(root), before_create(come_between))).expire(keep_last=2, grace=timedelta(0))
+    table(root, between(local(root), come_between)).expire(keep_last=2, grace=timedelta(0))
 
 
 def append_slowly(root: Path) -> None:
@@ -265,9 +261,7 @@ def append_slowly(root: Path) -> None:
         append_rows(root, 8)
         table(root).expire(keep_last=1, grace=timedelta(0))
 
-    table(root, FaultyStore(local(root), before_create(come_between))).append(
-        frame(50), idempotency_key="slow"
-    )
+    table(root, between(local(root), come_between)).append(frame(50), idempotency_key="slow")
 
 
 def _leave_old_files(root: Path) -> None:

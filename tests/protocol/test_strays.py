@@ -19,7 +19,7 @@ from atio_core.format.names import LOG
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer
+from atio_core.testing import StoreWrapper, lost_answer
 from tests.support.commits import SMALL, Writer, needed, verify
 from tests.support.races import (
     HOUR_US,
@@ -35,17 +35,13 @@ from tests.support.races import (
     wakes_up,
 )
 from tests.support.schedule import Direct, Moment, Search
+from tests.support.stores import between
 
 STRAY = 3
 GONE = (VersionNotFoundError, VersionExpiredError)
 
 
 # How the writer finds out
-
-
-def between(store: Any, come: Callable[[], object], *, after: bool = False) -> FaultyStore:
-    """Return a store that lets others come just before its first create, or just after."""
-    return FaultyStore(store, Fault("put_if_absent", meanwhile=come, after=after, error=None))
 
 
 def many(writer: Writer, commits: int) -> None:

@@ -8,21 +8,35 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 from atio_core.storage.base import ObjectStore
-from atio_core.testing import Fault as Failure
-from atio_core.testing import FaultyStore as FailingStore
-from atio_core.testing import StoreWrapper, lost_answer, refusal
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
 
 __all__ = [
     "CountingStore",
     "FailingStore",
     "Failure",
+    "Interloper",
     "StaleListStore",
     "StoreWrapper",
+    "between",
     "lost_answer",
     "refusal",
 ]
 
 _Result = TypeVar("_Result")
+
+
+def between(store: ObjectStore, come: Callable[[], object], *, after: bool = False) -> FaultyStore:
+    """Return a store that lets somebody else come just before its first create, or just after.
+
+    Example:
+        def come_between():
+            store.put_if_absent("a", b"2")
+        between(store, come_between).put_if_absent("a", b"1")  # AlreadyExistsError
+    """
+    return FaultyStore(store, Fault("put_if_absent", meanwhile=come, after=after, error=None))
+
+
+FailingStore, Failure, Interloper = FaultyStore, Fault, between
 
 
 class StaleListStore(StoreWrapper):

@@ -23,9 +23,9 @@ from atio_core.log import commit_log
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.disks import folder_in_memory
+from atio_core.testing import Fault, FaultyStore, refusal, temporary_folder
 from tests.support.folders import Tree, change, make, seen, trees
-from tests.support.stores import CountingStore, FailingStore, Failure, Interloper, refusal
+from tests.support.stores import CountingStore, between
 
 NOW = timedelta(0)
 
@@ -89,7 +89,7 @@ def test_rows_are_not_appended_to_an_object() -> None:
     with pytest.raises(InvalidInputError, match=r"holds an object \(json\), not rows"):
         table.append(pa.table({"a": [1]}))
     table.overwrite(pa.table({"a": [1]}))
-    beaten = Table(store=Interloper(store, lambda: Table(store=store).overwrite([2])))
+    beaten = Table(store=between(store, lambda: Table(store=store).overwrite([2])))
     with pytest.raises(InvalidInputError, match=r"holds an object \(json\), not rows"):
         beaten.append(pa.table({"a": [1]}))
     assert table.read() == [2]
@@ -275,7 +275,7 @@ def test_a_base_that_lacks_shared_files_is_written_for_anew(tmp_path: Path) -> N
         Table(store=store).overwrite([1])
         Table(store=store).expire(keep_last=1, grace=NOW)
 
-    snapshot = Table(store=Interloper(store, come_between)).overwrite(folder)
+    snapshot = Table(store=between(store, come_between)).overwrite(folder)
     assert snapshot.version == 4
     assert seen(snapshot.download(tmp_path / "out")) == seen(folder)
     assert len(data_files(tmp_path / "t")) == 3  # and that of the version in between
@@ -293,7 +293,7 @@ def test_a_base_that_has_them_still_is_not_written_for_anew(tmp_path: Path) -> N
         Table(store=store).expire(keep_last=1)
 
     (folder / "b").write_text("4")
-    beaten = Interloper(store, come_between)
+    beaten = between(store, come_between)
     store.reset()
     snapshot = Table(store=beaten).overwrite(folder)
     assert written(store) == 2
@@ -311,7 +311,7 @@ def test_an_expectation_holds_of_objects() -> None:
     before = list(store.list())
     for obj in ("a", "c"):
         with pytest.raises(CommitConflictError):
-            Table(store=Interloper(store, lambda: table.tag("t", 1, force=True))).overwrite(
+            Table(store=between(store, lambda: table.tag("t", 1, force=True))).overwrite(
                 obj, expected_version=7
             )
     assert [name for name in store.list() if name.startswith("data/")] == [
@@ -330,7 +330,7 @@ def test_a_conflict_leaves_shared_files_alone() -> None:
         table.overwrite("a", message="first")
 
     with pytest.raises(CommitConflictError):
-        Table(store=Interloper(store, come_between)).overwrite("a", expected_version=1)
+        Table(store=between(store, come_between)).overwrite("a", expected_version=1)
     assert table.read() == "a"
 
 
@@ -342,7 +342,7 @@ def test_a_write_that_fails_leaves_nothing(verb: str, at: int, tmp_path: Path) -
     table = Table(store=store)
     table.overwrite("a")
     before = list(store.list())
-    failing = FailingStore(store, Failure(verb, at=at, error=refusal))
+    failing = FaultyStore(store, Fault(verb, at=at, error=refusal))
     with pytest.raises(StorageError, match="refused"):
         Table(store=failing).overwrite(folder_of(tmp_path / "f", a="1", b="2", c="3"))
     assert list(store.list()) == before
@@ -406,7 +406,7 @@ def peak_kib(act: Callable[[], object]) -> int:
 @given(first=trees, changes=st.lists(trees, min_size=1, max_size=3))
 def test_any_history_of_a_folder_comes_back(first: Tree, changes: list[Tree]) -> None:
     """Whatever changes in a folder, each version gives what was there, and nothing that stayed is written again."""
-    with folder_in_memory() as root:
+    with temporary_folder() as root:
         store = CountingStore(MemoryStore())
         table = Table(store=store)
         contents: list[Tree] = []

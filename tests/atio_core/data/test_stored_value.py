@@ -18,7 +18,7 @@ import pytest
 from atio_core.errors import InvalidInputError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.frames import assert_same
+from atio_core.testing import assert_frames_equal
 
 UTC = dt.UTC
 TIME = dt.datetime(2021, 1, 1)  # noqa: DTZ001 - for columns without a zone
@@ -89,7 +89,7 @@ def test_a_value_comes_back_as_if_it_had_been_written(name: str) -> None:
         others = list(values)
         others[1] = value
         expected = column(library, others, dtype if dtype is not None else values.dtype)
-        assert_same(expected, set_second(library, column(library, values, dtype), value))
+        assert_frames_equal(expected, set_second(library, column(library, values, dtype), value))
 
 
 REFUSED: dict[str, tuple[str, Any, Any, list[Any]]] = {

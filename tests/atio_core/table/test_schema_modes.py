@@ -18,7 +18,7 @@ from atio_core.changes.schema import column_id
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.frames import assert_same
+from atio_core.testing import assert_frames_equal
 
 
 def table(*frames: Any) -> Table:
@@ -37,7 +37,7 @@ def test_the_order_of_columns_is_the_table_s(mode: Any) -> None:
     """Columns in another order are put in the table's; that is no change of the schema."""
     made = table(TWO)
     snapshot = made.append(TWO[["b", "a"]], schema_mode=mode)
-    assert_same(pd.concat([TWO, TWO], ignore_index=True), made.read())
+    assert_frames_equal(pd.concat([TWO, TWO], ignore_index=True), made.read())
     assert list(snapshot.entry.schemas) == [1]
 
 
@@ -133,15 +133,15 @@ def test_new_columns_are_null_in_the_rows_there(name: str) -> None:
     library: Any = {"pandas": "pandas", "polars": "polars", "pyarrow": "arrow"}[
         type(base).__module__.split(".")[0]
     ]
-    assert_same(expected, made.read(output_as=library))
-    assert_same(base, made.read(version=1, output_as=library))
+    assert_frames_equal(expected, made.read(output_as=library))
+    assert_frames_equal(base, made.read(version=1, output_as=library))
 
 
 def test_missing_columns_are_null_in_the_new_rows() -> None:
     """A column that the data lacks is null there, if it has nulls; a filter finds these rows."""
     made = table(pd.DataFrame({"a": [1], "f": [0.5], "s": ["x"]}))
     made.append(pd.DataFrame({"a": [2]}), schema_mode="add")
-    assert_same(pd.DataFrame({"a": [1, 2], "f": [0.5, np.nan], "s": ["x", None]}), made.read())
+    assert_frames_equal(pd.DataFrame({"a": [1, 2], "f": [0.5, np.nan], "s": ["x", None]}), made.read())
     assert made.read(filter=[("s", "is null")])["a"].tolist() == [2]
     with pytest.raises(
         SchemaMismatchError, match=r"'a' of the table is missing from the data, and int64 has no nulls"
@@ -168,11 +168,11 @@ def test_older_files_are_widened_as_they_are_read() -> None:
     """Old rows come with the new type and the same values; the old version with its own type."""
     made = table(pd.DataFrame({"a": pd.Series([1, -2], dtype="int8")}))
     made.append(pd.DataFrame({"a": [2**40]}), schema_mode="widen")
-    assert_same(pd.DataFrame({"a": [1, -2, 2**40]}), made.read())
+    assert_frames_equal(pd.DataFrame({"a": [1, -2, 2**40]}), made.read())
     assert made.read(version=1)["a"].dtype == "int8"
     assert made.read(filter=[("a", ">", 1)])["a"].tolist() == [2**40]
     made.append(pd.DataFrame({"a": pd.array([None, 3], "Int16")}), schema_mode="widen")
-    assert_same(pd.DataFrame({"a": pd.array([1, -2, 2**40, None, 3], "Int64")}), made.read())
+    assert_frames_equal(pd.DataFrame({"a": pd.array([1, -2, 2**40, None, 3], "Int64")}), made.read())
     assert made.read(version=2)["a"].dtype == "int64"
 
 
@@ -223,7 +223,7 @@ def test_an_overwrite_takes_the_columns_unless_said_otherwise() -> None:
     with pytest.raises(SchemaMismatchError, match="missing"):
         made.overwrite(other, schema_mode="exact")
     added = made.overwrite(TWO.assign(n=1)[["n", "a", "b"]], schema_mode="add")
-    assert_same(pd.DataFrame({"a": [1], "b": ["x"], "n": [1]}), added.read())
+    assert_frames_equal(pd.DataFrame({"a": [1], "b": ["x"], "n": [1]}), added.read())
     assert atio.write_snapshot(TWO, "memory://schema-modes", schema_mode="exact").version == 1
 
 
@@ -236,7 +236,7 @@ def test_partitions_may_add_columns() -> None:
     expected = pd.DataFrame(
         {"a": ["x", None, None], "b": [None, "y", None], "c": [None, None, "z"]}, dtype="str"
     )
-    assert_same(expected, made.read())
+    assert_frames_equal(expected, made.read())
 
 
 def test_a_staged_write_changes_no_columns(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_two_that_add_one_column_add_one(tmp_path: Path) -> None:
     mine.append(pd.DataFrame({"a": ["x"]}))
     other.append(pd.DataFrame({"a": ["y"], "b": ["1"]}), schema_mode="add")
     mine.append(pd.DataFrame({"b": ["2"], "a": ["z"]}), schema_mode="add")
-    assert_same(pd.DataFrame({"a": ["x", "y", "z"], "b": [None, "1", "2"]}), mine.read())
+    assert_frames_equal(pd.DataFrame({"a": ["x", "y", "z"], "b": [None, "1", "2"]}), mine.read())
     assert list(mine.snapshot().entry.schemas) == [1, 2]
 
 
@@ -280,7 +280,7 @@ def test_a_column_that_has_come_and_gone_gives_its_id_to_no_other(tmp_path: Path
     other.restore(1)
     mine.append(pd.DataFrame({"a": ["z"], "new": ["n"]}), schema_mode="add")
     assert ids(mine) == {"a": 1, "new": 3}
-    assert_same(pd.DataFrame({"a": ["x", "z"], "new": [None, "n"]}), mine.read())
+    assert_frames_equal(pd.DataFrame({"a": ["x", "z"], "new": [None, "n"]}), mine.read())
 
 
 columns = st.lists(st.sampled_from("abcdef"), unique=True, min_size=1, max_size=3)
