@@ -4,16 +4,17 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 PYTEST_ARGS ?= -n 2
 READY := .venv/.ready
+LOWEST := .venv-lowest/.ready
 
 # Old and new releases of pip pin their isolated builds by different variables.
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help demo ui test check docs bench soak
+.PHONY: help demo ui test test-lowest check docs bench soak
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## commits, a killed run, time travel and expiry on real data
 	$(PY) -m example_project.demo
@@ -34,6 +35,9 @@ check: $(READY) ## format, lint, types, layers, dead links
 docs: $(READY) ## run the examples of the documentation and look for dead links
 	$(PYTEST) -q tests/package $(wildcard tests/docs)
 
+test-lowest: $(LOWEST) ## all tests with the oldest libraries that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
+
 bench: $(READY) ## speed, as ratios against plain library calls
 	$(PY) -m benchmarks
 
@@ -43,6 +47,14 @@ soak: $(READY) ## the long tests, and far more examples of the random ones
 .dagster_home/dagster.yaml: example_project/dagster.yaml
 	@mkdir -p .dagster_home
 	@cp $< $@
+
+$(LOWEST): export PIP_CONSTRAINT := constraints-lowest.txt
+$(LOWEST): export PIP_BUILD_CONSTRAINT := constraints-lowest.txt
+$(LOWEST): pyproject.toml constraints-lowest.txt $(READY)
+	$(PY) -m venv --clear .venv-lowest
+	@echo "Installing into .venv-lowest (some minutes)"
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
 
 # An environment whose Python has gone (the system was upgraded) counts as none.
 ifneq (ok, $(shell $(PY) -c '' 2>/dev/null && echo ok))

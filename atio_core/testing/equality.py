@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from atio_core.data.kinds import kind_of
 from atio_core.errors import InvalidInputError
+from atio_core.testing.arrow_equality import assert_arrow_equal, assert_polars_equal
 from atio_core.testing.exact import same
+from atio_core.testing.pandas_equality import assert_pandas_equal
 
 if TYPE_CHECKING:
     from atio_core.snapshot import Snapshot
@@ -65,16 +67,10 @@ def assert_frames_equal(left: Any, right: Any) -> None:
     same("class", type(left), type(right))
     match kind_of(left):
         case "pandas":
-            from atio_core.testing.pandas_equality import assert_pandas_equal
-
             assert_pandas_equal(left, right)
         case "polars":
-            from atio_core.testing.arrow_equality import assert_polars_equal
-
             assert_polars_equal(left, right)
         case "arrow":
-            from atio_core.testing.arrow_equality import assert_arrow_equal
-
             assert_arrow_equal(left, right)
         case _:
             raise InvalidInputError(

@@ -33,6 +33,7 @@ OURS = {
     "atio_core.databases",
     "atio_core.maintenance",
     "atio_core.reading",
+    "atio_core.testing",  # whose fixture brings pytest in
 }
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)

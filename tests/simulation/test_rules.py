@@ -208,7 +208,7 @@ RULES = [
     ),
     Rule(
         "Versions are counted and named by what the latest says once more",
-        "log.lookup:find",
+        "log.lookup:_find",
         "if log.latest().retained.holds_all(latest.retained):",
         "if True:",
     ),
