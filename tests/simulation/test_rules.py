@@ -89,7 +89,7 @@ RULES = [
     Rule(
         "What an outdated base gives rise to isn't told",
         "log.commit:holds",
-        'if (latest.commit_id if latest else "") != base.commit_id:',
+        "if not _is_latest(log, base):",
         "if False:",
     ),
     Rule(
