@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from atio_core.changes.arrangement import Wishes, own_arrangement, require_fields
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
-from atio_core.data.frames import Piece, SchemaMode
+from atio_core.data.frames import SchemaMode
+from atio_core.data.incoming import Incoming
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
 from atio_core.log.file_list import with_added
@@ -51,7 +52,7 @@ class Append:
 
 def write_append(
     writing: Writing,
-    piece: Piece,
+    data: Incoming,
     mode: SchemaMode,
     wishes: Wishes,
     not_null: Sequence[object] | None = None,
@@ -62,7 +63,7 @@ def write_append(
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(piece, mode, not_null=not_null)
+    fitted, schema = writing.own_schema(data.first, mode, not_null=not_null)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    written = writing.arranged(fitted, arrangement)
+    written = writing.written(data, fitted, arrangement)
     return Append(written.files, schema, written.content, writing.limits, arrangement.fields)

@@ -22,6 +22,7 @@ from atio_core.changes.writing import Writing, Written
 from atio_core.data.content import content_digest
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
+from atio_core.data.incoming import Incoming
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
@@ -112,7 +113,7 @@ class OverwritePartitions:
 
 def write_overwrite(
     writing: Writing,
-    piece: Piece,
+    data: Incoming,
     mode: SchemaMode,
     wishes: Wishes,
     not_null: Sequence[object] | None = None,
@@ -123,25 +124,25 @@ def write_overwrite(
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(piece, mode, rows_stay=False, not_null=not_null)
+    fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, not_null=not_null)
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    written = writing.arranged(fitted, arrangement)
+    written = writing.written(data, fitted, arrangement)
     return Overwrite(written.files, schema, written.content, writing.limits, mode, arrangement.fields)
 
 
 def write_partitions_of(
-    writing: Writing, piece: Piece, mode: SchemaMode, wishes: Wishes
+    writing: Writing, data: Incoming, mode: SchemaMode, wishes: Wishes
 ) -> OverwritePartitions:
-    """Write the files of the partitions that a piece has rows of.
+    """Write the files of the partitions that the data has rows of.
 
     Raises:
         InvalidInputError: The table isn't partitioned, or nothing says into which partitions the rows go.
-        SchemaMismatchError: The piece doesn't fit the table.
+        SchemaMismatchError: The data doesn't fit the table.
     """
-    fitted, schema = writing.own_schema(piece, mode)
+    fitted, schema = writing.own_schema(data.first, mode)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     require_partitioned(writing.base, arrangement.fields, writing.store.location)
-    written = writing.arranged(fitted, arrangement)
+    written = writing.written(data, fitted, arrangement)
     return OverwritePartitions(
         written.files, written.partitions, arrangement.fields, schema, written.content, writing.limits
     )
@@ -158,7 +159,7 @@ def write_overwrite_where(writing: Writing, piece: Piece, where: object, wishes:
     if not writing.base.schema:
         _, schema = writing.new_schema(piece)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_overwrite(writing, piece, "replace", wishes)
+        return write_overwrite(writing, Incoming(piece), "replace", wishes)
     fitted, _ = writing.own_schema(piece)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     with Matching(writing) as matching:

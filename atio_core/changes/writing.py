@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from atio_core.data.frames import (
     require_values,
     slice_info,
 )
+from atio_core.data.incoming import Incoming, of_size
 from atio_core.data.labels import label_key
 from atio_core.data.pieces import split_info
 from atio_core.data.split import Split, split_rows
@@ -44,6 +46,10 @@ from atio_core.storage.base import ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_STREAMED_BYTES = 48 << 20  # of Arrow data in a file of a stream: several are in memory at a time
+_STREAMED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,64 @@ class Writing:
         return Written.of_partitions(
             files, {values: content.result() for values, content in contents.items()}
         )
+
+    def written(self, incoming: Incoming, first: Piece, arrangement: Arrangement) -> Written:
+        """Write what a caller gave.
+
+        Args:
+            incoming: As it came.
+            first: Its first piece in the schema that all are written in, with ids.
+            arrangement: As for `arranged`.
+
+        Raises:
+            SchemaMismatchError: A further piece doesn't fit the first one; nothing is left.
+            CommitConflictError: It is a stream that was written before.
+            NotPreservableError: As for `arranged`.
+        """
+        rest = incoming.rest()
+        if not incoming.is_stream:
+            return self.arranged(first, arrangement)
+        fitted = (self.fitted(piece, first.table.schema) for piece in rest)
+        return self.streamed(itertools.chain([first], fitted), arrangement)
+
+    def streamed(self, pieces: Iterator[Piece], arrangement: Arrangement) -> Written:
+        """Write pieces that follow each other to where their rows go; a few files' rows are in memory at a time.
+
+        Args:
+            pieces: In one schema, with ids; one at least.
+            arrangement: As for `arranged`.
+
+        Raises:
+            NotPreservableError: As for `arranged`.
+        """
+        contents: dict[tuple[Scalar, ...], ContentDigest] = {}
+        files = write_parts(
+            self.store,
+            self._parts_of_stream(pieces, arrangement, contents),
+            schema=0,
+            commit_id=self.commit_id.hex(),
+            time_us=self.clock(),
+            at_once=_STREAMED_AT_ONCE,
+        )
+        digests = {values: content.result() for values, content in contents.items()}
+        if arrangement.fields:
+            return Written.of_partitions(files, digests)
+        return Written([_with_content(file, digests[()]) for file in files], digests[()])
+
+    def _parts_of_stream(
+        self,
+        pieces: Iterator[Piece],
+        arrangement: Arrangement,
+        contents: dict[tuple[Scalar, ...], ContentDigest],
+    ) -> Iterator[Part]:
+        for piece in of_size(pieces, _STREAMED_BYTES):
+            if arrangement.columns:
+                split = split_rows(piece.table, arrangement.columns)
+                yield from self._parts(piece, arrangement, split, contents)
+                continue
+            names, values = [field.name for field in arrangement.fields], arrangement.placed(())
+            contents.setdefault(values, ContentDigest()).update(piece.table)
+            yield Part(self._new_path(names, values), piece.table, piece.info, values)
 
     def _parts(
         self,

@@ -36,6 +36,7 @@ __all__ = [
     "evolved_schema",
     "require_values",
     "slice_info",
+    "stream_of",
     "to_output",
     "to_piece",
     "unknown_label",
@@ -89,12 +90,29 @@ def _collect(lazy: Any) -> Any:
         raise InvalidInputError(f"the rows of the polars LazyFrame can't be computed: {error}") from error
 
 
+def stream_of(obj: Any) -> pa.RecordBatchReader:
+    """Return the Arrow stream of a record-batch reader, or of an object that exports one.
+
+    Raises:
+        InvalidInputError: It is no stream of rows.
+    """
+    try:
+        return obj if isinstance(obj, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(obj)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise no_rows(obj, error) from error
+
+
 def _read_stream(obj: Any) -> pa.Table:
     try:
         return pa.table(obj)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        name = f"{type(obj).__module__}.{type(obj).__qualname__}"
-        raise InvalidInputError(f"the Arrow stream of a {name} can't be read as rows: {error}") from error
+        raise no_rows(obj, error) from error
+
+
+def no_rows(obj: object, error: Exception) -> InvalidInputError:
+    """Return the error for an Arrow stream that breaks, or isn't one of rows."""
+    name = f"{type(obj).__module__}.{type(obj).__qualname__}"
+    return InvalidInputError(f"the Arrow stream of a {name} can't be read as rows: {error}")
 
 
 def columns_to_read(schema: pa.Schema, labels: Sequence[Any] | None, output_as: str) -> list[str]:

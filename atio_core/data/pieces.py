@@ -255,6 +255,47 @@ def moved_info(
     return moved
 
 
+def joined(pieces: Sequence[Piece]) -> Piece | None:
+    """Return pieces that follow each other as one; None if what belongs to each can't be said of all.
+
+    Args:
+        pieces: Of one schema; one at least.
+
+    Example:
+        >>> ones = Piece(pa.table({"n": [1]}), {})
+        >>> joined([ones, ones]).table.num_rows
+        2
+    """
+    first, *others = pieces
+    rows, bounds = first.table.num_rows, first.info.get("range_index")
+    alike = canonical_json(_without_range(first.info))
+    for other in others:
+        theirs = other.info.get("range_index")
+        if canonical_json(_without_range(other.info)) != alike:
+            return None
+        if bounds is not None or theirs is not None:
+            bounds = _one_range(bounds or {"start": 0, "step": 1, "stop": rows}, theirs)
+            if bounds is None:
+                return None
+        rows += other.table.num_rows
+    info = _without_range(first.info) | ({} if bounds is None else {"range_index": bounds})
+    return Piece(pa.concat_tables([piece.table for piece in pieces]), info)
+
+
+def _without_range(info: dict[str, Any]) -> dict[str, Any]:
+    return {key: one for key, one in info.items() if key != "range_index"}
+
+
+def _one_range(bounds: dict[str, Any], behind: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The bounds of two ranges of which the second goes on where the first ends; None if it doesn't."""
+    if behind is None or "kept" in bounds or "kept" in behind or bounds["step"] != behind["step"]:
+        return None
+    one = _range(bounds)
+    if not len(one) or one[-1] + one.step != behind["start"]:
+        return None
+    return {**bounds, "stop": behind["stop"]}
+
+
 def split_info(info: dict[str, Any], *, in_order: bool) -> Callable[[int, int, int], dict[str, Any]]:
     """Return what gives the info of some of a piece's rows, for a piece that is split by the values of its rows.
 
@@ -274,8 +315,9 @@ def split_info(info: dict[str, Any], *, in_order: bool) -> Callable[[int, int, i
         {}
     """
     bounds = info.get("range_index")
-    if bounds is None:
-        return lambda _, offset, rows: slice_info(info, offset, rows)
+    if bounds is None or bounds.get("default"):  # counts anew
+        own = _without_range(info)
+        return lambda _, offset, rows: slice_info(own, offset, rows)
     if not in_order:
         raise NotPreservableError(
             f"the frame's index is a range from {bounds['start']} to {bounds['stop']}, which can't be kept when rows"

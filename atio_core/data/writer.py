@@ -114,6 +114,7 @@ def write_parts(
     commit_id: str,
     time_us: int,
     late: bool = False,
+    at_once: int = _WORKERS,
 ) -> list[DataFile]:
     """Write data files, durably, and return their records in the order of the parts; the rest is as for `write_files`.
 
@@ -125,6 +126,7 @@ def write_parts(
         commit_id: As for `write_files`.
         time_us: As for `write_files`.
         late: As for `write_files`.
+        at_once: How many files are written side by side at most.
     """
     stop = threading.Event()
     paths: list[str] = []
@@ -154,7 +156,7 @@ def write_parts(
             yield part
 
     try:
-        return _written(write, noted(), stop)
+        return _written(write, noted(), stop, at_once)
     except BaseException as error:
         _undo(lambda: store.delete(paths), error)
         raise
@@ -192,27 +194,27 @@ def cuts(rows: int, files: int) -> list[tuple[int, int]]:
 
 
 def _written(
-    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event
+    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event, at_once: int
 ) -> list[DataFile]:
     """Write files, in threads if there are several."""
     first = list(itertools.islice(parts, 2))
     if len(first) < 2:  # noqa: PLR2004 - one needs no thread
         return [write(part) for part in first]
-    return _side_by_side(write, itertools.chain(first, parts), stop)
+    return _side_by_side(write, itertools.chain(first, parts), stop, at_once)
 
 
 def _side_by_side(
-    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event
+    write: Callable[[Part], DataFile], parts: Iterator[Part], stop: threading.Event, at_once: int
 ) -> list[DataFile]:
     """Write files in threads. At the first failure the others are stopped; it is raised when all have ended."""
     futures: list[Future[DataFile]] = []
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-write") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="atio-write") as pool:
         try:
             pending: set[Future[DataFile]] = set()
             for part in parts:
                 futures.append(pool.submit(write, part))
                 pending.add(futures[-1])
-                if len(pending) > _WORKERS:  # one is ready when a thread becomes free
+                if len(pending) > at_once:  # one is ready when a thread becomes free
                     pending = _without_done(pending)
             while pending:
                 pending = _without_done(pending)

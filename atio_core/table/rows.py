@@ -36,7 +36,10 @@ class RowChanges(MatchingChanges[Done]):
         """Add rows behind the table's own; makes the table if it isn't there.
 
         Args:
-            data: A pandas or polars frame, an Arrow table or record-batch reader.
+            data: A pandas or polars frame, or an Arrow table. Or a stream, of which a few row groups are in memory at a
+                time, whatever its size: a polars LazyFrame, a record-batch reader, an object that exports an Arrow
+                stream, such as a relation of DuckDB, or an iterator of frames of one library, whose first one says
+                which columns there are.
             schema_mode: How the table's columns may change; columns are matched by label, in whatever order.
 
                 - "exact": not at all;
@@ -68,15 +71,15 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.append import write_append
         from atio_core.changes.arrangement import Wishes
-        from atio_core.data.frames import to_piece
+        from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import require_rows
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
         required = None if not_null is None else require_list("not_null", not_null, "labels")
         require_rows(data)
-        piece = to_piece(data)
-        return self._apply(lambda writing: write_append(writing, piece, mode, wishes, required), intent)
+        incoming = Incoming.of(data)
+        return self._apply(lambda writing: write_append(writing, incoming, mode, wishes, required), intent)
 
     def overwrite(
         self,
@@ -93,7 +96,7 @@ class RowChanges(MatchingChanges[Done]):
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
 
         Args:
-            data: A pandas or polars frame, an Arrow table or record-batch reader. Or an object: a NumPy array, a JSON
+            data: As for `append`. Or an object: a NumPy array, a JSON
                 value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder: see `docs/guide/objects.md`.
             where: Replace only the rows that match; the schema stays. As for `delete`; all of them if None.
             format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
@@ -123,6 +126,7 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import write_object
         from atio_core.data.frames import to_piece
+        from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
@@ -137,13 +141,14 @@ class RowChanges(MatchingChanges[Done]):
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             return self._apply(lambda writing: write_object(writing, data, kind), intent)
         require_rows(data, format)
-        piece = to_piece(data)
         if where is None:
+            incoming = Incoming.of(data)
             return self._apply(
-                lambda writing: write_overwrite(writing, piece, mode, wishes, required), intent
+                lambda writing: write_overwrite(writing, incoming, mode, wishes, required), intent
             )
         if required is not None:
             raise InvalidInputError("not_null can't be had with where: overwrite the whole table with it")
+        piece = to_piece(data)
         return self._apply(lambda writing: write_overwrite_where(writing, piece, where, wishes), intent)
 
     def overwrite_partitions(
@@ -158,9 +163,9 @@ class RowChanges(MatchingChanges[Done]):
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
 
         Args:
-            data: A frame: the partitions that it has rows of are replaced. Or, for values that need no column, a
-                mapping of each partition to its rows: the key is the value, or a tuple of values if there are several
-                fields.
+            data: A frame, or a stream of rows as for `append`: the partitions that it has rows of are replaced. Or, for
+                values that need no column, a mapping of each partition to its rows: the key is the value, or a tuple of
+                values if there are several fields.
             partition_by: The names of the partition fields, for a table that isn't there yet: of a frame its columns,
                 of a mapping any names, `["partition"]` if None.
             partition: As for `overwrite`; not with a mapping.
@@ -185,12 +190,13 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.arrangement import Wishes
         from atio_core.changes.overwrite import write_partitions, write_partitions_of
         from atio_core.data.frames import to_piece
+        from atio_core.data.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent = make_intent(self._clock, **options)
         if not isinstance(data, Mapping):
-            wishes, piece = Wishes.of(partition_by, partition), to_piece(data)
-            return self._apply(lambda writing: write_partitions_of(writing, piece, mode, wishes), intent)
+            wishes, incoming = Wishes.of(partition_by, partition), Incoming.of(data)
+            return self._apply(lambda writing: write_partitions_of(writing, incoming, mode, wishes), intent)
         if partition is not None:
             raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")
         names = partition_fields(("partition",) if partition_by is None else partition_by)
