@@ -29,7 +29,7 @@ def write_snapshot(
             object: a NumPy array, a JSON value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder.
         table_path: The table's folder; it is made if it isn't there.
         mode: The method of `Table` that is meant: "overwrite" replaces all rows, with `where=` those that match;
-            "append" adds rows behind them; "overwrite_partitions" replaces partitions.
+            "append" adds rows behind them; "overwrite_partitions" replaces partitions; "upsert" rows by `key=`.
         format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
             "parquet", "npy", "json", "text" or "bytes".
         **options: Those of the method, such as `where`, `partition_by` or `schema_mode` (how the table's columns may

@@ -151,12 +151,7 @@ class Snapshot(ObjectReads):
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the stored columns.
-
-        Raises:
-            TableNotFoundError: This version dropped the table.
-            InvalidInputError: It holds an object.
-        """
+        """The Arrow schema of the stored columns. A version that dropped the table, or holds an object, has none."""
         if not self.entry.is_there:
             raise no_table(self.table, self.entry)
         if self.kind != ROWS:
@@ -337,10 +332,7 @@ class Snapshot(ObjectReads):
         return Version(source, self.entry, self._told)
 
     def _anew(self, act: Callable[[], _Result]) -> _Result:
-        """Do something with the version's files; if another entry stands for it by now, with that one's.
-
-        A compaction may have put other files in their places, and an expiry have taken them.
-        """
+        """Do something with the version's files, or with those that a compaction has put in their places."""
         try:
             return act()
         except VersionExpiredError:

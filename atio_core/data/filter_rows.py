@@ -44,16 +44,16 @@ def truth_of_rows(predicate: Predicate, table: pa.Table, names: Mapping[Any, str
         case IsNull(column):
             return pc.is_null(table.column(names[column]))
         case IsNan(column):
-            values = _comparable(table.column(names[column]))
+            values = comparable(table.column(names[column]))
             if pa.types.is_floating(values.type):
                 return pc.is_nan(values)
             return pc.if_else(pc.is_valid(values), False, None)  # noqa: FBT003 - the value it takes
         case Compare(column, operator, value):
-            values = _comparable(table.column(names[column]))
+            values = comparable(table.column(names[column]))
             kind = pa.float64() if pa.types.is_floating(values.type) else values.type
             return _FUNCTIONS[operator](values, pa.scalar(value, kind))
         case IsIn(column, allowed):
-            values = _comparable(table.column(names[column]))
+            values = comparable(table.column(names[column]))
             found = pc.is_in(values, value_set=pa.array(list(allowed), values.type))
             return pc.if_else(pc.is_valid(values), found, None)
 
@@ -62,8 +62,8 @@ def _same(table: pa.Table, *, truth: bool | None) -> Any:
     return pa.chunked_array([pa.repeat(pa.scalar(truth, pa.bool_()), table.num_rows)])
 
 
-def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as numbers where its literals are: times as they count, the texts of dictionaries."""
+def comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as numbers where its literals are: times as they count, the texts of dictionaries."""
     t: Any = values.type
     if pa.types.is_dictionary(t):
         return values.cast(t.value_type)

@@ -85,17 +85,17 @@ def with_values(rows: pa.Table, chosen: Any, assignments: list[Assignment]) -> p
     some = rows.filter(pa.array(chosen))
     made = {one.name: one.values(some) for one in assignments}
     columns = [
-        _merged(column, chosen, made[field.name]) if field.name in made else column
+        merged(column, chosen, made[field.name]) if field.name in made else column
         for field, column in zip(rows.schema, rows.columns, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=rows.schema)
 
 
-def _merged(old: pa.ChunkedArray, chosen: Any, new: pa.ChunkedArray) -> pa.ChunkedArray:
+def merged(old: pa.ChunkedArray, chosen: Any, new: pa.ChunkedArray) -> pa.ChunkedArray:
     """Put new values, one for each row that is chosen, in the places of the old."""
     if pa.types.is_dictionary(old.type):
         value_type = old.type.value_type
-        return _merged(old.cast(value_type), chosen, new.cast(value_type)).cast(old.type)
+        return merged(old.cast(value_type), chosen, new.cast(value_type)).cast(old.type)
     import numpy as np
 
     places = np.arange(len(old))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, Unpack, cast
 
-from atio_core.arguments import repeatable
+from atio_core.arguments import repeatable, require_flag, require_list
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.table.applying import Applying
 
@@ -48,6 +48,46 @@ class MatchingChanges(Applying[Done]):
 
         intent, where = make_intent(self._clock, **options), repeatable(where)
         return self._apply(lambda writing: write_delete(writing, where), intent)
+
+    def upsert(
+        self, data: Any, *, key: Sequence[Any], delete_missing: bool = False, **options: Unpack[CommitOptions]
+    ) -> Done:
+        """Replace the rows that have a key of the data, and add the data's other rows; makes the table if need be.
+
+        Rows are replaced in their place, new ones come behind. Of a partitioned table whose partition columns aren't
+        all in the key, those that are replaced come behind too. Only files that may hold one of the keys are read, so
+        it is quick where the table is sorted by the key.
+
+        Args:
+            data: As for `append`, with the table's columns.
+            key: Labels of the columns that tell rows apart. No two rows of the data have the same, and none is null; a
+                null in the table equals nothing.
+            delete_missing: Also delete the rows whose key isn't in the data.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            InvalidInputError: The key can't be one, or the data has one twice or a null in it; nothing was written.
+            As for `append`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://upsert-example")
+            >>> _ = table.append(pd.DataFrame({"id": [1, 2], "n": [10, 20]}))
+            >>> _ = table.upsert(pd.DataFrame({"id": [2, 3], "n": [21, 30]}), key=["id"])
+            >>> table.read()["n"].tolist()
+            [10, 21, 30]
+        """
+        from atio_core.changes.upsert import write_upsert
+        from atio_core.data.frames import to_piece
+
+        intent, piece = make_intent(self._clock, **options), to_piece(data)
+        labels, missing = require_list("key", key, "labels"), require_flag("delete_missing", delete_missing)
+        return self._apply(
+            lambda writing: write_upsert(writing, piece, labels, delete_missing=missing), intent
+        )
 
     def update(self, where: Any, set: Mapping[Any, Any], **options: Unpack[CommitOptions]) -> Done:  # noqa: A002 - SQL's word
         """Set columns of the rows that match.

@@ -12,7 +12,7 @@ from atio_core.table.rows import RowChanges
 
 Done = TypeVar("Done")
 
-MODES = ("append", "overwrite", "overwrite_partitions")
+MODES = ("append", "overwrite", "overwrite_partitions", "upsert")
 """The methods of `RowChanges` that take data."""
 
 

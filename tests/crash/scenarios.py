@@ -203,6 +203,41 @@ def overwrite_columns(root: Path) -> None:
     table(root).overwrite_partitions(frame(2, 5, 6, 2), idempotency_key="columns")
 
 
+def delete(root: Path) -> None:
+    """A delete that drops a file and writes two anew, most of them listed in manifests."""
+    table(root).delete([("a", "in", [1, 3, 6])], idempotency_key="delete")
+
+
+def make_pairs(root: Path) -> None:
+    """A table of five files of two rows."""
+    made = table(root)
+    for number in range(1, 6):
+        made.append(frame(number, number + 1))
+
+
+def compact(root: Path) -> None:
+    """A compaction of files that are listed in manifests."""
+    table(root).compact(idempotency_key="compact")
+
+
+def transact(root: Path) -> None:
+    """Two changes as one version, the second of which writes a file of the first anew."""
+    with table(root).transaction(idempotency_key="several") as changes:
+        changes.append(frame(7, 8))
+        changes.delete([("a", "in", [2, 8])])
+
+
+def upsert(root: Path) -> None:
+    """An upsert that writes a file anew, and adds one."""
+    table(root).upsert(frame(3, 9), key=["a"], idempotency_key="upsert")
+
+
+def pairs(count: int) -> Contents:
+    """What a table of so many files of two rows holds."""
+    rows = [number for first in range(1, count + 1) for number in (first, first + 1)]
+    return {version: rows[: 2 * version] for version in range(1, count + 1)}
+
+
 def restore(root: Path) -> None:
     """A restore of a version whose files lie in a manifest, and whose schema lies in a file."""
     table(root).restore(4, idempotency_key="restore")
@@ -327,6 +362,20 @@ SCENARIOS = [
         make_restorable,
         restore,
         (appended(4) | {5: [7]}, appended(4) | {5: [7], 6: [1, 2, 3, 4]}),
+    ),
+    Scenario("delete", make_pairs, delete, (pairs(5), pairs(5) | {6: [2, 2, 4, 4, 5, 5]})),
+    Scenario(
+        "upsert",
+        lambda root: append_rows(root, 5),
+        upsert,
+        (appended(5), appended(5) | {6: [1, 2, 3, 4, 5, 9]}),
+    ),
+    Scenario("compact", make_pairs, compact, (pairs(5),)),
+    Scenario(
+        "transaction",
+        lambda root: append_rows(root, 5),
+        transact,
+        (appended(5), appended(5) | {6: [1, 3, 4, 5, 7]}),
     ),
     Scenario("tag", lambda root: append_rows(root, 7), tag, (appended(7),), protected=(1,)),
     Scenario("expire", make_old, expire, (_TEN, {10: [10]})),

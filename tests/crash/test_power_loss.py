@@ -16,6 +16,7 @@ from atio_core.errors import CommitUnknownError
 from atio_core.storage import local as local_store
 from atio_core.storage.durable import publish_new
 from atio_core.table import Table
+from atio_core.table.transaction import Transaction
 from tests.crash.scenarios import SCENARIOS, Scenario, append_rows, appended, folder, frame, go_on, table
 from tests.support.looking import Contents, contents, entries, retained
 from tests.support.power import PowerRecorder, PowerState
@@ -118,8 +119,11 @@ def acknowledging(note: Callable[[], None]) -> Generator[None]:
         return call
 
     with ExitStack() as stack:
-        for name in ("append", "overwrite", "overwrite_partitions", "restore", "tag", "expire"):
+        rows = ("append", "overwrite", "overwrite_partitions", "delete", "upsert")
+        for name in (*rows, "compact", "restore", "tag", "expire"):
             stack.enter_context(mock.patch.object(Table, name, noting(getattr(Table, name))))
+        end = noting(Transaction.__exit__)
+        stack.enter_context(mock.patch.object(Transaction, "__exit__", end))
         yield
 
 

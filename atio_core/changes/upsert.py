@@ -1,0 +1,122 @@
+"""Replace the rows that have a key of the data, and add the others of the data behind all rows.
+
+Only files that may hold one of the keys, by the bounds of their columns, are looked into; those that do are written
+anew, in their place. Where the key says nothing of the partition that a row lies in, a row that is replaced goes, and
+the new one comes behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from atio_core.changes.arrangement import Wishes, own_arrangement
+from atio_core.changes.matching import Matched, Matching
+from atio_core.changes.overwrite import write_overwrite
+from atio_core.changes.writing import Writing
+from atio_core.data.conform import field_id
+from atio_core.data.content import content_digest
+from atio_core.data.frames import Piece
+from atio_core.data.key_match import Keys
+from atio_core.data.layout import layout_of
+from atio_core.data.pieces import has_default_index, info_of_rest
+from atio_core.data.row_values import merged
+from atio_core.log.change import Change
+from atio_core.model.data_file import DataFile
+
+
+def write_upsert(writing: Writing, piece: Piece, key: Sequence[Any], *, delete_missing: bool) -> Change:
+    """Write the files of an upsert.
+
+    Args:
+        writing: Where they go.
+        piece: The data.
+        key: Labels of the columns that tell rows apart.
+        delete_missing: Rows whose key isn't in the data go.
+
+    Raises:
+        InvalidInputError: The key can't be one, or the data has one twice.
+        SchemaMismatchError: The data doesn't fit the table.
+    """
+    if not writing.base.is_there:
+        fitted, _ = writing.new_schema(piece)
+        Keys(fitted.table, key)
+        return write_overwrite(writing, piece, "replace", Wishes())
+    with Matching(writing) as matching:
+        fitted, _ = writing.own_schema(piece)
+        arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), writing.store.location)
+        keys = Keys(fitted.table, key)
+        ids = {field_id(fitted.table.schema.field(name)) for name in keys.names}
+        upsert = _Upsert(matching, fitted, keys, in_place=set(arrangement.columns) <= ids)
+        row_filter = (
+            matching.filter([]) if delete_missing else keys.filter(matching.source.schema, matching.fields)
+        )
+        for matched in matching.matched(row_filter):
+            upsert.replace(matched.file, delete_missing=delete_missing)
+        new = upsert.new_rows()
+        if new.table.num_rows:
+            matching.add(writing.arranged(new, arrangement).files)
+        told = (f"{keys.names} {delete_missing}", content_digest(fitted.table))
+        return matching.change("upsert", row_filter, *told)
+
+
+class _Upsert:
+    """The data, and which of its rows have a place in the table."""
+
+    def __init__(self, matching: Matching, data: Piece, keys: Keys, *, in_place: bool) -> None:
+        import numpy as np
+
+        self._matching = matching
+        self._data = data
+        self._keys = keys
+        self._in_place = in_place
+        self._placed = np.zeros(data.table.num_rows, bool)
+
+    def replace(self, file: DataFile, *, delete_missing: bool) -> None:
+        """Write a file anew: rows with a key of the data become the data's, others stay or go."""
+        import numpy as np
+
+        matching, found = self._matching, list[Any]()
+
+        def changed(rows: pa.Table, _: int) -> pa.Table:
+            places = self._keys.places(rows)
+            has = places.is_valid().to_numpy(zero_copy_only=False)
+            stays = has if delete_missing else np.ones(len(has), bool)
+            if not self._in_place:
+                stays = stays & ~has
+            found.append(stays)
+            if self._in_place and has.any():
+                taken = places.drop_null()
+                self._placed[taken.to_numpy()] = True
+                rows = _with_rows(rows, has, self._data.table.take(taken))
+            return rows if stays.all() else rows.filter(pa.array(stays))
+
+        rows = matching.rows(file, changed)
+        kept = np.flatnonzero(np.concatenate(found)) if found else np.arange(0)
+        if len(kept):
+            info = matching.source.info(file)
+            if len(kept) < file.rows:
+                info = info_of_rest(info, file.rows, kept, labelled=matching.labelled)
+            matching.replace(file, rows, info)
+        else:
+            matching.drop(Matched(file, None))
+
+    def new_rows(self) -> Piece:
+        """Return the rows of the data that have no place yet."""
+        import numpy as np
+
+        kept = np.flatnonzero(~self._placed)
+        table, info = self._data.table, self._data.info
+        if len(kept) in (0, table.num_rows):
+            return Piece(table.slice(0, len(kept)), info)
+        is_range = layout_of(table.schema).library == "pandas" and not layout_of(table.schema).index
+        labelled = is_range and not has_default_index(info)
+        return Piece(table.take(pa.array(kept)), info_of_rest(info, table.num_rows, kept, labelled=labelled))
+
+
+def _with_rows(rows: pa.Table, chosen: Any, others: pa.Table) -> pa.Table:
+    """Put other rows in the places of those that are chosen."""
+    columns = [merged(old, chosen, new) for old, new in zip(rows.columns, others.columns, strict=True)]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
