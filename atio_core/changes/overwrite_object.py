@@ -6,8 +6,8 @@ for the base reaches them; and none is there twice, for they replace those of th
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +29,8 @@ from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.ids import uuid7
 from atio_core.storage.source_files import SourceFile, SourceFolder, look_at
+
+_SHARING_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +89,40 @@ class OverwriteObject:
         return kept
 
 
-def write_object(writing: Writing, obj: Any, kind: str) -> OverwriteObject:
+def object_writer(obj: Any, kind: str) -> Callable[[Writing], OverwriteObject]:
+    """Return what writes an object as often as it is asked to, against whatever version.
+
+    Who keeps losing the files that it shares to others' overwrites shares none in the end: that rebases over all.
+
+    Args:
+        obj: What was checked already; or a path.
+        kind: A name of `KINDS`, or `PATH`.
+    """
+    tries = itertools.count()
+    return lambda writing: write_object(writing, obj, kind, share=next(tries) < _SHARING_TRIES)
+
+
+def write_object(writing: Writing, obj: Any, kind: str, *, share: bool) -> OverwriteObject:
     """Write the files of an object.
 
     Args:
         writing: Where to.
         obj: What was checked already; or a path.
         kind: A name of `KINDS`, or `PATH`.
+        share: Name files of the base again that hold the same.
 
     Raises:
         InvalidInputError: Nothing is at the path, or what can't be kept, or it changed while it was read; or the object
             can't be pickled.
         StorageError: The path can't be read, or the store refused.
     """
-    if kind == PATH:
-        return _write_path(writing, obj)
-    return _write(writing, kind, [Part(partial(KINDS[kind].dump, obj))])
-
-
-def _write_path(writing: Writing, path: os.PathLike[str]) -> OverwriteObject:
-    found = look_at(path, table=writing.store.location)
+    known = files_of(writing.store, writing.base) if share and writing.base.kind != ROWS else ()
+    if kind != PATH:
+        return _write(writing, kind, [Part(partial(KINDS[kind].dump, obj))], known)
+    found = look_at(obj, table=writing.store.location)
     if isinstance(found, SourceFile):
-        return _write(writing, FILE, [_part_of(found)])
-    return _write(writing, FOLDER, _parts_of(found), found.require_unchanged)
+        return _write(writing, FILE, [_part_of(found)], known)
+    return _write(writing, FOLDER, _parts_of(found), known, found.require_unchanged)
 
 
 def _parts_of(folder: SourceFolder) -> list[Part]:
@@ -130,16 +143,20 @@ def _nothing(_out: object) -> None:
 
 
 def _write(
-    writing: Writing, kind: str, parts: list[Part], finish: Callable[[], object] = lambda: None
+    writing: Writing,
+    kind: str,
+    parts: list[Part],
+    known: Sequence[DataFile],
+    finish: Callable[[], object] = lambda: None,
 ) -> OverwriteObject:
     form = KINDS[FILE if kind == FOLDER else kind]
-    base, store = writing.base, writing.store
+    base = writing.base
     written = write_parts(
-        store,
+        writing.store,
         parts,
         format_name=form.format,
         new_path=lambda: object_path(form.suffix, uuid7(writing.clock, not_before_us=base.horizon_us)),
-        known=() if base.kind == ROWS else files_of(store, base),
+        known=known,
         commit_id=writing.commit_id.hex(),
         time_us=writing.clock(),
         finish=finish,

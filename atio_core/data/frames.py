@@ -77,7 +77,7 @@ def to_piece(obj: object) -> Piece:
             raise InvalidInputError(
                 f"a {type(obj).__module__}.{type(obj).__qualname__} can't be written as a table; give a pandas or"
                 " polars frame (of a single column: series.to_frame()), an Arrow table, record batch or reader, or an"
-                " object that exports an Arrow stream of rows"
+                " object that exports an Arrow stream of rows; overwrite with format='pickle' keeps anything else"
             )
 
 

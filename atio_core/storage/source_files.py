@@ -115,7 +115,10 @@ def look_at(path: os.PathLike[str] | os.PathLike[bytes], *, table: str) -> Sourc
         InvalidInputError: Nothing is there, or what can't be kept.
         StorageError: It can't be looked at.
     """
-    named = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    try:
+        named = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    except TypeError as error:
+        raise InvalidInputError(f"{path!r} is no path: {error}; give a pathlib.Path") from error
     try:
         found = os.path.realpath(named, strict=True)
         there = os.stat(found, follow_symlinks=False)
@@ -142,6 +145,8 @@ def require_apart(found: str, table: str) -> None:
     Raises:
         InvalidInputError: They aren't apart.
     """
+    if not os.path.isabs(table):
+        return  # it lies in memory, or wherever else no path leads
     own = os.path.realpath(table)
     if found == own or found.startswith(own + os.sep) or own.startswith(found.rstrip(os.sep) + os.sep):
         message = (

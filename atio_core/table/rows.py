@@ -124,7 +124,7 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.arrangement import Wishes
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
-        from atio_core.changes.overwrite_object import write_object
+        from atio_core.changes.overwrite_object import object_writer
         from atio_core.data.frames import to_piece
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
@@ -139,7 +139,7 @@ class RowChanges(MatchingChanges[Done]):
             if mode != "replace" or wishes != Wishes() or not_null is not None:
                 said = "partitions or not_null" if mode == "replace" else f"schema_mode={mode!r}"
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
-            return self._apply(lambda writing: write_object(writing, data, kind), intent)
+            return self._apply(object_writer(data, kind), intent)
         require_rows(data, format)
         if where is None:
             incoming = Incoming.of(data)

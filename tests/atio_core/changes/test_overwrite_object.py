@@ -23,7 +23,7 @@ from atio_core.log import commit_log
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from atio_core.testing import Fault, FaultyStore, refusal, temporary_folder
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, refusal, temporary_folder
 from tests.support.folders import Tree, change, make, seen, trees
 from tests.support.stores import CountingStore, between
 
@@ -279,6 +279,27 @@ def test_a_base_that_lacks_shared_files_is_written_for_anew(tmp_path: Path) -> N
     assert snapshot.version == 4
     assert seen(snapshot.download(tmp_path / "out")) == seen(folder)
     assert len(data_files(tmp_path / "t")) == 3  # and that of the version in between
+
+
+def test_who_keeps_losing_shared_files_shares_none_in_the_end(tmp_path: Path) -> None:
+    """However often others replace all that is there, an overwrite comes through: it replaces blindly."""
+    store = LocalStore(tmp_path / "t", temporary="_atio/tmp")
+    folder = folder_of(tmp_path / "f", a="1", b="2")
+    Table(store=store).overwrite(folder)
+
+    class Rival(StoreWrapper):
+        rounds = 12
+
+        def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+            if self.rounds:
+                self.rounds -= 1
+                Table(store=store).overwrite([1])
+                Table(store=store).overwrite(folder)
+            super().put_if_absent(name, data, after=after)
+
+    snapshot = Table(store=Rival(store)).overwrite(folder)
+    assert snapshot.version == 26
+    assert seen(snapshot.download(tmp_path / "out")) == seen(folder)
 
 
 def test_a_base_that_has_them_still_is_not_written_for_anew(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -133,6 +134,25 @@ def test_the_table_is_kept_out_of_itself(path: str, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("table")
     with pytest.raises(InvalidInputError, match="lie in each other"):
         look_at(tmp_path / path, table=os.fspath(tmp_path / "table"))
+
+
+def test_a_table_in_memory_lies_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that one works in is apart from a table that is no folder."""
+    monkeypatch.chdir(tmp_path)
+    assert look_at(Path(), table=ELSEWHERE) == SourceFolder(os.path.realpath(tmp_path), (), ())
+
+
+class Odd:
+    """A path that is none."""
+
+    def __fspath__(self) -> str:
+        return cast("str", 5)
+
+
+def test_a_path_that_is_none_is_refused() -> None:
+    """An object that says it is a path, and isn't, is refused."""
+    with pytest.raises(InvalidInputError, match="is no path"):
+        look_at(Odd(), table=ELSEWHERE)
 
 
 def test_a_neighbour_of_the_table_is_apart(tmp_path: Path) -> None:
