@@ -11,10 +11,8 @@ An append rebases over everything, if the files' schema still is the table's; ov
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.append import Append
@@ -35,8 +33,8 @@ from atio_core.errors import (
 )
 from atio_core.format.digest import digest
 from atio_core.format.names import change_path
-from atio_core.format.schema_arrow import carried_ref, decode_schema, inline_bytes
-from atio_core.format.staged_json import UNFIT, StagedChange, decode_change, encode_change
+from atio_core.format.schema_arrow import decode_schema, inline_bytes
+from atio_core.format.staged_json import UNFIT, StagedChange, decode_change
 from atio_core.log.change import Change, Rebased
 from atio_core.log.commit import is_too_old
 from atio_core.log.commit_log import CommitLog
@@ -48,87 +46,6 @@ from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, SchemaRef
 from atio_core.model.staged import StagedFiles, StoredChange
 from atio_core.storage.base import ObjectStore
-
-_DESCRIPTOR_BYTES = 8_192
-"""What is longer lies in a file of the table, and the descriptor names it."""
-
-
-def describe(change: Change) -> StagedFiles:
-    """Return what is to be known of a change to commit it elsewhere.
-
-    Raises:
-        InvalidInputError: Such a change can't be staged.
-    """
-    if not isinstance(change, Append | Overwrite | OverwritePartitions):
-        raise InvalidInputError(f"{change.operation} can't be staged; commit it at once")
-    if change.schema.grown_from is not None:
-        raise InvalidInputError(
-            f"the data would add columns to the table, or widen some, which a staged {change.operation} can't: change"
-            " them by a write that commits at once, then stage the data"
-        )
-    if isinstance(change, Overwrite) and change.mode != "replace":
-        raise InvalidInputError(
-            f"schema_mode={change.mode!r} of an overwrite can't be staged: the table may have other columns by the time"
-            " of the commit; leave it out, or overwrite at once"
-        )
-    written, plain = change.schema, change.schema.plain
-    files = StagedFiles(
-        files=tuple(change.adds),
-        schema=carried_ref(plain) if plain else SchemaRef(written.digest),
-        content=change.content,
-        fields=change.fields,
-        grown_from=written.grown_from,
-        new_columns=written.new_columns if written.grown_from else (),
-        keeps_columns=isinstance(change, Overwrite) and change.mode != "replace",
-    )
-    if isinstance(change, OverwritePartitions):
-        files = replace(files, partitions=tuple(change.partitions))
-    return files
-
-
-def shortened(staged: StagedChange, store: ObjectStore) -> StagedChange:
-    """Return a descriptor that isn't too long: what is gets a file that lists its change.
-
-    Raises:
-        StorageError: The store refused that file; those of the change are gone.
-    """
-    if isinstance(staged.change, StoredChange) or len(staged.to_json()) <= _DESCRIPTOR_BYTES:
-        return staged
-    data = encode_change(staged.id, staged.change)
-    try:
-        store.put(change_path(staged.id), data)
-    except BaseException:
-        store.delete([file.path for file in staged.change.files])
-        raise
-    return replace(staged, change=StoredChange(digest(data), len(data)))
-
-
-def distinct(staged: Iterable[StagedChange]) -> tuple[StagedChange, ...]:
-    """Return staged changes in their order, each once.
-
-    Raises:
-        InvalidInputError: There is none, or they are of several kinds, or one id stands for two of them.
-    """
-    found: dict[uuid.UUID, StagedChange] = {}
-    for one in staged:
-        if found.setdefault(one.id, one) != one:
-            raise InvalidInputError(
-                f"two descriptors have the id {one.id} and aren't the same; take them as stage returned them"
-            )
-    if not found:
-        raise InvalidInputError("descriptors is empty: there is nothing to commit; give at least one")
-    operations = sorted({one.operation for one in found.values()})
-    if len(operations) > 1:
-        raise InvalidInputError(
-            f"one version can't be made of {' and '.join(operations)}: commit those of each mode by themselves"
-        )
-    return tuple(found.values())
-
-
-def key_of(staged: Collection[StagedChange]) -> bytes:
-    """Return the key of a commit of these changes that has no other: whoever commits the same ones does it once."""
-    ids = b"".join(sorted(one.id.bytes for one in staged))
-    return hashlib.blake2b(ids, digest_size=16, person=b"atio staged").digest()
 
 
 def load_staged(
@@ -277,7 +194,7 @@ class CommitStaged:
             one = Append(files, schema, content, self.limits, fields)
         elif self.operation == "overwrite":
             mode: SchemaMode = "exact" if changes[0].keeps_columns else "replace"
-            one = Overwrite(files, schema, content, self.limits, mode, fields=fields)
+            one = Overwrite(files, schema, content, self.limits, mode, fields)
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
             one = OverwritePartitions(files, partitions, fields, schema, content, self.limits)
@@ -345,7 +262,7 @@ class CommitStaged:
     def _require_schema(self, base: LogEntry, table: str) -> None:
         """The schema must be the table's, or have grown from it; a table that isn't there takes one that is carried."""
         one = self.changes[0]
-        if base.is_there and base.partition_fields != one.fields:
+        if base.is_there and base.partition_fields != one.fields and self.operation != "overwrite":
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged for a table {described(one.fields)}, and the latest version is"
                 f" {described(base.partition_fields)}; nothing was committed: stage the data again",
@@ -359,9 +276,8 @@ class CommitStaged:
             require_same_schema(base, written, self.operation, table)
         except CommitConflictError as error:
             cause = error
-        if cause is not None or (
-            not base.is_there and all(change.schema.inline is None for change in self.changes)
-        ):
+        carried = any(change.schema.inline is not None for change in self.changes)
+        if cause is not None or not (base.is_there or carried):
             raise CommitConflictError(
                 f"{self.operation} of {table} was staged with a schema that is not the latest's; nothing was committed:"
                 " stage the data again",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
 from atio_core.arguments import refusal
 from atio_core.errors import (
@@ -17,24 +17,26 @@ from atio_core.errors import (
 )
 from atio_core.format.kept_json import KeptRecord
 from atio_core.format.names import kept_path, stage_id_of
-from atio_core.handle import Preview
+from atio_core.handle import Handle, Preview
 from atio_core.log.commit import version_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent, make_intent
 from atio_core.log.kept import drop_id, find_kept, kept_stages, stage_key
 from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.model.ids import Clock
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
 from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
+_Result = TypeVar("_Result")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _REPLACES = ("overwrite", "overwrite_partitions")
 """What replaces whatever is there when it is published; any other change is published on its base alone."""
@@ -83,16 +85,8 @@ class KeptStages(TableBase):
             >>> table.publish(stage.id).version, table.staged()
             (1, [])
         """
-        latest = self._log.find_latest() or empty_entry("")
-        if stage_id is None:
-            kept = list(kept_stages(self._log))
-            return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
-        wanted = _stage_id(stage_id)
-        record = find_kept(self._log, wanted)
-        settled = self._settled(latest, wanted, record)
-        if record is None or settled is not None:
-            raise settled or self._not_found(wanted, "is not there")
-        return KeptStage(self, record)
+        stages = self._kept
+        return stages.all() if stage_id is None else stages.find(_stage_id(stage_id))
 
     def publish(self, stage_id: str | uuid.UUID, **options: Unpack[PublishOptions]) -> Snapshot:
         """Make a kept stage a version. Done again, it changes nothing and returns that version.
@@ -113,20 +107,7 @@ class KeptStages(TableBase):
             CommitConflictError: It was dropped, or another version came first; nothing was committed.
             As for `commit`.
         """
-        wanted = _stage_id(stage_id)
-        record = find_kept(self._log, wanted)
-        snapshot = self._handle.commit(
-            lambda writing: self._staged_change(writing, wanted, record),
-            self._intent(wanted, record, options),
-        )
-        dropped = self._dropped(wanted) if snapshot.repeated else None
-        if dropped is not None:
-            raise CommitConflictError(
-                f"the stage {wanted} of the table {self.path} was dropped; nothing was committed: stage the data again",
-                table=self.path,
-                winner=dropped,
-            )
-        return snapshot
+        return self._kept.publish(_stage_id(stage_id), options)
 
     def drop_staged(self, stage_id: str | uuid.UUID) -> None:
         """Give a kept stage up: nobody can publish it any more. Done again, it changes nothing.
@@ -140,9 +121,65 @@ class KeptStages(TableBase):
             StageNotFoundError: There is no such stage.
             CommitConflictError: It was published already.
         """
-        from atio_core.changes.drop_staged import DropStaged
+        self._kept.drop(_stage_id(stage_id))
 
-        wanted = _stage_id(stage_id)
+    @property
+    def _kept(self) -> Stages:
+        return Stages(self._log, self._handle, self._clock)
+
+
+class Stages:
+    """The kept stages of a table.
+
+    Args:
+        log: The table's log.
+        handle: Commits to it.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, log: CommitLog, handle: Handle, clock: Clock) -> None:
+        self._log = log
+        self._handle = handle
+        self._clock = clock
+
+    @property
+    def path(self) -> str:
+        """Where the table lies."""
+        return self._log.location
+
+    def all(self) -> list[KeptStage]:
+        """Return those that can be published, oldest first."""
+        latest = self._log.find_latest() or empty_entry("")
+        kept = list(kept_stages(self._log))
+        return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
+
+    def find(self, wanted: uuid.UUID) -> KeptStage:
+        """Return one of them. Raises as `KeptStages.staged`."""
+        latest = self._log.find_latest() or empty_entry("")
+        record = find_kept(self._log, wanted)
+        settled = self._settled(latest, wanted, record)
+        if record is None or settled is not None:
+            raise settled or self._not_found(wanted, "is not there")
+        return KeptStage(self, record)
+
+    def publish(self, wanted: uuid.UUID, options: PublishOptions) -> Snapshot:
+        """Make one of them a version. Raises as `KeptStages.publish`."""
+        record = find_kept(self._log, wanted)
+        snapshot = self._handle.commit(
+            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, options)
+        )
+        dropped = self._dropped(wanted) if snapshot.repeated else None
+        if dropped is not None:
+            raise CommitConflictError(
+                f"the stage {wanted} of the table {self.path} was dropped; nothing was committed: stage the data again",
+                table=self.path,
+                winner=dropped,
+            )
+        return snapshot
+
+    def drop(self, wanted: uuid.UUID) -> None:
+        """Give one of them up. Raises as `KeptStages.drop_staged`."""
+        from atio_core.changes.drop_staged import DropStaged
 
         def change(_: Writing) -> Change:
             if find_kept(self._log, wanted) is None:
@@ -168,7 +205,7 @@ class KeptStages(TableBase):
         if settled is not None:
             raise settled
         found = self._handle.preview(
-            lambda writing: self._staged_change(writing, wanted, record), self._intent(wanted, record, {})
+            lambda writing: self._change(writing, wanted, record), self._intent(wanted, record, {})
         )
         return StagedSnapshot(found, self._log, record)
 
@@ -190,7 +227,7 @@ class KeptStages(TableBase):
             intent = replace(intent, expected_version=staged.base_version)
         return replace(intent, key_after_version=staged.entry)
 
-    def _staged_change(self, writing: Writing, wanted: uuid.UUID, record: KeptRecord | None) -> Change:
+    def _change(self, writing: Writing, wanted: uuid.UUID, record: KeptRecord | None) -> Change:
         from atio_core.changes.staged import load_staged
 
         if record is None:
@@ -232,7 +269,7 @@ class KeptStage:
         (1, 2)
     """
 
-    def __init__(self, stages: KeptStages, record: KeptRecord) -> None:
+    def __init__(self, stages: Stages, record: KeptRecord) -> None:
         self._stages = stages
         self._record = record
 
@@ -292,11 +329,11 @@ class KeptStage:
 
     def publish(self, **options: Unpack[PublishOptions]) -> Snapshot:
         """Make it a version: `Table.publish` with its id."""
-        return self._stages.publish(self._record.staged.id, **options)
+        return self._stages.publish(self._record.staged.id, options)
 
     def drop(self) -> None:
         """Give it up: `Table.drop_staged` with its id."""
-        self._stages.drop_staged(self._record.staged.id)
+        self._stages.drop(self._record.staged.id)
 
     def __repr__(self) -> str:
         """The stage in one line."""
@@ -313,13 +350,16 @@ class StagedSnapshot(Snapshot):
         self._base = found.base
         self._record = record
 
+    def _anew(self, act: Callable[[], _Result]) -> _Result:
+        """No other entry stands for a version that isn't there yet: one of its number holds other rows."""
+        return act()
+
     def _missing(self, error: NotFoundError) -> Exception:
         latest = self._below.find_latest() or empty_entry("")
         if self._record.until_us < latest.horizon_us:
             message = f"the stage {self._record.staged.id} of the table {self.table} is kept no longer; stage it again"
             return StagedFilesExpiredError(message, table=self.table)
-        base = self._base.data.version
-        retained = not base or self._below.is_retained(base)
+        retained = not self._base.version or self._base.version in latest.retained
         return missing_file(self.table, self.version, error, retained=retained)
 
     def __repr__(self) -> str:

@@ -99,17 +99,17 @@ class Staging(KeptStages):
             raise InvalidInputError(
                 f"{said[0]} is said of a commit, and stage makes none; give it to commit or publish"
             )
-        kept_until_us = self._kept_until_us(keep=keep, until=until, keep_for=keep_for)
+        kept_until_us = self._staged_until_us(keep=keep, until=until, keep_for=keep_for)
         staged = change_by_mode(_Stager(self._handle, self._log.store, self._clock), data, mode, options)
         if kept_until_us is None:
-            from atio_core.changes.staged import shortened
+            from atio_core.changes.descriptors import shortened
 
             return shortened(staged, self._log.store)
         record = KeptRecord(staged, kept_until_us)
         keep_under_id(self._log, record)
-        return KeptStage(self, record)
+        return KeptStage(self._kept, record)
 
-    def _kept_until_us(self, *, keep: object, until: object, keep_for: object) -> int | None:
+    def _staged_until_us(self, *, keep: object, until: object, keep_for: object) -> int | None:
         """Return until when a stage is to be kept; None if it isn't."""
         if not require_flag("keep", keep):
             if until is not None or keep_for is not None:
@@ -157,7 +157,8 @@ class Staging(KeptStages):
             CommitUnknownError: The commit may have landed: commit the same descriptors again.
             StorageError: The store failed; nothing was committed.
         """
-        from atio_core.changes.staged import distinct, key_of, load_staged
+        from atio_core.changes.descriptors import distinct, key_of
+        from atio_core.changes.staged import load_staged
 
         given = require_list("descriptors", descriptors, "what stage returned")
         for one in given:
@@ -184,7 +185,7 @@ class _Stager(RowChanges[StagedChange]):
         self._clock = clock
 
     def _apply(self, write: Callable[[Writing], Change], intent: Intent) -> StagedChange:  # noqa: ARG002 - no commit
-        from atio_core.changes.staged import describe
+        from atio_core.changes.descriptors import describe
 
         base, stage_id, change = self._handle.stage(write)
         try:

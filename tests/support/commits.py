@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from atio_core.changes.append import Append
+from atio_core.changes.descriptors import describe
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.restore import Restore
 from atio_core.changes.schema import FIELD_ID, WrittenSchema
-from atio_core.changes.staged import describe
 from atio_core.changes.tag import SetTag
 from atio_core.format.digest import digest
 from atio_core.format.kept_json import KeptRecord

@@ -239,24 +239,6 @@ def test_partitions_may_add_columns() -> None:
     assert_frames_equal(expected, made.read())
 
 
-def test_a_staged_write_changes_no_columns(tmp_path: Path) -> None:
-    """What would add or widen columns later, when they may be others, is refused when it is staged; no file stays."""
-    made = Table(tmp_path)
-    made.append(TWO)
-    before = sorted(tmp_path.rglob("*.parquet"))
-    stages: list[tuple[str, Any, str]] = [
-        ("append", TWO.assign(c="z"), "add"),
-        ("append", TWO.assign(a=pd.array([1], "Int64")), "widen"),
-        ("overwrite", TWO, "exact"),
-    ]
-    for change, data, mode in stages:
-        with pytest.raises(InvalidInputError, match=r"columns"):
-            made.stage(data, change, schema_mode=mode)
-    assert sorted(tmp_path.rglob("*.parquet")) == before
-    staged = [made.stage(TWO, schema_mode="add"), made.stage(TWO[["b", "a"]], schema_mode="widen")]
-    assert made.commit(staged).rows == 3
-
-
 def ids(of: Table) -> dict[str, int]:
     """Return the ids of the latest version's columns."""
     return {field.name: column_id(field) for field in of.snapshot().schema}
