@@ -19,6 +19,7 @@ from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
 from atio_core.object_reads import ObjectReads
 from atio_core.reading import BATCH_ROWS
+from atio_core.row_answers import RowAnswers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +35,7 @@ Verify = Literal["always", "never"]
 _Result = TypeVar("_Result")
 
 
-class Snapshot(ObjectReads):
+class Snapshot(ObjectReads, RowAnswers):
     """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
 
     A snapshot never changes. What it holds can be read as long as retention keeps the version.
