@@ -2,6 +2,8 @@
 
 Each is called as its own documentation does, with its defaults. What each waits for the disk with was seen by strace.
 """
+# pyright: reportMissingImports=false
+# They come with the extra `bench`, which the type checker has to do without.
 
 from __future__ import annotations
 
