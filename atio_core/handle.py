@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 _TRIES = 10
+_SHARING_TRIES = 3
 _Result = TypeVar("_Result")
 
 
@@ -80,7 +81,10 @@ class Handle:
                 done = look_up(log, base, intent)
                 if done is None:
                     require_expected(base, intent, log.location)
-                    change = write(Writing(log.store, base, intent.commit_id, self._clock, log.limits))
+                    # Who keeps losing what it shares to others' commits shares nothing in the end.
+                    share = left >= _TRIES - _SHARING_TRIES
+                    at = Writing(log.store, base, intent.commit_id, self._clock, log.limits, may_share=share)
+                    change = write(at)
                     done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 self._known = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from atio_core.changes.arrangement import (
     Wishes,
@@ -18,6 +19,7 @@ from atio_core.changes.arrangement import (
 )
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
+from atio_core.changes.unchanged import Unchanged, find_unchanged, is_unchanged
 from atio_core.changes.writing import Writing, Written
 from atio_core.data.content import content_digest
 from atio_core.data.filters import read_filter
@@ -32,6 +34,9 @@ from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import ROWS, LogEntry, PartitionField, Totals
 from atio_core.model.manifest import may_hold, partition_key
+
+IfUnchanged = Literal["commit", "skip"]
+"""What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,10 @@ def write_overwrite(
     mode: SchemaMode,
     wishes: Wishes,
     not_null: Sequence[object] | None = None,
-) -> Overwrite:
-    """Write the files of an overwrite.
+    *,
+    if_unchanged: IfUnchanged = "commit",
+) -> Overwrite | Unchanged:
+    """Write the files of an overwrite, unless the table has just these rows.
 
     Raises:
         SchemaMismatchError: The rows don't fit the table; nothing was written.
@@ -126,7 +133,13 @@ def write_overwrite(
     """
     fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, not_null=not_null)
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
+    if not data.is_stream and find_unchanged(writing, fitted, schema, arrangement):
+        return same
     written = writing.written(data, fitted, arrangement)
+    if is_unchanged(writing, written, schema, arrangement):
+        writing.store.delete([file.path for file in written.files])
+        return same
     return Overwrite(written.files, schema, written.content, writing.limits, mode, arrangement.fields)
 
 

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,7 @@ class OverwriteObject:
         adds: Those of files that were written for it.
         content: Digest of the object.
         limits: Bounds of an entry.
+        skip: Make no version if the latest is just this object.
     """
 
     kind: str
@@ -50,15 +51,18 @@ class OverwriteObject:
     adds: Sequence[DataFile]
     content: str
     limits: Limits
+    skip: bool = False
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply the change to a base.
 
         Raises:
             CommitConflictError: With `write_again`: the base lacks a file that is shared.
         """
+        if self.skip and not self.adds and (base.kind, base.content) == (self.kind, self.content):
+            return None
         kept = Totals.of(self._kept_of(base, scratch))
         entry = with_added(base.emptied(self.kind), self.files, scratch, self.limits)
         return Rebased(
@@ -89,7 +93,7 @@ class OverwriteObject:
         return kept
 
 
-def object_writer(obj: Any, kind: str) -> Callable[[Writing], OverwriteObject]:
+def object_writer(obj: Any, kind: str, *, skip: bool = False) -> Callable[[Writing], OverwriteObject]:
     """Return what writes an object as often as it is asked to, against whatever version.
 
     Who keeps losing the files that it shares to others' overwrites shares none in the end: that rebases over all.
@@ -97,9 +101,14 @@ def object_writer(obj: Any, kind: str) -> Callable[[Writing], OverwriteObject]:
     Args:
         obj: What was checked already; or a path.
         kind: A name of `KINDS`, or `PATH`.
+        skip: Make no version if the latest is just this object.
     """
     tries = itertools.count()
-    return lambda writing: write_object(writing, obj, kind, share=next(tries) < _SHARING_TRIES)
+
+    def write(writing: Writing) -> OverwriteObject:
+        return replace(write_object(writing, obj, kind, share=next(tries) < _SHARING_TRIES), skip=skip)
+
+    return write
 
 
 def write_object(writing: Writing, obj: Any, kind: str, *, share: bool) -> OverwriteObject:

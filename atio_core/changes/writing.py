@@ -84,6 +84,7 @@ class Writing:
         commit_id: 16 bytes.
         clock: Where the time comes from.
         limits: Bounds of an entry.
+        may_share: The version may name files of `base` again, instead of equal ones.
     """
 
     store: ObjectStore
@@ -91,6 +92,7 @@ class Writing:
     commit_id: bytes
     clock: Clock
     limits: Limits
+    may_share: bool = False
 
     def new_schema(self, piece: Piece) -> tuple[Piece, WrittenSchema]:
         """Return a piece with column ids, and its schema, whatever the table's was."""

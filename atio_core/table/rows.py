@@ -15,6 +15,7 @@ from atio_core.model.partition import by_partition, partition_fields
 from atio_core.table.matching import MatchingChanges
 
 if TYPE_CHECKING:
+    from atio_core.changes.overwrite import IfUnchanged
     from atio_core.data.frames import SchemaMode
 
 Done = TypeVar("Done")
@@ -91,6 +92,7 @@ class RowChanges(MatchingChanges[Done]):
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
         not_null: Sequence[Any] | None = None,
+        if_unchanged: IfUnchanged = "commit",
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
@@ -108,6 +110,9 @@ class RowChanges(MatchingChanges[Done]):
             partition: Values of further partition fields, which have no column: all rows of this write lie there.
             not_null: Labels of the columns that take no nulls (nor NaN, in a table of pandas) from now on, whoever
                 writes. If None, those that did before, as far as the data has them.
+            if_unchanged: What becomes of just the rows, or the object, that the latest version has: "commit" makes a
+                version that shares its files; "skip" makes none, and the snapshot is `unchanged`. In a transaction, and
+                with `where`, a version is made in any case.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -135,16 +140,20 @@ class RowChanges(MatchingChanges[Done]):
             None if not_null is None else require_list("not_null", not_null, "labels"),
         )
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
+        unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         if kind != ROWS and where is None:
             if mode != "replace" or wishes != Wishes() or not_null is not None:
                 said = "partitions or not_null" if mode == "replace" else f"schema_mode={mode!r}"
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
-            return self._apply(object_writer(data, kind), intent)
+            return self._apply(object_writer(data, kind, skip=unchanged == "skip"), intent)
         require_rows(data, format)
         if where is None:
             incoming = Incoming.of(data)
             return self._apply(
-                lambda writing: write_overwrite(writing, incoming, mode, wishes, required), intent
+                lambda writing: write_overwrite(
+                    writing, incoming, mode, wishes, required, if_unchanged=unchanged
+                ),
+                intent,
             )
         if required is not None:
             raise InvalidInputError("not_null can't be had with where: overwrite the whole table with it")
