@@ -219,6 +219,24 @@ class History(RuleBasedStateMachine):
         assert isinstance(found, Version)
         self._same(snapshot, self.model.restore(found, key, self.clock.now_us))
 
+    @precondition(lambda self: self.model.versions)
+    @rule(handle=handles, row=st.integers(0, 9))
+    def delete(self, handle: int, row: int) -> None:
+        """Delete the rows of a number."""
+        snapshot = self.tables[handle].delete([("a", "==", row)])
+        version = self.model.delete(row, self.clock.now_us)
+        assert snapshot.unchanged == (version is None)
+        self._same(snapshot, version or self.model.versions[-1])
+
+    @precondition(lambda self: self.model.versions)
+    @rule(handle=handles)
+    def compact(self, handle: int) -> None:
+        """Merge small files: the rows stay, and so does the version."""
+        snapshot = self.tables[handle].compact()
+        if not snapshot.unchanged:
+            self.model.keep_rows(self.clock.now_us)
+        self._same(snapshot, self.model.versions[-1])
+
     @rule(
         handle=handles,
         name=st.sampled_from("tu"),

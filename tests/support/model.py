@@ -104,12 +104,24 @@ class TableModel:
         """Make a version's content the latest."""
         return self._add_version(replace(version, operation="restore"), key, now_us)
 
+    def delete(self, row: int, now_us: int) -> Version | None:
+        """Make a version without a row, if there is such a one."""
+        newest = self.versions[-1]
+        parts = tuple((value, tuple(one for one in rows if one != row)) for value, rows in newest.parts)
+        pieces = (*newest.pieces, Piece(("delete", str(row)), ()))
+        changed = replace(newest, operation="delete", parts=parts, pieces=pieces)
+        return None if parts == newest.parts else self._add_version(changed, None, now_us)
+
+    def keep_rows(self, now_us: int) -> None:
+        """Make an entry that keeps the rows."""
+        self._add_entry(now_us)
+        self.versions[-1] = replace(self.versions[-1], entry=self.latest)
+
     def set_tags(self, tags: dict[str, int], now_us: int) -> None:
         """Make an entry that keeps the rows."""
         if tags != self.tags:
             self.tags = tags
-            self._add_entry(now_us)
-            self.versions[-1] = replace(self.versions[-1], entry=self.latest)
+            self.keep_rows(now_us)
 
     def find(self, number: int | None) -> Version | type[errors.AtioError]:
         """Return what a read of a version comes to; None stands for the latest, and a negative number counts back."""
