@@ -219,7 +219,7 @@ class History(RuleBasedStateMachine):
         assert isinstance(found, Version)
         self._same(snapshot, self.model.restore(found, key, self.clock.now_us))
 
-    @precondition(lambda self: self.model.versions)
+    @precondition(lambda self: self.model.versions and self.model.versions[-1].columns)
     @rule(handle=handles, row=st.integers(0, 9))
     def delete(self, handle: int, row: int) -> None:
         """Delete the rows of a number."""
@@ -228,7 +228,7 @@ class History(RuleBasedStateMachine):
         assert snapshot.unchanged == (version is None)
         self._same(snapshot, version or self.model.versions[-1])
 
-    @precondition(lambda self: self.model.versions)
+    @precondition(lambda self: self.model.versions and self.model.versions[-1].columns)
     @rule(handle=handles)
     def compact(self, handle: int) -> None:
         """Merge small files: the rows stay, and so does the version."""
