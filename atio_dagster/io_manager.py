@@ -139,7 +139,7 @@ def _write(context: dg.OutputContext, table: Table, obj: Any, partitions: Partit
         )
     if mode == "append":
         return table.append(obj, **append_key(context), **options)
-    return table.overwrite(obj, **options)
+    return table.overwrite(obj, format="parquet", **options)  # rows: inputs are frames
 
 
 def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:

@@ -139,7 +139,7 @@ def test_what_is_no_frame_is_refused(refusal: Refusal, store: AtioResource) -> N
         return 3
 
     error = refusal(number)
-    assert error.cls_name == "InvalidInputError"
+    assert error.cls_name == "UnsupportedFormatError"
     assert not store.table("number").exists()
 
 

@@ -70,7 +70,7 @@ RULES = [
     ),
     Rule(
         "Older ids and keys are looked up in lists",
-        "log.commit:_find",
+        "log.commit:version_of",
         "return find_older(log.store, base, one, after_version=after_version or 0, not_before_us=not_before_us)",
         "return None",
     ),
@@ -137,13 +137,13 @@ RULES = [
     Rule(
         "Files that no version reaches stay until they are older than the horizon",
         "maintenance.expiry:_plan",
-        "cleaned=tuple(left for left in listed if left.written_us < horizon_us)",
+        "cleaned=tuple(left for left in listed if left.needed_us < horizon_us)",
         "cleaned=tuple(listed)",
     ),
     Rule(
         "What another let go is finished by the horizon of its entry",
         "maintenance.expiry:_Expiry.finish",
-        "if left.written_us < latest.horizon_us",
+        "if left.needed_us < latest.horizon_us",
         "",
     ),
     Rule(

@@ -204,7 +204,10 @@ class StoreContract:
 
     @given(names=NAMES)
     @example(names={"a/b", "a.b", "a-b", "a0", "a0/c", "aé/x"})
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    @settings(  # the class of each store runs it
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+        max_examples=60,
+    )
     def test_lists_in_the_order_of_whole_names(self, store: ObjectStore, names: set[str]) -> None:
         """Listings are sorted by code point as whole names are, though folders are walked."""
         folder = f"{next(_numbers)}/"  # of its own, as the folders of another example stay
