@@ -1,3 +1,4 @@
+import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +15,15 @@ from tests.support.dagster_runs import Materialize, values_of
 ROWS = pd.DataFrame({"n": range(100)})
 
 
+_counted = itertools.count()
+
+
 def asset(name: str, **options: Any) -> dg.AssetsDefinition:
-    """An asset that returns the same rows each time."""
+    """An asset that returns other rows each time, as many."""
 
     @dg.asset(name=name, **options)
     def made() -> Any:
-        return ROWS
+        return ROWS + next(_counted)
 
     return cast("dg.AssetsDefinition", made)
 
@@ -69,7 +73,10 @@ def test_every_table_is_expired(
     for _ in range(4):
         materialize(asset("one"), asset("two", key_prefix="deep"))
     keeping_two.table("by/hand").overwrite(ROWS)
-    size = keeping_two.table("one").snapshot().bytes
+    removed = {
+        name: sum(keeping_two.table(name).snapshot(version).bytes for version in (1, 2))
+        for name in ("one", "deep/two")
+    }
     result = run(keeping_two, instance)
     assert result.success
     assert versions(keeping_two, "one") == versions(keeping_two, "deep/two") == [4, 3]
@@ -79,10 +86,10 @@ def test_every_table_is_expired(
         "versions_kept": 5,
         "versions_removed": 4,
         "files_removed": 4,
-        "bytes_freed": 4 * size,
+        "bytes_freed": sum(removed.values()),
         "dry_run": False,
     }
-    assert f"| one | 2 | 2 | 2 | {readable_bytes(2 * size)} | 0 B |" in report["report"]
+    assert f"| one | 2 | 2 | 2 | {readable_bytes(removed['one'])} | 0 B |" in report["report"]
     assert f"| {keeping_two.table('by/hand').path} | 1 | 0 | 0 | 0 B | 0 B |" in report["report"]
 
 

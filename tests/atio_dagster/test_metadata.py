@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import dagster as dg
@@ -12,10 +13,11 @@ from tests.support.dagster_runs import Materialize, materialized
 
 def test_what_dagster_shows(materialize: Materialize, store: AtioResource) -> None:
     """A materialisation tells rows, bytes, files, columns, the version and where its table lies."""
+    numbers = itertools.count()
 
     @dg.asset(key=["raw", "made"])
     def made() -> Any:
-        return pl.DataFrame({"n": [1, 2], "s": ["x", None]})
+        return pl.DataFrame({"n": [1, next(numbers)], "s": ["x", None]})
 
     materialize(made)
     told, _ = materialized(materialize(made), "raw__made")

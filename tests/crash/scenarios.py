@@ -349,6 +349,7 @@ SCENARIOS = [
             {1: [("a", b"1"), ("b", b"2")]},
             {1: [("a", b"1"), ("b", b"2")], 2: [("a", b"1"), ("b", b"3"), ("c", b"4")]},
         ),
+        threads=True,
     ),
     Scenario(
         "columns",
