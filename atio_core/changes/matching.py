@@ -192,9 +192,9 @@ class Matching:
     @cached_property
     def labelled(self) -> bool:
         """Whether rows have labels of their own: a pandas range other than 0 … n-1 over the whole table."""
-        layout = layout_of(self.source.schema)
-        is_range = layout.library == "pandas" and not layout.index
-        return is_range and not all(has_default_index(file.piece) for _, file in self._listed(lambda _: True))
+        if not layout_of(self.source.schema).has_range:
+            return False
+        return not all(has_default_index(file.piece) for _, file in self._listed(lambda _: True))
 
     def _listed(
         self, wanted: Callable[[ManifestRef | Span], bool]

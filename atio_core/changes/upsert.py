@@ -112,8 +112,7 @@ class _Upsert:
         table, info = self._data.table, self._data.info
         if len(kept) in (0, table.num_rows):
             return Piece(table.slice(0, len(kept)), info)
-        is_range = layout_of(table.schema).library == "pandas" and not layout_of(table.schema).index
-        labelled = is_range and not has_default_index(info)
+        labelled = layout_of(table.schema).has_range and not has_default_index(info)
         return Piece(table.take(pa.array(kept)), info_of_rest(info, table.num_rows, kept, labelled=labelled))
 
 

@@ -64,6 +64,11 @@ class Layout:
     index_name: Json = None
     multi: bool = False
 
+    @property
+    def has_range(self) -> bool:
+        """Whether its index is a pandas range, which no column holds."""
+        return self.library == "pandas" and not self.index
+
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return the schema metadata that says this."""
         described: dict[str, Json] = {

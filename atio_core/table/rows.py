@@ -135,10 +135,8 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
-        where, required = (
-            repeatable(where),
-            None if not_null is None else require_list("not_null", not_null, "labels"),
-        )
+        where = repeatable(where)
+        required = None if not_null is None else require_list("not_null", not_null, "labels")
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         if kind != ROWS and where is None:

@@ -28,7 +28,8 @@ from atio_core.errors import (
 from atio_core.log.commit_log import CommitLog
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
-from tests.support.stores import CountingStore, StoreWrapper
+from atio_core.testing import StoreWrapper
+from tests.support.stores import CountingStore
 
 OBJECTS: dict[str, tuple[Any, str | None]] = {
     "array": (np.arange(12, dtype=">f4").reshape(3, 4), None),

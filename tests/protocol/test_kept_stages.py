@@ -24,10 +24,10 @@ from atio_core.format.kept_json import KeptRecord
 from atio_core.log.commit import version_of
 from atio_core.log.kept import keep, kept_stages, stage_key
 from atio_core.model.ids import uuid7
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import SMALL, START_US, Writer, refused, verify
 from tests.support.races import HOUR_US, LATER_US, appends, checks, expires, old, overwrites, table
 from tests.support.schedule import Actor, Direct, Moment, Search
-from tests.support.stores import FailingStore, Failure, refusal
 
 FAR_US = LATER_US + 1000 * HOUR_US
 TEN_MINUTES_US = 10 * 60_000_000
@@ -356,7 +356,7 @@ def test_an_expiry_that_finishes_another_beside_a_keeper(size: int) -> None:
     store = Direct(start)
     writer = Writer(store, LATER_US + HOUR_US)
     store.objects |= {f"data/{uuid7(lambda: START_US)}.parquet": b"left"}
-    dying = Writer(FailingStore(store, Failure("delete", error=refusal)), LATER_US + HOUR_US)
+    dying = Writer(FaultyStore(store, Fault("delete", error=refusal)), LATER_US + HOUR_US)
     with pytest.raises(StorageError):
         dying.expire(grace_us=0)
     assert writer.log.latest().horizon_us > LATER_US

@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atio_core.data.frames import Piece, align, columns_to_read, slice_info, to_output, to_piece
-from atio_core.testing import assert_frames_equal as assert_same
 from tests.support.nasty_others import ARROW, POLARS
 from tests.support.nasty_pandas import PANDAS
 
 __all__ = [
     "ARROW_TYPES",
     "NASTY",
-    "assert_same",
     "cut",
     "library_of",
     "read_pieces",

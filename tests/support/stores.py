@@ -8,19 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 from atio_core.storage.base import ObjectStore
-from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
-
-__all__ = [
-    "CountingStore",
-    "FailingStore",
-    "Failure",
-    "Interloper",
-    "StaleListStore",
-    "StoreWrapper",
-    "between",
-    "lost_answer",
-    "refusal",
-]
+from atio_core.testing import Fault, FaultyStore, StoreWrapper
 
 _Result = TypeVar("_Result")
 
@@ -34,9 +22,6 @@ def between(store: ObjectStore, come: Callable[[], object], *, after: bool = Fal
         between(store, come_between).put_if_absent("a", b"1")  # AlreadyExistsError
     """
     return FaultyStore(store, Fault("put_if_absent", meanwhile=come, after=after, error=None))
-
-
-FailingStore, Failure, Interloper = FaultyStore, Fault, between
 
 
 class StaleListStore(StoreWrapper):

@@ -21,7 +21,7 @@ from atio_core.errors import InvalidInputError, NotPreservableError, SchemaMisma
 from atio_core.storage.base import ObjectStore, ObjectWriter
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.stores import FailingStore, Failure, StoreWrapper, refusal
+from atio_core.testing import Fault, FaultyStore, StoreWrapper, refusal
 
 DAYS = [dt.date(2013, 1, 1), dt.date(2013, 1, 2), None]
 INSTANTS = st.integers(-(2**55), 2**57).map(
@@ -212,7 +212,7 @@ def test_what_fits_not_is_refused_before_a_file_is_written(tmp_path: Path) -> No
 def test_a_failure_in_the_middle_leaves_nothing(verb: str) -> None:
     """If one of a hundred partitions can't be written, the files of all are taken away."""
     memory = MemoryStore()
-    table = Table(store=FailingStore(memory, Failure(verb, at=50, times=100, error=refusal)))
+    table = Table(store=FaultyStore(memory, Fault(verb, at=50, times=100, error=refusal)))
     with pytest.raises(StorageError, match="refused"):
         table.append(pa.table({"p": [*range(100)] * 2}), partition_by=["p"])
     assert list(memory.list()) == []

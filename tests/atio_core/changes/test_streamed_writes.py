@@ -18,7 +18,7 @@ from atio_core.changes import writing
 from atio_core.errors import CommitConflictError, InvalidInputError, SchemaMismatchError, StorageError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.stores import FailingStore, Failure, refusal
+from atio_core.testing import Fault, FaultyStore, refusal
 
 ROWS = pa.table({"n": range(1000), "s": [f"row {n}" for n in range(1000)]})
 
@@ -156,7 +156,7 @@ def test_a_store_that_fails_midway_keeps_nothing(verb: str, monkeypatch: pytest.
     monkeypatch.setattr(writing, "_STREAMED_BYTES", 1000)
     memory = MemoryStore()
     with pytest.raises(StorageError, match="refused"):
-        Table(store=FailingStore(memory, Failure(verb, at=5, times=100, error=refusal))).append(reader())
+        Table(store=FaultyStore(memory, Fault(verb, at=5, times=100, error=refusal))).append(reader())
     assert list(memory.list()) == []
 
 

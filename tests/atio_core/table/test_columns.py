@@ -20,7 +20,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.model.entry import PartitionField
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.frames import assert_same
+from atio_core.testing import assert_frames_equal
 
 ABC = pd.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]})
 
@@ -60,8 +60,8 @@ def test_columns_change_without_a_file(library: Any) -> None:
         expected = (
             frame.rename({"b": "new"}) if library == "polars" else frame.rename(columns={"b": "new"})
         )[["new", "a"]]
-    assert_same(expected, made.read(output_as=library))
-    assert_same(frame, made.read(version=1, output_as=library))
+    assert_frames_equal(expected, made.read(output_as=library))
+    assert_frames_equal(frame, made.read(version=1, output_as=library))
     made.append(expected)
     assert made.read(columns=["new"], output_as="arrow").num_rows == 2
     told = [(one.operation, one.added.files, one.removed.files) for one in made.history()]
@@ -194,7 +194,7 @@ def test_labels_of_any_kind_are_changed(name: str) -> None:
     made.rename_column(old, new)
     pd.testing.assert_index_equal(made.read().columns, expected)
     made.rename_column(new, old)
-    assert_same(frame.set_axis(made.read().columns, axis=1), made.read())
+    assert_frames_equal(frame.set_axis(made.read().columns, axis=1), made.read())
     made.drop_column(old)
     assert made.read().columns.tolist() == [label for label in frame.columns if label != old]
 

@@ -25,8 +25,8 @@ from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, lost_answer, refusal
 from tests.support.commits import SMALL, START_US
-from tests.support.stores import FailingStore, Failure, lost_answer, refusal
 
 DAY = timedelta(days=1)
 
@@ -237,7 +237,7 @@ def test_a_stage_whose_time_has_passed_is_not_published(
     """An expiry that died before it took the stage has ended it all the same."""
     stage = table.stage(rows(1), keep=True, keep_for=timedelta(hours=2))
     clock.now_us += DAY_US
-    failing = Table(store=FailingStore(store, Failure("delete", error=refusal)), clock=clock)
+    failing = Table(store=FaultyStore(store, Fault("delete", error=refusal)), clock=clock)
     with pytest.raises(StorageError):
         failing.expire(keep_last=1)
     assert table.staged() == []
@@ -359,14 +359,14 @@ def test_a_store_that_fails_keeps_nothing_or_says_that_it_may(table: Table, stor
     """A stage that surely isn't kept leaves nothing; one that may be has its files."""
     there = set(store.list())
     for at in (1, 2):
-        failing = Table(store=FailingStore(store, Failure("put_if_absent", at=at, error=refusal)))
+        failing = Table(store=FaultyStore(store, Fault("put_if_absent", at=at, error=refusal)))
         with pytest.raises(StorageError):
             failing.stage(rows(1), keep=True)
         assert set(store.list()) == there
-    lost = Failure("put_if_absent", at=2, times=99, after=True, error=lost_answer)
-    blind = Failure("read", at=3, times=99, error=lost_answer)
+    lost = Fault("put_if_absent", at=2, times=99, after=True, error=lost_answer)
+    blind = Fault("read", at=3, times=99, error=lost_answer)
     with pytest.raises(StorageError, match="may have been kept") as caught:
-        Table(store=FailingStore(store, lost, blind)).stage(rows(1), keep=True)
+        Table(store=FaultyStore(store, lost, blind)).stage(rows(1), keep=True)
     assert caught.value.unknown
     (stage,) = table.staged()
     assert values(stage) == [0, 1]

@@ -13,7 +13,7 @@ import pytest
 import atio_core as atio
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.frames import assert_same
+from atio_core.testing import assert_frames_equal
 
 GOOD: dict[str, Any] = {
     "pandas": pd.DataFrame({"k": ["a", "b"], "x": [0.5, None]}),
@@ -39,7 +39,7 @@ def test_nulls_are_refused_whoever_writes(library: Any) -> None:
     """A column that takes no nulls is held at every write, of any library; values come back as they were."""
     made = table(GOOD[library])
     assert made.snapshot().not_null == ("k",)
-    assert_same(GOOD[library], made.read(output_as=library))
+    assert_frames_equal(GOOD[library], made.read(output_as=library))
     for bad in BAD.values():
         for write in (
             made.append,

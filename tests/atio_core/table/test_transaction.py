@@ -21,8 +21,8 @@ from atio_core.log.file_list import files_of
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.table.transaction import Transaction
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import SMALL
-from tests.support.stores import FailingStore, Failure, refusal
 
 WIDE = {f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}": 1 for number in range(150)}
 """Columns whose schema lies in a file."""
@@ -227,10 +227,10 @@ def test_a_store_that_fails_leaves_nothing(store: MemoryStore, table: Table) -> 
     """A change that can't be written, or an entry that is refused, leaves no file of any change."""
     before = sorted(store.list())
     for failure in (
-        Failure("open_write", at=2, error=refusal),
-        Failure("put_if_absent", at=1, error=refusal),
+        Fault("open_write", at=2, error=refusal),
+        Fault("put_if_absent", at=1, error=refusal),
     ):
-        failing = Table(store=FailingStore(store, failure), limits=SMALL)
+        failing = Table(store=FaultyStore(store, failure), limits=SMALL)
 
         def block(failing: Table = failing) -> None:
             with failing.transaction() as changes:
