@@ -59,6 +59,11 @@ class Teller:
         self._unheard = verbose and not (self._logged and _LOG.hasHandlers())
         self._show_progress = show_progress
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens to the steps."""
+        return self._logged or self._unheard
+
     def step(self, text: str, *facts: object) -> None:
         """Tell a step. `text` is formatted with the facts only if anybody listens."""
         if self._logged:

@@ -238,8 +238,9 @@ def _publish(new: Replacement, digest: str | None, clock: _Clock, teller: Teller
         clock.end("digest")
     new.sync()
     clock.end("sync")
-    speed = new.size() / 1e6 / max(1e-9, sum(clock.seconds.values()))
-    teller.step("%s: %s bytes written and synced, %.1f MB/s", path, f"{new.size():,}", speed)
+    if teller.is_heard:
+        speed = new.size() / 1e6 / max(1e-9, sum(clock.seconds.values()))
+        teller.step("%s: %s bytes written and synced, %.1f MB/s", path, f"{new.size():,}", speed)
     new.publish()
     clock.end("publish")
     if new.published:

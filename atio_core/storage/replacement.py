@@ -65,7 +65,7 @@ class Replacement:
     """
 
     def __init__(
-        self, publication: Publication, made: temporary.Temporary, opening: Open, *, locks_prove: bool
+        self, publication: Publication, made: temporary.Temporary, opening: Open | None, *, locks_prove: bool
     ) -> None:
         self.target = publication.target
         self.published = False
@@ -74,6 +74,9 @@ class Replacement:
         self._temporary = made
         self._size: int | None = None
         self._process = os.getpid()
+        self._path_known = opening is not None
+        if opening is None:
+            opening = _open_ahead if publication.durable else _open_binary
         # What replaces a file may be secret, until it has that one's rights; a new file gets those of any new file.
         self._fd = made.open(0o666 if self.target.old is None else 0o600, locks_prove=locks_prove)
         try:
@@ -156,13 +159,11 @@ class Replacement:
     def _end_writing(self) -> None:
         """Flush; and go on with the file that has the name now, if a program was given that and made another one."""
         self.file.close()
-        there = os.stat(self.temporary)
-        if not self._temporary.is_at(there):
+        if self._path_known and not self._temporary.is_at(os.stat(self.temporary)):
             other = self._temporary.open_again()
             self._close()
             self._fd = other
-            there = os.fstat(other)
-        self._size = there.st_size
+        self._size = os.fstat(self._fd).st_size
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error
@@ -235,8 +236,8 @@ def replacement(publication: Publication, opening: Open | None = None) -> Genera
 
     Args:
         publication: What to replace, and how.
-        opening: Opens the file for the writer, else that is done here: gets its path and its descriptor, which must
-            stay open.
+        opening: Opens the file for a writer that may use its path, else that is done here: gets its path and its
+            descriptor, which must stay open.
 
     Yields:
         The new content: write into its `file`, then call `sync` and `publish`.
@@ -258,7 +259,6 @@ def replacement(publication: Publication, opening: Open | None = None) -> Genera
     """
     process = os.getpid()
     made = temporary.Temporary(publication.target.file)
-    opening = opening or (_open_ahead if publication.durable else _open_binary)
     new = None
     try:
         new = _begin(publication, made, opening)
@@ -274,7 +274,7 @@ def replacement(publication: Publication, opening: Open | None = None) -> Genera
                 _take_away(made)
 
 
-def _begin(publication: Publication, made: temporary.Temporary, opening: Open) -> Replacement:
+def _begin(publication: Publication, made: temporary.Temporary, opening: Open | None) -> Replacement:
     path, folder = publication.target.path, publication.target.folder
     try:
         if publication.mkdir:

@@ -14,7 +14,7 @@ from atio_core.storage import temporary
 _MAX_LINKS = 40  # as Linux counts
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/.*)|/proc/.*")
-_STREAMS_LIE_IN = ("/dev/", "/proc/")  # however the way there is spelled
+_EFFECTIVE = os.access in os.supports_effective_ids
 _TO_ADD = os.R_OK | os.W_OK | os.X_OK  # to a folder: who may read it can sync its names
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -79,7 +79,7 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
     """
     named = _absolute(path)
     try:
-        folder, name, old = _follow(named)
+        file, folder, name, old = _follow(named)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused(named, "its symbolic links lead in a circle. Mend the link") from error
@@ -91,7 +91,7 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
         raise refused(named, f"it is {kind}. Give the path of a plain file")
     if temporary.is_ours(name):
         raise refused(named, "names of this form belong to temporary files of ours. Give another name")
-    target = Target(named, os.path.join(folder, name), folder, old)
+    target = Target(named, file, folder, old)
     if replacing or old is None:
         _check_access(target, mkdir=mkdir)
     return target
@@ -115,15 +115,17 @@ def storage_error(doing: str, path: str, error: OSError) -> StorageError:
 
 def _absolute(path: object) -> str:
     """The caller's path from the root on, its `..` left to the system: they may lead through links."""
-    if not isinstance(path, str | bytes | os.PathLike):
+    try:
+        text = os.fsdecode(path)  # pyright: ignore[reportArgumentType] - it says so itself if it is no path
+    except TypeError as error:
         kind = type(path).__name__
-        raise InvalidInputError(f"The target must be a path, not {kind}. Give a str, bytes or pathlib.Path.")
-    text = os.fsdecode(path)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
+        message = f"The target must be a path, not {kind}. Give a str, bytes or pathlib.Path."
+        raise InvalidInputError(message) from error
     if not text:
         raise InvalidInputError("The target's path is empty. Give the path of a file.")
     if "\0" in text:
         raise InvalidInputError(f"The target's path {text!r} has a NUL character. Give another path.")
-    if _URL.match(text):
+    if "://" in text and _URL.match(text):
         raise InvalidInputError(
             f"{text!r} is a URL. Only files of this machine can be replaced: give a path."
         )
@@ -138,13 +140,14 @@ def _absolute(path: object) -> str:
         raise refused(text, why) from error
 
 
-def _follow(path: str) -> tuple[str, str, os.stat_result | None]:
-    """The folder and the name that the path's last part links to, and what is there.
+def _follow(path: str) -> tuple[str, str, str, os.stat_result | None]:
+    """The path that the path's last part links to, its folder and name, and what is there.
 
     Folders on the way are left to the system.
     """
     for _ in range(_MAX_LINKS):
-        if any(place in path for place in _STREAMS_LIE_IN) and _STREAM.fullmatch(os.path.normpath(path)):
+        # However the way there is spelled.
+        if ("/dev/" in path or "/proc/" in path) and _STREAM.fullmatch(os.path.normpath(path)):
             raise refused(path, "it is a stream of this process. Give the path of a plain file")
         folder, name = os.path.split(path)
         if name in {"", os.curdir, os.pardir}:
@@ -152,9 +155,9 @@ def _follow(path: str) -> tuple[str, str, os.stat_result | None]:
         try:
             there = os.lstat(path)
         except FileNotFoundError:
-            return folder, name, None
+            return path, folder, name, None
         if not stat.S_ISLNK(there.st_mode):
-            return folder, name, there
+            return path, folder, name, there
         path = os.path.join(folder, os.readlink(path))
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
@@ -187,7 +190,7 @@ def _nearest(folder: str) -> str:
 
 
 def _may(path: str, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+    return os.access(path, mode, effective_ids=_EFFECTIVE)
 
 
 def look(path: str) -> os.stat_result | None:

@@ -46,27 +46,33 @@ def for_pandas(order: Order, *ours: str) -> dict[str, Any]:
     return {**order.without(*ours), "compression": details}
 
 
-@contextlib.contextmanager
-def around(file: BinaryIO, order: Order) -> Generator[BinaryIO]:
-    """Yield a file whose bytes reach the given one compressed, for writers that don't compress themselves.
+def around(file: BinaryIO, order: Order) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Give a file whose bytes reach the given one compressed, for writers that don't compress themselves.
 
     Args:
         file: Where the compressed bytes go.
         order: What is to be written.
+
+    Returns:
+        A context manager.
     """
-    match order.compression:
-        case None:
-            yield file
+    method = order.compression
+    return contextlib.nullcontext(file) if method is None else _around(file, method, order.name)
+
+
+@contextlib.contextmanager
+def _around(file: BinaryIO, method: str, name: str) -> Generator[BinaryIO]:
+    match method:
         case "xz":
             with lzma.LZMAFile(file, "w") as stream:
                 yield cast("BinaryIO", stream)
         case "zip":
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                inside = zipfile.ZipInfo(order.name.removesuffix(".zip"))
+                inside = zipfile.ZipInfo(name.removesuffix(".zip"))
                 inside.compress_type = zipfile.ZIP_DEFLATED
                 with archive.open(inside, "w", force_zip64=True) as stream:
                     yield cast("BinaryIO", stream)
-        case method:
+        case _:
             import pyarrow as pa
 
             with pa.CompressedOutputStream(file, method) as stream:
