@@ -25,6 +25,7 @@ from atio_core.data.content import content_digest
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
 from atio_core.data.incoming import Incoming
+from atio_core.errors import CommitConflictError
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
@@ -50,6 +51,7 @@ class Overwrite:
         limits: Bounds of an entry.
         mode: How the table's columns may change.
         fields: Become the table's partition fields.
+        begins: Only if there is no table yet. Else the change is another one, that looks at the rows there.
     """
 
     adds: Sequence[DataFile]
@@ -58,11 +60,18 @@ class Overwrite:
     limits: Limits
     mode: SchemaMode = "replace"
     fields: tuple[PartitionField, ...] = ()
+    begins: bool = False
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
-        """Apply the change to a base."""
+        """Apply the change to a base.
+
+        Raises:
+            CommitConflictError: With `write_again`: there is a table by now, or its schema is another.
+        """
+        if self.begins and base.is_there:
+            raise _begun(base, scratch.location)
         if self.mode != "replace":
             require_same_schema(base, self.schema, self.operation, scratch.location)
         emptied = base.emptied(ROWS).with_(  # a schema that comes back keeps its number
@@ -114,6 +123,31 @@ class OverwritePartitions:
             partition_fields=self.fields, content=content
         )
         return Rebased(entry, Totals.of(files), base.totals - kept.totals)
+
+
+def _begun(base: LogEntry, table: str) -> CommitConflictError:
+    return CommitConflictError(
+        f"a change was written to begin the table {table}, and version {base.version} has begun it; nothing was"
+        " committed: write it again",
+        table=table,
+        version=base.version,
+        winner=base.version,
+        write_again=True,
+    )
+
+
+def write_first(writing: Writing, piece: Piece, wishes: Wishes) -> Overwrite:
+    """Write the files of a change that looks at the rows there, for a table that isn't there yet.
+
+    Raises:
+        As for `write_overwrite`.
+    """
+    fitted, schema = writing.new_schema(piece)
+    arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    written = writing.arranged(fitted, arrangement)
+    return Overwrite(
+        written.files, schema, written.content, writing.limits, fields=arrangement.fields, begins=True
+    )
 
 
 def write_overwrite(
@@ -172,7 +206,7 @@ def write_overwrite_where(writing: Writing, piece: Piece, where: object, wishes:
     if not writing.base.schema:
         _, schema = writing.new_schema(piece)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_overwrite(writing, Incoming(piece), "replace", wishes)
+        return write_first(writing, piece, wishes)
     fitted, _ = writing.own_schema(piece)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     with Matching(writing) as matching:

@@ -14,12 +14,11 @@ import pyarrow as pa
 
 from atio_core.changes.arrangement import Wishes, own_arrangement
 from atio_core.changes.matching import Matched, Matching
-from atio_core.changes.overwrite import write_overwrite
+from atio_core.changes.overwrite import write_first
 from atio_core.changes.writing import Writing
 from atio_core.data.conform import field_id
 from atio_core.data.content import content_digest
 from atio_core.data.frames import Piece
-from atio_core.data.incoming import Incoming
 from atio_core.data.key_match import Keys
 from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
@@ -44,7 +43,7 @@ def write_upsert(writing: Writing, piece: Piece, key: Sequence[Any], *, delete_m
     if not writing.base.is_there:
         fitted, _ = writing.new_schema(piece)
         Keys(fitted.table, key)
-        return write_overwrite(writing, Incoming(piece), "replace", Wishes())
+        return write_first(writing, piece, Wishes())
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
         arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), writing.store.location)

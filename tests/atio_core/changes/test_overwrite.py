@@ -11,6 +11,7 @@ from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import Writer
+from tests.support.stores import between
 
 
 def frame(*values: int) -> pd.DataFrame:
@@ -103,6 +104,15 @@ def test_matching_rows_of_a_table_that_is_not_there() -> None:
         table.overwrite(frame(1), where=[("b", "==", 1)])
     assert not table.exists()
     assert table.overwrite(frame(1), where=[("a", "==", 1)]).version == 1
+
+
+def test_two_writers_of_matching_rows_who_begin_a_table() -> None:
+    """Rows of whoever was first stay, but for those that match: a write of some rows never replaces all."""
+    store = MemoryStore()
+    slow = Table(store=between(store, lambda: Table(store=store).append(frame(1, 5))))
+    slow.overwrite(frame(8, 9), where=[("a", ">", 3)])
+    assert sorted(Table(store=store).read()["a"]) == [1, 8, 9]
+    assert len(set(store.list("data/"))) == 3
 
 
 def test_two_writers_of_the_same_rows() -> None:

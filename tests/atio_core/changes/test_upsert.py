@@ -15,7 +15,7 @@ from atio_core.errors import CommitConflictError, InvalidInputError, SchemaMisma
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support.commits import SMALL
-from tests.support.stores import CountingStore
+from tests.support.stores import CountingStore, between
 
 KEYS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "int": (pa.int64(), [-(2**63), -1, 0, 1, 2, 2**63 - 1]),
@@ -121,6 +121,13 @@ def test_a_table_is_made(store: MemoryStore) -> None:
         table.upsert(part(1, 1), key=["id"])
     assert not table.exists()
     assert table.upsert(part(1, 2), key=["id"]).rows == 2
+
+
+def test_two_upserts_that_begin_a_table(store: MemoryStore) -> None:
+    """No row of the first is lost by the second, and no key comes twice, though neither found a table."""
+    slow = Table(store=between(store, lambda: Table(store=store).upsert(part(1, 2, n=1), key=["id"])))
+    slow.upsert(part(2, 3, n=2), key=["id"])
+    assert rows(Table(store=store)) == [(1, 1), (2, 2), (3, 2)]
 
 
 def test_keys_that_can_not_be_are_refused(table: Table) -> None:
