@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
@@ -14,12 +13,13 @@ from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import ROWS, LogEntry, Totals
+from atio_core.model.entry import ROWS, LogEntry
 from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
 from atio_core.object_reads import ObjectReads
 from atio_core.reading import BATCH_ROWS
 from atio_core.row_answers import RowAnswers
+from atio_core.version_facts import VersionFacts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,7 @@ Verify = Literal["always", "never"]
 _Result = TypeVar("_Result")
 
 
-class Snapshot(ObjectReads, RowAnswers):
+class Snapshot(ObjectReads, RowAnswers, VersionFacts):
     """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
 
     A snapshot never changes. What it holds can be read as long as retention keeps the version.
@@ -85,72 +85,6 @@ class Snapshot(ObjectReads, RowAnswers):
         return self._entry
 
     @property
-    def table(self) -> str:
-        """The table's path."""
-        return self._log.location
-
-    @property
-    def time(self) -> datetime:
-        """When the version was committed (UTC)."""
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.entry.data.time_us)
-
-    @property
-    def operation(self) -> str:
-        """The kind of change that made it, such as "append"."""
-        return self.entry.data.operation
-
-    @property
-    def message(self) -> str | None:
-        """What the writer said of it."""
-        return self.entry.data.message
-
-    @property
-    def properties(self) -> dict[str, str]:
-        """The facts that the writer gave it."""
-        return dict(self.entry.data.properties)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its names, as the table had them when the version was looked up."""
-        tags = {} if self._latest is None else self._latest.tags
-        return tuple(sorted(name for name, tag in tags.items() if tag.version == self.version))
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.entry.totals.rows
-
-    @property
-    def files(self) -> int:
-        """Number of data files."""
-        return self.entry.totals.files
-
-    @property
-    def bytes(self) -> int:
-        """Size of the data files."""
-        return self.entry.totals.bytes
-
-    @property
-    def added(self) -> Totals:
-        """Files, rows and bytes that the change added."""
-        return self.entry.data.added
-
-    @property
-    def removed(self) -> Totals:
-        """Files, rows and bytes that the change removed."""
-        return self.entry.data.removed
-
-    @property
-    def content(self) -> str | None:
-        """Digest of the content: equal for two overwrites with equal data."""
-        return self.entry.content
-
-    @property
-    def partition_fields(self) -> tuple[str, ...]:
-        """Names of the partition fields."""
-        return tuple(field.name for field in self.entry.partition_fields)
-
-    @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the stored columns. A version that dropped the table, or holds an object, has none."""
         if not self.entry.is_there:
@@ -158,13 +92,6 @@ class Snapshot(ObjectReads, RowAnswers):
         if self.kind != ROWS:
             raise self._refusal("has no columns", "read it")
         return self._schemas[self.entry.schema]
-
-    @property
-    def not_null(self) -> tuple[Any, ...]:
-        """Labels of the columns that take no nulls."""
-        from atio_core.data.columns import required_labels
-
-        return tuple(required_labels(self.schema))
 
     def data_files(self, partitions: Collection[Any] | None = None) -> tuple[DataFile, ...]:
         """Return the records of the data files, in the order of their rows.

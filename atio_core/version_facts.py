@@ -1,0 +1,104 @@
+"""What a version says of itself: when and how it was made, how much it holds, and how its rows lie."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from atio_core.log.commit_log import CommitLog
+from atio_core.model.entry import LogEntry, Totals
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class VersionFacts(ABC):
+    """What stands in a version's log entry."""
+
+    version: int
+    _log: CommitLog
+    _latest: LogEntry | None
+
+    @property
+    @abstractmethod
+    def entry(self) -> LogEntry:
+        """The log entry."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the stored columns."""
+
+    @property
+    def table(self) -> str:
+        """The table's path."""
+        return self._log.location
+
+    @property
+    def time(self) -> datetime:
+        """When the version was committed (UTC)."""
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.entry.data.time_us)
+
+    @property
+    def operation(self) -> str:
+        """The kind of change that made it, such as "append"."""
+        return self.entry.data.operation
+
+    @property
+    def message(self) -> str | None:
+        """What the writer said of it."""
+        return self.entry.data.message
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The facts that the writer gave it."""
+        return dict(self.entry.data.properties)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its names, as the table had them when the version was looked up."""
+        tags = {} if self._latest is None else self._latest.tags
+        return tuple(sorted(name for name, tag in tags.items() if tag.version == self.version))
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.entry.totals.rows
+
+    @property
+    def files(self) -> int:
+        """Number of data files."""
+        return self.entry.totals.files
+
+    @property
+    def bytes(self) -> int:
+        """Size of the data files."""
+        return self.entry.totals.bytes
+
+    @property
+    def added(self) -> Totals:
+        """Files, rows and bytes that the change added."""
+        return self.entry.data.added
+
+    @property
+    def removed(self) -> Totals:
+        """Files, rows and bytes that the change removed."""
+        return self.entry.data.removed
+
+    @property
+    def content(self) -> str | None:
+        """Digest of the content: equal for two overwrites with equal data."""
+        return self.entry.content
+
+    @property
+    def partition_fields(self) -> tuple[str, ...]:
+        """Names of the partition fields."""
+        return tuple(field.name for field in self.entry.partition_fields)
+
+    @property
+    def not_null(self) -> tuple[Any, ...]:
+        """Labels of the columns that take no nulls."""
+        from atio_core.data.columns import required_labels
+
+        return tuple(required_labels(self.schema))
