@@ -3,6 +3,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -304,7 +305,10 @@ def test_a_program_may_make_the_file_anew(old: Path) -> None:
             synced.append((old.parent / call.paths[0]).read_text() if call.paths[0] != "." else ".")
         return call.run()
 
-    with watched(old.parent, note), replacement(plan_publication(old)) as new:
+    def opening(_path: str, fd: int) -> BinaryIO:
+        return open(fd, "wb", closefd=False)  # noqa: PTH123 - a descriptor
+
+    with watched(old.parent, note), replacement(plan_publication(old), opening) as new:
         other = old.with_name("other")
         other.write_bytes(b"by another")
         other.rename(new.temporary)
