@@ -306,7 +306,7 @@ def test_a_program_may_make_the_file_anew(old: Path) -> None:
         return call.run()
 
     def opening(_path: str, fd: int) -> BinaryIO:
-        return open(fd, "wb", closefd=False)  # noqa: PTH123 - a descriptor
+        return open(fd, "wb", closefd=False)
 
     with watched(old.parent, note), replacement(plan_publication(old), opening) as new:
         other = old.with_name("other")
