@@ -77,25 +77,14 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Server:
-    """A server that runs.
+class PostgreSQLServer:
+    """A PostgreSQL that runs.
 
     Attributes:
         folder: Where its data and its socket are.
-        pid: Of its first process.
     """
 
     folder: Path
-    pid: int
-
-    def database(self) -> Database:
-        """Make a new database."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class PostgreSQLServer(Server):
-    """A PostgreSQL that runs."""
 
     def url(self, schema: str = "public") -> str:
         """Return the URL of one of its schemas."""
@@ -125,9 +114,16 @@ class PostgreSQLServer(Server):
         raise AssertionError((self.folder / "log").read_text())
 
 
-@dataclass(frozen=True)
-class MariaDBServer(Server):
-    """A MariaDB that runs."""
+class MariaDBServer:
+    """A MariaDB that runs.
+
+    Attributes:
+        folder: Where its data and its socket are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process = self._start()
 
     def database(self) -> Database:
         """Make a new database."""
@@ -135,6 +131,30 @@ class MariaDBServer(Server):
         of = f"mysql+pymysql://root@/{{}}?unix_socket={self.folder}/socket"
         Database("mysql", of.format("mysql")).run(f"CREATE DATABASE {name}")
         return Database("mysql", of.format(name))
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start it after it was killed."""
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        options = [f"--datadir={self.folder}/data", f"--socket={self.folder}/socket"]
+        options += ["--user=root"] if os.geteuid() == 0 else []
+        options += [
+            "--skip-networking",
+            "--innodb-use-native-aio=0",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-log-file-size=64M",
+        ]
+        with (self.folder / "log").open("a") as log:
+            command = [str(_program("mariadbd")), "--no-defaults", *options]
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        _await_mariadb(process, self.folder)
+        return process
 
 
 @contextlib.contextmanager
@@ -162,9 +182,8 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
             )
         log = str(folder / "log")
         _pg(folder, "pg_ctl", "-w", "-D", str(folder), "-l", log, "start")
-        pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
         try:
-            yield PostgreSQLServer(folder, pid)
+            yield PostgreSQLServer(folder)
         finally:
             if (folder / "postmaster.pid").exists():
                 _pg(folder, "pg_ctl", "-w", "-D", str(folder), "-m", "immediate", "stop")
@@ -225,22 +244,11 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                     break
             else:
                 raise AssertionError((folder / "log").read_text())
-            options = [f"--datadir={data}", f"--socket={folder}/socket", f"--pid-file={folder}/pid", *user]
-            options += [
-                "--skip-networking",
-                "--innodb-use-native-aio=0",
-                "--innodb-buffer-pool-size=64M",
-                "--innodb-log-file-size=64M",
-            ]
-            process = subprocess.Popen(
-                [str(_program("mariadbd")), "--no-defaults", *options], stdout=log, stderr=log
-            )
+        server = MariaDBServer(folder)
         try:
-            _await_mariadb(process, folder)
-            yield MariaDBServer(folder, process.pid)
+            yield server
         finally:
-            process.kill()
-            process.wait()
+            server.kill()
     finally:
         shutil.rmtree(folder)
 

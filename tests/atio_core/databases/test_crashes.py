@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.databases import connect
-from tests.support.servers import Database, PostgreSQLServer, postgresql_server
+from tests.support.servers import Database
 
 ROWS = 1_000
 Look = Callable[[Any], Any]
@@ -229,57 +228,6 @@ def test_a_writer_killed_in_the_middle_of_the_load(db: Database, tmp_path: Path)
     assert db.run("SELECT count(*), min(id), max(id) FROM t") == [(ROWS, 2, 2)]
 
 
-@pytest.fixture(scope="module")
-def doomed() -> Iterator[PostgreSQLServer]:
-    """A PostgreSQL to be killed."""
-    with postgresql_server() as server:
-        yield server
-
-
-def test_a_server_that_dies(doomed: PostgreSQLServer) -> None:
-    """Its backend, or all of it, killed in the middle of the load: the old rows stand, and the error says so."""
-    db = doomed.database()
-    put(db.url, version(1), "fail")
-
-    def kill_backend() -> None:
-        sql = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY %'"
-        os.kill(db.run(sql)[0][0], signal.SIGKILL)
-
-    def kill_server() -> None:
-        pid = int((doomed.folder / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
-        while True:
-            with contextlib.suppress(psycopg.OperationalError):
-                psycopg.connect(db.url.replace("+psycopg", "")).close()
-                continue
-            return
-
-    for kill in (kill_backend, kill_server):
-
-        def batches(kill: Callable[[], None] = kill) -> Iterator[pa.RecordBatch]:
-            yield from version(2).to_batches()
-            kill()
-            for _ in range(100):
-                yield pa.record_batch({"id": [2] * 100_000})
-
-        reader = pa.RecordBatchReader.from_batches(version(2).schema, batches())
-        with pytest.raises(atio.StorageError, match="stands as it was"):
-            put(db.url, reader, "replace")
-        if kill is kill_server:
-            doomed.start_again()
-        await_answer(db)
-        assert db.run("SELECT count(*), min(id), max(id) FROM t") == [(ROWS, 1, 1)]
-    put(db.url, version(2), "replace")
-
-
-def await_answer(db: Database) -> None:
-    """Wait until a server has recovered."""
-    while True:
-        with contextlib.suppress(psycopg.OperationalError):
-            db.run("SELECT 1")
-            return
-
-
 class _LostError(psycopg.OperationalError):
     """As the driver says that a connection is gone."""
 
@@ -322,43 +270,3 @@ def lose(monkeypatch: pytest.MonkeyPatch, *, sent: bool) -> None:
         raise _LostError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(connect.Session, "run", run)
-
-
-def test_a_full_sqlite(lite: Database) -> None:
-    """When no page is left, the old rows stand."""
-    put(lite.url, version(1), "fail")
-    connection = lite.connect()
-    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
-    connection.execute(f"PRAGMA max_page_count = {pages + 5}")
-    with pytest.raises(atio.StorageError, match=r"full.*stands as it was"):
-        put(connection, pa.table({"id": range(500_000)}), "append")
-    assert connection.execute("SELECT count(*), min(id), max(id) FROM t").fetchall() == [(ROWS, 1, 1)]
-    put(connection, version(2), "replace")
-    connection.close()
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="only root mounts small disks, on Linux"
-)
-def test_a_full_postgresql(doomed: PostgreSQLServer) -> None:
-    """When its disk is full, the old rows stand, and the error says so."""
-    db = doomed.database()
-    small = doomed.folder / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(small)], check=False).returncode:
-        pytest.skip("mounting isn't allowed here")
-    try:
-        (small / "space").mkdir()
-        stat = doomed.folder.stat()
-        os.chown(small / "space", stat.st_uid, stat.st_gid)
-        db.run(
-            f"CREATE TABLESPACE small LOCATION '{small}/space'",
-            "CREATE TABLE t (id BIGINT) TABLESPACE small",
-        )
-        put(db.url, version(1), "append")
-        with pytest.raises(atio.StorageError, match="stands as it was"):
-            put(db.url, pa.table({"id": range(1_000_000)}), "replace")
-        assert db.run("SELECT count(*), min(id), max(id) FROM t") == [(ROWS, 1, 1)]
-        db.run("DROP TABLE t", "DROP TABLESPACE small")
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
