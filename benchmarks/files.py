@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +66,7 @@ def run(folder: Path) -> Iterator[Result]:
         **as_rows,
     )
     yield _write(folder, f"{size}, feather", "x.feather", data, data.to_feather, pairs=9)
+    yield _with_progress(folder, data)
     small = frame(50_000)
     yield _write(folder, "50,000 x 10, excel", "x.xlsx", small, small.to_excel, pairs=3)
     yield _small_files(folder)
@@ -92,6 +94,22 @@ def _write(
 
     return in_turn(
         f"write {what}", "the same writer, then fsync of file and folder", _GOAL, ours, baseline, pairs=pairs
+    )
+
+
+def _with_progress(folder: Path, data: pd.DataFrame) -> Result:
+    """Shown, against not shown."""
+    path = folder / "progress.csv"
+
+    def ours() -> None:
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+            atio.write(data, path, index=False, show_progress=True)
+
+    def baseline() -> None:
+        atio.write(data, path, index=False)
+
+    return in_turn(
+        "write 1,000,000 x 10, csv, with show_progress", "the same without", 1.02, ours, baseline, pairs=5
     )
 
 
