@@ -97,6 +97,15 @@ class VersionFacts(ABC):
         return tuple(field.name for field in self.entry.partition_fields)
 
     @property
+    def sort_by(self) -> tuple[Any, ...]:
+        """Labels of the columns that the rows of each write are sorted by, within their partition."""
+        if not self.entry.sort_by:
+            return ()
+        from atio_core.data.sorting import sort_labels
+
+        return tuple(sort_labels(self.schema, self.entry.sort_by))
+
+    @property
     def not_null(self) -> tuple[Any, ...]:
         """Labels of the columns that take no nulls."""
         from atio_core.data.columns import required_labels

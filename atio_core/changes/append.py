@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from atio_core.changes.arrangement import Wishes, own_arrangement, require_fields
+from atio_core.changes.arrangement import Wishes, own_arrangement, require_arrangement
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
@@ -29,6 +29,7 @@ class Append:
         content: Digest of the rows added.
         limits: Bounds of an entry.
         fields: The partition fields; must be the table's own when the change is applied.
+        sort_by: Ids of the columns that rows are sorted by; must be the table's own, too.
     """
 
     adds: Sequence[DataFile]
@@ -36,18 +37,20 @@ class Append:
     content: str
     limits: Limits
     fields: tuple[PartitionField, ...] = ()
+    sort_by: tuple[int, ...] = ()
     operation: str = field(default="append", init=False)
     changes_rows: bool = field(default=True, init=False)
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         require_same_schema(base, self.schema, self.operation, scratch.location)
-        require_fields(base, self.fields, self.operation, scratch.location)
+        require_arrangement(base, self.fields, self.sort_by, self.operation, scratch.location)
         entry, number = add_schema(base, self.schema, scratch)
         content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
         files = [replace(file, schema=number) for file in self.adds]
         entry = with_added(entry, files, scratch, self.limits)
-        return Rebased(entry.with_(partition_fields=self.fields, content=content), Totals.of(files))
+        entry = entry.arranged(self.fields, self.sort_by).with_(content=content)
+        return Rebased(entry, Totals.of(files))
 
 
 def write_append(
@@ -66,4 +69,6 @@ def write_append(
     fitted, schema = writing.own_schema(data.first, mode, not_null=not_null)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     written = writing.written(data, fitted, arrangement)
-    return Append(written.files, schema, written.content, writing.limits, arrangement.fields)
+    return Append(
+        written.files, schema, written.content, writing.limits, arrangement.fields, arrangement.sort_by
+    )

@@ -1,17 +1,18 @@
-"""Where the rows of a write go: into which partitions, decided by what the caller wishes and what the table is.
+"""Where the rows of a write go: into which partitions, and in which order, by what the caller wishes and the table is.
 
-A table keeps its partition fields. Only a full overwrite changes them, if the caller says so; one that says nothing
-keeps those that are columns, and drops external ones, for which it has no values.
+A table keeps its partition fields, and what it is sorted by. Only a full overwrite changes them, if the caller says so;
+one that says nothing keeps those that are columns, and drops external ones, for which it has no values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from atio_core.arguments import refusal, require_text
+from atio_core.arguments import refusal, require_list, require_text, shown
 from atio_core.data.partition_columns import find_column, partition_column
+from atio_core.data.sorting import sort_columns
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_core.model.data_file import Scalar
 from atio_core.model.entry import LogEntry, PartitionField
@@ -28,27 +29,30 @@ class Wishes:
     Attributes:
         partition_by: Names of the partition fields; None for the table's own.
         partition: Values of external fields, which all rows of the write have.
+        sort_by: Labels of the columns that rows are sorted by; None for the table's own.
     """
 
     partition_by: tuple[str, ...] | None = None
     partition: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    sort_by: tuple[Any, ...] | None = None
 
     @classmethod
-    def of(cls, partition_by: object = None, partition: object = None) -> Wishes:
+    def of(cls, partition_by: object = None, partition: object = None, sort_by: object = None) -> Wishes:
         """Return what a caller gave.
 
         Raises:
-            InvalidInputError: They are no names, or no values.
+            InvalidInputError: They are no names, no values, or no labels.
         """
         names = None if partition_by is None else partition_fields(partition_by, least=0)
+        labels = None if sort_by is None else tuple(require_list("sort_by", sort_by, "labels"))
         if partition is None:
-            return cls(names)
+            return cls(names, sort_by=labels)
         if not isinstance(partition, Mapping):
             raise refusal("partition", "a mapping of the fields' names to their values", partition)
         facts = cast("Mapping[object, object]", partition)
         given = {require_text("each name in partition", name): value for name, value in facts.items()}
         values = partition_values(tuple(given.values()), given)
-        return cls(names, dict(zip(given, values, strict=True)))
+        return cls(names, dict(zip(given, values, strict=True)), labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,12 @@ class Arrangement:
     Attributes:
         fields: The table's partition fields.
         values: The values of external fields.
+        sort_by: Ids of the columns that rows are sorted by, within their partition.
     """
 
     fields: tuple[PartitionField, ...] = ()
     values: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    sort_by: tuple[int, ...] = ()
 
     @property
     def columns(self) -> list[int]:
@@ -88,6 +94,7 @@ def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
     """
     if not base.is_there:
         return new_arrangement(base, schema, wishes, table)
+    sort_by = own_sorting(base, schema, wishes.sort_by, table)
     own = tuple(one.name for one in base.partition_fields)
     if wishes.partition_by not in (None, own):
         raise _refusal(
@@ -113,10 +120,39 @@ def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
                 base,
                 table,
             )
-    return Arrangement(base.partition_fields, wishes.partition)
+    return Arrangement(base.partition_fields, wishes.partition, sort_by)
 
 
-def new_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: str) -> Arrangement:
+def own_sorting(
+    base: LogEntry, schema: pa.Schema, wished: Sequence[object] | None, table: str
+) -> tuple[int, ...]:
+    """Return what the rows of a table are sorted by; a new table takes what is wished for.
+
+    Args:
+        base: As for `own_arrangement`.
+        schema: As for `own_arrangement`.
+        wished: The labels that the caller names, if any.
+        table: As for `own_arrangement`.
+
+    Raises:
+        InvalidInputError: The table is sorted by other columns; or there is no such column.
+    """
+    if wished is None:
+        return base.sort_by
+    found = sort_columns(schema, wished)
+    if base.is_there and found != base.sort_by:
+        raise _refusal(
+            f"the table isn't sorted by {_listed(map(shown, wished)) or 'nothing'}, as sort_by says; leave it out, or"
+            " change it by a full overwrite",
+            base,
+            table,
+        )
+    return found
+
+
+def new_arrangement(
+    base: LogEntry, schema: pa.Schema, wishes: Wishes, table: str, sorted_by: Sequence[object] = ()
+) -> Arrangement:
     """Return where rows go that replace a whole table.
 
     Args:
@@ -124,9 +160,10 @@ def new_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
         schema: As for `own_arrangement`.
         wishes: As for `own_arrangement`.
         table: As for `own_arrangement`.
+        sorted_by: Labels of the columns that the table is sorted by so far.
 
     Raises:
-        InvalidInputError: There is no such column, or it can't partition a table.
+        InvalidInputError: There is no such column, or it can't partition a table, or rows can't be sorted by it.
     """
     names = wishes.partition_by
     if names is None:
@@ -145,7 +182,24 @@ def new_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
                 base,
                 table,
             )
-    return Arrangement(tuple(_field(name, schema, wishes, base, table) for name in names), wishes.partition)
+    fields = tuple(_field(name, schema, wishes, base, table) for name in names)
+    return Arrangement(fields, wishes.partition, _new_sorting(schema, wishes, base, table, sorted_by))
+
+
+def _new_sorting(
+    schema: pa.Schema, wishes: Wishes, base: LogEntry, table: str, sorted_by: Sequence[object]
+) -> tuple[int, ...]:
+    if wishes.sort_by is not None:
+        return sort_columns(schema, wishes.sort_by)
+    for label in sorted_by:
+        if find_column(schema, label, "sort_by") is None:
+            raise _refusal(
+                f"the table is sorted by {_listed(map(shown, sorted_by))}, and the data has no column {shown(label)}:"
+                " add it, give sort_by=[…], or [] for none",
+                base,
+                table,
+            )
+    return sort_columns(schema, sorted_by)
 
 
 def _field(name: str, schema: pa.Schema, wishes: Wishes, base: LogEntry, table: str) -> PartitionField:
@@ -191,17 +245,38 @@ def require_partitioned(base: LogEntry, fields: tuple[PartitionField, ...], tabl
         raise _refusal(f"{told}, so no partitions of it can be replaced; {advice}", base, table)
 
 
-def require_fields(base: LogEntry, fields: tuple[PartitionField, ...], operation: str, table: str) -> None:
-    """Raise `CommitConflictError` with `write_again` if files were written for other partition fields."""
-    if base.is_there and base.partition_fields != fields:
-        raise CommitConflictError(
-            f"{operation} of {table} was written for a table {described(fields)}, and the latest version is"
-            f" {described(base.partition_fields)}; nothing was committed: write the data again",
-            table=table,
-            version=base.version,
-            winner=base.version,
-            write_again=True,
-        )
+def require_arrangement(
+    base: LogEntry,
+    fields: tuple[PartitionField, ...],
+    sort_by: tuple[int, ...],
+    operation: str,
+    table: str,
+    *,
+    write_again: bool = True,
+) -> None:
+    """Raise `CommitConflictError` if files were written for other partition fields, or sorted by other columns.
+
+    Args:
+        base: What they are to be added to.
+        fields: The partition fields that they were written for.
+        sort_by: Ids of the columns that their rows are sorted by.
+        operation: What brings them.
+        table: The table's path.
+        write_again: They can be written again.
+    """
+    if not base.is_there or (base.partition_fields, base.sort_by) == (fields, sort_by):
+        return
+    told = f"{described(fields)}, and the latest version is {described(base.partition_fields)}"
+    if base.partition_fields == fields:
+        told = "sorted in another way than the latest version is"
+    written, advice = ("written", "write") if write_again else ("staged", "stage")
+    raise CommitConflictError(
+        f"{operation} of {table} was {written} for a table {told}; nothing was committed: {advice} the data again",
+        table=table,
+        version=base.version,
+        winner=base.version,
+        **({"write_again": True} if write_again else {}),
+    )
 
 
 def described(fields: tuple[PartitionField, ...]) -> str:

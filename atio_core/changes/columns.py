@@ -93,4 +93,9 @@ def drop(base: LogEntry, schema: pa.Schema, label: object) -> tuple[pa.Schema, t
             f"column {label!r} can't be dropped: the table is partitioned by it; overwrite the table with other"
             " partition fields first"
         )
+    if column in base.sort_by:
+        raise InvalidInputError(
+            f"column {label!r} can't be dropped: the table is sorted by it; overwrite the table with another sort_by"
+            " first, or [] for none"
+        )
     return dropped(schema, label), base.partition_fields

@@ -12,13 +12,12 @@ from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from atio_core.changes.matching import Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
-from atio_core.data.filters import Operands
 from atio_core.data.pieces import merged_info
+from atio_core.data.sorting import sort_columns
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.model.data_file import DataFile
 from atio_core.model.manifest import partition_key
@@ -30,20 +29,22 @@ _RUN_FILES = 8
 """So many files of the target size are sorted together: what is in memory at a time, decoded."""
 
 
-def write_compact(writing: Writing, target_bytes: int, sort_by: Sequence[Any]) -> Rewrite:
+def write_compact(writing: Writing, target_bytes: int, sort_by: Sequence[Any] | None) -> Rewrite:
     """Write the files of a compaction.
 
     Args:
         writing: Where they go.
         target_bytes: About how large a file becomes.
-        sort_by: Labels of columns; none to leave the rows in their order.
+        sort_by: Labels of columns by which all rows are sorted anew; none to leave the rows in their order. If None,
+            files that are merged are sorted by what the table is.
 
     Raises:
         TableNotFoundError: There is no table.
         InvalidInputError: Rows can't be sorted so.
     """
     with Matching(writing) as matching:
-        keys = _keys(matching, sort_by)
+        keys = _keys(matching, sort_by or ())
+        own = writing.base.sort_by if sort_by is None else ()
         partitions: dict[tuple[str, ...], list[DataFile]] = {}
         for file in matching.all_files():
             partitions.setdefault(partition_key(file.partition), []).append(file)
@@ -53,26 +54,19 @@ def write_compact(writing: Writing, target_bytes: int, sort_by: Sequence[Any]) -
                     _sort(matching, run, keys, target_bytes)
             else:
                 for group in _groups(matching, files, target_bytes):
-                    _merge(matching, group)
+                    _merge(matching, group, own)
         return matching.rewrite("compact", None, lambda _: False)
 
 
-def _keys(matching: Matching, sort_by: Sequence[Any]) -> list[str]:
-    """The names of the stored columns to sort by."""
-    schema = matching.source.schema
-    operands = Operands(schema, ())
-    names = operands.known()
-    found = [names[operands.find(label).column] for label in sort_by]
-    for label, name in zip(sort_by, found, strict=True):
-        t: Any = schema.field(name).type
-        if pa.types.is_nested(t) or pa.types.is_null(t):
-            raise InvalidInputError(f"rows can't be sorted by column {label!r} of type {t}; sort by another")
-    if found and matching.labelled:
+def _keys(matching: Matching, labels: Sequence[Any]) -> tuple[int, ...]:
+    """The ids of the columns to sort by."""
+    columns = sort_columns(matching.source.schema, labels)
+    if columns and matching.labelled:
         raise InvalidInputError(
             "the rows have labels, a pandas range other than 0 … n-1, which sorting would mix up: sort_by needs a table"
             " whose frames had the usual index, or one that is stored"
         )
-    return found
+    return columns
 
 
 def _groups(matching: Matching, files: Sequence[DataFile], target_bytes: int) -> Iterator[list[DataFile]]:
@@ -97,12 +91,12 @@ def _info(matching: Matching, files: Sequence[DataFile]) -> dict[str, Any] | Non
     return merged_info(infos, labelled=matching.labelled)
 
 
-def _merge(matching: Matching, group: Sequence[DataFile]) -> None:
+def _merge(matching: Matching, group: Sequence[DataFile], own: Sequence[int]) -> None:
     info = _info(matching, group)
     if len(group) > 1 and info is not None:
         with suppress(SchemaMismatchError):  # values that don't fit the version's types stay in their files
             rows = pa.concat_tables([matching.rows(file, lambda rows, _: rows) for file in group])
-            matching.merge(group, [(rows, info)])
+            matching.merge(group, [(matching.in_order(rows, own), info)])
 
 
 def _runs(files: Sequence[DataFile], most_bytes: int) -> Iterator[list[DataFile]]:
@@ -117,7 +111,7 @@ def _runs(files: Sequence[DataFile], most_bytes: int) -> Iterator[list[DataFile]
         yield run
 
 
-def _sort(matching: Matching, run: Sequence[DataFile], keys: Sequence[str], target_bytes: int) -> None:
+def _sort(matching: Matching, run: Sequence[DataFile], keys: Sequence[int], target_bytes: int) -> None:
     info = _info(matching, run)
     if info is None:
         raise SchemaMismatchError(
@@ -126,16 +120,8 @@ def _sort(matching: Matching, run: Sequence[DataFile], keys: Sequence[str], targ
             table=matching.source.table,
         )
     rows = pa.concat_tables([matching.rows(file, lambda rows, _: rows) for file in run])
-    columns = [_comparable(rows.column(name)) for name in keys]
-    by = [(str(place), "ascending") for place in range(len(keys))]
-    order = pc.sort_indices(pa.table(columns, names=[name for name, _ in by]), sort_keys=by)
-    rows = rows.take(order)
+    rows = matching.in_order(rows, keys)
     files = max(1, round(sum(file.size for file in run) / target_bytes))
     cuts = [rows.num_rows * place // files for place in range(files + 1)]
     parts = [(rows.slice(a, b - a), info) for a, b in itertools.pairwise(cuts) if b > a]
     matching.merge(run, parts or [(rows, info)])
-
-
-def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    t: Any = values.type
-    return values.cast(t.value_type) if pa.types.is_dictionary(t) else values

@@ -37,6 +37,7 @@ def describe(change: Change) -> StagedFiles:
         schema=carried_ref(plain) if plain else SchemaRef(written.digest),
         content=change.content,
         fields=change.fields,
+        sort_by=change.sort_by,
         grown_from=written.grown_from,
         new_columns=written.new_columns if written.grown_from else (),
         keeps_columns=isinstance(change, Overwrite) and change.mode != "replace",

@@ -22,6 +22,7 @@ from atio_core.data.filters import RowFilter, read_filter
 from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
 from atio_core.data.scan import scan_portions
+from atio_core.data.sorting import sorted_order
 from atio_core.data.source import Source
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
@@ -144,9 +145,15 @@ class Matching:
         return pa.concat_tables(changed) if changed else self.source.schema.empty_table()
 
     def replace(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> None:
-        """Write rows into a file that stands in the place of another."""
+        """Write rows into a file that stands in the place of another, sorted as the table is."""
         self.writing.require_values(rows)
+        rows = self.in_order(rows, self.writing.base.sort_by)
         self._replaced[file.path] = self.writing.files_like(file, rows, info)
+
+    def in_order(self, rows: pa.Table, columns: Sequence[int]) -> pa.Table:
+        """Return rows of one file, sorted by some columns; where a pandas range gives them labels, as they are."""
+        order = sorted_order(rows, columns)
+        return rows if order is None or self.labelled else rows.take(pa.array(order))
 
     def merge(self, files: Sequence[DataFile], parts: Sequence[tuple[pa.Table, dict[str, Any]]]) -> None:
         """Write a file of each of some rows, with their info, in the place of several files of one partition."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from atio_core.changes.arrangement import (
+    Arrangement,
     Wishes,
     external_fields,
     new_arrangement,
     own_arrangement,
-    require_fields,
+    own_sorting,
+    require_arrangement,
     require_partitioned,
 )
 from atio_core.changes.matching import Matching
@@ -51,6 +53,7 @@ class Overwrite:
         limits: Bounds of an entry.
         mode: How the table's columns may change.
         fields: Become the table's partition fields.
+        sort_by: Ids of the columns that the table is sorted by from now on.
         begins: Only if there is no table yet. Else the change is another one, that looks at the rows there.
     """
 
@@ -60,6 +63,7 @@ class Overwrite:
     limits: Limits
     mode: SchemaMode = "replace"
     fields: tuple[PartitionField, ...] = ()
+    sort_by: tuple[int, ...] = ()
     begins: bool = False
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
@@ -74,9 +78,8 @@ class Overwrite:
             raise _begun(base, scratch.location)
         if self.mode != "replace":
             require_same_schema(base, self.schema, self.operation, scratch.location)
-        emptied = base.emptied(ROWS).with_(  # a schema that comes back keeps its number
-            schemas=base.schemas, partition_fields=self.fields
-        )
+        emptied = base.emptied(ROWS).arranged(self.fields, self.sort_by)
+        emptied = emptied.with_(schemas=base.schemas)  # a schema that comes back keeps its number
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
         files = [replace(file, schema=number) for file in self.adds]
@@ -94,6 +97,7 @@ class OverwritePartitions:
         schema: Must be the table's own when the change is applied, or have grown from it.
         content: Digest of the rows.
         limits: Bounds of an entry.
+        sort_by: Ids of the columns that rows are sorted by; must be the table's own, too.
     """
 
     adds: Sequence[DataFile]
@@ -102,13 +106,14 @@ class OverwritePartitions:
     schema: WrittenSchema
     content: str
     limits: Limits
+    sort_by: tuple[int, ...] = ()
     operation: str = field(default="overwrite_partitions", init=False)
     changes_rows: bool = field(default=True, init=False)
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
         """Apply the change to a base."""
         require_same_schema(base, self.schema, self.operation, scratch.location)
-        require_fields(base, self.fields, self.operation, scratch.location)
+        require_arrangement(base, self.fields, self.sort_by, self.operation, scratch.location)
         replaced = {partition_key(values) for values in self.partitions}
         kept = without(
             base,
@@ -119,10 +124,8 @@ class OverwritePartitions:
         entry, number = add_schema(kept, self.schema, scratch)
         files = [replace(file, schema=number) for file in self.adds]
         content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
-        entry = with_added(entry, files, scratch, self.limits).with_(
-            partition_fields=self.fields, content=content
-        )
-        return Rebased(entry, Totals.of(files), base.totals - kept.totals)
+        entry = with_added(entry, files, scratch, self.limits).arranged(self.fields, self.sort_by)
+        return Rebased(entry.with_(content=content), Totals.of(files), base.totals - kept.totals)
 
 
 def _begun(base: LogEntry, table: str) -> CommitConflictError:
@@ -146,7 +149,13 @@ def write_first(writing: Writing, piece: Piece, wishes: Wishes) -> Overwrite:
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     written = writing.arranged(fitted, arrangement)
     return Overwrite(
-        written.files, schema, written.content, writing.limits, fields=arrangement.fields, begins=True
+        written.files,
+        schema,
+        written.content,
+        writing.limits,
+        fields=arrangement.fields,
+        sort_by=arrangement.sort_by,
+        begins=True,
     )
 
 
@@ -166,7 +175,9 @@ def write_overwrite(
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
     fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, not_null=not_null)
-    arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    arrangement = new_arrangement(
+        writing.base, fitted.table.schema, wishes, writing.store.location, writing.sorted_by()
+    )
     same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
     if not data.is_stream and find_unchanged(writing, fitted, schema, arrangement):
         return same
@@ -174,7 +185,15 @@ def write_overwrite(
     if is_unchanged(writing, written, schema, arrangement):
         writing.store.delete([file.path for file in written.files])
         return same
-    return Overwrite(written.files, schema, written.content, writing.limits, mode, arrangement.fields)
+    return Overwrite(
+        written.files,
+        schema,
+        written.content,
+        writing.limits,
+        mode,
+        arrangement.fields,
+        arrangement.sort_by,
+    )
 
 
 def write_partitions_of(
@@ -191,7 +210,13 @@ def write_partitions_of(
     require_partitioned(writing.base, arrangement.fields, writing.store.location)
     written = writing.written(data, fitted, arrangement)
     return OverwritePartitions(
-        written.files, written.partitions, arrangement.fields, schema, written.content, writing.limits
+        written.files,
+        written.partitions,
+        arrangement.fields,
+        schema,
+        written.content,
+        writing.limits,
+        arrangement.sort_by,
     )
 
 
@@ -226,6 +251,7 @@ def write_partitions(
     pieces: Mapping[tuple[Scalar, ...], Piece],
     names: tuple[str, ...],
     mode: SchemaMode,
+    sort_by: Sequence[object] | None = None,
 ) -> OverwritePartitions:
     """Write the files of some partitions, each given by itself.
 
@@ -235,14 +261,18 @@ def write_partitions(
     """
     fields = external_fields(writing.base, names, writing.store.location)
     fitted, schema = writing.own_schemas(list(pieces.values()), mode)
+    own = own_sorting(writing.base, fitted[0].table.schema, sort_by, writing.store.location)
     written: list[DataFile] = []
     contents: dict[tuple[Scalar, ...], str] = {}
     try:
         for values, piece in zip(pieces, fitted, strict=True):
-            files, contents[values] = writing.files(piece.table, piece.info, names, values)
+            files, content = writing.placed(
+                piece, Arrangement(fields, dict(zip(names, values, strict=True)), own)
+            )
             written += files
+            contents |= content
     except BaseException:
         writing.store.delete([file.path for file in written])
         raise
     done = Written.of_partitions(written, contents)
-    return OverwritePartitions(done.files, done.partitions, fields, schema, done.content, writing.limits)
+    return OverwritePartitions(done.files, done.partitions, fields, schema, done.content, writing.limits, own)

@@ -39,13 +39,16 @@ class Restore:
             VersionExpiredError: The base doesn't retain it.
         """
         old = self.log.held_by(base, self.version)
-        entry = base.of_kind(old.kind).with_(
-            schema=old.schema,
-            schemas=old.schemas,
-            partition_fields=old.partition_fields,
-            manifests=old.manifests,
-            files=old.files,
-            totals=old.totals,
-            content=old.content,
+        entry = (
+            base.of_kind(old.kind)
+            .arranged(old.partition_fields, old.sort_by)
+            .with_(
+                schema=old.schema,
+                schemas=old.schemas,
+                manifests=old.manifests,
+                files=old.files,
+                totals=old.totals,
+                content=old.content,
+            )
         )
         return Rebased(entry, old.totals, base.totals)

@@ -94,8 +94,11 @@ class Rewrite:
         )
 
     def _is_untouched(self, base: LogEntry, scratch: Scratch) -> bool:
-        same = (self.seen.kind, self.seen.partition_fields) == (base.kind, base.partition_fields)
-        if not same or not base.is_there or base.schemas[base.schema].digest != self.schema.digest:
+        if (
+            _manner(self.seen) != _manner(base)
+            or not base.is_there
+            or base.schemas[base.schema].digest != self.schema.digest
+        ):
             return False
         try:
             gone, came = difference(self.seen, base, self.store, scratch)
@@ -105,6 +108,11 @@ class Rewrite:
 
     def _would_read(self, file: DataFile) -> bool:
         return file.schema not in self.seen.schemas or self.reads(file)
+
+
+def _manner(entry: LogEntry) -> tuple[object, ...]:
+    """How rows lie."""
+    return entry.kind, entry.partition_fields, entry.sort_by
 
 
 def _with_schema(files: Sequence[DataFile], number: int) -> list[DataFile]:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.append import Append
-from atio_core.changes.arrangement import described
+from atio_core.changes.arrangement import require_arrangement
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.schema import WrittenSchema, column_id, require_same_schema
 from atio_core.changes.writing import Writing
@@ -128,6 +128,11 @@ def _require_alike(changes: Sequence[StagedFiles], table: str) -> None:
             f"the changes staged for the table {table} have different schema_mode; nothing was committed"
         )
         raise InvalidInputError(f"{message}: stage them all with the same", table=table)
+    if len({change.sort_by for change in changes}) > 1:
+        message = (
+            f"the changes staged for the table {table} are sorted in several ways; nothing was committed"
+        )
+        raise InvalidInputError(f"{message}: stage them all with the same sort_by", table=table)
     if len({change.fields for change in changes}) > 1:
         message = (
             f"the changes staged for the table {table} have different partition fields; nothing was committed"
@@ -188,16 +193,16 @@ class CommitStaged:
         ]
         schema = _written(changes, base, scratch.location)
         content, *others = [change.content for change in changes]
-        fields = changes[0].fields
+        fields, sort_by = changes[0].fields, changes[0].sort_by
         one: Change
         if self.operation == "append":
-            one = Append(files, schema, content, self.limits, fields)
+            one = Append(files, schema, content, self.limits, fields, sort_by)
         elif self.operation == "overwrite":
             mode: SchemaMode = "exact" if changes[0].keeps_columns else "replace"
-            one = Overwrite(files, schema, content, self.limits, mode, fields)
+            one = Overwrite(files, schema, content, self.limits, mode, fields, sort_by)
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
-            one = OverwritePartitions(files, partitions, fields, schema, content, self.limits)
+            one = OverwritePartitions(files, partitions, fields, schema, content, self.limits, sort_by)
         rebased = one.rebase(base, scratch)
         content = rebased.entry.content
         for other in others:
@@ -262,14 +267,8 @@ class CommitStaged:
     def _require_schema(self, base: LogEntry, table: str) -> None:
         """The schema must be the table's, or have grown from it; a table that isn't there takes one that is carried."""
         one = self.changes[0]
-        if base.is_there and base.partition_fields != one.fields and self.operation != "overwrite":
-            raise CommitConflictError(
-                f"{self.operation} of {table} was staged for a table {described(one.fields)}, and the latest version is"
-                f" {described(base.partition_fields)}; nothing was committed: stage the data again",
-                table=table,
-                version=base.version,
-                winner=base.version,
-            )
+        if self.operation != "overwrite":
+            require_arrangement(base, one.fields, one.sort_by, self.operation, table, write_again=False)
         written = WrittenSchema(b"", one.schema.digest, 0, one.grown_from, one.new_columns)
         cause: CommitConflictError | None = None
         try:

@@ -59,7 +59,9 @@ class Unchanged:
 
 
 def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrangement: Arrangement) -> bool:
-    """Say whether the latest has just the rows of a piece, before they are written. Partitions are looked at after.
+    """Say whether the latest has just the rows of a piece, before they are written.
+
+    Rows that are split or sorted are looked at afterwards.
 
     Args:
         writing: Against which version.
@@ -68,7 +70,8 @@ def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrang
         arrangement: Where they would go.
     """
     rows, base = piece.table, writing.base
-    if arrangement.fields or rows.num_rows != base.totals.rows or not _may_be(writing, schema, arrangement):
+    is_split = arrangement.fields or arrangement.sort_by
+    if is_split or rows.num_rows != base.totals.rows or not _may_be(writing, schema, arrangement):
         return False
     if content_digest(rows) != base.content:
         return False
@@ -96,7 +99,7 @@ def _may_be(writing: Writing, schema: WrittenSchema, arrangement: Arrangement) -
         and base.is_there
         and base.kind == ROWS
         and base.schemas[base.schema].digest == schema.digest
-        and base.partition_fields == arrangement.fields
+        and (base.partition_fields, base.sort_by) == (arrangement.fields, arrangement.sort_by)
     )
 
 

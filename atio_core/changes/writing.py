@@ -33,8 +33,9 @@ from atio_core.data.frames import (
 from atio_core.data.incoming import Incoming, of_size
 from atio_core.data.labels import label_key
 from atio_core.data.pieces import split_info
-from atio_core.data.split import Split, split_rows
-from atio_core.data.writer import TARGET_BYTES, Part, write_files, write_parts
+from atio_core.data.sorting import sort_labels
+from atio_core.data.split import split_rows
+from atio_core.data.writer import Part, file_bytes, write_files, write_parts
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.format.names import data_path, path_beside
@@ -204,6 +205,10 @@ class Writing:
             version=self.base.data.version,
         )
 
+    def sorted_by(self) -> list[Any]:
+        """Return the labels of the columns that the table's rows are sorted by."""
+        return sort_labels(self._schema(), self.base.sort_by) if self.base.sort_by else []
+
     def _schema(self) -> pa.Schema:
         return read_schema(self.store, self.base.schemas[self.base.schema], self.base.version)
 
@@ -217,22 +222,27 @@ class Writing:
         Raises:
             NotPreservableError: The frame's index can't be kept there.
         """
-        if not arrangement.fields:
-            return Written(*self.files(piece.table, piece.info))
-        if not arrangement.columns:
+        files, contents = self.placed(piece, arrangement)
+        if arrangement.fields:
+            return Written.of_partitions(files, contents)
+        return Written(files, contents[()])
+
+    def placed(
+        self, piece: Piece, arrangement: Arrangement
+    ) -> tuple[list[DataFile], dict[tuple[Scalar, ...], str]]:
+        """Write a piece as `arranged` does; returns the files, and the digest of each partition's rows."""
+        if not arrangement.columns and not arrangement.sort_by:
             names, values = [field.name for field in arrangement.fields], arrangement.placed(())
             files, content = self.files(piece.table, piece.info, names, values)
-            return Written.of_partitions(files, {values: content})
+            return files, {values: content}
         contents: dict[tuple[Scalar, ...], ContentDigest] = {}
-        files = write_parts(
-            self.store,
-            self._parts(piece, arrangement, split_rows(piece.table, arrangement.columns), contents),
-            schema=0,
-            commit_id=self.commit_id.hex(),
-            time_us=self.clock(),
-        )
-        return Written.of_partitions(
-            files, {values: content.result() for values, content in contents.items()}
+        files = self._write(self._parts(piece, arrangement, contents))
+        digests = {values: content.result() for values, content in contents.items()}
+        return [_with_content(file, digests[file.partition]) for file in files], digests
+
+    def _write(self, parts: Iterable[Part], **options: Any) -> list[DataFile]:
+        return write_parts(
+            self.store, parts, schema=0, commit_id=self.commit_id.hex(), time_us=self.clock(), **options
         )
 
     def written(self, incoming: Incoming, first: Piece, arrangement: Arrangement) -> Written:
@@ -265,14 +275,7 @@ class Writing:
             NotPreservableError: As for `arranged`.
         """
         contents: dict[tuple[Scalar, ...], ContentDigest] = {}
-        files = write_parts(
-            self.store,
-            self._parts_of_stream(pieces, arrangement, contents),
-            schema=0,
-            commit_id=self.commit_id.hex(),
-            time_us=self.clock(),
-            at_once=_STREAMED_AT_ONCE,
-        )
+        files = self._write(self._parts_of_stream(pieces, arrangement, contents), at_once=_STREAMED_AT_ONCE)
         digests = {values: content.result() for values, content in contents.items()}
         if arrangement.fields:
             return Written.of_partitions(files, digests)
@@ -285,9 +288,8 @@ class Writing:
         contents: dict[tuple[Scalar, ...], ContentDigest],
     ) -> Iterator[Part]:
         for piece in of_size(pieces, _STREAMED_BYTES):
-            if arrangement.columns:
-                split = split_rows(piece.table, arrangement.columns)
-                yield from self._parts(piece, arrangement, split, contents)
+            if arrangement.columns or arrangement.sort_by:
+                yield from self._parts(piece, arrangement, contents)
                 continue
             names, values = [field.name for field in arrangement.fields], arrangement.placed(())
             contents.setdefault(values, ContentDigest()).update(piece.table)
@@ -297,14 +299,14 @@ class Writing:
         self,
         piece: Piece,
         arrangement: Arrangement,
-        split: Split,
         contents: dict[tuple[Scalar, ...], ContentDigest],
     ) -> Iterator[Part]:
         """Yield what goes into each file, and digest it by the way."""
+        split = split_rows(piece.table, arrangement.columns, arrangement.sort_by)
         fields = [field.name for field in arrangement.fields]
         info_of = split_info(piece.info, in_order=split.order is None)
         offsets: collections.Counter[tuple[Scalar, ...]] = collections.Counter()
-        for share, place, some in split.pieces(piece.table, TARGET_BYTES):
+        for share, place, some in split.pieces(piece.table, file_bytes(piece.table, len(split.shares))):
             values, names = arrangement.placed(share.values), arrangement.placed(share.names)
             contents.setdefault(values, ContentDigest()).update(some)
             own = info_of(place.start, offsets[values], len(place))
@@ -335,10 +337,9 @@ class Writing:
                 contents.append(content_digest(rows))
                 yield Part(path_beside(file.path, self._new_id()), rows, info, file.partition)
 
-        files = write_parts(
-            self.store, made(), schema=0, commit_id=self.commit_id.hex(), time_us=self.clock()
-        )
-        return [_with_content(file, content) for file, content in zip(files, contents, strict=True)]
+        return [
+            _with_content(file, content) for file, content in zip(self._write(made()), contents, strict=True)
+        ]
 
     def _files(
         self, rows: pa.Table, info: dict[str, Any], values: tuple[Scalar, ...], new_path: Callable[[], str]

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from atio_core.arguments import shown
 from atio_core.data import arrow_types
 from atio_core.data.conform import field_id
 from atio_core.data.filter_literals import Operand, compare, is_missing, operand_of
@@ -26,7 +27,7 @@ from atio_core.model.predicate import Compare
 _OUT_OF_RANGE = "out of range"  # what Arrow writes instead of a year that it can't
 
 
-def find_column(schema: pa.Schema, name: str, purpose: str) -> pa.Field | None:
+def find_column(schema: pa.Schema, name: object, purpose: str) -> pa.Field | None:
     """Return the stored column, of the frame or of its index, that has a label; None if there is none.
 
     Args:
@@ -41,9 +42,7 @@ def find_column(schema: pa.Schema, name: str, purpose: str) -> pa.Field | None:
     for columns in (layout.columns, layout.index):
         places = places_of(columns).get(label_key(name), ())
         if len(places) > 1:
-            message = (
-                f"{len(places)} columns have the label {name!r}, so {purpose} can't name one; rename them"
-            )
+            message = f"{len(places)} columns have the label {shown(name)}, so {purpose} can't name one; rename them"
             raise InvalidInputError(message)
         if places:
             return schema.field(columns[places[0]].name)

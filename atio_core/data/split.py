@@ -1,4 +1,4 @@
-"""Rows by the partition that they belong to.
+"""Rows by the partition that they belong to, and within it in the order that the table is sorted by.
 
 All rows are numbered by their partition once, and sorted by that number, whatever the number of partitions; then they
 are taken a few partitions at a time.
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from atio_core.data.conform import field_id
 from atio_core.data.partition_columns import names_of, scalars_of
+from atio_core.data.sorting import sorted_order
 from atio_core.data.writer import cuts
 from atio_core.model.data_file import Scalar
 
@@ -40,11 +41,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A table's rows by partition.
+    """A table's rows by partition, and sorted.
 
     Attributes:
         shares: The partitions, in the order of their first rows.
-        order: Where the rows lie in the table, share after share, each in the table's order; None if they lie so.
+        order: Where the rows lie in the table, share after share; None if they lie so.
     """
 
     shares: list[Share]
@@ -88,12 +89,13 @@ def _together(pieces: list[tuple[Share, range]], rows: int) -> Iterator[list[tup
         yield few
 
 
-def split_rows(table: pa.Table, columns: Sequence[int]) -> Split:
-    """Say which rows of a table have which values in some columns.
+def split_rows(table: pa.Table, columns: Sequence[int], sort_by: Sequence[int] = ()) -> Split:
+    """Say which rows of a table have which values in some columns, and how they are sorted.
 
     Args:
         table: The rows; each field carries its column's id.
-        columns: Ids of the columns; one at least.
+        columns: Ids of the columns; all rows belong together if there are none.
+        sort_by: Ids of the columns that the rows of a share are sorted by; they keep their order if there are none.
 
     Example:
         >>> ids = pa.schema([pa.field("n", pa.int64(), metadata={"PARQUET:field_id": "1"})])
@@ -103,6 +105,9 @@ def split_rows(table: pa.Table, columns: Sequence[int]) -> Split:
     """
     import numpy as np
 
+    order = sorted_order(table, sort_by)
+    if not columns:
+        return Split([Share((), (), table.num_rows)], order)
     places = {field_id(field): place for place, field in enumerate(table.schema)}
     coded = [_coded(table.column(places[column])) for column in columns]
     numbers, firsts = _numbers([codes for codes, _ in coded], table.num_rows)
@@ -111,10 +116,12 @@ def split_rows(table: pa.Table, columns: Sequence[int]) -> Split:
     values = zip(*map(scalars_of, first_values), strict=True)
     names = zip(*map(names_of, first_values), strict=True)
     shares = [Share(*one) for one in zip(values, names, counts.tolist(), strict=True)]
+    numbers = numbers if order is None else numbers[order]
     if (numbers[1:] >= numbers[:-1]).all():
-        return Split(shares, None)
+        return Split(shares, order)
     narrow = numbers.astype(np.uint16) if len(firsts) <= _FEW_PARTITIONS else numbers
-    return Split(shares, np.argsort(narrow, kind="stable"))
+    by_share = np.argsort(narrow, kind="stable")
+    return Split(shares, by_share if order is None else order[by_share])
 
 
 def _coded(values: pa.ChunkedArray) -> tuple[Any, pa.Array]:

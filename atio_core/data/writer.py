@@ -173,13 +173,21 @@ class _Layout:
     @classmethod
     def of(cls, table: pa.Table, target_bytes: int) -> _Layout:
         rows, size = table.num_rows, table.nbytes
-        files = max(_up(size, target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
-        if files > _WORKERS:  # so that the last round keeps all threads busy
-            files = _up(files, _WORKERS) * _WORKERS
+        files = _files_of(size, target_bytes)
         group_bytes = min(_GROUP_BYTES, max(_LEAST_GROUP_BYTES, _COLUMN_BYTES * table.num_columns))
         most = max(1, min(_GROUP_ROWS, group_bytes * rows // max(1, size)))
         file_rows = max(1, _up(rows, files))
         return cls(files, _up(file_rows, _up(file_rows, most)), choose_encoding(table))
+
+
+def file_bytes(table: pa.Table, shares: int) -> int:
+    """Return about how many bytes of a table go into one file, if it falls into so many shares."""
+    return TARGET_BYTES if shares > 1 else _up(max(1, table.nbytes), _files_of(table.nbytes, TARGET_BYTES))
+
+
+def _files_of(size: int, target_bytes: int) -> int:
+    files = max(_up(size, target_bytes), min(_WORKERS, size // _LEAST_BYTES), 1)
+    return files if files <= _WORKERS else _up(files, _WORKERS) * _WORKERS  # all threads are busy to the end
 
 
 def _up(number: int, by: int) -> int:

@@ -115,6 +115,7 @@ def _to_json(entry: LogEntry) -> dict[str, Any]:
     }
     optional: dict[str, Any] = {
         "partition_fields": [[f.name, f.column] for f in entry.partition_fields],
+        "sort_by": entry.sort_by,
         "content": entry.content,
         "tags": {name: [tag.version, tag.until_us] for name, tag in entry.tags.items()},
         "key_lists": [_key_list_to_json(ref) for ref in entry.key_lists],
@@ -143,6 +144,7 @@ def _from_json(fields: dict[str, Any]) -> LogEntry:
         partition_fields=tuple(
             PartitionField(name, column) for name, column in fields.get("partition_fields", ())
         ),
+        sort_by=tuple(fields.get("sort_by", ())),
         manifests=tuple(_manifest_from_json(ref) for ref in fields["manifests"]),
         files=tuple(file_from_json(record) for record in fields["files"]),
         totals=Totals(*fields["totals"]),

@@ -198,6 +198,8 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
         fields["keeps_columns"] = True
     if change.fields:
         fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
+    if change.sort_by:
+        fields["sort_by"] = list(change.sort_by)
     if change.partitions:
         fields["partitions"] = list(map(list, change.partitions))
     return fields
@@ -215,6 +217,7 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
         schema=_schema_from_json(fields["schema"]),
         content=_text(fields["content"]),
         fields=names,
+        sort_by=tuple(map(_count, fields.get("sort_by", ()))),
         partitions=partitions,
         grown_from=None if grown_from is None else _text(grown_from),
         new_columns=tuple(map(_count, new_columns)),

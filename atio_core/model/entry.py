@@ -16,6 +16,8 @@ ROWS = "table"
 """The kind of a version that holds rows; any other is an object's."""
 OBJECTS = "objects"
 """The feature that whoever reads a version of an object has to know."""
+SORTED = "sorted"
+"""The feature that whoever writes into a table that keeps its rows sorted has to know."""
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -135,6 +137,7 @@ class LogEntry:
         last_schema: The highest schema number ever given.
         last_column: The highest column id ever given.
         partition_fields: How rows are split over folders.
+        sort_by: Ids of the columns that the rows of each write are sorted by, within their partition.
         manifests: Lists of older data files, in the order of their rows.
         files: The newest data files.
         totals: Files, rows and bytes of the version.
@@ -164,6 +167,7 @@ class LogEntry:
     last_schema: int = 0
     last_column: int = 0
     partition_fields: tuple[PartitionField, ...] = ()
+    sort_by: tuple[int, ...] = ()
     manifests: tuple[ManifestRef, ...] = ()
     files: tuple[DataFile, ...] = ()
     totals: Totals = field(default_factory=Totals)
@@ -192,16 +196,25 @@ class LogEntry:
         others = tuple(name for name in self.reader_features if name != OBJECTS)
         return replace(self, kind=kind, reader_features=others if kind == ROWS else (*others, OBJECTS))
 
+    def arranged(self, fields: tuple[PartitionField, ...], sort_by: tuple[int, ...]) -> LogEntry:
+        """Return a copy whose rows are split and sorted so; whoever writes has to know, if they are sorted."""
+        others = tuple(name for name in self.writer_features if name != SORTED)
+        features = (*others, SORTED) if sort_by else others
+        return replace(self, partition_fields=fields, sort_by=sort_by, writer_features=features)
+
     def emptied(self, kind: str) -> LogEntry:
         """Return a copy that holds nothing of what an overwrite replaces, and is of this kind."""
-        return self.of_kind(kind).with_(
-            schema=0,
-            schemas={},
-            partition_fields=(),
-            manifests=(),
-            files=(),
-            totals=Totals(),
-            content=None,
+        return (
+            self.of_kind(kind)
+            .arranged((), ())
+            .with_(
+                schema=0,
+                schemas={},
+                manifests=(),
+                files=(),
+                totals=Totals(),
+                content=None,
+            )
         )
 
 

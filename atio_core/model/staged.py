@@ -17,6 +17,7 @@ class StagedFiles:
         schema: The schema that they were written with; it carries no bytes if the table named it already.
         content: Digest of their rows.
         fields: The partition fields that the files were written for.
+        sort_by: Ids of the columns that their rows are sorted by.
         partitions: The values of the partitions that are replaced, in the fields' order.
         grown_from: The digest of the table's schema that the schema has grown from; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
@@ -27,6 +28,7 @@ class StagedFiles:
     schema: SchemaRef
     content: str
     fields: tuple[PartitionField, ...] = ()
+    sort_by: tuple[int, ...] = ()
     partitions: tuple[tuple[Scalar, ...], ...] = ()
     grown_from: str | None = None
     new_columns: tuple[int, ...] = ()

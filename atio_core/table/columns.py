@@ -70,7 +70,8 @@ class ColumnChanges(Applying[Done]):
             The new version.
 
         Raises:
-            As for `rename_column`; `InvalidInputError` too if the table is partitioned by the column, or has no other.
+            As for `rename_column`; `InvalidInputError` too if the table is partitioned or sorted by
+            the column, or has no other.
 
         Example:
             >>> import atio_core as atio, pandas as pd

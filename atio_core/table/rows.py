@@ -30,6 +30,7 @@ class RowChanges(MatchingChanges[Done]):
         *,
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
+        sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "exact",
         not_null: Sequence[Any] | None = None,
         **options: Unpack[CommitOptions],
@@ -49,6 +50,8 @@ class RowChanges(MatchingChanges[Done]):
             partition_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the
                 rows are split.
             partition: As for `overwrite`.
+            sort_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the rows of
+                this write are sorted.
             not_null: As for `overwrite`, for a table that isn't there yet.
             **options: As for `overwrite`.
 
@@ -76,7 +79,7 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.object_files.kinds import require_rows
 
         mode = require_mode(schema_mode, rows_stay=True)
-        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
+        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
         required = None if not_null is None else require_list("not_null", not_null, "labels")
         require_rows(data)
         incoming = Incoming.of(data)
@@ -91,6 +94,7 @@ class RowChanges(MatchingChanges[Done]):
         schema_mode: SchemaMode | None = None,
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
+        sort_by: Sequence[Any] | None = None,
         not_null: Sequence[Any] | None = None,
         if_unchanged: IfUnchanged = "commit",
         **options: Unpack[CommitOptions],
@@ -108,6 +112,9 @@ class RowChanges(MatchingChanges[Done]):
             partition_by: Columns that the table is partitioned by from now on; none for an empty list. If None, those
                 that it is partitioned by already.
             partition: Values of further partition fields, which have no column: all rows of this write lie there.
+            sort_by: Labels of the columns that the rows of each write are sorted by from now on, in each partition, so
+                that reads that filter by these open little; those of a stream a file at a time. None for an empty list.
+                If None, those that the table is sorted by already.
             not_null: Labels of the columns that take no nulls (nor NaN, in a table of pandas) from now on, whoever
                 writes. If None, those that did before, as far as the data has them.
             if_unchanged: What becomes of just the rows, or the object, that the latest version has: "commit" makes a
@@ -134,14 +141,14 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
-        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition)
+        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
         where = repeatable(where)
         required = None if not_null is None else require_list("not_null", not_null, "labels")
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         if kind != ROWS and where is None:
             if mode != "replace" or wishes != Wishes() or not_null is not None:
-                said = "partitions or not_null" if mode == "replace" else f"schema_mode={mode!r}"
+                said = "partitions, sort_by or not_null" if mode == "replace" else f"schema_mode={mode!r}"
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             return self._apply(object_writer(data, kind, skip=unchanged == "skip"), intent)
         require_rows(data, format)
@@ -164,6 +171,7 @@ class RowChanges(MatchingChanges[Done]):
         *,
         partition_by: Sequence[str] | None = None,
         partition: Mapping[str, Any] | None = None,
+        sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "add",
         **options: Unpack[CommitOptions],
     ) -> Done:
@@ -176,6 +184,7 @@ class RowChanges(MatchingChanges[Done]):
             partition_by: The names of the partition fields, for a table that isn't there yet: of a frame its columns,
                 of a mapping any names, `["partition"]` if None.
             partition: As for `overwrite`; not with a mapping.
+            sort_by: As for `append`.
             schema_mode: How the table's columns may change: as for `append`.
             **options: As for `overwrite`.
 
@@ -202,14 +211,15 @@ class RowChanges(MatchingChanges[Done]):
         mode = require_mode(schema_mode, rows_stay=True)
         intent = make_intent(self._clock, **options)
         if not isinstance(data, Mapping):
-            wishes, incoming = Wishes.of(partition_by, partition), Incoming.of(data)
+            wishes, incoming = Wishes.of(partition_by, partition, sort_by), Incoming.of(data)
             return self._apply(lambda writing: write_partitions_of(writing, incoming, mode, wishes), intent)
         if partition is not None:
             raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")
         names = partition_fields(("partition",) if partition_by is None else partition_by)
         frames = by_partition(cast("object", data), names)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return self._apply(lambda writing: write_partitions(writing, pieces, names, mode), intent)
+        labels = Wishes.of(sort_by=sort_by).sort_by
+        return self._apply(lambda writing: write_partitions(writing, pieces, names, mode, labels), intent)
 
 
 def _mode_of_overwrite(given: object, where: object) -> SchemaMode:

@@ -36,7 +36,8 @@ class Upkeep(TableBase):
             target_bytes: About how large a file becomes, on disk; files of half that size are left alone. 64 MiB if
                 None.
             sort_by: Labels of columns: all rows are written anew, sorted by these within stretches of eight files, so
-                that reads that filter by them open fewer. Nulls come last.
+                that reads that filter by them open fewer. Nulls come last. If None, nothing is sorted but the rows of
+                files that are merged, by what the table is sorted by.
             **options: As for `overwrite`, but for `message` and `properties`: the version keeps its own.
 
         Returns:
@@ -67,7 +68,7 @@ class Upkeep(TableBase):
         target = (
             TARGET_BYTES if target_bytes is None else require_whole("target_bytes", target_bytes, least=1)
         )
-        labels = [] if sort_by is None else require_list("sort_by", sort_by, "labels")
+        labels = None if sort_by is None else require_list("sort_by", sort_by, "labels")
         return self._handle.commit(lambda writing: write_compact(writing, target, labels), intent)
 
     def expire(

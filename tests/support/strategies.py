@@ -125,6 +125,7 @@ entries = st.builds(
     last_schema=small,
     last_column=small,
     partition_fields=st.lists(st.builds(PartitionField, texts, st.none() | small), max_size=3).map(tuple),
+    sort_by=st.lists(small, max_size=3).map(tuple),
     manifests=st.lists(manifest_refs, max_size=3).map(tuple),
     files=st.lists(data_files, max_size=3).map(tuple),
     totals=totals,
@@ -177,6 +178,7 @@ def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
         fields=st.lists(
             st.builds(PartitionField, texts, st.none() | small), min_size=width, max_size=width
         ).map(tuple),
+        sort_by=st.lists(small, max_size=2).map(tuple),
         partitions=st.lists(partitions, max_size=3 if width else 0).map(tuple),
         grown_from=digests,
         new_columns=st.lists(small, max_size=2).map(tuple),

@@ -12,7 +12,7 @@ from atio_core.changes.arrangement import (
     external_fields,
     new_arrangement,
     own_arrangement,
-    require_fields,
+    require_arrangement,
 )
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_core.model.entry import PartitionField, empty_entry
@@ -120,12 +120,18 @@ def test_a_mapping_is_for_external_fields() -> None:
 
 
 def test_files_for_other_fields_are_written_again() -> None:
-    """If the fields have changed since the files were written, they can't be committed."""
-    require_fields(base(DAY), (DAY,), "append", "t")
-    require_fields(NONE, (DAY,), "append", "t")
+    """If the fields, or the sorting, have changed since the files were written, they can't be committed."""
+    require_arrangement(base(DAY), (DAY,), (), "append", "t")
+    require_arrangement(NONE, (DAY,), (1,), "append", "t")
     with pytest.raises(CommitConflictError, match=r"for a table not partitioned, and .* by day") as caught:
-        require_fields(base(DAY), (), "append", "t")
+        require_arrangement(base(DAY), (), (), "append", "t")
     assert caught.value.facts["write_again"] is True
+    with pytest.raises(CommitConflictError, match=r"for a table sorted in another way") as caught:
+        require_arrangement(base(DAY), (DAY,), (2,), "append", "t")
+    assert caught.value.facts["write_again"] is True
+    with pytest.raises(CommitConflictError, match=r"was staged for .* stage the data again") as caught:
+        require_arrangement(base(DAY), (DAY,), (2,), "append", "t", write_again=False)
+    assert "write_again" not in caught.value.facts
 
 
 def test_numbers_of_numpy_are_pythons() -> None:

@@ -172,6 +172,7 @@ _BAD: list[dict[str, Any]] = [
     {"change": changed(partition_fields=[["day"]])},
     {"change": changed(partition_fields=[["day", "1"]])},
     {"change": changed(partition_fields=[])},
+    {"change": changed(sort_by=["1"])},
     {"change": changed(partitions=[["a", "b"]])},
     {"change": changed(partitions=[[{}]])},
     {"change": file_with(size="1000")},
