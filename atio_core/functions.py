@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from atio_core.data.object_files.kinds import require_rows_format
 from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
+from atio_core.retention import DEFAULT_RETENTION, Retention, Rules
 from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.table import Table
 from atio_core.table.modes import change_by_mode
@@ -122,20 +123,21 @@ def read_table(
 
 def expire_snapshots(
     table_path: str | os.PathLike[str],
-    keep_for: timedelta | None = None,
+    policy: Retention | timedelta | None = None,
     *,
-    keep_last: int | None = None,
     grace: timedelta | None = None,
     dry_run: bool = True,
+    **rules: Unpack[Rules],
 ) -> ExpiryReport:
-    """Show which versions would go by a rule, or, with `dry_run=False`, remove them.
+    """Show which versions would go by a policy, or, with `dry_run=False`, remove them.
 
     Args:
         table_path: The table's folder.
-        keep_for: Keep versions for this long after they were superseded. With neither rule: 7 days.
-        keep_last: Keep this many of the newest.
+        policy: What is kept; a timedelta is short for `keep_for`. If neither it nor a rule is given: the table's own
+            policy; else versions are kept for 7 days after they were superseded.
         grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
         dry_run: True for a preview that removes nothing.
+        **rules: The policy by its rules, such as `keep_for` and `keep_last`: see `Retention`.
 
     Returns:
         What is kept and removed; print it.
@@ -151,4 +153,5 @@ def expire_snapshots(
         >>> report.dry_run, [line.version for line in report.removed]
         (True, [1, 2])
     """
-    return Table(table_path).expire(keep_for, keep_last=keep_last, grace=grace, dry_run=dry_run)
+    table = Table(table_path)
+    return table.expire(policy, default=DEFAULT_RETENTION, grace=grace, dry_run=dry_run, **rules)

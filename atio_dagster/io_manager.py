@@ -8,10 +8,11 @@ import dagster as dg
 from pydantic import Field, model_validator
 
 from atio_core.errors import InvalidInputError, NotFoundError
+from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions, asset_folders, named, op_output_folders, partitions_of, plain
-from atio_dagster.metadata import content_of, metadata_of, readable_bytes, without_overlap, written_files
+from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
 from atio_dagster.partitions import split
 from atio_dagster.provenance import append_key, latest_of, message_of, properties_of, require_owner, step_of
 from atio_dagster.reads import Wanted, choose_version, wanted_of

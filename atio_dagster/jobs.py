@@ -8,7 +8,7 @@ tells per table what was kept and removed, and how many bytes came free; so does
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,14 @@ import dagster as dg
 
 from atio_core.errors import AtioError, TableNotFoundError
 from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.retention import Retention
 from atio_core.table import Table
 from atio_dagster.keys import plain
-from atio_dagster.metadata import markdown_table, readable_bytes
+from atio_dagster.metadata import markdown_table
 from atio_dagster.provenance import latest_of, owner_of
 from atio_dagster.resource import AtioResource
-from atio_dagster.retention import RETENTION, check_retention, declared_retention, retention_from
+from atio_dagster.retention import RETENTION, check_retention, declared_retention
 
 STEP = "expire"
 """The only step of every expiration job: its run config is `{"ops": {"expire": {"config": {"dry_run": True}}}}`."""
@@ -57,8 +58,9 @@ def build_expiration_job(
     """Return a job that removes old versions of tables, and the files that no version needs.
 
     What is kept of a table is told by its asset's metadata as of its last materialisation, such as `{"atio/retention":
-    {"keep_last": 3, "keep_for_hours": 24}}`; else by the `AtioResource`. What has been the latest version at any time
-    since the oldest run still in progress began is kept too, so that no run loses what it is reading.
+    {"keep_last": 3, "keep_for_hours": 24}}`; else by the table (`Table.set_retention`); else by the `AtioResource`.
+    What has been the latest version at any time since the oldest run still in progress began is kept too, so that no
+    run loses what it is reading.
 
     Args:
         name: The job's name.
@@ -138,7 +140,7 @@ def _declared_by(assets: Iterable[dg.AssetsDefinition | dg.AssetSpec]) -> dict[d
     for asset in assets:
         for spec in [asset] if isinstance(asset, dg.AssetSpec) else asset.specs:
             rules = plain(spec.metadata.get(RETENTION))
-            declared[spec.key] = None if rules is None else retention_from(check_retention(rules))
+            declared[spec.key] = None if rules is None else Retention.from_dict(check_retention(rules))
     return declared
 
 
@@ -190,9 +192,10 @@ def _expire(
         latest = latest_of(table)
         properties = {} if latest is None else latest.properties
         key = owner_of(properties)
-        policy = retention or declared_retention(properties) or store.retention
-        keep_for = max((each for each in (policy.keep_for, busy_for) if each is not None), default=None)
-        report = table.expire(keep_for, keep_last=policy.keep_last, grace=store.grace, dry_run=dry_run)
+        policy = retention or declared_retention(properties) or table.retention() or store.retention
+        if busy_for is not None:
+            policy = replace(policy, keep_for=max(policy.keep_for or busy_for, busy_for))
+        report = table.expire(policy, grace=store.grace, dry_run=dry_run)
     except AtioError as error:
         return Expired(key.to_user_string() if key else table.path, key, error)
     return Expired(key.to_user_string() if key else table.path, key, report)

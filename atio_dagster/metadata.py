@@ -14,8 +14,6 @@ from atio_core.model.data_file import DataFile
 from atio_core.snapshot import Snapshot
 from atio_dagster.keys import Partitions
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-
 
 def metadata_of(
     snapshot: Snapshot, files: Sequence[DataFile] | None, key: dg.AssetKey | None
@@ -78,17 +76,6 @@ def _column(field: Any, label: Any, description: str | None = None) -> dg.TableC
 def without_overlap(metadata: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata without the keys that the step itself gave: the step's own values win."""
     return {name: value for name, value in metadata.items() if name not in own}
-
-
-def readable_bytes(size: int) -> str:
-    """Return a size for people.
-
-    Example:
-        >>> readable_bytes(999), readable_bytes(12_345_678)
-        ('999 B', '12.3 MB')
-    """
-    power = min(max(len(str(size)) - 1, 0) // 3, len(_UNITS) - 1)
-    return f"{size} B" if power == 0 else f"{size / 1000**power:.1f} {_UNITS[power]}"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -10,11 +10,20 @@ from pydantic import Field
 
 from atio_core.errors import InvalidInputError
 from atio_core.format.names import LOG, TEMPORARY, Numbered
-from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.storage.locate import locate
 from atio_core.table import Table
 from atio_dagster.keys import asset_folders
-from atio_dagster.retention import duration
+
+_RULES = (
+    "keep_for_hours",
+    "keep_last",
+    "keep_hourly",
+    "keep_daily",
+    "keep_weekly",
+    "keep_monthly",
+    "keep_yearly",
+)
 
 
 class AtioResource(dg.ConfigurableResource):
@@ -31,9 +40,17 @@ class AtioResource(dg.ConfigurableResource):
     keep_for_hours: float | None = Field(
         default=None,
         description="Keep versions for this long after they were superseded: also the longest time a read may take."
-        " With neither rule, versions are kept for 7 days.",
+        " Without any rule, versions are kept for 7 days.",
     )
     keep_last: int | None = Field(default=None, description="Keep this many of the newest versions.")
+    keep_hourly: int | None = Field(
+        default=None,
+        description="Keep the newest version of each of the last so many hours that have one (UTC).",
+    )
+    keep_daily: int | None = Field(default=None, description="The same by days.")
+    keep_weekly: int | None = Field(default=None, description="The same by ISO weeks.")
+    keep_monthly: int | None = Field(default=None, description="The same by months.")
+    keep_yearly: int | None = Field(default=None, description="The same by years.")
     grace_minutes: float | None = Field(
         default=None,
         description="How old a file that belongs to no version must be before it goes; if not given, the table's own"
@@ -43,13 +60,15 @@ class AtioResource(dg.ConfigurableResource):
     @property
     def retention(self) -> Retention:
         """What is kept of a table that declares nothing else."""
-        keep_for = duration("keep_for_hours", self.keep_for_hours, timedelta(hours=1))
-        policy = Retention(keep_for=keep_for, keep_last=self.keep_last)
-        return DEFAULT_RETENTION if policy.says_nothing else policy
+        rules = {name: getattr(self, name) for name in _RULES}
+        given = {name: rule for name, rule in rules.items() if rule is not None}
+        return Retention.from_dict(given) if given else DEFAULT_RETENTION
 
     @property
     def grace(self) -> timedelta | None:
         """The grace period for files that belong to no version."""
+        if self.grace_minutes is None:
+            return None
         return duration("grace_minutes", self.grace_minutes, timedelta(minutes=1))
 
     def table(self, asset_key: dg.AssetKey | str | Sequence[str]) -> Table:

@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
@@ -27,12 +28,14 @@ from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries, still_needed
+from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
-from atio_core.maintenance.report import ExpiryReport, FileLine, file_line, version_line
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.report_lines import FileLine, VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.ranges import VersionRanges
-from atio_core.retention import Aged, Retention, decide
+from atio_core.retention import Aged, decide
 
 _logger = logging.getLogger("atio")
 _ROUNDS = 100
@@ -74,7 +77,7 @@ class ExpiryPlan:
 
 def expire(
     log: CommitLog,
-    policy: Retention,
+    keeping: Keeping,
     *,
     grace_us: int | None = None,
     dry_run: bool,
@@ -85,7 +88,7 @@ def expire(
 
     Args:
         log: The table's log.
-        policy: What is kept.
+        keeping: Who says what is kept.
         grace_us: How far the horizon lies behind the clock, in microseconds; the table's own grace period if None.
         dry_run: Report what would be done, and do nothing.
         clock: Where the time comes from.
@@ -93,6 +96,8 @@ def expire(
 
     Raises:
         TableNotFoundError: There is no table.
+        InvalidInputError: Nothing says what is kept; nothing was deleted.
+        NewerFormatError: The table's own policy has a rule of a later release; nothing was deleted.
         DamagedError: A version that stays can't be read, so that nobody knows what it needs; nothing was deleted.
         CommitUnknownError: The expire entry may have been committed; nothing was deleted.
     """
@@ -100,9 +105,9 @@ def expire(
         try:
             if dry_run:
                 base = log.latest()
-                plan = _plan(log, Reach(log), base, policy=policy, grace_us=grace_us, clock=clock)
+                plan = _plan(log, Reach(log), base, keeping=keeping, grace_us=grace_us, clock=clock)
                 return _report(log, plan, dry_run=True, version=None, now_us=clock())
-            return _Expiry(log, policy, grace_us, clock).run(pause)
+            return _Expiry(log, keeping, grace_us, clock).run(pause)
         except VersionExpiredError as outdated:
             _logger.debug("expiry of %s starts over: %s", log.location, outdated)
     raise CommitConflictError(
@@ -114,9 +119,9 @@ def expire(
 class _Expiry:
     """One real run."""
 
-    def __init__(self, log: CommitLog, policy: Retention, grace_us: int | None, clock: Clock) -> None:
+    def __init__(self, log: CommitLog, keeping: Keeping, grace_us: int | None, clock: Clock) -> None:
         self.log = log
-        self.policy = policy
+        self.keeping = keeping
         self.grace_us = grace_us
         self.clock = clock
         self.reach = Reach(log)
@@ -127,6 +132,7 @@ class _Expiry:
     def run(self, pause: Callable[[int], None]) -> ExpiryReport:
         """Do all steps, and say what was done."""
         latest = self.log.latest()
+        self.keeping.policy(latest, self.log.location)  # refused before anything is deleted
         self.finish(latest)
         change, intent = Expire(self.decide), make_intent(self.clock)
         committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
@@ -174,7 +180,7 @@ class _Expiry:
         if not base.version:
             self.log.latest()
         plan = self.last = _plan(
-            self.log, self.reach, base, policy=self.policy, grace_us=self.grace_us, clock=self.clock
+            self.log, self.reach, base, keeping=self.keeping, grace_us=self.grace_us, clock=self.clock
         )
         version = base.version + 1
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
@@ -210,12 +216,12 @@ class _Expiry:
 
 
 def _plan(
-    log: CommitLog, reach: Reach, base: LogEntry, *, policy: Retention, grace_us: int | None, clock: Clock
+    log: CommitLog, reach: Reach, base: LogEntry, *, keeping: Keeping, grace_us: int | None, clock: Clock
 ) -> ExpiryPlan:
     entries = reach.entries(base)
     newest = {entry.data.version: entry for entry in entries}
     now_us = clock()
-    kept = decide(_aged(newest, base, now_us), policy, now_us)
+    kept = decide(_aged(newest, base), keeping.policy(base, log.location), now_us)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     standing = tuple(entry for version, entry in newest.items() if version in kept)
     horizon_us = max(
@@ -241,17 +247,16 @@ def _plan(
     )
 
 
-def _aged(newest: dict[int, LogEntry], base: LogEntry, now_us: int) -> list[Aged]:
+def _aged(newest: dict[int, LogEntry], base: LogEntry) -> list[Aged]:
     """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
-    versions = sorted(newest)
-    superseded = [newest[later].data.time_us for later in versions[1:]]
-    tags: dict[int, list[str]] = {}
+    tags: dict[int, list[tuple[str, int | None]]] = {}
     for name, tag in base.tags.items():
-        if tag.until_us is None or tag.until_us > now_us:
-            tags.setdefault(tag.version, []).append(name)
+        tags.setdefault(tag.version, []).append((name, tag.until_us))
+    versions = sorted(newest)
+    times = [newest[version].data.time_us for version in versions]
     return [
-        Aged(version, when, tuple(tags.get(version, ())))
-        for version, when in zip(versions, [*superseded, None], strict=True)
+        Aged(version, time_us, next_us, tuple(tags.get(version, ())))
+        for version, time_us, next_us in zip(versions, times, [*times[1:], None], strict=True)
     ]
 
 
@@ -272,8 +277,8 @@ def _report(
         table=log.location,
         dry_run=dry_run,
         version=version,
-        kept=tuple(version_line(entry, plan.kept[entry.data.version]) for entry in plan.standing),
-        removed=tuple(version_line(entry) for entry in plan.removed),
+        kept=tuple(VersionLine.of(entry, plan.kept[entry.data.version]) for entry in plan.standing),
+        removed=tuple(VersionLine.of(entry) for entry in plan.removed),
         files_removed=len(plan.freed) + len(plan.cleaned),
         bytes_removed=removed_bytes,
         leftovers=_lines(plan.cleaned, now_us),
@@ -284,4 +289,6 @@ def _report(
 
 def _lines(found: Iterable[Leftover], now_us: int) -> tuple[FileLine, ...]:
     ordered = sorted(found, key=lambda left: left.path)
-    return tuple(file_line(left.path, left.size, now_us - left.written_us) for left in ordered)
+    return tuple(
+        FileLine(left.path, left.size, timedelta(microseconds=now_us - left.written_us)) for left in ordered
+    )

@@ -146,6 +146,7 @@ class LogEntry:
         retained: The versions that can be read, this one included.
         horizon_us: Files older than this that no retained version names may be deleted, and are never committed.
         grace_us: How far an expiry's horizon lies behind its clock.
+        retention: The rules by which versions are kept, as `Retention.to_dict` says them; empty for none.
         key_retention_us: How long an idempotency key is remembered.
         recent: The last commit ids and keys.
         key_lists: Lists of the older ones, oldest first.
@@ -176,6 +177,7 @@ class LogEntry:
     retained: VersionRanges = field(default_factory=VersionRanges)
     horizon_us: int = 0
     grace_us: int = HOUR_US
+    retention: dict[str, int] = field(default_factory=dict[str, int])
     key_retention_us: int = 30 * DAY_US
     recent: Recent = field(default_factory=Recent)
     key_lists: tuple[KeyListRef, ...] = ()

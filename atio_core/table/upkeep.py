@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
-from atio_core.arguments import require_duration, require_flag, require_list, require_whole
+from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.retention import DEFAULT_RETENTION, Retention
+from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 
@@ -73,34 +73,84 @@ class Upkeep(TableBase):
 
     def expire(
         self,
-        keep_for: timedelta | None = None,
+        policy: Retention | timedelta | None = None,
         *,
-        keep_last: int | None = None,
+        default: Retention | None = None,
         grace: timedelta | None = None,
         dry_run: bool = False,
+        **rules: Unpack[Rules],
     ) -> ExpiryReport:
         """Remove old versions, and the files that no version needs.
 
         Args:
-            keep_for: Keep versions for this long after they were superseded: also the longest time a read may take.
-            keep_last: Keep this many of the newest. With neither rule, versions are kept for 7 days.
+            policy: What is kept; a timedelta is short for `keep_for`. If neither it nor a rule is given, the table's
+                own policy counts: see `set_retention`.
+            default: What is kept if the table has none either.
             grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
             dry_run: Report what would go, and remove nothing.
+            **rules: The policy by its rules: `keep_for`, `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly`,
+                `keep_monthly`, `keep_yearly`: see `Retention`.
 
         Returns:
             What was kept and removed; print it.
 
         Raises:
             TableNotFoundError: There is no table.
-            InvalidInputError: A rule makes no sense.
+            InvalidInputError: A rule makes no sense, or nothing says what is kept; nothing was removed.
+            NewerFormatError: The table's policy has a rule of a later release; nothing was removed.
             DamagedError: A retained version can't be read; nothing was removed.
             CommitUnknownError: The expiry may have been committed; no file was removed.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://table-expire-example")
+            >>> for number in range(3):
+            ...     _ = table.overwrite(pd.DataFrame({"a": [number]}))
+            >>> report = table.expire(keep_last=1)
+            >>> [(line.version, line.reasons) for line in report.kept]
+            [(3, ('latest', 'last 1'))]
         """
         from atio_core.maintenance.expiry import expire
+        from atio_core.maintenance.keeping import Keeping
 
         require_flag("dry_run", dry_run)
-        policy = Retention(keep_for=keep_for, keep_last=keep_last)
-        if policy.says_nothing:
-            policy = DEFAULT_RETENTION
+        keeping = Keeping(require_policy(policy, **rules), require_policy(default))
         grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
-        return expire(self._log, policy, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
+        return expire(self._log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
+
+    def set_retention(self, policy: Retention | None) -> None:
+        """Say how long the table's versions are kept by an `expire` that isn't told. Nothing is removed by it.
+
+        Args:
+            policy: What is kept from now on, in place of what was said before; None takes that away.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            InvalidInputError: That is no `Retention`.
+            As for `tag` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://retention-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> table.set_retention(atio.Retention(keep_last=3, keep_daily=7))
+            >>> table.retention().keep_daily
+            7
+        """
+        from atio_core.changes.set_retention import SetRetention
+
+        if policy is not None and not isinstance(cast("object", policy), Retention):
+            raise refusal("policy", "a Retention, or None to take it away", policy)
+        change = SetRetention(self._log, {} if policy is None else policy.to_dict())
+        self._handle.commit(lambda _: change, make_intent(self._clock))
+
+    def retention(self) -> Retention | None:
+        """Return what `set_retention` said last, or None.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            NewerFormatError: It has a rule of a later release.
+        """
+        from atio_core.maintenance.keeping import stored_policy
+
+        return stored_policy(self._log.latest(), self.path)

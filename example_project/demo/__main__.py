@@ -4,7 +4,7 @@ import time
 
 import dagster as dg
 
-from atio_dagster.metadata import readable_bytes
+from atio_core.maintenance.report_lines import readable_bytes
 from example_project.demo import runs
 from example_project.demo.console import heading, say, table
 from example_project.demo.state import HEAD, all_tables, name_of, nameless_files, ranges, size_on_disk

@@ -625,6 +625,11 @@ EXPIRIES: dict[str, dict[str, Any]] = {
     "keep_last 0": {"keep_last": 0},
     "keep_last a truth value": {"keep_last": True},
     "keep_last of text": {"keep_last": "1"},
+    "keep_daily negative": {"keep_daily": -1},
+    "rule keep": {"keep": 1},
+    "Retention has all its rules": {"policy": atio.Retention(keep_daily=1)},
+    "retention of a number": {"policy": 1},
+    "retention of text by default": {"default": "7d"},
     "grace negative": {"grace": timedelta(seconds=-1)},
     "grace a number": {"grace": 3600},
     "dry_run None": {"dry_run": None},
@@ -637,15 +642,15 @@ EXPIRIES: dict[str, dict[str, Any]] = {
 def test_odd_rules_of_an_expiry_are_refused(name: str, table: Table, tmp_path: Path) -> None:
     """A rule that makes no sense is refused by name, and nothing is removed: above all not for a `dry_run` of None."""
     before = below(tmp_path)
-    for act in (table.expire, lambda **rules: atio.expire_snapshots(table.path, **rules)):
+    acts = [table.expire, lambda **rules: atio.expire_snapshots(table.path, **rules)]
+    for act in acts[: 1 if "default" in name else 2]:
         with pytest.raises(InvalidInputError, match=name.partition(" ")[0]):
             act(**{"keep_last": 1, **EXPIRIES[name]})
     assert below(tmp_path) == before
 
 
 def test_an_expiry_removes_what_no_rule_keeps(table: Table) -> None:
-    """`Table.expire` really removes, by its rules or after seven days; the latest stays."""
-    assert table.expire().removed == ()
+    """`Table.expire` really removes, by its rules; the latest stays."""
     assert table.expire(keep_last=1, dry_run=True).dry_run
     assert table.read(1)["a"].tolist() == [1]
     report = table.expire(keep_last=1)
@@ -654,6 +659,53 @@ def test_an_expiry_removes_what_no_rule_keeps(table: Table) -> None:
         table.read(1)
     assert [snapshot.version for snapshot in table.history()] == [2]
     assert table.read()["a"].tolist() == [1, 2]
+
+
+def test_an_expiry_by_nobodys_rule_is_refused(table: Table, tmp_path: Path) -> None:
+    """Without any rule nothing is removed, not even what could be finished; a default of the caller's is one."""
+    before = below(tmp_path)
+    for dry_run in (True, False):
+        with pytest.raises(InvalidInputError, match=r"nothing says which versions .* are kept"):
+            table.expire(dry_run=dry_run)
+    assert below(tmp_path) == before
+    assert [
+        line.version for line in table.expire(default=atio.Retention(keep_last=1), dry_run=True).kept
+    ] == [2]
+    week = atio.expire_snapshots(table.path)
+    assert (week.dry_run, week.kept[0].reasons) == (True, ("kept for 7 days",))
+
+
+def test_a_table_has_a_policy_of_its_own(table: Table) -> None:
+    """An expiry that isn't told goes by it; it outlives changes; what the caller says goes before."""
+    assert table.retention() is None
+    table.set_retention(atio.Retention(keep_last=2, keep_daily=7))
+    table.overwrite(frame(3))
+    table.drop()
+    assert Table(table.path).retention() == atio.Retention(keep_last=2, keep_daily=7)
+    table.set_retention(atio.Retention(keep_last=2))
+    version = table.history()[0].entry.version
+    table.set_retention(atio.Retention(keep_last=2))
+    assert table.history()[0].entry.version == version
+    for act in (table.expire, lambda **options: atio.expire_snapshots(table.path, **options)):
+        assert [line.version for line in act(dry_run=True, keep_last=1).kept] == [5]
+        assert [line.version for line in act(dry_run=True).kept] == [4, 5]
+    assert [line.version for line in table.expire(default=atio.Retention(keep_last=1)).kept] == [4, 5]
+    table.set_retention(None)
+    assert table.retention() is None
+    with pytest.raises(InvalidInputError, match="set_retention"):
+        table.expire()
+
+
+@pytest.mark.parametrize("policy", [timedelta(1), {"keep_last": 1}, 3, "7d"], ids=str)
+def test_an_odd_policy_of_its_own_is_refused(policy: Any, table: Table) -> None:
+    """A table's policy is a `Retention`: what is kept for years isn't said by the way."""
+    with pytest.raises(InvalidInputError, match="policy must be a Retention, or None"):
+        table.set_retention(policy)
+    with pytest.raises(TableNotFoundError):
+        Table("memory://not there").set_retention(atio.Retention(keep_last=1))
+    with pytest.raises(TableNotFoundError):
+        Table("memory://not there").retention()
+    assert table.retention() is None
 
 
 def test_every_refusal_is_one_of_ours(table: Table) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from atio_core.errors import InvalidInputError
+from atio_core.maintenance.report_lines import readable_bytes
+from atio_core.retention import Retention
 from atio_dagster import AtioResource, build_expiration_job, build_expiration_schedule
-from atio_dagster.metadata import readable_bytes
 from tests.support.dagster_runs import Materialize, values_of
 
 ROWS = pd.DataFrame({"n": range(100)})
@@ -151,6 +152,19 @@ def test_an_asset_declares_its_own_retention(
     run(keeping_two, instance)
     assert versions(keeping_two, "own") == [4, 3, 2]
     assert versions(keeping_two, "other") == [4, 3]
+
+
+def test_a_table_has_a_policy_of_its_own(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """A table's own policy goes before the resource's, and what the asset declares before that."""
+    for _ in range(4):
+        materialize(asset("own"), asset("declared", metadata={"atio/retention": {"keep_hourly": 1}}))
+    for key in ("own", "declared"):
+        keeping_two.table(key).set_retention(Retention(keep_last=3))
+    run(keeping_two, instance)
+    assert versions(keeping_two, "own") == [4, 3, 2]
+    assert versions(keeping_two, "declared") == [4]
 
 
 def test_retention_by_age(

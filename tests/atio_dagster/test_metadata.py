@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from atio_dagster import AtioResource
-from atio_dagster.metadata import markdown_table, readable_bytes
+from atio_dagster.metadata import markdown_table
 from tests.support.dagster_runs import Materialize, materialized
 
 
@@ -106,22 +106,6 @@ def test_a_data_version_of_ones_own(materialize: Materialize) -> None:
         return dg.Output(pd.DataFrame({"n": [1]}), data_version=dg.DataVersion("mine"))
 
     assert materialized(materialize(made), "made")[1]["dagster/data_version"] == "mine"
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (1_500_000, "1.5 MB"),
-        (2_340_000_000, "2.3 GB"),
-        (10**16, "10000.0 TB"),
-    ],
-)
-def test_readable_bytes(size: int, text: str) -> None:
-    """Sizes are told in the unit that suits them."""
-    assert readable_bytes(size) == text
 
 
 def test_markdown_escapes_bars() -> None:

@@ -43,6 +43,10 @@ def test_keys_of_any_kind(store: AtioResource) -> None:
         ({}, DEFAULT_RETENTION),
         ({"keep_last": 2}, Retention(keep_last=2)),
         ({"keep_for_hours": 1.5, "keep_last": 2}, Retention(timedelta(minutes=90), 2)),
+        (
+            {"keep_hourly": 1, "keep_daily": 2, "keep_weekly": 3, "keep_monthly": 4, "keep_yearly": 5},
+            Retention(None, None, 1, 2, 3, 4, 5),
+        ),
     ],
 )
 def test_retention(options: Any, policy: Retention) -> None:

@@ -29,13 +29,14 @@ from atio_core.errors import (
 from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7, uuid7_time_us
+from atio_core.retention import Retention
 from atio_core.snapshot import Snapshot
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import temporary_folder
 from tests.support import looking
 from tests.support.folders import Tree, make
-from tests.support.model import Piece, TableModel, Version
+from tests.support.model import Piece, Rules, TableModel, Version
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files=8)
 WIDE = tuple(f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150))
@@ -53,6 +54,25 @@ write_options = st.fixed_dictionaries(
         "key_not_before": st.just(value=True),
     },
 )
+
+
+policies = st.sampled_from(
+    [
+        Rules(1),
+        Rules(2),
+        Rules(4, DAY_US),
+        Rules(0, 0),
+        Rules(0, HOUR_US),
+        Rules(0, None, 2),
+        Rules(2, HOUR_US, 3),
+    ]
+)
+
+
+def retention(rules: Rules) -> Retention:
+    """Return a policy as users say it."""
+    keep_for = None if rules.keep_for_us is None else timedelta(microseconds=rules.keep_for_us)
+    return Retention(keep_for, rules.keep_last or None, keep_daily=rules.keep_daily or None)
 
 
 def frame(columns: tuple[str, ...], values: tuple[int, ...]) -> pa.Table:
@@ -340,26 +360,19 @@ class History(RuleBasedStateMachine):
 
     # What goes
 
-    @rule(
-        handle=handles,
-        rules=st.sampled_from([(1, None), (2, None), (4, DAY_US), (None, 0), (None, HOUR_US), (None, None)]),
-        grace=st.none() | st.sampled_from([0, DAY_US]),
-    )
-    def expire(self, handle: int, rules: tuple[int | None, int | None], grace: int | None) -> None:
+    @rule(handle=handles, rules=st.none() | policies, grace=st.none() | st.sampled_from([0, DAY_US]))
+    def expire(self, handle: int, rules: Rules | None, grace: int | None) -> None:
         """Look at what an expiry would do, then do it."""
-        keep_last, keep_for = rules
         policy: dict[str, Any] = {
-            "keep_last": keep_last,
-            "keep_for": None if keep_for is None else timedelta(microseconds=keep_for),
+            "policy": None if rules is None else retention(rules),
             "grace": None if grace is None else timedelta(microseconds=grace),
         }
-        if not self.model.versions:
-            with pytest.raises(TableNotFoundError):
+        rules = rules or self.model.rules
+        if not self.model.versions or rules is None:
+            with pytest.raises(InvalidInputError if self.model.versions else TableNotFoundError):
                 self.tables[handle].expire(**policy)
             return
-        if keep_last is None and keep_for is None:
-            keep_for = 7 * DAY_US
-        plan = self.model.plan(keep_last, keep_for, HOUR_US if grace is None else grace, self.clock.now_us)
+        plan = self.model.plan(rules, HOUR_US if grace is None else grace, self.clock.now_us)
         removed = [version.number for version in self.model.versions if version not in plan.kept]
         waiting = self.model.leftovers.keys() - plan.leftovers
         preview = self.tables[handle].expire(**policy, dry_run=True)
@@ -370,6 +383,15 @@ class History(RuleBasedStateMachine):
         assert [line.version for line in report.removed] == removed
         assert {line.path for line in report.leftovers} == plan.leftovers
         assert {line.path for line in report.waiting} == waiting
+
+    @precondition(lambda self: self.model.versions)
+    @rule(handle=handles, rules=st.none() | policies)
+    def set_retention(self, handle: int, rules: Rules | None) -> None:
+        """Give the table a policy of its own, or take it away."""
+        policy = None if rules is None else retention(rules)
+        self.tables[handle].set_retention(policy)
+        self.model.set_rules(rules, self.clock.now_us)
+        assert self.tables[1 - handle].retention() == policy
 
     # What happens beside
 

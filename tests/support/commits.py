@@ -28,11 +28,12 @@ from atio_core.log.kept import keep
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.maintenance.expiry import expire
+from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, PartitionField, Tag, Totals, empty_entry
 from atio_core.model.ids import uuid7
-from atio_core.retention import Retention
+from atio_core.retention import require_policy
 from atio_core.storage.base import ObjectStore
 from atio_core.table import Table
 
@@ -170,9 +171,9 @@ class Writer:
         self, keep_last: int | None = 1, *, grace_us: int | None = None, dry_run: bool = False, **policy: Any
     ) -> ExpiryReport:
         """Expire."""
-        rules = Retention(keep_last=keep_last, **policy)
+        keeping = Keeping(require_policy(None, keep_last=keep_last, **policy))
         return expire(
-            self.log, rules, grace_us=grace_us, dry_run=dry_run, clock=self.clock, pause=self.pauses.append
+            self.log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self.clock, pause=self.pauses.append
         )
 
     def words(self, entry: LogEntry | None = None) -> list[str]:

@@ -6,10 +6,20 @@ from dataclasses import dataclass, field, replace
 
 from atio_core import errors
 
-KEY_RETENTION_US = 30 * 86_400_000_000
+DAY_US = 86_400_000_000
+KEY_RETENTION_US = 30 * DAY_US
 
 Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
 """Rows, by the partition that they lie in (None, if there are no partitions), in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an expiry keeps."""
+
+    keep_last: int = 0
+    keep_for_us: int | None = None
+    keep_daily: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class TableModel:
     ever: tuple[int, ...] = ()  # the numbers of all data versions
     tags: dict[str, int] = field(default_factory=dict[str, int])
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
+    rules: Rules | None = None  # the policy that the table has of its own
     leftovers: dict[str, int] = field(default_factory=dict[str, int])  # a file of nobody -> when written
 
     def known(self, key: str | None) -> tuple[int | None, bool]:
@@ -146,15 +157,25 @@ class TableModel:
             return errors.VersionExpiredError
         return earlier[-1]
 
-    def plan(self, keep_last: int | None, keep_for_us: int | None, grace_us: int, now_us: int) -> Expiry:
+    def set_rules(self, rules: Rules | None, now_us: int) -> None:
+        """Make an entry that keeps the rows, if there are other rules."""
+        if rules != self.rules:
+            self.rules = rules
+            self.keep_rows(now_us)
+
+    def plan(self, rules: Rules, grace_us: int, now_us: int) -> Expiry:
         """Return what an expiry would do."""
         *older, newest = self.versions
+        days = {
+            version.time_us // DAY_US: version.number for version in self.versions
+        }  # the last of each day
         kept = [
             version
             for place, (version, next_one) in enumerate(zip(older, self.versions[1:], strict=True))
             if version.number in self.tags.values()
-            or (keep_last is not None and len(older) - place < keep_last)
-            or (keep_for_us is not None and now_us - next_one.time_us < keep_for_us)
+            or len(older) - place < rules.keep_last
+            or (rules.keep_for_us is not None and now_us - next_one.time_us < rules.keep_for_us)
+            or (rules.keep_daily and version.number in list(days.values())[-rules.keep_daily :])
         ]
         horizon_us = max(self.horizon_us, (now_us - grace_us) // 1000 * 1000)
         names = self._after(self.latest + 1, kept)

@@ -134,6 +134,7 @@ entries = st.builds(
     retained=version_ranges,
     horizon_us=times,
     grace_us=times,
+    retention=st.dictionaries(texts, counts, max_size=3),
     key_retention_us=times,
     recent=recents,
     key_lists=st.lists(key_list_refs, max_size=3).map(tuple),
