@@ -116,7 +116,7 @@ class Handle:
             base = log.find_latest() or empty_entry("")
             require_features(base.writer_features, WRITER_FEATURES, "write behind", base, log.location)
             stage_id = uuid7(self._clock, not_before_us=base.horizon_us)
-            writing = Writing(log.store, base, stage_id.bytes, self._clock, log.limits)
+            writing = Writing(log.store, base, stage_id.bytes, self._clock, log.limits, apart=True)
             try:
                 return base, stage_id, write(writing)
             except VERDICTS as error:

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from atio_core.changes.append import Append
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.overwrite_object import OverwriteObject
+from atio_core.changes.rewrite import Rewrite
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.names import change_path
@@ -16,7 +18,7 @@ from atio_core.format.schema_arrow import carried_ref
 from atio_core.format.staged_json import StagedChange, encode_change
 from atio_core.log.change import Change
 from atio_core.model.entry import SchemaRef
-from atio_core.model.staged import StagedFiles, StoredChange
+from atio_core.model.staged import NO_SCHEMA, Replaced, StagedFiles, StoredChange
 from atio_core.storage.base import ObjectStore
 
 _DESCRIPTOR_BYTES = 8_192
@@ -29,8 +31,25 @@ def describe(change: Change) -> StagedFiles:
     Raises:
         InvalidInputError: Such a change can't be staged.
     """
-    if not isinstance(change, Append | Overwrite | OverwritePartitions):
-        raise InvalidInputError(f"{change.operation} can't be staged; commit it at once")
+    match change:
+        case Append() | Overwrite() | OverwritePartitions():
+            return _rows(change)
+        case OverwriteObject():
+            return StagedFiles(tuple(change.files), NO_SCHEMA, change.content, kind=change.kind)
+        case Rewrite(content=str(content)):
+            replaced = [(path, len(files)) for path, files in change.replaced.items()]
+            return StagedFiles(
+                files=tuple(change.adds),
+                schema=SchemaRef(change.schema.digest),
+                content=content,
+                fields=change.seen.partition_fields,
+                replaced=Replaced(tuple(replaced), tuple(sorted(change.lists))),
+            )
+        case _:
+            raise InvalidInputError(f"{change.operation} can't be staged; commit it at once")
+
+
+def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
     written, plain = change.schema, change.schema.plain
     files = StagedFiles(
         files=tuple(change.adds),
@@ -40,11 +59,14 @@ def describe(change: Change) -> StagedFiles:
         sort_by=change.sort_by,
         grown_from=written.grown_from,
         new_columns=written.new_columns if written.grown_from else (),
-        keeps_columns=isinstance(change, Overwrite) and change.mode != "replace",
     )
-    if isinstance(change, OverwritePartitions):
-        files = replace(files, partitions=tuple(change.partitions))
-    return files
+    match change:
+        case Overwrite():
+            return replace(files, keeps_columns=change.mode != "replace", begins=change.begins)
+        case OverwritePartitions():
+            return replace(files, partitions=tuple(change.partitions))
+        case Append():
+            return files
 
 
 def shortened(staged: StagedChange, store: ObjectStore) -> StagedChange:

@@ -106,7 +106,8 @@ def object_writer(obj: Any, kind: str, *, skip: bool = False) -> Callable[[Writi
     tries = itertools.count()
 
     def write(writing: Writing) -> OverwriteObject:
-        return replace(write_object(writing, obj, kind, share=next(tries) < _SHARING_TRIES), skip=skip)
+        share = next(tries) < _SHARING_TRIES and not writing.apart
+        return replace(write_object(writing, obj, kind, share=share), skip=skip)
 
     return write
 

@@ -6,7 +6,8 @@
 3. The ids and keys that the latest version remembers must reach back to when the files were written: else nobody knows
    whether they were committed, and replaced since.
 
-An append rebases over everything, if the files' schema still is the table's; overwrites over everything.
+An append rebases over everything, if the files' schema still is the table's; overwrites over everything; changes of
+matching rows over nothing that is another data version (`staged_rewrite.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from dataclasses import dataclass, field, replace
 from atio_core.changes.append import Append
 from atio_core.changes.arrangement import require_arrangement
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.overwrite_object import OverwriteObject
 from atio_core.changes.schema import WrittenSchema, column_id, require_same_schema
+from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
+from atio_core.data.object_files.kinds import FOLDER, KINDS
 from atio_core.errors import (
     CommitConflictError,
     DamagedError,
@@ -35,7 +39,7 @@ from atio_core.format.digest import digest
 from atio_core.format.names import change_path
 from atio_core.format.schema_arrow import decode_schema, inline_bytes
 from atio_core.format.staged_json import UNFIT, StagedChange, decode_change
-from atio_core.log.change import Change, Rebased
+from atio_core.log.change import Rebased
 from atio_core.log.commit import is_too_old
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import read_paths
@@ -43,7 +47,7 @@ from atio_core.log.key_list import first_known
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, SchemaRef
+from atio_core.model.entry import ROWS, LogEntry, SchemaRef
 from atio_core.model.staged import StagedFiles, StoredChange
 from atio_core.storage.base import ObjectStore
 
@@ -67,6 +71,7 @@ def load_staged(
         for file in change.files:
             _require_there(store, file)
     _require_alike(changes, store.location)
+    require_together(staged[0].operation, changes, store.location)
     log = CommitLog(store, writing.limits)
     return CommitStaged(log, staged, changes, writing.commit_id.hex(), writing.limits, kept_until_us)
 
@@ -117,6 +122,25 @@ def _changed(table: str, path: str, expected: str, found: str) -> DamagedError:
 
 
 def _require_alike(changes: Sequence[StagedFiles], table: str) -> None:
+    kind = changes[0].kind
+    if kind not in {ROWS, *KINDS, FOLDER}:
+        raise InvalidInputError(
+            f"what was staged for the table {table} is an object of a kind that this release doesn't know ({kind});"
+            " nothing was committed: upgrade atio, or stage the data again",
+            table=table,
+        )
+    if len(changes) > 1 and any(change.kind != ROWS for change in changes):
+        raise InvalidInputError(
+            f"an object and something else were staged for the table {table}, and one version is one object; nothing"
+            " was committed: commit them one after the other",
+            table=table,
+        )
+    if len({change.replaced is None for change in changes}) > 1:
+        raise InvalidInputError(
+            f"overwrites of all rows and of matching rows were staged for the table {table}; nothing was committed:"
+            " commit them one after the other",
+            table=table,
+        )
     if len({change.schema.digest for change in changes}) > 1:
         message = (
             f"the changes staged for the table {table} have several schemas, and one version has one; nothing was"
@@ -176,8 +200,12 @@ class CommitStaged:
             InvalidInputError: They were staged for another table.
         """
         self._require_own(base, scratch.location)
+        if self.changes[0].replaced is not None:
+            return self._rewritten(base, scratch)
         there = self._there(base, scratch)
         self._require_young(base, there, scratch.location)
+        if self.changes[0].begins and base.is_there:
+            raise self._outdated(base, "a table that wasn't there yet", scratch.location)
         if self.operation == "overwrite" and not self.changes[0].keeps_columns:
             return self._applied(self.changes, base, scratch)
         self._require_schema(base, scratch.location)
@@ -186,15 +214,15 @@ class CommitStaged:
             return self._applied(new, base, scratch) if new else None
         return self._applied(self.changes, base, scratch)
 
-    def _applied(self, changes: Sequence[StagedFiles], base: LogEntry, scratch: Scratch) -> Rebased:
+    def _applied(self, changes: Sequence[StagedFiles], base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply changes at once; the content's digest is as if they had been committed one after the other."""
-        files = [
-            replace(file, late=True, commit_id=self.commit_id) for change in changes for file in change.files
-        ]
+        files = [file for change in changes for file in self._late(change).files]
+        first = changes[0]
+        kind, content, fields, sort_by = first.kind, first.content, first.fields, first.sort_by
+        if kind != ROWS:
+            return OverwriteObject(kind, files, files, content, self.limits).rebase(base, scratch)
         schema = _written(changes, base, scratch.location)
-        content, *others = [change.content for change in changes]
-        fields, sort_by = changes[0].fields, changes[0].sort_by
-        one: Change
+        one: Append | Overwrite | OverwritePartitions
         if self.operation == "append":
             one = Append(files, schema, content, self.limits, fields, sort_by)
         elif self.operation == "overwrite":
@@ -203,11 +231,32 @@ class CommitStaged:
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
             one = OverwritePartitions(files, partitions, fields, schema, content, self.limits, sort_by)
-        rebased = one.rebase(base, scratch)
-        content = rebased.entry.content
-        for other in others:
-            content = digest(f"{content} {other}".encode())
-        return replace(rebased, entry=rebased.entry.with_(content=content))
+        return _with_content(one.rebase(base, scratch), changes[1:])
+
+    def _rewritten(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
+        """Apply changes of matching rows, to the version that they were staged for."""
+        seen = {one.base_version for one in self.staged}
+        if seen != {base.data.version} or not base.is_there:
+            raise self._outdated(base, f"version {min(seen)}", scratch.location)
+        self._require_young(base, (), scratch.location)
+        self._require_schema(base, scratch.location)
+        some = [self._late(one) for one in self.changes if one.files or (one.replaced and one.replaced.files)]
+        rebased = rewritten(self.operation, some, base, scratch, self.limits) if some else None
+        return rebased and _with_content(rebased, some[1:])
+
+    def _late(self, change: StagedFiles) -> StagedFiles:
+        """The change as its files come into the table."""
+        files = (replace(file, late=True, commit_id=self.commit_id) for file in change.files)
+        return replace(change, files=tuple(files))
+
+    def _outdated(self, base: LogEntry, expected: str, table: str) -> CommitConflictError:
+        return CommitConflictError(
+            f"{self.operation} of {table} was staged for {expected}, and the latest is version {base.data.version}, of"
+            " which nobody has looked at the rows; nothing was committed: stage it again",
+            table=table,
+            version=base.version,
+            winner=base.version,
+        )
 
     def _require_own(self, base: LogEntry, table: str) -> None:
         for one in self.staged:
@@ -284,6 +333,14 @@ class CommitStaged:
                 version=base.version,
                 winner=base.version,
             ) from cause
+
+
+def _with_content(rebased: Rebased, others: Sequence[StagedFiles]) -> Rebased:
+    """Digest the content of further changes into what the first one came to."""
+    content = rebased.entry.content
+    for other in others:
+        content = digest(f"{content} {other.content}".encode())
+    return replace(rebased, entry=rebased.entry.with_(content=content))
 
 
 def _written(changes: Sequence[StagedFiles], base: LogEntry, table: str) -> WrittenSchema:

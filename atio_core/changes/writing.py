@@ -86,6 +86,7 @@ class Writing:
         clock: Where the time comes from.
         limits: Bounds of an entry.
         may_share: The version may name files of `base` again, instead of equal ones.
+        apart: Somebody else commits it, behind whatever version: it may name no file of `base` at all.
     """
 
     store: ObjectStore
@@ -94,6 +95,7 @@ class Writing:
     clock: Clock
     limits: Limits
     may_share: bool = False
+    apart: bool = False
 
     def new_schema(self, piece: Piece) -> tuple[Piece, WrittenSchema]:
         """Return a piece with column ids, and its schema, whatever the table's was."""

@@ -35,6 +35,7 @@ _BUCKET = re.compile(r"[0-9]{6}")
 _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
 _UUID7 = r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
 _OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)")
+_OBJECT = re.compile(rf"data/{_UUID7}\.(npy|json|txt|bin|pkl)")
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
@@ -100,6 +101,11 @@ def is_data_path(path: str) -> bool:
 def object_path(suffix: str, file_id: uuid.UUID) -> str:
     """Return the name of a new file of an object."""
     return f"{DATA}{file_id}.{suffix}"
+
+
+def is_object_path(path: str) -> bool:
+    """Say whether a path is that of a file of an object."""
+    return _OBJECT.fullmatch(path) is not None
 
 
 def path_beside(path: str, file_id: uuid.UUID) -> str:

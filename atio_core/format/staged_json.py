@@ -17,15 +17,15 @@ from typing import Any, Self, TypeVar, cast
 
 from atio_core.arguments import refusal, shown
 from atio_core.errors import DamagedError, InvalidInputError, NewerFormatError
-from atio_core.format.names import change_path, file_id_of, is_data_path
-from atio_core.format.records import file_from_json, file_to_json
+from atio_core.format.names import change_path, file_id_of, is_data_path, is_object_path
+from atio_core.format.records import file_from_json, file_to_json, inside
 from atio_core.format.seal import BrokenSealError, seal, unseal
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import PartitionField, SchemaRef, Totals
-from atio_core.model.staged import StagedFiles, StoredChange
+from atio_core.model.entry import ROWS, PartitionField, SchemaRef, Totals
+from atio_core.model.staged import NO_SCHEMA, Replaced, StagedFiles, StoredChange
 
 FORMAT = 1
-OPERATIONS = ("append", "overwrite", "overwrite_partitions")
+OPERATIONS = ("append", "overwrite", "overwrite_partitions", "delete", "update", "upsert")
 """The changes that can be staged."""
 
 _Staged = TypeVar("_Staged", bound="StagedChange")
@@ -47,7 +47,7 @@ class StagedChange:
         table_id: The table's id; None if there was no table yet.
         entry: Number of the log entry that the files were written against; 0 if there was no table yet.
         base_version: Number of the data version that they were written against.
-        operation: The kind of change: "append", "overwrite" or "overwrite_partitions".
+        operation: The kind of change, such as "append".
         totals: Files, rows and bytes that it brings.
         change: What it brings, or where that is listed.
 
@@ -72,7 +72,7 @@ class StagedChange:
 
     @property
     def rows(self) -> int:
-        """Rows that it brings."""
+        """Rows of the files that it brings; of a change of matching rows, those that stay in these files too."""
         return self.totals.rows
 
     def to_json(self) -> str:
@@ -189,13 +189,20 @@ def _loaded(data: bytes) -> dict[str, Any]:
 def _change_to_json(change: StagedFiles) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "files": [file_to_json(file) for file in change.files],
-        "schema": _schema_to_json(change.schema),
         "content": change.content,
     }
+    if change.kind == ROWS:
+        fields["schema"] = _schema_to_json(change.schema)
+    else:
+        fields["kind"] = change.kind
     if change.grown_from is not None:
         fields["grown"] = [change.grown_from, list(change.new_columns)]
     if change.keeps_columns:
         fields["keeps_columns"] = True
+    if change.begins:
+        fields["begins"] = True
+    if change.replaced is not None:
+        fields["replaced"] = [list(map(list, change.replaced.files)), list(change.replaced.lists)]
     if change.fields:
         fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
     if change.sort_by:
@@ -207,14 +214,15 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
 
 def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
     names = tuple(_partition_field(*one) for one in fields.get("partition_fields", ()))
-    files = tuple(_file(record) for record in fields["files"])
+    kind = _text(fields.get("kind", ROWS))
+    files = tuple(_file(record, kind) for record in fields["files"])
     partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
     if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
         raise ValueError("a partition has one value for each field")
     grown_from, new_columns = fields.get("grown", (None, ()))
     return StagedFiles(
         files=files,
-        schema=_schema_from_json(fields["schema"]),
+        schema=_schema_from_json(fields["schema"]) if kind == ROWS else NO_SCHEMA,
         content=_text(fields["content"]),
         fields=names,
         sort_by=tuple(map(_count, fields.get("sort_by", ()))),
@@ -222,7 +230,18 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
         grown_from=None if grown_from is None else _text(grown_from),
         new_columns=tuple(map(_count, new_columns)),
         keeps_columns=fields.get("keeps_columns", False) is True,
+        begins=fields.get("begins", False) is True,
+        kind=kind,
+        replaced=_replaced(fields["replaced"], len(files)) if "replaced" in fields else None,
     )
+
+
+def _replaced(fields: list[Any], most: int) -> Replaced:
+    replaced, lists = fields
+    files = tuple((inside(_text(path)), _count(number)) for path, number in replaced)
+    if len({path for path, _ in files}) < len(files) or sum(number for _, number in files) > most:
+        raise ValueError("a file that is replaced is there twice, or by files that the change hasn't got")
+    return Replaced(files, tuple(inside(_text(path)) for path in lists))
 
 
 def _schema_to_json(ref: SchemaRef) -> list[str | None]:
@@ -234,7 +253,7 @@ def _schema_from_json(fields: list[str | None]) -> SchemaRef:
     return SchemaRef(_text(found), None if carried is None else base64.b64decode(carried, validate=True))
 
 
-def _file(record: dict[str, Any]) -> DataFile:
+def _file(record: dict[str, Any], kind: str) -> DataFile:
     """A record as an entry has it, but that nothing of it is trusted."""
     file = file_from_json(record)
     for text in (file.format, file.digest, file.footer_digest, file.commit_id):
@@ -246,7 +265,8 @@ def _file(record: dict[str, Any]) -> DataFile:
             _scalar(bound)
     for value in file.partition:
         _scalar(value)
-    if not is_data_path(file.path) or not isinstance(cast("object", file.piece), dict):
+    is_ours = is_data_path if kind == ROWS else is_object_path
+    if not is_ours(file.path) or not isinstance(cast("object", file.piece), dict):
         raise ValueError(f"{file.path!r} is no data file's record")
     return file
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import PartitionField, SchemaRef
+from atio_core.model.entry import ROWS, PartitionField, SchemaRef
+
+NO_SCHEMA = SchemaRef("")
+"""That of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a change of matching rows takes from the version that it was staged for, and no other.
+
+    Attributes:
+        files: For each file that goes its path, and how many of the change's files stand in its place: the first ones
+            for the first of these, and so on. The rest come behind all others.
+        lists: The paths of that version's manifests that list them.
+    """
+
+    files: tuple[tuple[str, int], ...]
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +32,16 @@ class StagedFiles:
     Attributes:
         files: The data files, in the order of their rows; the number of their schema is given by the commit.
         schema: The schema that they were written with; it carries no bytes if the table named it already.
-        content: Digest of their rows.
+        content: Digest of their rows; of an object; or of what is done to matching rows.
         fields: The partition fields that the files were written for.
         sort_by: Ids of the columns that their rows are sorted by.
         partitions: The values of the partitions that are replaced, in the fields' order.
         grown_from: The digest of the table's schema that the schema has grown from; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
         keeps_columns: An overwrite that doesn't replace the table's columns.
+        begins: An overwrite that is one only if there is no table.
+        kind: What an overwrite makes of the table: `ROWS`, or the kind of an object.
+        replaced: What a change of matching rows replaces; None for any other.
     """
 
     files: tuple[DataFile, ...]
@@ -33,6 +53,9 @@ class StagedFiles:
     grown_from: str | None = None
     new_columns: tuple[int, ...] = ()
     keeps_columns: bool = False
+    begins: bool = False
+    kind: str = ROWS
+    replaced: Replaced | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent, make_intent
 from atio_core.log.kept import drop_id, find_kept, kept_stages, stage_key
-from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.model.entry import ROWS, LogEntry, empty_entry
 from atio_core.model.ids import Clock
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
 from atio_core.table.base import TableBase
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _REPLACES = ("overwrite", "overwrite_partitions")
-"""What replaces whatever is there when it is published; any other change is published on its base alone."""
+"""What replaces whatever is there when it is published. Any other change is published on its base alone, and so is an
+overwrite of matching rows."""
 
 
 class PublishOptions(TypedDict, total=False):
@@ -91,7 +92,8 @@ class KeptStages(TableBase):
     def publish(self, stage_id: str | uuid.UUID, **options: Unpack[PublishOptions]) -> Snapshot:
         """Make a kept stage a version. Done again, it changes nothing and returns that version.
 
-        An overwrite, or one of partitions, replaces what is there by then. Any other change is refused if another data
+        An overwrite, or one of partitions, replaces what is there by then. Any other change, and an overwrite of some
+        rows (`where`), is refused if another data
         version came after the one that it was staged for: what was checked is what becomes the latest.
 
         Args:
@@ -218,7 +220,7 @@ class Stages:
         if record is None:
             return intent
         staged = record.staged
-        if staged.operation not in _REPLACES:
+        if staged.operation not in _REPLACES or record.files.replaced is not None:
             if intent.expected_version not in (None, staged.base_version):
                 raise InvalidInputError(
                     f"the stage {wanted} can only follow version {staged.base_version}, which it was staged for, and"
@@ -364,7 +366,8 @@ class StagedSnapshot(Snapshot):
 
     def __repr__(self) -> str:
         """The version in one line."""
-        return f"<Snapshot of {self.table}, staged: {self.operation}, {self.rows:,} rows>"
+        what = f"{self.rows:,} rows" if self.kind == ROWS else f"{self.kind} of {self.bytes:,} bytes"
+        return f"<Snapshot of {self.table}, staged: {self.operation}, {what}>"
 
 
 def _stage_id(given: object) -> uuid.UUID:

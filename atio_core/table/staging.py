@@ -19,7 +19,7 @@ from atio_core.model.ids import Clock
 from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.table.kept import KeptStage, KeptStages
-from atio_core.table.modes import change_by_mode
+from atio_core.table.modes import NO_DATA, STAGED_MODES, change_by_mode
 from atio_core.table.rows import RowChanges
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ class Staging(KeptStages):
 
     @overload
     def stage(
-        self, data: Any, mode: str = "append", *, keep: Literal[False] = False, **options: Any
+        self, data: Any = ..., mode: str = ..., *, keep: Literal[False] = False, **options: Any
     ) -> StagedChange: ...
 
     @overload
     def stage(
         self,
-        data: Any,
-        mode: str = "append",
+        data: Any = ...,
+        mode: str = ...,
         *,
         keep: Literal[True],
         until: datetime | None = None,
@@ -53,7 +53,7 @@ class Staging(KeptStages):
 
     def stage(
         self,
-        data: Any,
+        data: Any = NO_DATA,
         mode: str = "append",
         *,
         keep: bool = False,
@@ -68,13 +68,13 @@ class Staging(KeptStages):
         the grace period, or its time has passed if it is kept.
 
         Args:
-            data: As for the change.
-            mode: "append", "overwrite" or "overwrite_partitions": the name of the change.
+            data: As for the change; left out if it has none.
+            mode: The name of the change: "append", "overwrite", "overwrite_partitions", "upsert", "delete" or "update".
             keep: Keep it in the table under an id, to be read, and published or dropped, by anybody who knows the id.
             until: Keep it until this time, with a zone.
             keep_for: Or for this long; 7 days if neither is given.
-            **options: What the change takes, such as `partition_by`. What is said of a commit is said to `commit` or
-                `publish`.
+            **options: What the change takes, such as `partition_by` or `where`. What is said of a commit is said to
+                `commit` or `publish`. The files of an object, or of equal rows, are shared with no other version.
 
         Returns:
             A descriptor of some kilobytes, to be sent to whoever commits: it pickles, and has `to_json`. A task that
@@ -82,6 +82,7 @@ class Staging(KeptStages):
 
         Raises:
             InvalidInputError: There is no such mode or option, or the data doesn't fit it.
+            TableNotFoundError: Rows are to be deleted or updated, and there is no table.
             NotPreservableError: The frame couldn't come back equal; nothing was written.
             SchemaMismatchError: The frame doesn't fit the table; nothing was written.
             StagedFilesExpiredError: Writing took longer than the grace period; the change isn't kept.
@@ -100,7 +101,9 @@ class Staging(KeptStages):
                 f"{said[0]} is said of a commit, and stage makes none; give it to commit or publish"
             )
         kept_until_us = self._staged_until_us(keep=keep, until=until, keep_for=keep_for)
-        staged = change_by_mode(_Stager(self._handle, self._log.store, self._clock), data, mode, options)
+        staged = change_by_mode(
+            _Stager(self._handle, self._log.store, self._clock), data, mode, options, STAGED_MODES
+        )
         if kept_until_us is None:
             from atio_core.changes.descriptors import shortened
 
@@ -139,6 +142,9 @@ class Staging(KeptStages):
         replace the table's rows together, several `overwrite_partitions` all of their partitions. A descriptor that is
         given twice counts once, and files that the table has already aren't added again.
 
+        What looked for rows (a delete, an update, an upsert, an overwrite with `where`) follows the version that it was
+        staged for, and no other. Several deletes, or updates, are one version if they found rows in different files.
+
         Args:
             descriptors: What `stage` returned, all of one mode.
             **options: As for `overwrite`. Without `idempotency_key` the descriptors are the key, in any order: a driver
@@ -151,8 +157,8 @@ class Staging(KeptStages):
             InvalidInputError: They can't be one version of this table.
             SchemaMismatchError: They have different columns.
             StagedFilesExpiredError: They waited too long, and cleaning may have taken files; nothing was committed.
-            CommitConflictError: The table has other columns now, or `expected_version` isn't the latest; nothing was
-                committed.
+            CommitConflictError: The table has other columns now, or other rows than those that were looked for; or
+                `expected_version` isn't the latest; nothing was committed.
             DamagedError: A staged file isn't what was written; nothing was committed.
             CommitUnknownError: The commit may have landed: commit the same descriptors again.
             StorageError: The store failed; nothing was committed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from atio_core.model.entry import (
 )
 from atio_core.model.manifest import ManifestRef
 from atio_core.model.ranges import VersionRanges
-from atio_core.model.staged import StagedFiles, StoredChange
+from atio_core.model.staged import NO_SCHEMA, Replaced, StagedFiles, StoredChange
 
 # All of Unicode but lone surrogates, which no table takes; much of what JSON, shells and people stumble over.
 texts = st.text(max_size=8) | st.sampled_from(
@@ -150,6 +151,40 @@ def _uuid7(number: int) -> uuid.UUID:
 uuids = st.integers(0, 2**128 - 1).map(_uuid7)
 
 
+@st.composite
+def _replaced(draw: st.DrawFn, most: int) -> Replaced:
+    paths = draw(st.lists(uuids.map("data/{}.parquet".format), max_size=3, unique=True))
+    found: list[tuple[str, int]] = []
+    for path in paths:
+        found.append((path, draw(st.integers(0, most))))
+        most -= found[-1][1]
+    return Replaced(
+        tuple(found), tuple(draw(st.lists(uuids.map("_atio/manifests/{}.arrow".format), max_size=2)))
+    )
+
+
+def _staged_object(kind: str) -> st.SearchStrategy[StagedFiles]:
+    files = st.builds(
+        DataFile,
+        path=uuids.map("data/{}.bin".format),
+        format=texts,
+        size=counts,
+        rows=counts,
+        digest=digests,
+        footer_size=counts,
+        footer_digest=digests,
+        schema=small,
+        piece=st.dictionaries(texts, json_values, max_size=3),
+    )
+    return st.builds(
+        StagedFiles,
+        files=st.lists(files, max_size=3).map(tuple),
+        schema=st.just(NO_SCHEMA),
+        content=digests,
+        kind=st.just(kind),
+    )
+
+
 def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
     partitions = st.lists(scalars, min_size=width, max_size=width).map(tuple)
     folders = st.lists(parts, max_size=2).map(lambda names: "".join(f"{name}/" for name in names))
@@ -184,6 +219,11 @@ def _staged_files(width: int) -> st.SearchStrategy[StagedFiles]:
         grown_from=digests,
         new_columns=st.lists(small, max_size=2).map(tuple),
         keeps_columns=st.booleans(),
+        begins=st.booleans(),
+    ).flatmap(
+        lambda made: (st.none() | _replaced(len(made.files))).map(
+            lambda replaced: dataclasses.replace(made, replaced=replaced)
+        )
     )
 
 
@@ -195,5 +235,7 @@ staged_changes = st.builds(
     base_version=counts,
     operation=st.sampled_from(OPERATIONS),
     totals=totals,
-    change=st.integers(0, 2).flatmap(_staged_files) | st.builds(StoredChange, digests, counts),
+    change=st.integers(0, 2).flatmap(_staged_files)
+    | st.sampled_from(["folder", "text"]).flatmap(_staged_object)
+    | st.builds(StoredChange, digests, counts),
 )

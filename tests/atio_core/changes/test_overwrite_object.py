@@ -122,14 +122,6 @@ def test_staged_rows_are_not_added_to_an_object() -> None:
     assert table.read() == [1]
 
 
-def test_an_object_is_not_staged() -> None:
-    """An object is committed at once; a try to stage one leaves nothing."""
-    store = MemoryStore("staged objects")
-    with pytest.raises(InvalidInputError, match="can't be staged"):
-        Table(store=store).stage([1], mode="overwrite")
-    assert list(store.list()) == []
-
-
 def test_objects_and_rows_are_changes_of_one_transaction(tmp_path: Path) -> None:
     """Within a transaction each change sees what those before it left: files of an earlier one are shared too."""
     table = Table(tmp_path / "t")

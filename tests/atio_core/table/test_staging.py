@@ -501,6 +501,12 @@ def test_what_can_not_be_staged_is_refused(table: Table, store: MemoryStore) -> 
         table.commit([table.stage(rows(1))], colour="red")  # pyright: ignore[reportCallIssue] - that is the test
     with pytest.raises(InvalidInputError):
         table.stage({}, "overwrite_partitions")
+    with pytest.raises(InvalidInputError, match="needs data"):
+        table.stage()
+    with pytest.raises(InvalidInputError, match="has no data"):
+        table.stage(rows(1), "delete", where=[])
+    with pytest.raises(InvalidInputError, match="needs where and set"):
+        table.stage(mode="update")
     assert len(set(store.list()) - there) == 1
 
 
@@ -568,17 +574,3 @@ def test_a_table_that_was_dropped_takes_first_writes_alone(table: Table, store: 
     again.drop()
     again.commit([again.stage(rows(3))])
     assert values(table) == [3]
-
-
-def test_objects_are_not_staged(table: Table, store: MemoryStore) -> None:
-    """What can't be staged is refused, and leaves no file; rows aren't added to an object."""
-    staged = table.stage(rows(1))
-    there = set(store.list())
-    cases: list[tuple[Any, dict[str, Any]]] = [({"a": 1}, {}), (rows(1), {"where": [("a", "==", 0)]})]
-    for data, options in cases:
-        with pytest.raises(InvalidInputError, match="can't be staged"):
-            table.stage(data, "overwrite", **options)
-    assert set(store.list()) == there
-    table.overwrite({"a": 1})
-    with pytest.raises(InvalidInputError, match="holds an object"):
-        table.commit([staged])
