@@ -43,6 +43,7 @@ def describe(change: Change) -> StagedFiles:
                 schema=SchemaRef(change.schema.digest),
                 content=content,
                 fields=change.seen.partition_fields,
+                sort_by=change.seen.sort_by,
                 replaced=Replaced(tuple(replaced), tuple(sorted(change.lists))),
             )
         case _:

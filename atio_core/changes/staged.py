@@ -217,11 +217,10 @@ class CommitStaged:
     def _applied(self, changes: Sequence[StagedFiles], base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply changes at once; the content's digest is as if they had been committed one after the other."""
         files = [file for change in changes for file in self._late(change).files]
-        first = changes[0]
-        kind, content, fields, sort_by = first.kind, first.content, first.fields, first.sort_by
-        if kind != ROWS:
-            return OverwriteObject(kind, files, files, content, self.limits).rebase(base, scratch)
-        schema = _written(changes, base, scratch.location)
+        first, content = changes[0], changes[0].content
+        if first.kind != ROWS:
+            return OverwriteObject(first.kind, files, files, content, self.limits).rebase(base, scratch)
+        schema, fields, sort_by = _written(changes, base, scratch.location), first.fields, first.sort_by
         one: Append | Overwrite | OverwritePartitions
         if self.operation == "append":
             one = Append(files, schema, content, self.limits, fields, sort_by)
@@ -316,7 +315,7 @@ class CommitStaged:
     def _require_schema(self, base: LogEntry, table: str) -> None:
         """The schema must be the table's, or have grown from it; a table that isn't there takes one that is carried."""
         one = self.changes[0]
-        if self.operation != "overwrite":
+        if self.operation != "overwrite" or one.replaced is not None:
             require_arrangement(base, one.fields, one.sort_by, self.operation, table, write_again=False)
         written = WrittenSchema(b"", one.schema.digest, 0, one.grown_from, one.new_columns)
         cause: CommitConflictError | None = None
