@@ -334,5 +334,7 @@ def rows_of(pieces: Pieces) -> int:
 
 def shared(pieces: Pieces, key: str) -> Any:
     """Return what all pieces have under a key; None if they differ, or lack it."""
-    found = {canonical_json(info.get(key)) for _, info in pieces}
-    return pieces[0][1].get(key) if len(found) == 1 else None
+    found = [info.get(key) for _, info in pieces]
+    first = found[0] if found else None
+    alike = canonical_json(first)
+    return first if all(one is first or canonical_json(one) == alike for one in found) else None

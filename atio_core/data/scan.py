@@ -20,21 +20,18 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from atio_core.data.blocks import blocks_of_footer
-from atio_core.data.conform import choose, field_id, leaves_of
+from atio_core.data.conform import choose
 from atio_core.data.filters import RowFilter
-from atio_core.data.parts import Part, Portion, Wish, no_columns, read_part
+from atio_core.data.opening import Opener
+from atio_core.data.parts import parts_of, read_part
+from atio_core.data.small_files import neighbours, read_small_files
 from atio_core.data.source import Source
-from atio_core.data.stats import group_stats
-from atio_core.errors import NewerFormatError
-from atio_core.format.digest import digest
+from atio_core.data.wish import Portion, Wish, no_columns
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 
@@ -45,6 +42,7 @@ _WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Read = Callable[[], Sequence[Portion]]
 
 
 def read_files(
@@ -87,8 +85,6 @@ def read_portions(
 ) -> list[Portion]:
     """Return the rows of data files, or those that match, portion by portion; errors are those of `read_files`."""
     wish = Wish(source, choose(source.schema, columns), row_filter, _AT_ONCE_BYTES)
-    if len(files) == 1 and files[0].size <= SMALL_FILE_BYTES:  # not worth a thread
-        return [read_part(part) for part in _open(wish, files[0])]
     return list(_read_parts(wish, files, ahead=sys.maxsize))
 
 
@@ -130,12 +126,32 @@ def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
 
 
 def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
+    opener, runs = Opener(wish), list(neighbours(files, SMALL_FILE_BYTES))
+    if len(runs) == 1 and _is_small(files[0]):  # not worth a thread
+        yield from read_small_files(opener, files)
+        return
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
         try:
-            opened = _in_order(pool, partial(_open, wish), files, ahead=ahead)
-            yield from _in_order(pool, read_part, itertools.chain.from_iterable(opened), ahead=ahead)
+            opened = _in_order(pool, partial(_open, opener), runs, ahead=ahead)
+            read = _in_order(pool, _call, itertools.chain.from_iterable(opened), ahead=ahead)
+            yield from itertools.chain.from_iterable(read)
         finally:  # on an error, or left by the caller
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_small(file: DataFile) -> bool:
+    return file.size <= SMALL_FILE_BYTES
+
+
+def _open(opener: Opener, files: Sequence[DataFile]) -> list[_Read]:
+    """Return what reads a run of files, part by part. Of a large file, which is alone, the footer is read now."""
+    if _is_small(files[0]):
+        return [partial(read_small_files, opener, files)]
+    return [partial(read_part, part) for part in parts_of(opener.wish, opener.open(files[0]))]
+
+
+def _call(read: _Read) -> Sequence[Portion]:
+    return read()
 
 
 def _in_order(
@@ -149,80 +165,3 @@ def _in_order(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def _open(wish: Wish, file: DataFile) -> list[Part]:
-    """Read and check a file's end, or all of a small one; return its parts."""
-    source = wish.source
-    if file.format != "parquet":
-        raise NewerFormatError(
-            f"Data file {file.path!r} of table {source.table!r} is {file.format!r}, which this release can't read. "
-            "Upgrade atio.",
-            table=source.table,
-            version=source.version,
-            path=file.path,
-        )
-    if file.schema not in source.schemas:
-        known = f"one of {sorted(source.schemas)}"
-        raise source.damaged(file, "the number of its schema", known, str(file.schema))
-    small = file.size <= SMALL_FILE_BYTES
-    start = 0 if small else file.size - file.footer_size
-    end = _read_end(source, file, start, file.digest if small else file.footer_digest)
-    try:
-        metadata = pq.read_metadata(pa.BufferReader(end))
-        own = metadata.schema.to_arrow_schema()
-        blocks = blocks_of_footer(metadata.metadata) if source.checked else None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise source.damaged(file, "its footer", "one that can be read", str(error)) from error
-    if metadata.num_rows != file.rows:
-        raise source.damaged(file, "its number of rows", str(file.rows), str(metadata.num_rows))
-    leaves = leaves_of(own, {field_id(field) for field in wish.needed} - {None})
-    rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    groups = [group for group, count in enumerate(rows) if count]
-    if small:
-        return [Part(wish, file, metadata, 0, groups, leaves, blocks, end)] if groups else []
-    starts = list(itertools.accumulate(rows, initial=0))
-    wanted = [group for group in groups if _group_may_match(wish, file, metadata, own, group)]
-    runs = _runs(wanted, [metadata.row_group(group).total_byte_size for group in wanted], wish.at_once)
-    return [Part(wish, file, metadata, starts[run[0]], run, leaves, blocks, None) for run in runs]
-
-
-def _runs(groups: Sequence[int], sizes: Sequence[int], most: int) -> list[list[int]]:
-    """Cut groups into runs of neighbours, each as long as its sizes don't go beyond `most`, or of one group."""
-    runs: list[list[int]] = []
-    total = 0
-    for group, size in zip(groups, sizes, strict=True):
-        total += size
-        if runs and runs[-1][-1] == group - 1 and total <= most:
-            runs[-1].append(group)
-        else:
-            runs.append([group])
-            total = size
-    return runs
-
-
-def _group_may_match(
-    wish: Wish, file: DataFile, metadata: pq.FileMetaData, own: pa.Schema, group: int
-) -> bool:
-    """Say whether a row of a row group may match, by the statistics that Parquet keeps of it."""
-    if wish.row_filter is None:
-        return True
-    kept = wish.source.schemas[file.schema]
-    stats = group_stats(metadata.row_group(group), own, kept, file.stats)
-    part = replace(file, rows=metadata.row_group(group).num_rows, stats=stats)
-    return wish.row_filter.file_may_match(part, kept)
-
-
-def _read_end(source: Source, file: DataFile, start: int, expected: str) -> pa.Buffer:
-    """Read a file from `start` to its end, which must be where the record says."""
-    length = file.size - start
-    buffer = pa.allocate_buffer(length + 1)
-    with memoryview(buffer) as view:
-        count = source.read(file, start, view)
-        if count != length:
-            raise source.damaged(file, "its size", str(file.size), "more" if count > length else "less")
-        found = digest(view[:length]) if source.checked else expected
-    if found != expected:
-        what = "its digest" if start == 0 else "the digest of its footer"
-        raise source.damaged(file, what, expected, found)
-    return buffer.slice(0, length)

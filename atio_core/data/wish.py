@@ -1,0 +1,85 @@
+"""What is to be read of data files, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from atio_core.data.filters import RowFilter
+from atio_core.data.source import Source
+from atio_core.model.data_file import DataFile
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be read.
+
+    Attributes:
+        source: Where the rows are.
+        schema: The columns that are wanted.
+        row_filter: Which rows.
+        at_once: How many bytes of row groups make one part, if one group alone doesn't have more.
+    """
+
+    source: Source
+    schema: pa.Schema
+    row_filter: RowFilter | None
+    at_once: int = 0
+
+    @property
+    def needed(self) -> pa.Schema:
+        """The columns that are wanted, then those that only the filter looks at."""
+        if self.row_filter is None:
+            return self.schema
+        names = dict.fromkeys([*self.schema.names, *self.row_filter.columns])
+        return pa.schema([self.source.schema.field(name) for name in names], metadata=self.schema.metadata)
+
+    def portion(self, file: DataFile, found: pa.Table, start: int, rows: int) -> Portion:
+        """Return what is wanted of rows of a file that have all columns that are needed.
+
+        Args:
+            file: Where they lie.
+            found: The rows.
+            start: The number of the first one in the file.
+            rows: How many they are.
+        """
+        kept = range(start, start + rows)
+        if self.row_filter is None:
+            return Portion(file, found, kept)
+        truth = pc.fill_null(self.row_filter.truth(found, file.partition), fill_value=False)
+        chosen = pc.indices_nonzero(truth)
+        if len(chosen) < rows:
+            kept = pc.add(chosen.cast(pa.int64()), start)
+        if not self.schema.names:
+            return Portion(file, no_columns(len(kept), self.schema), kept)
+        wanted = found.select(self.schema.names)
+        return Portion(file, wanted if len(chosen) == rows else wanted.filter(truth), kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Rows that were read.
+
+    Attributes:
+        file: Where they lie.
+        rows: With the wanted columns.
+        kept: Which rows of the file they are, from 0.
+    """
+
+    file: DataFile
+    rows: pa.Table
+    kept: range | pa.Int64Array
+
+    def head(self, rows: int) -> Portion:
+        """Return at most so many of the rows."""
+        return (
+            self if len(self.kept) <= rows else Portion(self.file, self.rows.slice(0, rows), self.kept[:rows])
+        )
+
+
+def no_columns(rows: int, schema: pa.Schema) -> pa.Table:
+    """A table of so many rows, and no columns."""
+    some = pa.table({"": pa.nulls(rows)}, metadata=schema.metadata)
+    return some.select([])  # most other ways forget the number of rows
