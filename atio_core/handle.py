@@ -23,6 +23,7 @@ from atio_core.storage.overlay import Overlay
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
+    from atio_core.data.meter import Meter
     from atio_core.log.change import Change
 
 _TRIES = 10
@@ -58,12 +59,15 @@ class Handle:
         self._clock = clock
         self._known: LogEntry | None = None
 
-    def commit(self, write: Callable[[Writing], Change], intent: Intent) -> Snapshot:
+    def commit(
+        self, write: Callable[[Writing], Change], intent: Intent, meter: Meter | None = None
+    ) -> Snapshot:
         """Write files against the latest version and commit them; write again if that version is outdated by then.
 
         Args:
             write: Writes the files, and returns the change that adds them.
             intent: Who commits.
+            meter: What files of the change have come to that were written before.
 
         Returns:
             The new version; or the one that has the intent's key already.
@@ -72,8 +76,9 @@ class Handle:
             As for `log.commit.commit`, and what `write` raises.
         """
         from atio_core.changes.writing import Writing
+        from atio_core.data.meter import Meter
 
-        log = self._log
+        log, meter = self._log, meter or Meter()
         for left in reversed(range(_TRIES)):
             known = self._base()
             base = known or empty_entry(str(uuid.uuid4()))
@@ -83,9 +88,13 @@ class Handle:
                     require_expected(base, intent, log.location)
                     # Who keeps losing what it shares to others' commits shares nothing in the end.
                     share = left >= _TRIES - _SHARING_TRIES
-                    at = Writing(log.store, base, intent.commit_id, self._clock, log.limits, may_share=share)
-                    change = write(at)
-                    done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
+                    at = Writing(
+                        log.store, base, intent.commit_id, self._clock, log.limits, share, meter=meter
+                    )
+                    with meter.timed("serialise"):
+                        change = write(at)
+                    with meter.timed("commit"):
+                        done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 self._known = None
                 if not left or (not error.facts.get("write_again") and holds(log, base, error)):
@@ -93,7 +102,14 @@ class Handle:
                 continue
             if not done.repeated:
                 self._known = done.entry
-            return Snapshot(log, done.version, done.entry, repeated=done.repeated, unchanged=done.nothing)
+            return Snapshot(
+                log,
+                done.version,
+                done.entry,
+                repeated=done.repeated,
+                unchanged=done.nothing,
+                seconds=meter.seconds(intent.started),
+            )
         raise AssertionError("unreachable: the last try returns or raises")
 
     def stage(self, write: Callable[[Writing], Change]) -> tuple[LogEntry, uuid.UUID, Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
@@ -56,6 +56,7 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
         latest: LogEntry | None = None,
         repeated: bool = False,
         unchanged: bool = False,
+        seconds: Mapping[str, float] | None = None,
     ) -> None:
         self._log = log
         self._entry = entry
@@ -66,6 +67,9 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
         """True if a write with this idempotency key had been committed before, so that nothing was written now."""
         self.unchanged: bool = unchanged
         """True if there was nothing to be done: the rows are those of the version before, and no version was made."""
+        self.seconds: Mapping[str, float] = {} if seconds is None else seconds
+        """How long the change took that was made now, by phase: `prepare`, `serialise`, `sync` (waiting for the disk
+        when nothing was left to serialise) and `commit`. Empty if the version was looked up."""
 
     @classmethod
     def of(cls, log: CommitLog, found: Found) -> Self:

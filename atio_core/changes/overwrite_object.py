@@ -170,6 +170,7 @@ def _write(
         commit_id=writing.commit_id.hex(),
         time_us=writing.clock(),
         finish=finish,
+        meter=writing.meter,
     )
     content = _content_of(kind, written.files)
     return OverwriteObject(kind, written.files, written.added, content, writing.limits)

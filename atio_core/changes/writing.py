@@ -6,7 +6,7 @@ import collections
 import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import shown
@@ -32,6 +32,7 @@ from atio_core.data.frames import (
 )
 from atio_core.data.incoming import Incoming, of_size
 from atio_core.data.labels import label_key
+from atio_core.data.meter import Meter
 from atio_core.data.pieces import split_info
 from atio_core.data.sorting import sort_labels
 from atio_core.data.split import split_rows
@@ -87,6 +88,7 @@ class Writing:
         limits: Bounds of an entry.
         may_share: The version may name files of `base` again, instead of equal ones.
         apart: Somebody else commits it, behind whatever version: it may name no file of `base` at all.
+        meter: Is told how far it is.
     """
 
     store: ObjectStore
@@ -96,6 +98,7 @@ class Writing:
     limits: Limits
     may_share: bool = False
     apart: bool = False
+    meter: Meter = field(default_factory=Meter)
 
     def new_schema(self, piece: Piece) -> tuple[Piece, WrittenSchema]:
         """Return a piece with column ids, and its schema, whatever the table's was."""
@@ -244,7 +247,13 @@ class Writing:
 
     def _write(self, parts: Iterable[Part], **options: Any) -> list[DataFile]:
         return write_parts(
-            self.store, parts, schema=0, commit_id=self.commit_id.hex(), time_us=self.clock(), **options
+            self.store,
+            parts,
+            schema=0,
+            commit_id=self.commit_id.hex(),
+            time_us=self.clock(),
+            meter=self.meter,
+            **options,
         )
 
     def written(self, incoming: Incoming, first: Piece, arrangement: Arrangement) -> Written:
@@ -357,6 +366,7 @@ class Writing:
             partition=values,
             commit_id=self.commit_id.hex(),
             time_us=self.clock(),
+            meter=self.meter,
         )
         return [_with_content(file, content) for file in files], content
 

@@ -70,6 +70,11 @@ class Incoming:
             )
         return cls(first, pieces)
 
+    @property
+    def rows(self) -> int | None:
+        """How many rows there are; None if nobody knows."""
+        return None if self.is_stream else self.first.table.num_rows
+
     def rest(self) -> Iterator[Piece]:
         """Yield the pieces behind the first one.
 

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from atio_core.data.blocks import BlockDigester, Blocks
 from atio_core.data.conform import changed_by_parquet
 from atio_core.data.encoding import choose_encoding
+from atio_core.data.meter import Meter
 from atio_core.data.stats import column_stats
 from atio_core.errors import NotPreservableError, StorageError
 from atio_core.format.digest import named, running_digest
@@ -56,6 +58,7 @@ def write_files(
     time_us: int,
     target_bytes: int = TARGET_BYTES,
     late: bool = False,
+    meter: Meter | None = None,
 ) -> list[DataFile]:
     """Write a table's rows as data files, durably, and return their records in the order of the rows.
 
@@ -73,6 +76,7 @@ def write_files(
         time_us: When they are written, in microseconds since 1970.
         target_bytes: About how many bytes of `table` go into one file.
         late: They come in by a descriptor or a kept stage.
+        meter: Is told how far it is.
 
     Raises:
         NotPreservableError: Parquet can't keep a column.
@@ -84,7 +88,9 @@ def write_files(
         Part(new_path(), table.slice(offset, count), slice_info(info, offset, count), partition, layout)
         for offset, count in cuts(table.num_rows, layout.files)
     ]
-    return write_parts(store, parts, schema=schema, commit_id=commit_id, time_us=time_us, late=late)
+    return write_parts(
+        store, parts, schema=schema, commit_id=commit_id, time_us=time_us, late=late, meter=meter
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def write_parts(
     time_us: int,
     late: bool = False,
     at_once: int = _WORKERS,
+    meter: Meter | None = None,
 ) -> list[DataFile]:
     """Write data files, durably, and return their records in the order of the parts; the rest is as for `write_files`.
 
@@ -127,12 +134,15 @@ def write_parts(
         time_us: As for `write_files`.
         late: As for `write_files`.
         at_once: How many files are written side by side at most.
+        meter: As for `write_files`.
     """
-    stop = threading.Event()
+    stop, meter = threading.Event(), meter or Meter()
     paths: list[str] = []
+    encoded: list[float] = []
 
     def write(part: Part) -> DataFile:
-        written = _write_file(store, part, stop)
+        written = _write_file(store, part, stop, meter)
+        encoded.append(written.encoded)
         return DataFile(
             path=part.path,
             format="parquet",
@@ -156,10 +166,12 @@ def write_parts(
             yield part
 
     try:
-        return _written(write, noted(), stop, at_once)
+        files = _written(write, noted(), stop, at_once)
     except BaseException as error:
         _undo(lambda: store.delete(paths), error)
         raise
+    meter.synced(encoded)
+    return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +266,7 @@ class _Written:
     footer_size: int
     footer_digest: str
     metadata: pq.FileMetaData
+    encoded: float
 
 
 class _Sink:
@@ -291,7 +304,9 @@ class _Sink:
         """Hand on what is held, and say what the file has become."""
         self._pass_on_held()
         footer_size = self._size - (self._footer_start or 0)
-        return _Written(self._size, named(self._whole), footer_size, named(self._footer), metadata)
+        return _Written(
+            self._size, named(self._whole), footer_size, named(self._footer), metadata, time.perf_counter()
+        )
 
     def flush(self) -> None:
         """Do nothing: Parquet asks for it after each row group."""
@@ -313,13 +328,13 @@ class _Sink:
         self._size += len(data)
 
 
-def _write_file(store: ObjectStore, part: Part, stop: threading.Event) -> _Written:
+def _write_file(store: ObjectStore, part: Part, stop: threading.Event, meter: Meter) -> _Written:
     """Write one file, durably; leave nothing if that fails."""
     out = store.open_write(part.path)
     try:
         with _refusals(part.rows):
             layout = part.layout or _Layout.of(part.rows, TARGET_BYTES)
-            written = _write_parquet(_Sink(out, stop), part.rows, layout)
+            written = _write_parquet(_Sink(out, stop), part.rows, layout, meter)
         out.close()
     except BaseException as error:
         _undo(out.abort, error)
@@ -327,12 +342,15 @@ def _write_file(store: ObjectStore, part: Part, stop: threading.Event) -> _Writt
     return written
 
 
-def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout) -> _Written:
+def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout, meter: Meter) -> _Written:
     if not rows.schema.names:  # Parquet counts rows by its columns
         rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
     writer = pq.ParquetWriter(sink, rows.schema, write_page_checksum=True, **layout.options)
     try:
-        writer.write_table(rows, row_group_size=layout.group_rows)
+        for start in range(0, max(1, rows.num_rows), layout.group_rows):
+            group = rows.slice(start, layout.group_rows)
+            writer.write_table(group, row_group_size=layout.group_rows)
+            meter.add(group.num_rows)
         writer.add_key_value_metadata(sink.start_footer().to_footer())
         writer.close()
     except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ class Intent:
         expected_version: The data version that the change must follow directly; None for any.
         message: A sentence for the history.
         properties: Facts for the history.
+        started: When the caller began, by `time.perf_counter`.
     """
 
     commit_id: bytes
@@ -54,6 +56,7 @@ class Intent:
     expected_version: int | None = None
     message: str | None = None
     properties: dict[str, str] = field(default_factory=dict[str, str])
+    started: float = field(default_factory=time.perf_counter, compare=False)
 
 
 def make_intent(

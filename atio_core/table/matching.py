@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack, cast
 from atio_core.arguments import repeatable, require_flag, require_list
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.table.applying import Applying
+from atio_core.table.telling import told
 
 Done = TypeVar("Done")
 
@@ -50,7 +51,13 @@ class MatchingChanges(Applying[Done]):
         return self._apply(lambda writing: write_delete(writing, where), intent)
 
     def upsert(
-        self, data: Any, *, key: Sequence[Any], delete_missing: bool = False, **options: Unpack[CommitOptions]
+        self,
+        data: Any,
+        *,
+        key: Sequence[Any],
+        delete_missing: bool = False,
+        show_progress: bool = False,
+        **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace the rows that have a key of the data, and add the data's other rows; makes the table if need be.
 
@@ -63,6 +70,7 @@ class MatchingChanges(Applying[Done]):
             key: Labels of the columns that tell rows apart. No two rows of the data have the same, and none is null; a
                 null in the table equals nothing.
             delete_missing: Also delete the rows whose key isn't in the data.
+            show_progress: As for `append`; rows that are written anew beside those of the data count too.
             **options: As for `overwrite`.
 
         Returns:
@@ -86,7 +94,8 @@ class MatchingChanges(Applying[Done]):
         intent, piece = make_intent(self._clock, **options), to_piece(data)
         labels, missing = require_list("key", key, "labels"), require_flag("delete_missing", delete_missing)
         return self._apply(
-            lambda writing: write_upsert(writing, piece, labels, delete_missing=missing), intent
+            told(lambda writing: write_upsert(writing, piece, labels, delete_missing=missing), show_progress),
+            intent,
         )
 
     def update(self, where: Any, set: Mapping[Any, Any], **options: Unpack[CommitOptions]) -> Done:  # noqa: A002 - SQL's word

@@ -13,6 +13,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.model.partition import by_partition, partition_fields
 from atio_core.table.matching import MatchingChanges
+from atio_core.table.telling import told
 
 if TYPE_CHECKING:
     from atio_core.changes.overwrite import IfUnchanged
@@ -33,6 +34,7 @@ class RowChanges(MatchingChanges[Done]):
         sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "exact",
         not_null: Sequence[Any] | None = None,
+        show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Add rows behind the table's own; makes the table if it isn't there.
@@ -53,6 +55,8 @@ class RowChanges(MatchingChanges[Done]):
             sort_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the rows of
                 this write are sorted.
             not_null: As for `overwrite`, for a table that isn't there yet.
+            show_progress: Show on stderr how many rows are written, and how fast: a bar, or lines where there is no
+                terminal.
             **options: As for `overwrite`.
 
         Returns:
@@ -83,7 +87,14 @@ class RowChanges(MatchingChanges[Done]):
         required = None if not_null is None else require_list("not_null", not_null, "labels")
         require_rows(data)
         incoming = Incoming.of(data)
-        return self._apply(lambda writing: write_append(writing, incoming, mode, wishes, required), intent)
+        return self._apply(
+            told(
+                lambda writing: write_append(writing, incoming, mode, wishes, required),
+                show_progress,
+                incoming.rows,
+            ),
+            intent,
+        )
 
     def overwrite(
         self,
@@ -97,6 +108,7 @@ class RowChanges(MatchingChanges[Done]):
         sort_by: Sequence[Any] | None = None,
         not_null: Sequence[Any] | None = None,
         if_unchanged: IfUnchanged = "commit",
+        show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace all rows, and the schema; or all by an object. Makes the table if it isn't there.
@@ -120,6 +132,7 @@ class RowChanges(MatchingChanges[Done]):
             if_unchanged: What becomes of just the rows, or the object, that the latest version has: "commit" makes a
                 version that shares its files; "skip" makes none, and the snapshot is `unchanged`. In a transaction, and
                 with `where`, a version is made in any case.
+            show_progress: As for `append`; of an object bytes are counted.
             **options: Said of the commit:
 
                 - `expected_version`: refuse if this isn't the latest version; 0 for a table that must not be there yet;
@@ -150,20 +163,27 @@ class RowChanges(MatchingChanges[Done]):
             if mode != "replace" or wishes != Wishes() or not_null is not None:
                 said = "partitions, sort_by or not_null" if mode == "replace" else f"schema_mode={mode!r}"
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
-            return self._apply(object_writer(data, kind, skip=unchanged == "skip"), intent)
+            write = object_writer(data, kind, skip=unchanged == "skip")
+            return self._apply(told(write, show_progress, unit="bytes"), intent)
         require_rows(data, format)
         if where is None:
             incoming = Incoming.of(data)
             return self._apply(
-                lambda writing: write_overwrite(
-                    writing, incoming, mode, wishes, required, if_unchanged=unchanged
+                told(
+                    lambda writing: write_overwrite(
+                        writing, incoming, mode, wishes, required, if_unchanged=unchanged
+                    ),
+                    show_progress,
+                    incoming.rows,
                 ),
                 intent,
             )
         if required is not None:
             raise InvalidInputError("not_null can't be had with where: overwrite the whole table with it")
         piece = to_piece(data)
-        return self._apply(lambda writing: write_overwrite_where(writing, piece, where, wishes), intent)
+        return self._apply(
+            told(lambda writing: write_overwrite_where(writing, piece, where, wishes), show_progress), intent
+        )
 
     def overwrite_partitions(
         self,
@@ -173,6 +193,7 @@ class RowChanges(MatchingChanges[Done]):
         partition: Mapping[str, Any] | None = None,
         sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "add",
+        show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
         """Replace whole partitions, all of them in one version; other partitions stay as they are.
@@ -186,6 +207,7 @@ class RowChanges(MatchingChanges[Done]):
             partition: As for `overwrite`; not with a mapping.
             sort_by: As for `append`.
             schema_mode: How the table's columns may change: as for `append`.
+            show_progress: As for `append`.
             **options: As for `overwrite`.
 
         Returns:
@@ -212,14 +234,27 @@ class RowChanges(MatchingChanges[Done]):
         intent = make_intent(self._clock, **options)
         if not isinstance(data, Mapping):
             wishes, incoming = Wishes.of(partition_by, partition, sort_by), Incoming.of(data)
-            return self._apply(lambda writing: write_partitions_of(writing, incoming, mode, wishes), intent)
+            return self._apply(
+                told(
+                    lambda writing: write_partitions_of(writing, incoming, mode, wishes),
+                    show_progress,
+                    incoming.rows,
+                ),
+                intent,
+            )
         if partition is not None:
             raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")
         names = partition_fields(("partition",) if partition_by is None else partition_by)
         frames = by_partition(cast("object", data), names)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
         labels = Wishes.of(sort_by=sort_by).sort_by
-        return self._apply(lambda writing: write_partitions(writing, pieces, names, mode, labels), intent)
+        total = sum(piece.table.num_rows for piece in pieces.values())
+        return self._apply(
+            told(
+                lambda writing: write_partitions(writing, pieces, names, mode, labels), show_progress, total
+            ),
+            intent,
+        )
 
 
 def _mode_of_overwrite(given: object, where: object) -> SchemaMode:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from atio_core.data.meter import Meter
 from atio_core.errors import InvalidInputError, NotFoundError, StorageError
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
@@ -70,6 +71,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
         self._log = log
         self._clock = clock
         self._intent = intent
+        self._meter = Meter()
         self._attempt: _Attempt | None = None
         self._writes: list[_Write] = []
         self.snapshot: Snapshot | None = None
@@ -84,7 +86,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
         if self._attempt is not None or self.snapshot is not None:
             raise InvalidInputError("a transaction is one block: begin another one with table.transaction()")
         base = self._log.find_latest() or empty_entry(str(uuid.uuid4()))
-        self._attempt = _Attempt(self._log, base, self._intent.commit_id, self._clock)
+        self._attempt = _Attempt(self._log, base, self._intent.commit_id, self._clock, self._meter)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
@@ -98,7 +100,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
         def write(writing: Writing) -> Several:
             nonlocal attempt
             if self._attempt is None:  # the second time: others came first
-                attempt = _Attempt(self._log, writing.base, writing.commit_id, self._clock)
+                attempt = _Attempt(self._log, writing.base, writing.commit_id, self._clock, writing.meter)
                 try:
                     for one in self._writes:
                         attempt.make(one)
@@ -110,7 +112,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
             return made[-1]
 
         try:
-            self.snapshot = self._handle.commit(write, self._intent)
+            self.snapshot = self._handle.commit(write, self._intent, self._meter)
         finally:
             if (
                 self._attempt is not None
@@ -128,7 +130,8 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
                 "expected_version, idempotency_key, message and properties are said of the whole: give them to"
                 " table.transaction()"
             )
-        attempt.make(write)
+        with self._meter.timed("serialise"):
+            attempt.make(write)
         self._writes.append(write)
 
     def _begun(self, what: str) -> _Attempt:
@@ -146,7 +149,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
 class _Attempt:
     """The changes, each written against what those before it have left of a base."""
 
-    def __init__(self, log: CommitLog, base: LogEntry, commit_id: bytes, clock: Clock) -> None:
+    def __init__(self, log: CommitLog, base: LogEntry, commit_id: bytes, clock: Clock, meter: Meter) -> None:
         self.base = base
         self._scratch = Scratch(
             log.store, base, clock, forgets=False
@@ -154,6 +157,7 @@ class _Attempt:
         self._log = CommitLog(self._scratch.over(log.store), log.limits)
         self._commit_id = commit_id
         self._clock = clock
+        self._meter = meter
         self._changes: list[Change] = []
         self._entry = base
 
@@ -164,7 +168,10 @@ class _Attempt:
 
         log = self._log
         try:
-            change = write(Writing(log.store, self._entry, self._commit_id, self._clock, log.limits))
+            writing = Writing(
+                log.store, self._entry, self._commit_id, self._clock, log.limits, meter=self._meter
+            )
+            change = write(writing)
         except NotFoundError as error:
             if type(error) is not NotFoundError:
                 raise

@@ -13,6 +13,7 @@ from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
+from atio_core.table.telling import told
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,6 +26,7 @@ class Upkeep(TableBase):
         *,
         target_bytes: int | None = None,
         sort_by: Sequence[Any] | None = None,
+        show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Snapshot:
         """Merge small files, so that reads open fewer. The rows stay as they are, and so does the version's number.
@@ -38,6 +40,7 @@ class Upkeep(TableBase):
             sort_by: Labels of columns: all rows are written anew, sorted by these within stretches of eight files, so
                 that reads that filter by them open fewer. Nulls come last. If None, nothing is sorted but the rows of
                 files that are merged, by what the table is sorted by.
+            show_progress: As for `append`.
             **options: As for `overwrite`, but for `message` and `properties`: the version keeps its own.
 
         Returns:
@@ -69,7 +72,9 @@ class Upkeep(TableBase):
             TARGET_BYTES if target_bytes is None else require_whole("target_bytes", target_bytes, least=1)
         )
         labels = None if sort_by is None else require_list("sort_by", sort_by, "labels")
-        return self._handle.commit(lambda writing: write_compact(writing, target, labels), intent)
+        return self._handle.commit(
+            told(lambda writing: write_compact(writing, target, labels), show_progress), intent
+        )
 
     def expire(
         self,

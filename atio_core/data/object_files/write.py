@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from atio_core.data.meter import Meter
 from atio_core.data.object_files.base import Out
 from atio_core.data.object_files.read import StoredFile
 from atio_core.errors import StorageError
@@ -62,6 +64,7 @@ def write_parts(
     commit_id: str,
     time_us: int,
     finish: Callable[[], object] = lambda: None,
+    meter: Meter | None = None,
 ) -> WrittenParts:
     """Write parts durably, but for those that a known file holds.
 
@@ -76,12 +79,15 @@ def write_parts(
         commit_id: The commit that adds the files.
         time_us: When they are written, in microseconds since 1970.
         finish: Called when all are written; may refuse.
+        meter: Is told how far it is.
 
     Raises:
         InvalidInputError: A part can't be written, or has changed meanwhile.
         StorageError: The store refused.
     """
-    writing = _Writing(store, format_name, new_path, _Known(store, known), commit_id, time_us)
+    writing = _Writing(
+        store, format_name, new_path, _Known(store, known), commit_id, time_us, meter or Meter()
+    )
     try:
         files = [writing.write(*parts)] if len(parts) == 1 else writing.side_by_side(parts)
         finish()
@@ -93,6 +99,7 @@ def write_parts(
                 f"Cleaning up failed too: {further} What is left takes space until cleaning finds it."
             )
         raise
+    writing.meter.synced(writing.encoded)
     new = set(writing.paths)
     return WrittenParts(tuple(files), tuple(file for file in files if file.path in new))
 
@@ -104,9 +111,12 @@ class _StoppedError(Exception):
 class _Sink:
     """Digests bytes, and hands them on if there is somebody to take them."""
 
-    def __init__(self, stop: threading.Event, out: ObjectWriter | None = None) -> None:
+    def __init__(
+        self, stop: threading.Event, out: ObjectWriter | None = None, meter: Meter | None = None
+    ) -> None:
         self._stop = stop
         self._out = out
+        self._meter = meter or Meter()
         self._running = running_digest()
         self.size = 0
 
@@ -118,6 +128,7 @@ class _Sink:
         self._running.update(view)
         if self._out is not None:
             self._out.write(view)
+        self._meter.add(len(view))
         self.size += len(view)
         return len(view)
 
@@ -163,7 +174,9 @@ class _Writing:
     known: _Known
     commit_id: str
     time_us: int
+    meter: Meter
     paths: list[str] = field(default_factory=list[str])
+    encoded: list[float] = field(default_factory=list[float])
     stop: threading.Event = field(default_factory=threading.Event)
 
     def write(self, part: Part) -> DataFile:
@@ -193,9 +206,10 @@ class _Writing:
         path = self.new_path()
         self.paths.append(path)
         out = self.store.open_write(path)
-        sink = _Sink(self.stop, out)
+        sink = _Sink(self.stop, out, self.meter)
         try:
             part.dump(sink)
+            self.encoded.append(time.perf_counter())
             out.close()
         except BaseException as error:
             try:
