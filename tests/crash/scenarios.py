@@ -5,109 +5,28 @@ The children import this module, so what they run stands at its top level.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from unittest import mock
-
-import pyarrow as pa
 
 from atio_core.data import writer
 from atio_core.errors import StorageError
 from atio_core.format import names
-from atio_core.log.limits import Limits
 from atio_core.model.ids import uuid7
-from atio_core.snapshot import Snapshot
-from atio_core.storage.base import ObjectStore
-from atio_core.storage.local import LocalStore
-from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore, refusal
-from tests.support.looking import Contents
+from tests.crash.staged_scenarios import STAGED_SCENARIOS
+from tests.crash.tables import (
+    Scenario,
+    append_rows,
+    appended,
+    frame,
+    local,
+    make_pairs,
+    pairs,
+    table,
+    wide,
+)
 from tests.support.stores import between
-
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
-"""So that buckets, manifests and lists of keys come and go within a few commits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A piece of work on a table.
-
-    Attributes:
-        name: What happens.
-        prepare: Makes what is there before. Gets the folder that holds, or will hold, the table.
-        work: What happens. Done again, it changes nothing.
-        states: What may be read at any time meanwhile: before, then after each commit.
-        threads: Whether several threads are at work.
-        protected: Versions that stay, whatever expires afterwards.
-    """
-
-    name: str
-    prepare: Callable[[Path], object]
-    work: Callable[[Path], object]
-    states: tuple[Contents, ...]
-    threads: bool = False
-    protected: tuple[int, ...] = ()
-
-    def setup(self, disk: Path) -> Callable[[], Path]:
-        """Return what makes a new folder with the table as it is before the work."""
-        template = disk / "template"
-        template.mkdir()
-        self.prepare(template)
-        made: list[Path] = []
-
-        def new() -> Path:
-            if made:
-                shutil.rmtree(made.pop())  # the one before has been looked at
-            root = disk / "root"
-            shutil.copytree(template, root)
-            made.append(root)
-            return root
-
-        return new
-
-
-def folder(root: Path) -> Path:
-    """The table's folder."""
-    return root / "stores" / "table"
-
-
-def local(root: Path) -> LocalStore:
-    """The table's store."""
-    return LocalStore(folder(root), temporary=names.TEMPORARY)
-
-
-def table(root: Path, store: ObjectStore | None = None) -> Table:
-    """The table, with tiny bounds."""
-    return Table(store=store or local(root), limits=LIMITS)
-
-
-def frame(*values: int) -> pa.Table:
-    """Rows with a column."""
-    return pa.table({"a": pa.array(values, pa.int64())})
-
-
-def wide(*values: int) -> pa.Table:
-    """Rows with so many columns that their schema gets a file of its own."""
-    columns = {
-        f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}": list(values) for number in range(150)
-    }
-    return pa.table({"a": pa.array(values, pa.int64()), **columns})
-
-
-def appended(count: int) -> Contents:
-    """What a table holds after so many appends of one row."""
-    return {version: list(range(1, version + 1)) for version in range(1, count + 1)}
-
-
-def append_rows(root: Path, count: int) -> None:
-    """Make a table of so many versions."""
-    made = table(root)
-    for number in range(1, count + 1):
-        made.append(frame(number), idempotency_key=f"row {number}")
 
 
 def append_first(root: Path) -> None:
@@ -179,20 +98,6 @@ def overwrite_value(root: Path) -> None:
     table(root).overwrite({"a": 1}, idempotency_key="value")
 
 
-def go_on(there: Table, before: list[Any]) -> tuple[Snapshot, list[Any]]:
-    """Make the next commit; returns its version, and what that must hold."""
-    latest = there.snapshot()
-    if latest.kind != "table":
-        return there.overwrite("next"), ["next"]
-    row = latest.read("arrow").slice(0, 1)
-    made = (
-        there.overwrite_partitions({"new": row})
-        if latest.partition_fields == ("partition",)
-        else there.append(row)
-    )
-    return made, [*before, before[0]]
-
-
 def make_columns(root: Path) -> None:
     """A table that is partitioned by its column, most of its files in a manifest."""
     table(root).append(frame(1, 2, 3, 4), partition_by=["a"])
@@ -206,13 +111,6 @@ def overwrite_columns(root: Path) -> None:
 def delete(root: Path) -> None:
     """A delete that drops a file and writes two anew, most of them listed in manifests."""
     table(root).delete([("a", "in", [1, 3, 6])], idempotency_key="delete")
-
-
-def make_pairs(root: Path) -> None:
-    """A table of five files of two rows."""
-    made = table(root)
-    for number in range(1, 6):
-        made.append(frame(number, number + 1))
 
 
 def compact(root: Path) -> None:
@@ -232,10 +130,24 @@ def upsert(root: Path) -> None:
     table(root).upsert(frame(3, 9), key=["a"], idempotency_key="upsert")
 
 
-def pairs(count: int) -> Contents:
-    """What a table of so many files of two rows holds."""
-    rows = [number for first in range(1, count + 1) for number in (first, first + 1)]
-    return {version: rows[: 2 * version] for version in range(1, count + 1)}
+def update(root: Path) -> None:
+    """An update that writes files anew, some of them listed in manifests."""
+    table(root).update([("a", "in", [1, 6])], set={"a": 0}, idempotency_key="update")
+
+
+def overwrite_some(root: Path) -> None:
+    """An overwrite of the rows that match, which drops a file, writes one anew and adds one."""
+    table(root).overwrite(frame(8, 9), where=[("a", "<", 3)], idempotency_key="some")
+
+
+def drop(root: Path) -> None:
+    """The end of a table."""
+    table(root).drop(idempotency_key="drop")
+
+
+def drop_column(root: Path) -> None:
+    """A column less, in a schema that lies in a file."""
+    table(root).drop_column(wide(1).column_names[-1], idempotency_key="column")
 
 
 def restore(root: Path) -> None:
@@ -371,6 +283,15 @@ SCENARIOS = [
         upsert,
         (appended(5), appended(5) | {6: [1, 2, 3, 4, 5, 9]}),
     ),
+    Scenario("update", make_pairs, update, (pairs(5), pairs(5) | {6: [0, 2, 2, 3, 3, 4, 4, 5, 5, 0]})),
+    Scenario(
+        "overwrite-some",
+        make_pairs,
+        overwrite_some,
+        (pairs(5), pairs(5) | {6: [3, 3, 4, 4, 5, 5, 6, 8, 9]}),
+    ),
+    Scenario("drop", lambda root: append_rows(root, 5), drop, (appended(5), appended(5) | {6: []})),
+    Scenario("drop-column", append_wide, drop_column, ({1: [1]}, {1: [1], 2: [1]})),
     Scenario("compact", make_pairs, compact, (pairs(5),)),
     Scenario(
         "transaction",
@@ -397,4 +318,5 @@ SCENARIOS = [
             {8: appended(8)[8], 10: [*appended(8)[8], 50]},
         ),
     ),
+    *STAGED_SCENARIOS,
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scenarios import LIMITS, SCENARIOS, Scenario, folder, go_on, local, table
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.tables import LIMITS, Scenario, folder, go_on, local, seen, table
 from tests.support.crash import WarmChild, has_strace, kill_at_every_call, strace_at_every_call
 from tests.support.looking import Contents, contents, entries, named_files, other_files, retained
 from tests.support.stores import CountingStore
@@ -88,8 +89,7 @@ def checker(scenario: Scenario) -> Callable[[Path], None]:
     """Return what looks at a killed run: old or new, whole; then everybody else goes on, each at the first try."""
 
     def check(root: Path) -> None:
-        found = contents(table(root)) if table(root).exists() else {}
-        assert found in scenario.states
+        assert seen(root) in scenario.states
         found = check_retry(scenario, root)
         found = check_next_commit(root, found)
         check_expiry(root, found, scenario.protected)

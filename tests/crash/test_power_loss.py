@@ -17,7 +17,8 @@ from atio_core.storage import local as local_store
 from atio_core.storage.durable import publish_new
 from atio_core.table import Table
 from atio_core.table.transaction import Transaction
-from tests.crash.scenarios import SCENARIOS, Scenario, append_rows, appended, folder, frame, go_on, table
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.tables import Scenario, append_rows, appended, folder, frame, go_on, seen, table, versions
 from tests.support.looking import Contents, contents, entries, retained
 from tests.support.power import PowerRecorder, PowerState
 
@@ -99,7 +100,7 @@ def recorded(scenario: Scenario, disk: Path) -> list[PowerState]:
     with PowerRecorder(root) as recorder:
 
         def acknowledge() -> None:
-            recorder.mark(str(scenario.states.index(contents(table(root)))))
+            recorder.mark(str(scenario.states.index(seen(root))))
 
         with acknowledging(acknowledge):
             scenario.work(root)
@@ -119,8 +120,9 @@ def acknowledging(note: Callable[[], None]) -> Generator[None]:
         return call
 
     with ExitStack() as stack:
-        rows = ("append", "overwrite", "overwrite_partitions", "delete", "upsert")
-        for name in (*rows, "compact", "restore", "tag", "expire"):
+        rows = ("append", "overwrite", "overwrite_partitions", "delete", "upsert", "update")
+        staging = ("stage", "commit", "publish", "drop_staged")
+        for name in (*rows, *staging, "compact", "restore", "tag", "expire", "drop", "drop_column"):
             stack.enter_context(mock.patch.object(Table, name, noting(getattr(Table, name))))
         end = noting(Transaction.__exit__)
         stack.enter_context(mock.patch.object(Transaction, "__exit__", end))
@@ -132,11 +134,11 @@ def check_states(scenario: Scenario, after: Path, states: list[PowerState]) -> N
     assert any(state.marks for state in states)
     for state in states:
         state.restore(after)
-        found = contents(table(after)) if table(after).exists() else {}
+        found = seen(after)
         assert found in scenario.states, state
         acknowledged = max(map(int, state.marks), default=0)
         assert scenario.states.index(found) >= acknowledged, state
-        check_goes_on(after, found)
+        check_goes_on(after, versions(after))
 
 
 def check_promised(disk: Path, recorder: PowerRecorder, promised: Contents) -> None:
@@ -146,7 +148,7 @@ def check_promised(disk: Path, recorder: PowerRecorder, promised: Contents) -> N
     assert any(state.marks for state in states)
     for state in states:
         state.restore(after)
-        found = contents(table(after)) if table(after).exists() else {}
+        found = versions(after)
         assert found == (promised if state.marks else appended(len(found))), state
         check_goes_on(after, found)
 

@@ -16,7 +16,8 @@ import pytest
 
 from atio_core.errors import AtioError, InvalidInputError, StorageError, TableNotFoundError
 from atio_core.table import Table
-from tests.crash.scenarios import LIMITS, append_rows, append_third, appended, folder, frame, table
+from tests.crash.scenarios import append_third
+from tests.crash.tables import LIMITS, append_rows, appended, folder, frame, table
 from tests.support.crowd import run_together
 from tests.support.looking import contents, entries, named_files, other_files
 

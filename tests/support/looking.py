@@ -18,12 +18,14 @@ Contents = dict[int, list[Any]]
 def contents(table: Table, column: str = "a") -> Contents:
     """Read every version that can be read: its number and the values of a column, in the order of the rows.
 
-    Of an object, the files of a folder with their names, or the object alone.
+    Of an object, the files of a folder with their names, or the object alone. Nothing where a table was dropped.
     """
     return {snapshot.version: _held(table, snapshot, column) for snapshot in reversed(table.history())}
 
 
 def _held(table: Table, snapshot: Snapshot, column: str) -> list[Any]:
+    if not snapshot.entry.is_there:
+        return []
     if snapshot.kind == "table":
         return table.read(snapshot.version, "arrow", columns=[column])[column].to_pylist()
     if snapshot.kind == "folder":
