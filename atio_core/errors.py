@@ -11,6 +11,7 @@ AtioError                          .code (stable), .table, .version
 ├── AlreadyExistsError             (FileExistsError) the name is taken
 ├── InvalidInputError (ValueError) refused before anything changed
 │   ├── SchemaMismatchError        the data doesn't fit the table's columns
+│   ├── DuplicateKeyError          two rows would have the same key
 │   ├── NotPreservableError        what was written couldn't come back equal
 │   └── UnsupportedFormatError     no writer for this format and object
 ├── CommitError
@@ -130,6 +131,12 @@ class SchemaMismatchError(InvalidInputError):
     """The data doesn't fit the table's columns."""
 
     code = "schema-mismatch"
+
+
+class DuplicateKeyError(InvalidInputError):
+    """Two rows would have the same key: `columns` names it, `keys` has some that come twice."""
+
+    code = "duplicate-key"
 
 
 class NotPreservableError(InvalidInputError):

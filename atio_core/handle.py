@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from atio_core.errors import StagedFilesExpiredError, VersionExpiredError
+from atio_core.errors import DuplicateKeyError, StagedFilesExpiredError, VersionExpiredError
 from atio_core.log.commit import VERDICTS, commit, holds, look_up, preview, require_expected
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.intent import Intent
 from atio_core.log.lookup import Wanted, find, too_fast
-from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.log.scratch import Scratch
+from atio_core.model.entry import PRIMARY_KEY, LogEntry, empty_entry
 from atio_core.model.ids import Clock, uuid7
 from atio_core.snapshot import Snapshot
 from atio_core.storage.overlay import Overlay
@@ -75,6 +76,7 @@ class Handle:
         Raises:
             As for `log.commit.commit`, and what `write` raises.
         """
+        from atio_core.changes.keyed import Keyed
         from atio_core.changes.writing import Writing
         from atio_core.data.meter import Meter
 
@@ -82,6 +84,7 @@ class Handle:
         for left in reversed(range(_TRIES)):
             known = self._base()
             base = known or empty_entry(str(uuid.uuid4()))
+            change: Keyed | None = None
             try:
                 done = look_up(log, base, intent)
                 if done is None:
@@ -92,12 +95,14 @@ class Handle:
                         log.store, base, intent.commit_id, self._clock, log.limits, share, meter=meter
                     )
                     with meter.timed("serialise"):
-                        change = write(at)
+                        change = Keyed(write(at), log.store)
                     with meter.timed("commit"):
                         done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 self._known = None
-                if not left or (not error.facts.get("write_again") and holds(log, base, error)):
+                # A doubled key that the commit has found is in the latest version: it would be found there again.
+                settled = change is not None and isinstance(error, DuplicateKeyError)
+                if not left or settled or (not error.facts.get("write_again") and holds(log, base, error)):
                     raise
                 continue
             if not done.repeated:
@@ -134,11 +139,25 @@ class Handle:
             stage_id = uuid7(self._clock, not_before_us=base.horizon_us)
             writing = Writing(log.store, base, stage_id.bytes, self._clock, log.limits, apart=True)
             try:
-                return base, stage_id, write(writing)
+                change = write(writing)
+                if PRIMARY_KEY in base.writer_features:
+                    self._require_distinct(change, base)
             except VERDICTS as error:
                 if not left or (not error.facts.get("write_again") and holds(log, base, error)):
                     raise
+            else:
+                return base, stage_id, change
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _require_distinct(self, change: Change, base: LogEntry) -> None:
+        from atio_core.changes.keyed import Keyed
+
+        store = self._log.store
+        try:
+            Keyed(change, store).require_distinct(base, Scratch(store, base, self._clock))
+        except BaseException:
+            store.delete([file.path for file in change.adds])
+            raise
 
     def preview(self, write: Callable[[Writing], Change], intent: Intent) -> Preview:
         """Return the version that a commit would make now, without making it.
@@ -150,6 +169,7 @@ class Handle:
         Raises:
             As for `commit`.
         """
+        from atio_core.changes.keyed import Keyed
         from atio_core.changes.writing import Writing
 
         log = self._log
@@ -157,6 +177,7 @@ class Handle:
             base = log.find_latest() or empty_entry(str(uuid.uuid4()))
             try:
                 change = write(Writing(log.store, base, intent.commit_id, self._clock, log.limits))
+                change = Keyed(change, log.store)
                 entry, scratch = preview(log, change, intent, base, self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 if not left or holds(log, base, error):

@@ -111,3 +111,10 @@ class VersionFacts(ABC):
         from atio_core.data.columns import required_labels
 
         return tuple(required_labels(self.schema))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Labels of the columns of the primary key; none if there is no key."""
+        from atio_core.data.primary_key import key_labels
+
+        return tuple(key_labels(self.schema))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.arrangement import Wishes, own_arrangement, require_arrangement
+from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
@@ -17,6 +18,8 @@ from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, PartitionField, Totals
+
+_NONE = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def write_append(
     data: Incoming,
     mode: SchemaMode,
     wishes: Wishes,
-    not_null: Sequence[object] | None = None,
+    constraints: Constraints = _NONE,
 ) -> Append:
     """Write the files of an append.
 
@@ -66,7 +69,7 @@ def write_append(
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(data.first, mode, not_null=not_null)
+    fitted, schema = writing.own_schema(data.first, mode, constraints=constraints)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     written = writing.written(data, fitted, arrangement)
     return Append(

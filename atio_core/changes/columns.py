@@ -1,4 +1,4 @@
-"""Rename, drop or move a column. No file changes: files are read by the ids of columns.
+"""Rename, drop or move a column, or declare the key. No file changes: files are read by the ids of columns.
 
 Each rebases over everything, as long as the columns that it names are still there, and a new label is still free. What
 writes files meanwhile writes them again.
@@ -6,12 +6,13 @@ writes files meanwhile writes them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from atio_core.changes.schema import WrittenSchema, add_schema, column_id, read_schema, require_rows
 from atio_core.data.columns import dropped, field_of, renamed
+from atio_core.data.primary_key import key_ids, with_key
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
@@ -98,4 +99,20 @@ def drop(base: LogEntry, schema: pa.Schema, label: object) -> tuple[pa.Schema, t
             f"column {label!r} can't be dropped: the table is sorted by it; overwrite the table with another sort_by"
             " first, or [] for none"
         )
+    if column in key_ids(schema):
+        raise InvalidInputError(
+            f"column {label!r} can't be dropped: it is of the table's primary key; give the table another one first, by"
+            " set_key"
+        )
     return dropped(schema, label), base.partition_fields
+
+
+def declare_key(
+    base: LogEntry, schema: pa.Schema, labels: Sequence[object]
+) -> tuple[pa.Schema, tuple[PartitionField, ...]]:
+    """Make columns the primary key; whether the rows hold it is found out by the commit.
+
+    Raises:
+        InvalidInputError: No column has a label, or several do; or it can't be one of a key.
+    """
+    return with_key(schema, labels), base.partition_fields

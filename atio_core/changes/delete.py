@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from atio_core.changes.matching import Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
@@ -18,4 +20,4 @@ def write_delete(writing: Writing, where: object) -> Rewrite:
         row_filter = matching.filter(where)
         for matched in matching.matched(row_filter):
             matching.drop(matched)
-        return matching.change("delete", row_filter)
+        return replace(matching.change("delete", row_filter), may_double=False)

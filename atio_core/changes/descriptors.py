@@ -60,6 +60,7 @@ def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
         sort_by=change.sort_by,
         grown_from=written.grown_from,
         new_columns=written.new_columns if written.grown_from else (),
+        key_before=written.key_before,
     )
     match change:
         case Overwrite():

@@ -19,8 +19,15 @@ from atio_core.changes.arrangement import (
     require_arrangement,
     require_partitioned,
 )
+from atio_core.changes.constraints import Constraints
 from atio_core.changes.matching import Matching
-from atio_core.changes.schema import WrittenSchema, add_schema, require_rows, require_same_schema
+from atio_core.changes.schema import (
+    WrittenSchema,
+    add_schema,
+    require_rows,
+    require_same_key,
+    require_same_schema,
+)
 from atio_core.changes.unchanged import Unchanged, find_unchanged, is_unchanged
 from atio_core.changes.writing import Writing, Written
 from atio_core.data.content import content_digest
@@ -40,6 +47,8 @@ from atio_core.model.manifest import may_hold, partition_key
 
 IfUnchanged = Literal["commit", "skip"]
 """What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
+
+_NONE = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,9 @@ class Overwrite:
         """
         if self.begins and base.is_there:
             raise _begun(base, scratch.location)
-        if self.mode != "replace":
+        if self.mode == "replace":
+            require_same_key(base, self.schema, self.operation, scratch)
+        else:
             require_same_schema(base, self.schema, self.operation, scratch.location)
         emptied = base.emptied(ROWS).arranged(self.fields, self.sort_by)
         emptied = emptied.with_(schemas=base.schemas)  # a schema that comes back keeps its number
@@ -164,7 +175,7 @@ def write_overwrite(
     data: Incoming,
     mode: SchemaMode,
     wishes: Wishes,
-    not_null: Sequence[object] | None = None,
+    constraints: Constraints = _NONE,
     *,
     if_unchanged: IfUnchanged = "commit",
 ) -> Overwrite | Unchanged:
@@ -174,7 +185,7 @@ def write_overwrite(
         SchemaMismatchError: The rows don't fit the table; nothing was written.
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
-    fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, not_null=not_null)
+    fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, constraints=constraints)
     arrangement = new_arrangement(
         writing.base, fitted.table.schema, wishes, writing.store.location, writing.sorted_by()
     )

@@ -36,6 +36,7 @@ class Rewrite:
         schema: That of the version that was read.
         content: Digest of what is done to the rows; None if they stay as they are.
         limits: Bounds of an entry.
+        may_double: Whether it may bring a primary key that other rows have.
     """
 
     operation: str
@@ -48,6 +49,7 @@ class Rewrite:
     schema: WrittenSchema
     content: str | None
     limits: Limits
+    may_double: bool = True
 
     @property
     def changes_rows(self) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from atio_core.data.primary_key import key_ids
 from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.names import schema_path
 from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_bytes, inline_ref
 from atio_core.log.scratch import Readable, Scratch
-from atio_core.model.entry import ROWS, LogEntry, SchemaRef
+from atio_core.model.entry import PRIMARY_KEY, ROWS, LogEntry, SchemaRef
 
 FIELD_ID = b"PARQUET:field_id"
 
@@ -27,6 +28,7 @@ class WrittenSchema:
         last_column: The highest column id in it.
         grown_from: The digest of the table's schema that it adds to, or widens; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
+        key_before: The ids of the columns of the primary key that the table had when it was made.
     """
 
     plain: bytes
@@ -34,6 +36,7 @@ class WrittenSchema:
     last_column: int
     grown_from: str | None = None
     new_columns: tuple[int, ...] = ()
+    key_before: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, schema: pa.Schema) -> WrittenSchema:
@@ -151,6 +154,31 @@ def _other_schema(base: LogEntry, operation: str, table: str) -> CommitConflictE
         winner=base.version,
         write_again=True,
     )
+
+
+def key_columns(entry: LogEntry, store: Readable) -> tuple[int, ...]:
+    """Return the ids of the columns of a version's primary key; none if it has no key."""
+    if PRIMARY_KEY not in entry.writer_features:
+        return ()
+    return key_ids(read_schema(store, entry.schemas[entry.schema], entry.version))
+
+
+def with_key_feature(entry: LogEntry, base: LogEntry, store: Readable) -> LogEntry:
+    """Return what a change made of a base, said to have a primary key if its schema does."""
+    had = PRIMARY_KEY in base.writer_features
+    if not entry.schema:
+        return entry.with_feature(PRIMARY_KEY, needed=False) if had else entry
+    ref = entry.schemas[entry.schema]
+    if base.schema and base.schemas[base.schema].digest == ref.digest:
+        return entry
+    has = bool(key_ids(read_schema(store, ref, base.version)))
+    return entry.with_feature(PRIMARY_KEY, needed=has)
+
+
+def require_same_key(base: LogEntry, written: WrittenSchema, operation: str, scratch: Scratch) -> None:
+    """Raise `CommitConflictError` with `write_again` if a schema was made for a table of another primary key."""
+    if key_columns(base, scratch) != written.key_before:
+        raise _other_schema(base, operation, scratch.location)
 
 
 def read_schema(store: Readable, ref: SchemaRef, version: int) -> pa.Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from atio_core.changes.schema import with_key_feature
 from atio_core.log.change import Change, Rebased
 from atio_core.log.file_list import difference
 from atio_core.log.scratch import Scratch
@@ -54,4 +55,6 @@ class Several:
 def applied(change: Change, entry: LogEntry, scratch: Scratch, version: int) -> LogEntry:
     """Return what a change leaves of what those before it left; the entry itself if that is the same."""
     rebased = change.rebase(entry, scratch)
-    return entry if rebased is None else rebased.entry.with_(version=version)
+    return (
+        entry if rebased is None else with_key_feature(rebased.entry, entry, scratch).with_(version=version)
+    )

@@ -20,7 +20,7 @@ from atio_core.changes.append import Append
 from atio_core.changes.arrangement import require_arrangement
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.overwrite_object import OverwriteObject
-from atio_core.changes.schema import WrittenSchema, column_id, require_same_schema
+from atio_core.changes.schema import WrittenSchema, column_id, key_columns, require_same_schema
 from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
@@ -207,6 +207,7 @@ class CommitStaged:
         if self.changes[0].begins and base.is_there:
             raise self._outdated(base, "a table that wasn't there yet", scratch.location)
         if self.operation == "overwrite" and not self.changes[0].keeps_columns:
+            self._require_key(base, scratch)
             return self._applied(self.changes, base, scratch)
         self._require_schema(base, scratch.location)
         if self.operation == "append":
@@ -220,7 +221,8 @@ class CommitStaged:
         first, content = changes[0], changes[0].content
         if first.kind != ROWS:
             return OverwriteObject(first.kind, files, files, content, self.limits).rebase(base, scratch)
-        schema, fields, sort_by = _written(changes, base, scratch.location), first.fields, first.sort_by
+        schema = replace(_written(changes, base, scratch.location), key_before=first.key_before)
+        fields, sort_by = first.fields, first.sort_by
         one: Append | Overwrite | OverwritePartitions
         if self.operation == "append":
             one = Append(files, schema, content, self.limits, fields, sort_by)
@@ -311,6 +313,19 @@ class CommitStaged:
                         table=table,
                         path=file.path,
                     )
+
+    def _require_key(self, base: LogEntry, scratch: Scratch) -> None:
+        """What replaces the columns was staged with the table's primary key, or to change it: none else may end it."""
+        key = key_columns(base, scratch)
+        if any(one.key_before != key for one in self.changes):
+            table = scratch.location
+            raise CommitConflictError(
+                f"{self.operation} of {table} was staged when the table had another primary key; nothing was committed:"
+                " stage the data again",
+                table=table,
+                version=base.version,
+                winner=base.version,
+            )
 
     def _require_schema(self, base: LogEntry, table: str) -> None:
         """The schema must be the table's, or have grown from it; a table that isn't there takes one that is carried."""

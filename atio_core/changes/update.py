@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atio_core.changes.matching import Matched, Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
+from atio_core.data.primary_key import key_of
 from atio_core.data.row_values import Assignment, read_assignments, with_values
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ def write_update(writing: Writing, where: object, given: object) -> Rewrite:
         assignments = read_assignments(given, matching.source.schema, fixed)
         for matched in matching.matched(row_filter):
             _set(matching, matched, assignments)
-        return matching.change("update", row_filter, *(one.text for one in assignments))
+        change = matching.change("update", row_filter, *(one.text for one in assignments))
+        key = key_of(matching.source.schema).names
+        return replace(change, may_double=any(one.name in key for one in assignments))
 
 
 def _set(matching: Matching, matched: Matched, assignments: list[Assignment]) -> None:

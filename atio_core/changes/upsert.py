@@ -8,6 +8,7 @@ the new one comes behind.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -19,35 +20,47 @@ from atio_core.changes.writing import Writing
 from atio_core.data.conform import field_id
 from atio_core.data.content import content_digest
 from atio_core.data.frames import Piece
-from atio_core.data.key_match import Keys
+from atio_core.data.key_match import KeyColumns, Keys
 from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
+from atio_core.data.primary_key import key_of
 from atio_core.data.row_values import merged
+from atio_core.errors import InvalidInputError
 from atio_core.log.change import Change
 from atio_core.model.data_file import DataFile
 
 
-def write_upsert(writing: Writing, piece: Piece, key: Sequence[Any], *, delete_missing: bool) -> Change:
+def write_upsert(
+    writing: Writing, piece: Piece, labels: Sequence[Any] | None, *, delete_missing: bool
+) -> Change:
     """Write the files of an upsert.
 
     Args:
         writing: Where they go.
         piece: The data.
-        key: Labels of the columns that tell rows apart.
+        labels: Those of the columns that tell rows apart; None for the table's primary key.
         delete_missing: Rows whose key isn't in the data go.
 
     Raises:
-        InvalidInputError: The key can't be one, or the data has one twice.
+        InvalidInputError: The key can't be one, or there is none.
+        DuplicateKeyError: The data has one twice.
         SchemaMismatchError: The data doesn't fit the table.
     """
+    table = writing.store.location
     if not writing.base.is_there:
+        if labels is None:
+            raise _no_key(f"there is no table {table} yet")
         fitted, _ = writing.new_schema(piece)
-        Keys(fitted.table, key)
+        Keys(fitted.table, KeyColumns.of(fitted.table.schema, labels), table)
         return write_first(writing, piece, Wishes())
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
-        arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), writing.store.location)
-        keys = Keys(fitted.table, key)
+        arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), table)
+        own = key_of(matching.source.schema)
+        if labels is None and not own.names:
+            raise _no_key(f"the table {table} has no primary key")
+        key = own if labels is None else KeyColumns.of(fitted.table.schema, labels)
+        keys = Keys(fitted.table, key, table)
         ids = {field_id(fitted.table.schema.field(name)) for name in keys.names}
         upsert = _Upsert(matching, fitted, keys, in_place=set(arrangement.columns) <= ids)
         row_filter = (
@@ -58,8 +71,15 @@ def write_upsert(writing: Writing, piece: Piece, key: Sequence[Any], *, delete_m
         new = upsert.new_rows()
         if new.table.num_rows:
             matching.add(writing.arranged(new, arrangement).files)
-        told = (f"{keys.names} {delete_missing}", content_digest(fitted.table))
-        return matching.change("upsert", row_filter, *told)
+        told = (f"{list(keys.names)} {delete_missing}", content_digest(fitted.table))
+        change = matching.change("upsert", row_filter, *told)
+        return replace(change, may_double=set(keys.names) != set(own.names))
+
+
+def _no_key(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{what}, so nothing says which rows are the same: give key=[…]; nothing was written"
+    )
 
 
 class _Upsert:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from atio_core.arguments import shown
 from atio_core.changes.arrangement import Arrangement
+from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import (
     WrittenSchema,
     grown_schema,
@@ -19,7 +19,6 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
-from atio_core.data.columns import has_column, required_labels, with_required
 from atio_core.data.content import ContentDigest, content_digest
 from atio_core.data.frames import (
     MisfitError,
@@ -31,13 +30,13 @@ from atio_core.data.frames import (
     slice_info,
 )
 from atio_core.data.incoming import Incoming, of_size
-from atio_core.data.labels import label_key
 from atio_core.data.meter import Meter
 from atio_core.data.pieces import split_info
+from atio_core.data.primary_key import key_ids
 from atio_core.data.sorting import sort_labels
 from atio_core.data.split import split_rows
 from atio_core.data.writer import Part, file_bytes, write_files, write_parts
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.format.names import data_path, path_beside
 from atio_core.log.limits import Limits
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
 
 _STREAMED_BYTES = 48 << 20  # of Arrow data in a file of a stream: several are in memory at a time
 _STREAMED_AT_ONCE = 2
+_NONE = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,12 @@ class Writing:
         return align(piece, schema), written
 
     def _new_schema(
-        self, schema: pa.Schema, not_null: Sequence[object] | None = None
+        self, schema: pa.Schema, constraints: Constraints = _NONE
     ) -> tuple[pa.Schema, WrittenSchema]:
         like = self._schema() if self.base.schema else None
         made = with_ids(schema, like=like, last_column=self.base.last_column)
-        if not_null is None and like is not None:
-            not_null = [label for label in required_labels(like) if has_column(made, label)]
-        made = with_required(made, not_null or ())
-        return made, WrittenSchema.of(made)
+        made = constraints.declared(made, like, self.store.location)
+        return made, replace(WrittenSchema.of(made), key_before=key_ids(like) if like else ())
 
     def own_schema(
         self,
@@ -121,7 +119,7 @@ class Writing:
         mode: SchemaMode = "exact",
         *,
         rows_stay: bool = True,
-        not_null: Sequence[object] | None = None,
+        constraints: Constraints = _NONE,
     ) -> tuple[Piece, WrittenSchema]:
         """Return a piece in the table's schema, which grows if the mode says so.
 
@@ -129,13 +127,13 @@ class Writing:
             piece: As it came.
             mode: How the table's columns may change; "replace" takes the piece's.
             rows_stay: The table may have rows that stay, in which new columns are null.
-            not_null: The labels of the columns that take no nulls; None for those that the table has said so of.
+            constraints: What the caller declares.
 
         Raises:
             SchemaMismatchError: It doesn't fit under this mode.
-            InvalidInputError: `not_null` isn't what the table says; or that holds an object, which has no columns.
+            InvalidInputError: That isn't what the table says; or the table holds an object, which has no columns.
         """
-        (fitted,), schema = self.own_schemas([piece], mode, rows_stay=rows_stay, not_null=not_null)
+        (fitted,), schema = self.own_schemas([piece], mode, rows_stay=rows_stay, constraints=constraints)
         return fitted, schema
 
     def own_schemas(
@@ -144,7 +142,7 @@ class Writing:
         mode: SchemaMode = "exact",
         *,
         rows_stay: bool = True,
-        not_null: Sequence[object] | None = None,
+        constraints: Constraints = _NONE,
     ) -> tuple[list[Piece], WrittenSchema]:
         """Return several pieces in one schema: as `own_schema`, each after those before it."""
         if mode != "replace":
@@ -152,7 +150,7 @@ class Writing:
         try:
             if self.base.schema and mode != "replace":
                 own, ref = self._schema(), self.base.schemas[self.base.schema]
-                self._require_same_required(own, not_null)
+                constraints.require_own(own, self.store.location)
                 grown = _grown(own, pieces, mode, rows_stay=rows_stay)
                 schema, written = own, written_schema(own, ref)
                 if grown is not own:
@@ -160,7 +158,7 @@ class Writing:
             else:
                 among = "exact" if mode == "replace" else mode
                 grown = _grown(pieces[0].table.schema, pieces[1:], among, rows_stay=True)
-                schema, written = self._new_schema(grown, not_null)
+                schema, written = self._new_schema(grown, constraints)
             return [align(piece, schema) for piece in pieces], written
         except MisfitError as misfit:
             version = self.base.data.version
@@ -168,15 +166,6 @@ class Writing:
             raise self._mismatch(
                 f"the data doesn't fit{told} the table {self.store.location}", misfit
             ) from misfit
-
-    def _require_same_required(self, schema: pa.Schema, not_null: Sequence[object] | None) -> None:
-        own = required_labels(schema)
-        if not_null is not None and set(map(label_key, not_null)) != set(map(label_key, own)):
-            raise InvalidInputError(
-                f"the table {self.store.location} takes no nulls in {shown(own)}, and not in {shown(not_null)}: leave"
-                " not_null out, or overwrite the whole table with it",
-                table=self.store.location,
-            )
 
     def fitted(self, piece: Piece, schema: pa.Schema) -> Piece:
         """Return a further piece of a write in the schema that the first one has come to.

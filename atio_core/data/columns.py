@@ -54,6 +54,12 @@ def required_labels(schema: pa.Schema) -> list[Any]:
     return [column.value for column in layout_of(schema).columns if is_required(schema.field(column.name))]
 
 
+def not_null_labels(schema: pa.Schema) -> list[Any]:
+    """Return the labels of those that were said to take no nulls by themselves, not as a part of the key."""
+    columns = layout_of(schema).columns
+    return [one.value for one in columns if NOT_NULL in (schema.field(one.name).metadata or {})]
+
+
 def has_column(schema: pa.Schema, label: object) -> bool:
     """Say whether just one column has a label."""
     return len(places_of(layout_of(schema).columns).get(label_key(label), ())) == 1

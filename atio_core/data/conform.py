@@ -16,6 +16,7 @@ from atio_core.errors import InvalidInputError, SchemaMismatchError
 
 FIELD_ID = b"PARQUET:field_id"
 NOT_NULL = b"atio:not_null"
+KEY = b"atio:key"
 
 _SMALL = {
     pa.large_string(): pa.string(),
@@ -42,7 +43,7 @@ def field_id(field: pa.Field) -> int | None:
 
 def is_required(field: pa.Field) -> bool:
     """Say whether a column takes no nulls because the table's owner said so, whatever its type could hold."""
-    return NOT_NULL in (field.metadata or {})
+    return not {NOT_NULL, KEY}.isdisjoint(field.metadata or {})
 
 
 def storage_type(kind: pa.DataType) -> pa.DataType:

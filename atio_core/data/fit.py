@@ -329,7 +329,7 @@ def require_values(rows: pa.Table) -> None:
             nulls += pc.sum(pc.is_nan(values)).as_py() or 0
         if nulls:
             reason = f"column {column.value!r} takes no nulls in the table, but the data has {nulls}"
-            raise MisfitError(reason, "fill them, or overwrite the table without it in not_null")
+            raise MisfitError(reason, "fill them, or overwrite the table without it in not_null or key")
 
 
 def _aligned(values: pa.ChunkedArray, ours: Column, theirs: Column, t: pa.DataType) -> pa.ChunkedArray:

@@ -203,6 +203,8 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
         fields["begins"] = True
     if change.replaced is not None:
         fields["replaced"] = [list(map(list, change.replaced.files)), list(change.replaced.lists)]
+    if change.key_before:
+        fields["key_before"] = list(change.key_before)
     if change.fields:
         fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
     if change.sort_by:
@@ -233,6 +235,7 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
         begins=fields.get("begins", False) is True,
         kind=kind,
         replaced=_replaced(fields["replaced"], len(files)) if "replaced" in fields else None,
+        key_before=tuple(map(_count, fields.get("key_before", ()))),
     )
 
 

@@ -25,11 +25,11 @@ from atio_core.format.entry_json import decode_entry
 from atio_core.format.names import LOG, Numbered
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.log.sequence import Sequence
-from atio_core.model.entry import OBJECTS, SORTED, LogEntry
+from atio_core.model.entry import OBJECTS, PRIMARY_KEY, SORTED, LogEntry
 from atio_core.storage.base import ObjectStore
 
 READER_FEATURES: frozenset[str] = frozenset({OBJECTS})
-WRITER_FEATURES: frozenset[str] = frozenset({SORTED})
+WRITER_FEATURES: frozenset[str] = frozenset({PRIMARY_KEY, SORTED})
 _ROUNDS = 100
 _WITNESSES = 8
 

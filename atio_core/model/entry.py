@@ -18,6 +18,8 @@ OBJECTS = "objects"
 """The feature that whoever reads a version of an object has to know."""
 SORTED = "sorted"
 """The feature that whoever writes into a table that keeps its rows sorted has to know."""
+PRIMARY_KEY = "primary_key"
+"""The feature that whoever commits after a version whose rows have a primary key has to know."""
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -200,9 +202,13 @@ class LogEntry:
 
     def arranged(self, fields: tuple[PartitionField, ...], sort_by: tuple[int, ...]) -> LogEntry:
         """Return a copy whose rows are split and sorted so; whoever writes has to know, if they are sorted."""
-        others = tuple(name for name in self.writer_features if name != SORTED)
-        features = (*others, SORTED) if sort_by else others
-        return replace(self, partition_fields=fields, sort_by=sort_by, writer_features=features)
+        arranged = replace(self, partition_fields=fields, sort_by=sort_by)
+        return arranged.with_feature(SORTED, needed=bool(sort_by))
+
+    def with_feature(self, name: str, *, needed: bool) -> LogEntry:
+        """Return a copy that writers need a feature for, or don't."""
+        others = tuple(one for one in self.writer_features if one != name)
+        return replace(self, writer_features=(*others, name) if needed else others)
 
     def emptied(self, kind: str) -> LogEntry:
         """Return a copy that holds nothing of what an overwrite replaces, and is of this kind."""

@@ -42,6 +42,7 @@ class StagedFiles:
         begins: An overwrite that is one only if there is no table.
         kind: What an overwrite makes of the table: `ROWS`, or the kind of an object.
         replaced: What a change of matching rows replaces; None for any other.
+        key_before: The ids of the columns of the primary key of the table that an overwrite was staged for.
     """
 
     files: tuple[DataFile, ...]
@@ -56,6 +57,7 @@ class StagedFiles:
     begins: bool = False
     kind: str = ROWS
     replaced: Replaced | None = None
+    key_before: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from atio_core.arguments import require_whole
+from atio_core.arguments import require_list, require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import CommitOptions, make_intent
@@ -132,6 +132,37 @@ class ColumnChanges(Applying[Done]):
             return moved(schema, label, target), base.partition_fields
 
         return self._change("move_column", apply, **options)
+
+    def set_key(self, key: Sequence[Any], **options: Unpack[CommitOptions]) -> Done:
+        """Declare the primary key: from now on no two rows have the same values in these columns, whoever writes.
+
+        All rows are looked at, as far as these columns go; no file is written.
+
+        Args:
+            key: Labels of the columns, which take no nulls (nor NaN) from then on. `[]` ends it.
+            **options: As for `overwrite`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            DuplicateKeyError: Two rows have the same key; nothing was committed.
+            As for `rename_column`; `InvalidInputError` too if a column can't be one of a key, or has a null.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://set-key-example")
+            >>> _ = table.append(pd.DataFrame({"id": [1, 2], "n": [10, 20]}))
+            >>> table.set_key(["id"]).key
+            ('id',)
+            >>> table.append(pd.DataFrame({"id": [2], "n": [30]}))
+            Traceback (most recent call last):
+            atio_core.errors.DuplicateKeyError: rows have a primary key that other rows of the table ...
+        """
+        from atio_core.changes.columns import declare_key
+
+        labels = require_list("key", key, "labels")
+        return self._change("set_key", lambda base, schema: declare_key(base, schema, labels), **options)
 
     def _change(
         self,

@@ -54,7 +54,7 @@ class MatchingChanges(Applying[Done]):
         self,
         data: Any,
         *,
-        key: Sequence[Any],
+        key: Sequence[Any] | None = None,
         delete_missing: bool = False,
         show_progress: bool = False,
         **options: Unpack[CommitOptions],
@@ -67,8 +67,8 @@ class MatchingChanges(Applying[Done]):
 
         Args:
             data: As for `append`, with the table's columns.
-            key: Labels of the columns that tell rows apart. No two rows of the data have the same, and none is null; a
-                null in the table equals nothing.
+            key: Labels of the columns that tell rows apart; those of the table's primary key if None. No two rows of
+                the data have the same, and none is null; a null in the table equals nothing.
             delete_missing: Also delete the rows whose key isn't in the data.
             show_progress: As for `append`; rows that are written anew beside those of the data count too.
             **options: As for `overwrite`.
@@ -77,7 +77,8 @@ class MatchingChanges(Applying[Done]):
             The new version.
 
         Raises:
-            InvalidInputError: The key can't be one, or the data has one twice or a null in it; nothing was written.
+            InvalidInputError: The key can't be one, or there is none, or the data has a null in it.
+            DuplicateKeyError: The data has a key twice; or rows would have the same primary key.
             As for `append`.
 
         Example:
@@ -92,7 +93,8 @@ class MatchingChanges(Applying[Done]):
         from atio_core.data.frames import to_piece
 
         intent, piece = make_intent(self._clock, **options), to_piece(data)
-        labels, missing = require_list("key", key, "labels"), require_flag("delete_missing", delete_missing)
+        labels = None if key is None else require_list("key", key, "labels")
+        missing = require_flag("delete_missing", delete_missing)
         return self._apply(
             told(lambda writing: write_upsert(writing, piece, labels, delete_missing=missing), show_progress),
             intent,

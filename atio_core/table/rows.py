@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from atio_core.arguments import repeatable, require_choice, require_list
+from atio_core.arguments import repeatable, require_choice
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.model.partition import by_partition, partition_fields
@@ -34,6 +34,7 @@ class RowChanges(MatchingChanges[Done]):
         sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "exact",
         not_null: Sequence[Any] | None = None,
+        key: Sequence[Any] | None = None,
         show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
@@ -55,6 +56,7 @@ class RowChanges(MatchingChanges[Done]):
             sort_by: As for `overwrite`, for a table that isn't there yet. Any other keeps its own, by which the rows of
                 this write are sorted.
             not_null: As for `overwrite`, for a table that isn't there yet.
+            key: Likewise; a table that is there gets one by `set_key`.
             show_progress: Show on stderr how many rows are written, and how fast: a bar, or lines where there is no
                 terminal.
             **options: As for `overwrite`.
@@ -63,6 +65,7 @@ class RowChanges(MatchingChanges[Done]):
             The new version.
 
         Raises:
+            DuplicateKeyError: Two rows would have the same primary key; nothing was committed.
             NotPreservableError: The frame couldn't come back equal; nothing was written.
             SchemaMismatchError: The frame doesn't fit the table; nothing was written.
             CommitConflictError: `expected_version` isn't the latest; nothing was committed.
@@ -79,17 +82,18 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.append import write_append
         from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.constraints import Constraints
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import require_rows
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
-        required = None if not_null is None else require_list("not_null", not_null, "labels")
+        constraints = Constraints.of(not_null, key)
         require_rows(data)
         incoming = Incoming.of(data)
         return self._apply(
             told(
-                lambda writing: write_append(writing, incoming, mode, wishes, required),
+                lambda writing: write_append(writing, incoming, mode, wishes, constraints),
                 show_progress,
                 incoming.rows,
             ),
@@ -107,6 +111,7 @@ class RowChanges(MatchingChanges[Done]):
         partition: Mapping[str, Any] | None = None,
         sort_by: Sequence[Any] | None = None,
         not_null: Sequence[Any] | None = None,
+        key: Sequence[Any] | None = None,
         if_unchanged: IfUnchanged = "commit",
         show_progress: bool = False,
         **options: Unpack[CommitOptions],
@@ -129,6 +134,8 @@ class RowChanges(MatchingChanges[Done]):
                 If None, those that the table is sorted by already.
             not_null: Labels of the columns that take no nulls (nor NaN, in a table of pandas) from now on, whoever
                 writes. If None, those that did before, as far as the data has them.
+            key: Labels of the columns of the primary key: from now on no two rows have the same values there, nor a
+                null, whoever writes. `[]` ends it. If None, the table's key stays, and the data must have its columns.
             if_unchanged: What becomes of just the rows, or the object, that the latest version has: "commit" makes a
                 version that shares its files; "skip" makes none, and the snapshot is `unchanged`. In a transaction, and
                 with `where`, a version is made in any case.
@@ -148,6 +155,7 @@ class RowChanges(MatchingChanges[Done]):
             As for `append`.
         """
         from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.constraints import Constraints
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import object_writer
         from atio_core.data.frames import to_piece
@@ -156,12 +164,14 @@ class RowChanges(MatchingChanges[Done]):
 
         intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
         where = repeatable(where)
-        required = None if not_null is None else require_list("not_null", not_null, "labels")
+        constraints = Constraints.of(not_null, key)
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         if kind != ROWS and where is None:
-            if mode != "replace" or wishes != Wishes() or not_null is not None:
-                said = "partitions, sort_by or not_null" if mode == "replace" else f"schema_mode={mode!r}"
+            if mode != "replace" or wishes != Wishes() or constraints != Constraints():
+                said = (
+                    "partitions, sort_by, not_null or key" if mode == "replace" else f"schema_mode={mode!r}"
+                )
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             write = object_writer(data, kind, skip=unchanged == "skip")
             return self._apply(told(write, show_progress, unit="bytes"), intent)
@@ -171,15 +181,17 @@ class RowChanges(MatchingChanges[Done]):
             return self._apply(
                 told(
                     lambda writing: write_overwrite(
-                        writing, incoming, mode, wishes, required, if_unchanged=unchanged
+                        writing, incoming, mode, wishes, constraints, if_unchanged=unchanged
                     ),
                     show_progress,
                     incoming.rows,
                 ),
                 intent,
             )
-        if required is not None:
-            raise InvalidInputError("not_null can't be had with where: overwrite the whole table with it")
+        if constraints != Constraints():
+            raise InvalidInputError(
+                f"{constraints.names} can't be had with where: overwrite the whole table with it"
+            )
         piece = to_piece(data)
         return self._apply(
             told(lambda writing: write_overwrite_where(writing, piece, where, wishes), show_progress), intent

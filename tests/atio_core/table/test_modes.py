@@ -42,7 +42,7 @@ def test_a_mode_does_what_the_method_does() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "options", "wrong"),
-    [("append", {"where": []}, "where"), ("overwrite", {"name": 1, "key": 2}, "key, name")],
+    [("append", {"where": []}, "where"), ("overwrite", {"name": 1, "con": 2}, "con, name")],
     ids=["append", "overwrite"],
 )
 def test_options_that_a_mode_lacks_are_refused(
