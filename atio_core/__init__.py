@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from atio_core.format.staged_json import StagedChange
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
+    from atio_core.maintenance.lease import Lease
     from atio_core.maintenance.report import ExpiryReport
     from atio_core.open_atomic import open_atomic
     from atio_core.retention import Retention
@@ -59,6 +60,7 @@ __all__ = [
     "ExpiryReport",
     "InvalidInputError",
     "KeptStage",
+    "Lease",
     "NewerFormatError",
     "NotFoundError",
     "NotPreservableError",
@@ -88,6 +90,7 @@ __all__ = [
 _HOMES = {
     "ExpiryReport": "atio_core.maintenance.report",
     "KeptStage": "atio_core.table.kept",
+    "Lease": "atio_core.maintenance.lease",
     "Retention": "atio_core.retention",
     "Snapshot": "atio_core.snapshot",
     "StagedChange": "atio_core.format.staged_json",

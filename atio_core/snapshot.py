@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, get_args
 
 from atio_core.arguments import require_choice, require_list, require_whole
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
@@ -19,11 +20,13 @@ from atio_core.model.partition import partition_values
 from atio_core.object_reads import ObjectReads
 from atio_core.reading import BATCH_ROWS
 from atio_core.row_answers import RowAnswers
+from atio_core.storage.overlay import Overlay
 from atio_core.version_facts import VersionFacts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from atio_core.maintenance.lease import Lease
     from atio_core.reading.selection import Selection, Version
 
 Output = Literal["pandas", "polars", "arrow", "batches", "lazy", "duckdb", "dataset"]
@@ -128,6 +131,42 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
         from atio_core.data.partition_columns import shown_partition
 
         return [shown_partition(self.schema, self.entry.partition_fields, one) for one in found.values()]
+
+    def lease(self, ttl: timedelta) -> Lease:
+        """Keep the version while a `with` block reads it, however long that takes, whatever expires meanwhile.
+
+        The lease is a tag with an end, which is renewed in the background: see `Table.tags`. A program that is killed
+        leaves it, and it runs out.
+
+        Args:
+            ttl: How long the version stays if the lease isn't renewed any more; a second or longer. It must be longer
+                than this process may stand still, and than the clocks of machines differ: some minutes, say.
+
+        Returns:
+            A context manager. Its `check()` raises if the version isn't kept any more; so does the end of the block.
+
+        Raises:
+            InvalidInputError: That is no such time, or the snapshot is of a change that isn't committed.
+            In the block's beginning: `VersionExpiredError` if the version has expired; else as for `Table.tag`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> from datetime import timedelta
+            >>> table = atio.Table("memory://lease-example")
+            >>> snapshot = table.append(pd.DataFrame({"a": [1]}))
+            >>> _ = table.overwrite(pd.DataFrame({"a": [2]}))
+            >>> with snapshot.lease(ttl=timedelta(minutes=10)):
+            ...     _ = table.expire(keep_last=1)
+            ...     snapshot.read()["a"].tolist()
+            [1]
+        """
+        from atio_core.maintenance.lease import Lease
+
+        if isinstance(cast("object", self._log.store), Overlay):
+            raise InvalidInputError(
+                f"the change of {self.table} isn't a version yet, and can't be leased: publish it"
+            )
+        return Lease(self._log, self.version, ttl)
 
     def read(
         self,

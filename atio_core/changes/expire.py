@@ -14,10 +14,14 @@ from atio_core.model.ranges import VersionRanges
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """A decision: what stays retained beside the new entry itself, and the new horizon. None of it if `nothing`."""
+    """A decision: what stays retained beside the new entry itself, the new horizon, and tags that go.
+
+    None of it if `nothing`.
+    """
 
     retained: VersionRanges
     horizon_us: int
+    tags: tuple[str, ...] = ()
     nothing: bool = False
 
 
@@ -39,4 +43,5 @@ class Expire:
         decision = self.decide(base)
         if decision.nothing:
             return None
-        return Rebased(base.with_(retained=decision.retained, horizon_us=decision.horizon_us))
+        left = base.without_tags(decision.tags)
+        return Rebased(left.with_(retained=decision.retained, horizon_us=decision.horizon_us))

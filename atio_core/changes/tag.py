@@ -1,19 +1,21 @@
 """Name a version, which protects it from expiry, or take the name away. The rows stay as they are.
 
 A tag rebases over everything, while its version is still retained; taking one away over everything, while it is there.
+One that ends before the base's horizon is refused: expiries have been decided after its end already.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from atio_core.errors import AlreadyExistsError
+from atio_core.errors import AlreadyExistsError, InvalidInputError
 from atio_core.log.change import Rebased
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import no_tag
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, Tag
+from atio_core.retention import told_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,15 @@ class SetTag:
         log: The table's log.
         name: The tag's.
         version: Its number. An entry that keeps the rows stands for its data version.
-        force: Take the name from another version that has it.
+        force: Take the name from another version that has it, or give it another end.
+        until_us: When it ends; None for never.
     """
 
     log: CommitLog
     name: str
     version: int
     force: bool
+    until_us: int | None = None
     adds: tuple[DataFile, ...] = field(default=(), init=False)
     operation: str = field(default="tag", init=False)
     changes_rows: bool = field(default=False, init=False)
@@ -40,11 +44,19 @@ class SetTag:
 
         Raises:
             VersionExpiredError: The base doesn't retain the version.
-            AlreadyExistsError: Another version has the name.
+            AlreadyExistsError: Another version has the name, or this one until another time.
+            InvalidInputError: The tag would end before the base's horizon.
         """
-        tag, there = Tag(self.log.held_by(base, self.version).data.version), base.tags.get(self.name)
+        tag = Tag(self.log.held_by(base, self.version).data.version, self.until_us)
+        there = base.tags.get(self.name)
         if there == tag:
             return None
+        if self.until_us is not None and self.until_us < base.horizon_us:
+            raise InvalidInputError(
+                f"the tag {self.name!r} would end at {told_time(self.until_us)}, and the table {scratch.location} has"
+                f" been cleaned as of {told_time(base.horizon_us)}: choose a later end, and look at this clock",
+                table=scratch.location,
+            )
         if there is not None and not self.force:
             raise AlreadyExistsError(
                 f"version {there.version} of the table {scratch.location} has the tag {self.name!r} already; choose"
@@ -80,4 +92,31 @@ class RemoveTag:
         self.log.require_table(base)
         if self.name not in base.tags:
             raise no_tag(base, self.name, scratch.location)
-        return Rebased(base.with_(tags={name: tag for name, tag in base.tags.items() if name != self.name}))
+        return Rebased(base.without_tags([self.name]))
+
+
+@dataclass(frozen=True, slots=True)
+class EndLease:
+    """The end of a lease, which says whether its version was there all the time: what was let go never comes back.
+
+    Attributes:
+        log: The table's log.
+        name: The tag's.
+        version: The version that it kept.
+    """
+
+    log: CommitLog
+    name: str
+    version: int
+    adds: tuple[DataFile, ...] = field(default=(), init=False)
+    operation: str = field(default="untag", init=False)
+    changes_rows: bool = field(default=False, init=False)
+
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:  # noqa: ARG002 - nothing to be written first
+        """Apply the change to a base; nothing is left to be done if the tag ran out and was cleaned away.
+
+        Raises:
+            VersionExpiredError: The base doesn't retain the version any more.
+        """
+        self.log.held_by(base, self.version)
+        return Rebased(base.without_tags([self.name])) if self.name in base.tags else None

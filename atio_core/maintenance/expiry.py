@@ -56,6 +56,7 @@ class ExpiryPlan:
         cleaned: Leftovers behind the horizon.
         waiting: Leftovers, files that came in late and kept stages, whose time hasn't passed.
         entries: Numbers of entries whose names are freed.
+        tags: Names that ran out, and go with the expire entry.
     """
 
     kept: dict[int, tuple[str, ...]]
@@ -68,11 +69,12 @@ class ExpiryPlan:
     cleaned: tuple[Leftover, ...]
     waiting: tuple[Leftover, ...]
     entries: tuple[int, ...]
+    tags: tuple[str, ...]
 
     @property
     def nothing(self) -> bool:
         """Whether nothing would go."""
-        return not (self.let_go or self.cleaned or self.entries)
+        return not (self.let_go or self.cleaned or self.entries or self.tags)
 
 
 def expire(
@@ -184,7 +186,7 @@ class _Expiry:
         )
         version = base.version + 1
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
-        return LetGo(plan.retained, plan.horizon_us, plan.nothing)
+        return LetGo(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
 
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
         """Delete by a plan whose entry is on the chain: files first, then the entries that named them.
@@ -244,6 +246,14 @@ def _plan(
         cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
         waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
         entries=tuple(old_entries(log, base.version + 1, retained)),
+        tags=_run_out(base, now_us),
+    )
+
+
+def _run_out(base: LogEntry, now_us: int) -> tuple[str, ...]:
+    """Tags that protect nothing any more: who died in a lease leaves one, and entries stay small."""
+    return tuple(
+        sorted(name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us)
     )
 
 
@@ -284,6 +294,7 @@ def _report(
         leftovers=_lines(plan.cleaned, now_us),
         waiting=_lines(plan.waiting, now_us),
         entries_removed=len(plan.entries),
+        tags_removed=plan.tags,
     )
 
 

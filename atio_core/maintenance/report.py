@@ -10,6 +10,7 @@ from atio_core.maintenance.report_lines import (
     VersionLine,
     counted,
     files_told,
+    names_told,
     versions_told,
 )
 
@@ -32,6 +33,7 @@ class ExpiryReport:
         leftovers: Those of them that belonged to no version: dead writers' and crashed expiries'.
         waiting: Files of no version that are too young to go, or kept: somebody may be about to commit them.
         entries_removed: Log entries that went.
+        tags_removed: Tags and leases that had run out, and went.
     """
 
     table: str
@@ -44,6 +46,7 @@ class ExpiryReport:
     leftovers: tuple[FileLine, ...]
     waiting: tuple[FileLine, ...]
     entries_removed: int
+    tags_removed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The report as text: a headline, the versions as a table, then the files that belong to none."""
@@ -80,6 +83,7 @@ class ExpiryReport:
             "leftovers": [line.to_dict() for line in self.leftovers],
             "waiting": [line.to_dict() for line in self.waiting],
             "entries_removed": self.entries_removed,
+            "tags_removed": list(self.tags_removed),
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -101,6 +105,8 @@ class ExpiryReport:
 
     def _notes(self) -> list[str]:
         notes: list[str] = []
+        if self.tags_removed:
+            notes += names_told("Tags that had run out, and protect nothing", self.tags_removed)
         if self.leftovers:
             gone = "would be removed" if self.dry_run else "removed"
             notes += files_told(f"Leftovers of writers that died, {gone}", self.leftovers)

@@ -108,6 +108,12 @@ def files_told(title: str, lines: Sequence[FileLine]) -> Iterator[str]:
         yield f"… and {len(lines) - len(shown):,} more"
 
 
+def names_told(title: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield a title and some names, wrapped."""
+    yield ""
+    yield from _wrapped(f"{title}: {', '.join(map(_printable, names))}", _WIDTH)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things.
 
@@ -147,8 +153,16 @@ def readable_age(age: timedelta) -> str:
 
 def _glued(reason: str) -> str:
     """A reason that fits into a line stays together; what a terminal can't print, in a tag, is blank."""
-    text = "".join(character if character.isprintable() else " " for character in reason)
+    text = _printable(reason)
     return text.replace(" ", _GLUE) if len(text) <= _NARROWEST else text
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [part.replace(_GLUE, " ") for part in textwrap.wrap(text, width, break_on_hyphens=False)]
 
 
 def _aligned(
@@ -163,7 +177,6 @@ def _aligned(
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         width = max(_WIDTH - indent, _NARROWEST)
-        wrapped = textwrap.wrap(last, width, break_on_hyphens=False) if breaks else [last]
-        first, *below = (part.replace(_GLUE, " ") for part in wrapped)
+        first, *below = _wrapped(last, width) if breaks else [last]
         yield "  ".join([*before, first])
         yield from (" " * indent + more for more in below)

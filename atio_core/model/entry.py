@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -194,6 +195,10 @@ class LogEntry:
     def with_(self, **changes: Any) -> LogEntry:
         """Return a copy with other fields."""
         return replace(self, **changes)
+
+    def without_tags(self, names: Collection[str]) -> LogEntry:
+        """Return a copy without some of the tags."""
+        return replace(self, tags={name: tag for name, tag in self.tags.items() if name not in names})
 
     def of_kind(self, kind: str) -> LogEntry:
         """Return a copy that holds what this kind says; whoever reads it has to know objects, or needn't."""

@@ -1,4 +1,4 @@
-"""What a tag may be called: nothing that could be taken for a number, for the latest version or for a release."""
+"""What a tag may be called: nothing that could be taken for a number, for the latest version, a release or a lease."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from atio_core.arguments import refusal, require_text
 from atio_core.errors import InvalidInputError
 
 LATEST = "latest"
-_RELEASE = "release/"
+LEASE = "lease/"
+_RESERVED = {"release/": "releases", LEASE: "leases"}
 _LONGEST = 255
 
 
-def require_tag_name(name: str, value: object) -> str:
+def require_tag_name(name: str, value: object, *, but: str | None = None) -> str:
     """Return a name that a user may give to a version.
 
     Args:
         name: The argument's.
         value: What was given for it.
+        but: A beginning that is reserved, and may be meant here.
 
     Raises:
         InvalidInputError: It is no text, or says something else already.
@@ -29,10 +31,11 @@ def require_tag_name(name: str, value: object) -> str:
         raise refusal(name, f"a text of 1 to {_LONGEST} characters, without space around it", value)
     if text.casefold() == LATEST or looks_like_number(text):
         raise refusal(name, 'a name: no number, and not "latest"', value)
-    if text.startswith(_RELEASE):
-        raise InvalidInputError(
-            f"{name} can't begin with {_RELEASE}, as {text!r} does: releases have such tags"
-        )
+    for prefix, owners in _RESERVED.items():
+        if text.startswith(prefix) and prefix != but:
+            raise InvalidInputError(
+                f"{name} can't begin with {prefix}, as {text!r} does: {owners} have such tags"
+            )
     return text
 
 

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from datetime import UTC, datetime, timedelta
+from typing import Self, Unpack
 
-from atio_core.arguments import refusal, require_flag
+from atio_core.arguments import refusal, require_flag, require_time
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion, Wanted, find, require_wanted
-from atio_core.model.tag_name import require_tag_name
+from atio_core.model.tag_name import LEASE, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class TaggedVersion(int):
+    """The number of a version that has a tag."""
+
+    until_us: int | None
+    """When the tag ends, in microseconds since 1970; None for never."""
+
+    def __new__(cls, version: int, until_us: int | None = None) -> Self:
+        """Return the number of a version, and when its tag ends."""
+        number = super().__new__(cls, version)
+        number.until_us = until_us
+        return number
+
+    @property
+    def until(self) -> datetime | None:
+        """When the tag ends (UTC); None for never."""
+        return None if self.until_us is None else _EPOCH + timedelta(microseconds=self.until_us)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int, int | None]]:
+        """It crosses processes whole."""
+        return type(self), (int(self), self.until_us)
 
 
 class Versions(TableBase):
@@ -74,19 +100,29 @@ class Versions(TableBase):
 
         return self._handle.commit(lambda _: Drop(), make_intent(self._clock, **options))
 
-    def tag(self, name: str, version: AnyVersion | None = None, *, force: bool = False) -> Snapshot:
+    def tag(
+        self,
+        name: str,
+        version: AnyVersion | None = None,
+        *,
+        until: datetime | None = None,
+        force: bool = False,
+    ) -> Snapshot:
         """Name a version. As long as it has a tag, it doesn't expire.
 
         Args:
-            name: Any text that can't be taken for a number or "latest", and doesn't begin with `release/`.
+            name: Any text that can't be taken for a number or "latest", and doesn't begin with `release/` or `lease/`.
             version: As for `snapshot`; what is the latest now, if None.
-            force: Take the name from another version that has it.
+            until: When the tag ends: from then on it protects nothing, and the next expiry takes it away. Never if
+                None. While a program reads, a `Snapshot.lease` is simpler.
+            force: Take the name from another version that has it, or give it another end.
 
         Returns:
             The version that has the tag now.
 
         Raises:
-            AlreadyExistsError: Another version has it, and `force` is False.
+            AlreadyExistsError: Another version has it, or this one until another time, and `force` is False.
+            InvalidInputError: It would end in the past, or the name is none.
             As for `snapshot`; `CommitUnknownError` and `StorageError` as for `append`.
 
         Example:
@@ -99,13 +135,19 @@ class Versions(TableBase):
         from atio_core.changes.tag import SetTag
 
         name, force = require_tag_name("name", name), require_flag("force", force)
+        until_us = None if until is None else (require_time("until", until) - _EPOCH) // _MICROSECOND
+        if until_us is not None and until_us <= self._clock():
+            raise refusal("until", "a time that lies ahead", until)
         snapshot = self._handle.find(require_wanted(version))
-        change = SetTag(self._log, name, snapshot.version, force=force)
+        change = SetTag(self._log, name, snapshot.version, force=force, until_us=until_us)
         done = self._handle.commit(lambda _: change, make_intent(self._clock))
         return Snapshot(self._log, snapshot.version, snapshot.entry, latest=done.entry)
 
     def untag(self, name: str) -> None:
         """Take a tag away; its version goes when the retention says so.
+
+        A lease's too, such as one of a program that was killed; a program that is still at work takes it again when
+        it renews it.
 
         Raises:
             TagNotFoundError: There is no such tag.
@@ -113,9 +155,22 @@ class Versions(TableBase):
         """
         from atio_core.changes.tag import RemoveTag
 
-        change = RemoveTag(self._log, require_tag_name("name", name))
+        change = RemoveTag(self._log, require_tag_name("name", name, but=LEASE))
         self._handle.commit(lambda _: change, make_intent(self._clock))
 
-    def tags(self) -> dict[str, int]:
-        """Return the tags, each with the number of its version. Raises `TableNotFoundError` if there is no table."""
-        return {name: tag.version for name, tag in sorted(self._log.latest().tags.items())}
+    def tags(self) -> dict[str, TaggedVersion]:
+        """Return the tags, leases among them, each with the number of its version, which knows `until` when it lasts.
+
+        Raises `TableNotFoundError` if there is no table.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> from datetime import UTC, datetime
+            >>> table = atio.Table("memory://tags-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> _ = table.tag("audit", until=datetime(2100, 1, 1, tzinfo=UTC))
+            >>> table.tags()["audit"], table.tags()["audit"].until.year
+            (1, 2100)
+        """
+        tags = sorted(self._log.latest().tags.items())
+        return {name: TaggedVersion(tag.version, tag.until_us) for name, tag in tags}

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -600,6 +601,52 @@ def test_an_odd_tag_is_refused(name: Any, table: Table, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="bogus"):
         table.restore(1, bogus=1)  # pyright: ignore[reportCallIssue]
     assert below(tmp_path) == before
+
+
+def test_a_tag_for_a_while(tmp_path: Path) -> None:
+    """It protects its version until its end, which `tags` tells; then the next expiry takes both."""
+    now = [1_700_000_000_000_000]
+    table = Table(tmp_path / "table", clock=lambda: now[0])
+    for number in range(3):
+        table.overwrite(frame(number))
+    until = datetime(2023, 11, 15, tzinfo=UTC)
+    table.tag("for good", 2)
+    table.tag("audit", 1, until=until)
+    found = pickle.loads(pickle.dumps(table.tags()))
+    assert (found, found["audit"].until, found["for good"].until) == (
+        {"audit": 1, "for good": 2},
+        until,
+        None,
+    )
+    kept = {line.version: line.reasons for line in table.expire(keep_last=1).kept}
+    assert (kept[1], kept[2]) == (("tag audit until 2023-11-15 00:00:00 UTC",), ("tag for good",))
+    with pytest.raises(AlreadyExistsError):
+        table.tag("audit", 1)
+    now[0] += 3 * 3_600_000_000
+    preview = table.expire(keep_last=1, dry_run=True)
+    assert (preview.tags_removed, table.tags()) == (("audit",), {"audit": 1, "for good": 2})
+    assert "Tags that had run out, and protect nothing: audit" in str(preview)
+    report = table.expire(keep_last=1)
+    assert ([line.version for line in report.removed], report.tags_removed) == ([1], ("audit",))
+    assert report.to_dict()["tags_removed"] == ["audit"]
+    assert table.tags() == {"for good": 2}
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        (datetime(2000, 1, 1, tzinfo=UTC), "until must be a time that lies ahead"),
+        (datetime(2100, 1, 1), "until must have a time zone"),  # noqa: DTZ001 - what is refused
+        (timedelta(1), "until must be a datetime"),
+        (pd.NaT, "until must be a datetime"),
+    ],
+    ids=["past", "no zone", "duration", "not a time"],
+)
+def test_an_odd_end_of_a_tag_is_refused(until: Any, told: str, table: Table) -> None:
+    """What can't be meant is refused, and nothing is committed."""
+    with pytest.raises(InvalidInputError, match=told):
+        table.tag("t", until=until)
+    assert table.tags() == {}
 
 
 def test_versions_as_of_a_time(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_the_public_names_are_these() -> None:
     others = {
         "ExpiryReport",
         "KeptStage",
+        "Lease",
         "Retention",
         "Snapshot",
         "StagedChange",
@@ -115,7 +116,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded == {"atio_core"}
 
 
-TABLES = {"KeptStage", "Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
+TABLES = {"KeptStage", "Lease", "Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
 """The names behind which Arrow's tables are."""
 
 

@@ -42,6 +42,8 @@ LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files
 WIDE = tuple(f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150))
 """So many columns that their schema lies in a file."""
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 handles = st.sampled_from([0, 1])
 rows = st.lists(st.integers(0, 9), max_size=3).map(tuple)
 partitions = st.dictionaries(st.sampled_from("xyz"), rows, min_size=1, max_size=2)
@@ -261,22 +263,25 @@ class History(RuleBasedStateMachine):
         handle=handles,
         name=st.sampled_from("tu"),
         number=st.none() | st.integers(-4, 40),
+        lasting=st.sampled_from([None, None, 1, HOUR_US, 2 * DAY_US]),
         force=st.booleans(),
     )
-    def tag(self, handle: int, name: str, number: int | None, *, force: bool) -> None:
-        """Tag a version, or move a tag."""
+    def tag(self, handle: int, name: str, number: int | None, lasting: int | None, *, force: bool) -> None:
+        """Tag a version, or move a tag; for good, or for a while."""
         found = self.model.find(number)
-        if (
-            isinstance(found, Version)
-            and not force
-            and self.model.tags.get(name, found.number) != found.number
-        ):
-            found = AlreadyExistsError
-        tagged = tried(lambda: self.tables[handle].tag(name, number, force=force))
+        until_us = None if lasting is None else self.clock.now_us + lasting
+        until = None if until_us is None else EPOCH + timedelta(microseconds=until_us)
+        there = self.model.tags.get(name)
+        if isinstance(found, Version) and there != (found.number, until_us):
+            if until_us is not None and until_us < self.model.horizon_us:
+                found = InvalidInputError
+            elif there is not None and not force:
+                found = AlreadyExistsError
+        tagged = tried(lambda: self.tables[handle].tag(name, number, until=until, force=force))
         if isinstance(found, type):
             assert type(tagged) is found
             return
-        self.model.set_tags(self.model.tags | {name: found.number}, self.clock.now_us)
+        self.model.set_tags(self.model.tags | {name: (found.number, until_us)}, self.clock.now_us)
         assert tagged.version == found.number
         assert name in tagged.tags
 
@@ -286,7 +291,7 @@ class History(RuleBasedStateMachine):
         error = tried(lambda: self.tables[handle].untag(name))
         if name in self.model.tags:
             assert error is None
-            others = {other: number for other, number in self.model.tags.items() if other != name}
+            others = {other: tag for other, tag in self.model.tags.items() if other != name}
             self.model.set_tags(others, self.clock.now_us)
         else:
             assert type(error) is (TagNotFoundError if self.model.versions else TableNotFoundError)
@@ -329,7 +334,7 @@ class History(RuleBasedStateMachine):
         """Read a version by its tag: as long as it has one, it is there."""
         found = tried(lambda: self.tables[handle].snapshot(name))
         if name in self.model.tags:
-            expected = self.model.find(self.model.tags[name])
+            expected = self.model.find(self.model.tags[name][0])
             assert isinstance(expected, Version)
             self._same(found, expected)
         else:
@@ -375,6 +380,7 @@ class History(RuleBasedStateMachine):
         plan = self.model.plan(rules, HOUR_US if grace is None else grace, self.clock.now_us)
         removed = [version.number for version in self.model.versions if version not in plan.kept]
         waiting = self.model.leftovers.keys() - plan.leftovers
+        run_out = sorted(self.model.tags.keys() - plan.tags.keys())
         preview = self.tables[handle].expire(**policy, dry_run=True)
         self.agree()
         report = self.tables[handle].expire(**policy)
@@ -383,6 +389,7 @@ class History(RuleBasedStateMachine):
         assert [line.version for line in report.removed] == removed
         assert {line.path for line in report.leftovers} == plan.leftovers
         assert {line.path for line in report.waiting} == waiting
+        assert list(report.tags_removed) == run_out
 
     @precondition(lambda self: self.model.versions)
     @rule(handle=handles, rules=st.none() | policies)
@@ -429,9 +436,10 @@ class History(RuleBasedStateMachine):
         self._same(history[-1], self.model.versions[0])
         assert set(looking.entries(self.folder)) == self.model.names
         assert looking.retained(self.folder) == list(self.model.retained)
-        assert self.tables[0].tags() == self.model.tags
+        tags = self.tables[0].tags()
+        assert {name: (version, version.until_us) for name, version in tags.items()} == self.model.tags
         tagged = {name: snapshot.version for snapshot in history for name in snapshot.tags}
-        assert tagged == self.model.tags
+        assert tagged == {name: number for name, (number, _) in self.model.tags.items()}
         assert self._read(history[0]) == self.model.versions[-1].rows
         assert looking.other_files(self.folder) - self.model.leftovers.keys() == looking.named_files(
             self.folder

@@ -21,6 +21,7 @@ from tests.support.races import (
     appends,
     checks,
     expires,
+    leases,
     old,
     others,
     overwrites,
@@ -29,6 +30,7 @@ from tests.support.races import (
     reads,
     reads_version,
     reads_wanted,
+    renews,
     replaces,
     restores,
     restores_and_expires,
@@ -370,6 +372,58 @@ def test_a_tag_and_an_expiry(size: int) -> None:
     actors = {"ann": tags(1), "eve": expires(grace_us=0)}
     check = checks({}, expected=expected, errors=(VersionExpiredError,))
     Search(actors, start=table(size), check=check).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_lease_and_an_expiry(size: int) -> None:
+    """From its begin to its end a leased version is there, whatever expires; one that has expired can't be leased."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        log = Writer(Direct(moment.objects)).log
+        if "lease" in log.latest().tags:
+            assert old(1) in rows.values()
+        leased = moment.outcomes.get("ann")
+        if leased is not None and not leased.ok:
+            assert isinstance(leased.error, VersionExpiredError)
+            assert old(1) not in rows.values()
+            assert "lease" not in log.latest().tags
+
+    actors = {"ann": leases(1, LATER_US + HOUR_US), "eve": expires(grace_us=0)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=table(size), check=check).run()
+
+
+@pytest.mark.parametrize("late_us", [HOUR_US, HOUR_US + 1])
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_renewal_and_an_expiry(size: int, late_us: int) -> None:
+    """A renewal beside an expiry by whose clock the lease has run out keeps the version, or is refused."""
+    start = Direct(table(size))
+    Writer(start, LATER_US).lease(1, LATER_US + HOUR_US)
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        renewed = moment.outcomes.get("ann")
+        if renewed is not None:
+            assert (old(1) in rows.values()) == renewed.ok
+
+    actors = {"ann": renews(1, LATER_US + 9 * HOUR_US), "eve": expires(late_us, keep_last=1)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=start.objects, check=check).run()
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_a_holder_dies(size: int) -> None:
+    """A holder that dies at any call blocks nobody: once the lease has run out, an expiry takes version and tag."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        if moment.over:
+            store = Direct(dict(moment.objects))
+            Writer(store, LATER_US + 2 * HOUR_US).expire(1, grace_us=0)
+            latest = Writer(store).log.latest()
+            assert (latest.tags, len(latest.retained)) == ({}, 1)
+
+    actors = {"ann": leases(1, LATER_US + HOUR_US), "eve": expires(grace_us=0)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=table(size), check=check, deaths=1).run()
 
 
 @pytest.mark.soak

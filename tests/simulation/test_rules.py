@@ -172,9 +172,9 @@ RULES = [
     ),
     Rule(
         "A version with a tag stays",
-        "maintenance.expiry:_aged",
-        "if tag.until_us is None or tag.until_us > now_us:",
-        "if False:",
+        "retention:_protecting",
+        "if until_us is None or until_us > now_us",
+        "if False",
     ),
     Rule(
         "After a lost race an expiry decides again",

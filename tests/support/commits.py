@@ -19,19 +19,17 @@ from atio_core.format.kept_json import KeptRecord
 from atio_core.format.keys_arrow import decode_keys
 from atio_core.format.names import data_path
 from atio_core.format.staged_json import StagedChange
-from atio_core.log.change import Rebased
 from atio_core.log.commit import Committed, commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of
 from atio_core.log.intent import make_intent
 from atio_core.log.kept import keep
 from atio_core.log.limits import Limits
-from atio_core.log.scratch import Scratch
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, PartitionField, Tag, Totals, empty_entry
+from atio_core.model.entry import LogEntry, PartitionField, Totals, empty_entry
 from atio_core.model.ids import uuid7
 from atio_core.retention import require_policy
 from atio_core.storage.base import ObjectStore
@@ -55,22 +53,6 @@ WIDE = _schema(
     "word", *[f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150)]
 )
 """A schema so large that it lies in a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leasing:
-    """A tag with an end: as the format has it, though no release makes one yet."""
-
-    version: int
-    until_us: int
-    adds: tuple[DataFile, ...] = ()
-    operation: str = "tag"
-    changes_rows: bool = False
-
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
-        """Apply the change to a base."""
-        assert self.version in base.retained
-        return Rebased(base.with_(tags=base.tags | {"lease": Tag(self.version, self.until_us)}))
 
 
 @dataclass(slots=True)
@@ -160,7 +142,7 @@ class Writer:
 
     def lease(self, version: int, until_us: int) -> Committed:
         """Protect a version from expiry for a while."""
-        return self.commit(Leasing(version, until_us))
+        return self.commit(SetTag(self.log, "lease", version, force=True, until_us=until_us))
 
     def commit(self, change: Any, *, base: LogEntry | None = None, **options: Any) -> Committed:
         """Commit a change."""

@@ -9,6 +9,9 @@ from atio_core import errors
 DAY_US = 86_400_000_000
 KEY_RETENTION_US = 30 * DAY_US
 
+Tags = dict[str, tuple[int, int | None]]
+"""The numbers of versions by their tags, each with the end of the tag."""
+
 Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
 """Rows, by the partition that they lie in (None, if there are no partitions), in their order."""
 
@@ -55,12 +58,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What an expiry would keep and move, and which leftovers it would take."""
+    """What an expiry would keep and move, which leftovers it would take, and which tags it would leave."""
 
     kept: tuple[Version, ...]
     leftovers: frozenset[str]
     names: frozenset[int]
     horizon_us: int
+    tags: Tags
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class TableModel:
     names: frozenset[int] = frozenset()  # the entries that lie in the log
     retained: tuple[int, ...] = ()  # those of them that are retained
     ever: tuple[int, ...] = ()  # the numbers of all data versions
-    tags: dict[str, int] = field(default_factory=dict[str, int])
+    tags: Tags = field(default_factory=dict[str, tuple[int, int | None]])
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
     rules: Rules | None = None  # the policy that the table has of its own
     leftovers: dict[str, int] = field(default_factory=dict[str, int])  # a file of nobody -> when written
@@ -128,7 +132,7 @@ class TableModel:
         self._add_entry(now_us)
         self.versions[-1] = replace(self.versions[-1], entry=self.latest)
 
-    def set_tags(self, tags: dict[str, int], now_us: int) -> None:
+    def set_tags(self, tags: Tags, now_us: int) -> None:
         """Make an entry that keeps the rows."""
         if tags != self.tags:
             self.tags = tags
@@ -169,26 +173,28 @@ class TableModel:
         days = {
             version.time_us // DAY_US: version.number for version in self.versions
         }  # the last of each day
+        tags = {name: tag for name, tag in self.tags.items() if tag[1] is None or tag[1] > now_us}
+        tagged = [number for number, _ in tags.values()]
         kept = [
             version
             for place, (version, next_one) in enumerate(zip(older, self.versions[1:], strict=True))
-            if version.number in self.tags.values()
+            if version.number in tagged
             or len(older) - place < rules.keep_last
             or (rules.keep_for_us is not None and now_us - next_one.time_us < rules.keep_for_us)
             or (rules.keep_daily and version.number in list(days.values())[-rules.keep_daily :])
         ]
         horizon_us = max(self.horizon_us, (now_us - grace_us) // 1000 * 1000)
         names = self._after(self.latest + 1, kept)
-        return Expiry((*kept, newest), self._older(horizon_us), names, horizon_us)
+        return Expiry((*kept, newest), self._older(horizon_us), names, horizon_us, tags)
 
     def expire(self, plan: Expiry, now_us: int) -> int | None:
         """Finish what is let go already, then do it; return the number of its entry, None if nothing is left to do."""
         self.names = self._after(self.latest, self.versions)
         self._take(self._older(self.horizon_us))
         nothing = self.retained == tuple(version.entry for version in plan.kept) and self.names == plan.names
-        if nothing and not plan.leftovers & self.leftovers.keys():
+        if nothing and not plan.leftovers & self.leftovers.keys() and plan.tags == self.tags:
             return None
-        self.names, self.horizon_us = plan.names, plan.horizon_us
+        self.names, self.horizon_us, self.tags = plan.names, plan.horizon_us, plan.tags
         self._take(plan.leftovers)
         *kept, newest = plan.kept
         self.retained = tuple(version.entry for version in kept)

@@ -10,6 +10,7 @@ from typing import Any
 
 from atio_core.changes.overwrite_object import OverwriteObject
 from atio_core.changes.schema import WrittenSchema
+from atio_core.changes.tag import EndLease
 from atio_core.errors import (
     AlreadyExistsError,
     AtioError,
@@ -177,6 +178,29 @@ def tags(version: int) -> Actor:
         return Writer(store, LATER_US).tag("kept", version).version
 
     return tag
+
+
+def leases(version: int, until_us: int) -> Actor:
+    """An actor that leases a version until a time, and finds it there at the end."""
+
+    def lease(store: Any) -> None:
+        writer = Writer(store, LATER_US)
+        writer.lease(version, until_us)
+        try:
+            writer.commit(EndLease(writer.log, "lease", version))
+        except VersionExpiredError as error:
+            raise AssertionError("a version has gone though it was leased") from error
+
+    return lease
+
+
+def renews(version: int, until_us: int) -> Actor:
+    """An actor that gives a lease a later end."""
+
+    def renew(store: Any) -> int:
+        return Writer(store, LATER_US).lease(version, until_us).version
+
+    return renew
 
 
 def restores_and_expires(version: int) -> Actor:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from atio_core.changes.tag import RemoveTag, SetTag
+from atio_core.changes.tag import EndLease, RemoveTag, SetTag
 from atio_core.errors import (
     AlreadyExistsError,
+    InvalidInputError,
     TableNotFoundError,
     TagNotFoundError,
     VersionExpiredError,
@@ -79,6 +80,49 @@ def test_a_tag_moves_only_by_force() -> None:
     assert writer.log.latest().version == 3
     writer.tag("t", 2, force=True)
     assert writer.log.latest().tags == {"t": Tag(2)}
+
+
+def test_a_tag_may_end() -> None:
+    """A tag has an end, which is moved only by force."""
+    writer = table("a")
+    ends = {
+        until_us: SetTag(writer.log, "t", 1, force=False, until_us=until_us)
+        for until_us in (None, 10**17, 10**18)
+    }
+    assert writer.commit(ends[10**17]).version == 2
+    assert writer.commit(ends[10**17]).nothing
+    for until_us in (None, 10**18):
+        with pytest.raises(AlreadyExistsError, match="has the tag 't' already"):
+            writer.commit(ends[until_us])
+    writer.commit(SetTag(writer.log, "t", 1, force=True, until_us=10**18))
+    assert writer.log.latest().tags == {"t": Tag(1, 10**18)}
+
+
+def test_a_tag_that_ends_before_the_horizon_is_refused() -> None:
+    """Expiries have been decided as of a later time: such a tag would have protected nothing."""
+    writer = table("a", "b")
+    writer.now_us += 10**9
+    writer.expire(1, grace_us=0)
+    horizon_us = writer.log.latest().horizon_us
+    with pytest.raises(InvalidInputError, match=r"'t' would end at .* has been cleaned as of .* this clock"):
+        writer.commit(SetTag(writer.log, "t", 2, force=False, until_us=horizon_us - 1))
+    writer.commit(SetTag(writer.log, "t", 2, force=False, until_us=horizon_us))
+    assert writer.log.latest().tags == {"t": Tag(2, horizon_us)}
+
+
+def test_the_end_of_a_lease_tells_whether_its_version_was_kept() -> None:
+    """It takes the tag away, if it is there; if the version has gone, it says so."""
+    writer = table("a", "b")
+    writer.lease(1, until_us=writer.now_us + 1)
+    end = EndLease(writer.log, "lease", 1)
+    done = writer.commit(end).entry
+    assert done is not None
+    assert (done.operation, done.tags, done.data.version) == ("untag", {}, 2)
+    assert writer.commit(end).nothing
+    base = writer.log.latest()
+    writer.expire(1)
+    with pytest.raises(VersionExpiredError):
+        writer.commit(end, base=base)
 
 
 def test_a_name_that_was_taken_away_meanwhile_is_free() -> None:

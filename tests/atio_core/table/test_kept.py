@@ -89,6 +89,13 @@ def test_a_stage_is_read_before_it_is_published(table: Table) -> None:
     )
 
 
+def test_a_stage_can_not_be_leased(table: Table) -> None:
+    """It isn't a version yet; the one that gets its number may be another's."""
+    stage = table.stage(rows(1), keep=True)
+    with pytest.raises(InvalidInputError, match="isn't a version yet"):
+        stage.snapshot().lease(DAY)
+
+
 def test_a_stage_is_read_like_any_version(store: MemoryStore) -> None:
     """Columns, filters, partitions, limits, batches and lazy frames do what they do of a snapshot."""
     table = Table(store=store, limits=SMALL)
