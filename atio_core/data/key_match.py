@@ -58,8 +58,9 @@ class KeyColumns:
             advice: What to do.
             table: The table's path.
         """
-        some = rows.select(list(self.names)).slice(0, _TOLD).to_pylist()
-        values = tuple(tuple(row[name] for name in self.names) for row in some)
+        values = tuple(
+            zip(*(_as_python(rows.column(name).slice(0, _TOLD)) for name in self.names), strict=True)
+        )
         told = ", ".join(shown(value[0] if len(value) == 1 else value) for value in values)
         columns = ", ".join(map(repr, self.labels))
         return DuplicateKeyError(
@@ -217,12 +218,23 @@ def _names(schema: pa.Schema, labels: Sequence[Any]) -> list[str]:
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values that are equal as keys are: 0.0 and -0.0 are."""
     plain = comparable(values)
+    t: Any = plain.type
+    if pa.types.is_decimal32(t) or pa.types.is_decimal64(t):  # Arrow doesn't look for these
+        return plain.cast(pa.decimal128(t.precision, t.scale))
     return pc.add(plain, 0.0) if pa.types.is_floating(plain.type) else plain
 
 
 def _code(values: Any, among: Any) -> pa.Array:
     found = pc.index_in(values, value_set=among, skip_nulls=True).cast(pa.int64())
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _as_python(values: pa.ChunkedArray) -> list[Any]:
+    """Return values as Python has them; times that it hasn't as they count."""
+    try:
+        return values.to_pylist()
+    except (ArithmeticError, ValueError):
+        return _plain(values).to_pylist()
 
 
 def _first_of_doubled(codes: pa.Array) -> list[int]:

@@ -70,7 +70,7 @@ class Verbs:
     def read_into(self, name: str, start: int, into: memoryview) -> int:
         """See `ObjectStore`."""
         part = self.read(name)[start : start + into.nbytes]
-        into[: len(part)] = part
+        into.cast("B")[: len(part)] = part
         return len(part)
 
     def size(self, name: str) -> int:

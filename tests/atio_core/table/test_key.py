@@ -254,6 +254,12 @@ def test_it_takes_no_nulls(tmp_path: Path) -> None:
         (pa.float16(), 1.5, 1.5),
         (pa.uint64(), 2**64 - 1, 2**64 - 1),
         (pa.date32(), 3, 3),
+        (pa.decimal32(5, 2), Decimal("1.50"), Decimal("1.50")),
+        (pa.decimal64(12, 2), Decimal("1.50"), Decimal("1.50")),
+        (pa.timestamp("ns", "UTC"), 1, 1),
+        (pa.timestamp("s"), 10**12, 10**12),
+        (pa.duration("ns"), 1, 1),
+        (pa.time64("ns"), 1, 1),
     ],
     ids=str,
 )
@@ -288,3 +294,17 @@ def test_where_it_can_not_be_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="has no primary key"):
         made.upsert(part(1))
     assert len(made.history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("t", "count"),
+    [(pa.timestamp("s"), 10**12), (pa.timestamp("ns"), 2**62 + 1), (pa.duration("s"), 2**50)],
+    ids=str,
+)
+def test_a_time_that_python_does_not_have_is_told(t: pa.DataType, count: int) -> None:
+    """The message tells a doubled key also where Python has no such value."""
+    far = pa.table({"id": pa.array([count, 1], t)})
+    made = Table(store=MemoryStore("t"), limits=SMALL)
+    made.append(far, key=["id"])
+    with pytest.raises(DuplicateKeyError, match=r"such as .*'id'"):
+        made.append(far)
