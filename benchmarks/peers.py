@@ -117,6 +117,13 @@ class Delta:
         """Return the size of its log."""
         return tree_bytes(Path(self._path, "_delta_log"))
 
+    def upsert(self, rows: pa.Table, key: str) -> None:
+        """Replace the rows that have one of the keys, and add the others."""
+        from deltalake import DeltaTable
+
+        merge = DeltaTable(self._path).merge(rows, f"t.{key} = s.{key}", source_alias="s", target_alias="t")
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
     def _write(self, data: pa.Table, mode: Any) -> None:
         from deltalake import write_deltalake
 

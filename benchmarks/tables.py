@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 
 import atio_core as atio
 from benchmarks.measure import Result, absolute, in_turn, peak_above, sync_path, sync_tree
-from benchmarks.peers import Engine, installed
+from benchmarks.peers import Delta, Engine, installed
 
 _THREE = ["id", "amount", "place"]
+_KEYS = 10_000
 
 
 def large_table(rows: int = 10_000_000) -> pa.Table:
@@ -71,6 +73,8 @@ def _large(folder: Path) -> Iterator[Result]:
         low, high = _one_percent(data.num_rows)
         part = functools.partial(engine.read_range, _THREE, low, high)
         yield in_turn(f"  {peer.name}: the same range", works[-1][1], None, part, read_range, pairs=3)
+        if isinstance(engine, Delta):
+            yield from _upserts(table, engine, data, peer.name)
 
 
 def _reads(
@@ -95,6 +99,20 @@ def _reads(
             lambda: pl.read_parquet(by_hand),
         ),
         (
+            "  the same with verify='never'",
+            "pyarrow.parquet.read_table",
+            0.6,
+            lambda table: table.read(output_as="arrow", verify="never"),
+            lambda: pq.read_table(by_hand),
+        ),
+        (
+            "  the same to polars with verify='never'",
+            "polars.read_parquet",
+            1.0,
+            lambda table: table.read(output_as="polars", verify="never"),
+            lambda: pl.read_parquet(by_hand),
+        ),
+        (
             "three columns of 1 % of the rows by a range",
             "pyarrow.parquet.read_table with columns and filters",
             0.3,
@@ -106,6 +124,28 @@ def _reads(
 
 def _one_percent(rows: int) -> tuple[int, int]:
     return rows // 2, rows // 2 + rows // 100
+
+
+def _upserts(table: atio.Table, delta: Delta, data: pa.Table, name: str) -> Iterator[Result]:
+    """Other values for keys of rows that are there; Delta Lake doesn't wait for the disk."""
+    for where, first, step in (
+        ("all over", 0, data.num_rows // _KEYS),
+        ("side by side", data.num_rows // 2, 1),
+    ):
+        rows = data.take(np.arange(first, first + _KEYS * step, step))
+        amounts = itertools.count(2)
+
+        def changed(rows: pa.Table = rows, amounts: Iterator[int] = amounts) -> pa.Table:
+            return rows.set_column(2, "amount", pa.array([float(next(amounts))] * rows.num_rows))
+
+        def ours(changed: Callable[[], pa.Table] = changed) -> None:
+            table.upsert(changed(), key=["id"])
+
+        def theirs(changed: Callable[[], pa.Table] = changed) -> None:
+            delta.upsert(changed(), "id")
+
+        work = f"upsert of {_KEYS:,} keys {where} into {data.num_rows:,} rows"
+        yield in_turn(work, f"{name}: merge", 0.5, ours, theirs, pairs=3)
 
 
 def _until_on_disk(engine: Engine, data: pa.Table, path: Path) -> None:

@@ -18,6 +18,7 @@ from atio_core.data.opening import Opened
 from atio_core.data.source import sparse_memory
 from atio_core.data.stats import group_stats
 from atio_core.data.wish import Portion, Wish
+from atio_core.model.predicate import columns_of
 
 _GAP_BYTES = 512 << 10  # unwanted bytes between two wanted ranges, read along rather than asked for anew
 
@@ -49,7 +50,7 @@ def parts_of(wish: Wish, opened: Opened) -> list[Part]:
         raise source.damaged(opened.file, "its footer", "one that can be read", str(error)) from error
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     starts = list(itertools.accumulate(rows, initial=0))
-    wanted = [group for group, count in enumerate(rows) if count and _may_match(wish, opened, group)]
+    wanted = _that_may_match(wish, opened)
     runs = _runs(wanted, [metadata.row_group(group).total_byte_size for group in wanted], wish.at_once)
     return [Part(wish, opened, starts[run[0]], run, blocks) for run in runs]
 
@@ -68,14 +69,21 @@ def _runs(groups: Sequence[int], sizes: Sequence[int], most: int) -> list[list[i
     return runs
 
 
-def _may_match(wish: Wish, opened: Opened, group: int) -> bool:
-    """Say whether a row of a row group may match, by the statistics that Parquet keeps of it."""
-    if wish.row_filter is None:
-        return True
-    file, kept = opened.file, wish.source.schemas[opened.file.schema]
-    found = opened.metadata.row_group(group)
-    stats = group_stats(found, opened.parquet.schema_arrow, kept, file.stats)
-    return wish.row_filter.file_may_match(replace(file, rows=found.num_rows, stats=stats), kept)
+def _that_may_match(wish: Wish, opened: Opened) -> list[int]:
+    """Return the row groups of which a row may match, by the statistics that Parquet keeps of them."""
+    metadata, row_filter = opened.metadata, wish.row_filter
+    groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
+    if row_filter is None:
+        return groups
+    file, own = opened.file, opened.parquet.schema_arrow
+    kept, columns = wish.source.schemas[file.schema], columns_of(row_filter.predicate)
+
+    def may_match(group: int) -> bool:
+        found = metadata.row_group(group)
+        stats = group_stats(found, columns, own, kept, file.stats)
+        return row_filter.file_may_match(replace(file, rows=found.num_rows, stats=stats), kept)
+
+    return [group for group in groups if may_match(group)]
 
 
 def read_part(part: Part) -> list[Portion]:

@@ -14,7 +14,7 @@ They let a reader skip a file without opening it, so they may say too little, ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -53,12 +53,17 @@ def column_stats(metadata: pq.FileMetaData, table: pa.Table) -> dict[int, Column
 
 
 def group_stats(
-    group: Any, own: pa.Schema, kept: pa.Schema, of_file: Mapping[int, ColumnStats]
+    group: Any,
+    wanted: Container[int | str],
+    own: pa.Schema,
+    kept: pa.Schema,
+    of_file: Mapping[int, ColumnStats],
 ) -> dict[int, ColumnStats]:
-    """Return the statistics of one row group's columns, by column id.
+    """Return the statistics of some of one row group's columns, by column id.
 
     Args:
         group: Its metadata.
+        wanted: The ids of the columns that they are wanted of.
         own: The schema that Parquet has of the file.
         kept: The schema that the file was written with; the bounds are in its units.
         of_file: Those of the whole file. A float column without bounds there may hold a NaN: then it has none here.
@@ -70,6 +75,7 @@ def group_stats(
         column, leaves = field_id(field), leaf_count(field.type)
         if (
             column is not None
+            and column in wanted
             and column in types
             and leaves == 1
             and not pa.types.is_nested(storage_type(field.type))

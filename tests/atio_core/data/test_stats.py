@@ -179,9 +179,12 @@ def test_row_groups_have_bounds_of_their_own() -> None:
     (file,) = write(store, table)
     metadata = pq.read_metadata(pa.BufferReader(store.read(file.path)))
     own = metadata.schema.to_arrow_schema()
-    assert group_stats(metadata.row_group(0), own, table.schema, file.stats) == {
+    expected = {
         2: ColumnStats(0, 1, 3),
         3: ColumnStats(0),
         4: ColumnStats(0, 1.0, 2.0),
         5: ColumnStats(0, "a", "b"),
     }
+    group = metadata.row_group(0)
+    assert group_stats(group, range(1, 6), own, table.schema, file.stats) == expected
+    assert group_stats(group, {1, 4, "day"}, own, table.schema, file.stats) == {4: expected[4]}
