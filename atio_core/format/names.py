@@ -5,6 +5,7 @@
 - `_atio/staged/<uuid7>.pending`, `_atio/staged/<uuid7>.json`: a kept stage; `_atio/staged/<uuid7>.change`: what a
   descriptor is too small for
 - `_atio/tmp/<uuid7>.tmp`
+- `_atio/releases/999999/062-1.json`, in the root of a store of tables: its log, named as a table's
 - `data/<field>=<value>/…/<uuid7>.parquet`
 - `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
@@ -25,6 +26,7 @@ MANIFESTS = "_atio/manifests/"
 KEYS = "_atio/keys/"
 SCHEMAS = "_atio/schemas/"
 STAGED = "_atio/staged/"
+RELEASES = "_atio/releases/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
 CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, STAGED, f"{TEMPORARY}/")
