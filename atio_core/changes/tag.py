@@ -14,7 +14,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import no_tag
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import LogEntry, Tag
+from atio_core.model.entry import LogEntry, ReleaseRef, Tag
 from atio_core.retention import told_time
 
 
@@ -28,13 +28,15 @@ class SetTag:
         version: Its number. An entry that keeps the rows stands for its data version.
         force: Take the name from another version that has it, or give it another end.
         until_us: When it ends; None for never.
+        release: Which release the tag belongs to, if it isn't a user's.
     """
 
     log: CommitLog
     name: str
     version: int
-    force: bool
+    force: bool = False
     until_us: int | None = None
+    release: ReleaseRef | None = None
     adds: tuple[DataFile, ...] = field(default=(), init=False)
     operation: str = field(default="tag", init=False)
     changes_rows: bool = field(default=False, init=False)
@@ -47,8 +49,8 @@ class SetTag:
             AlreadyExistsError: Another version has the name, or this one until another time.
             InvalidInputError: The tag would end before the base's horizon.
         """
-        tag = Tag(self.log.held_by(base, self.version).data.version, self.until_us)
-        there = base.tags.get(self.name)
+        version = self.log.held_by(base, self.version).data.version
+        tag, there = Tag(version, self.until_us, self.release), base.tags.get(self.name)
         if there == tag:
             return None
         if self.until_us is not None and self.until_us < base.horizon_us:

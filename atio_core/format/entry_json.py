@@ -27,6 +27,7 @@ from atio_core.model.entry import (
     PartitionField,
     Recent,
     SchemaRef,
+    ReleaseRef,
     Tag,
     Totals,
 )
@@ -67,6 +68,16 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
     if entry.version != version:
         raise _damaged(table, version, path, f"it holds version {entry.version}")
     return entry
+
+
+def _tag_to_json(tag: Tag) -> list[Any]:
+    release = tag.release
+    of = [] if release is None else [[release.levels, release.store_id, release.entry_id]]
+    return [tag.version, tag.until_us, *of]
+
+
+def _tag_from_json(version: int, until_us: int | None, release: list[Any] | None = None) -> Tag:
+    return Tag(version, until_us, None if release is None else ReleaseRef(*release))
 
 
 def _require_format(number: int, version: int, table: str) -> None:
@@ -118,7 +129,7 @@ def _to_json(entry: LogEntry) -> dict[str, Any]:
         "sort_by": entry.sort_by,
         "content": entry.content,
         "retention": entry.retention,
-        "tags": {name: [tag.version, tag.until_us] for name, tag in entry.tags.items()},
+        "tags": {name: _tag_to_json(tag) for name, tag in entry.tags.items()},
         "key_lists": [_key_list_to_json(ref) for ref in entry.key_lists],
         "reader_features": entry.reader_features,
         "writer_features": entry.writer_features,
@@ -150,7 +161,7 @@ def _from_json(fields: dict[str, Any]) -> LogEntry:
         files=tuple(file_from_json(record) for record in fields["files"]),
         totals=Totals(*fields["totals"]),
         content=fields.get("content"),
-        tags={name: Tag(version, until) for name, (version, until) in fields.get("tags", {}).items()},
+        tags={name: _tag_from_json(*tag) for name, tag in fields.get("tags", {}).items()},
         retained=_ranges(fields["retained"]),
         horizon_us=fields["horizon"],
         grace_us=fields["grace"],

@@ -71,11 +71,27 @@ class PartitionField:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseRef:
+    """Which release a tag belongs to.
+
+    Attributes:
+        levels: How many folders above the table its store is.
+        store_id: The store's: a table that was copied elsewhere may lie below another one.
+        entry_id: That of the release's entry.
+    """
+
+    levels: int
+    store_id: str
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
-    """A name that protects a version from expiry, for good or until a time."""
+    """A name that protects a version from expiry, for good or until a time, or as long as a release stands."""
 
     version: int
     until_us: int | None = None
+    release: ReleaseRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,25 @@ def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, tempora
     raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './{text}'.)")
 
 
+def above(location: str, levels: int) -> str:
+    """Return the place so many folders above a store's location.
+
+    Example:
+        >>> above("/data/raw/flights", 2), above("memory://data/raw/flights", 2)
+        ('/data', 'memory://data')
+    """
+    scheme, double, path = location.partition("//") if location.startswith("memory://") else ("", "", location)
+    for _ in range(levels):
+        path = os.path.dirname(path)
+    return f"{scheme}{double}{path}"
+
+
+def memories_below(location: str) -> list[str]:
+    """Return the names of the stores in memory below another: `["raw/flights"]` for `memory://data/raw/flights`."""
+    start = location.removeprefix("memory://") + "/"
+    return sorted(name.removeprefix(start) for name in _memories if name.startswith(start))
+
+
 def _text(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     try:
         text = os.fsdecode(path)
