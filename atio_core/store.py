@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from atio_core.arguments import refusal, require_text, require_whole
+from atio_core.changes.tag import RemoveTag, SetTag
 from atio_core.errors import (
     AlreadyExistsError,
     CommitUnknownError,
@@ -17,6 +19,10 @@ from atio_core.errors import (
     VersionNotFoundError,
 )
 from atio_core.format.names import LOG, META, TEMPORARY
+from atio_core.log.change import Change
+from atio_core.log.commit import commit
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.intent import make_intent
 from atio_core.log.lookup import AnyVersion
 from atio_core.log.store_log import StoreLog, release_tag
 from atio_core.model.entry import ReleaseRef
@@ -95,7 +101,7 @@ class Store:
             InvalidInputError: No table can be there.
         """
         name = _require_name(name)
-        return Table(f"{self.path.rstrip('/')}/{name}", clock=self._clock)
+        return Table(self._place(name), clock=self._clock)
 
     def tables(self) -> list[str]:
         """Return the names of the tables that are there, sorted. Dropped ones aren't among them."""
@@ -141,12 +147,15 @@ class Store:
 
         def make(base: StoreEntry) -> StoreEntry:
             self._require_free(name)
-            entry = self._log.next(base, "release", name, message, released, not_before_us=newest_us)
+            entry = self._log.next(
+                base, "release", name=name, message=message, tables=released, not_before_us=newest_us
+            )
             tagged.append(release_tag(entry))
             for table in released:
                 levels = table.count("/") + 1
-                ref = ReleaseRef(levels, entry.store_id, entry.entry_id)
-                self.table(table).tag_release(tagged[-1], released[table].version, ref)
+                release = ReleaseRef(levels, entry.store_id, entry.entry_id)
+                log = self._table_log(table)
+                self._commit(log, SetTag(log, tagged[-1], released[table].version, release=release))
             return entry
 
         try:
@@ -231,10 +240,18 @@ class Store:
         """Take tags of a release away, as far as they are there."""
         for name in names:
             for table in tables:
-                try:
-                    self.table(table).untag_release(name)
-                except NotFoundError:
-                    continue
+                log = self._table_log(table)
+                with suppress(NotFoundError):
+                    self._commit(log, RemoveTag(log, name))
+
+    def _table_log(self, name: str) -> CommitLog:
+        return CommitLog(locate(self._place(name), temporary=TEMPORARY))
+
+    def _commit(self, log: CommitLog, change: Change) -> None:
+        commit(log, change, make_intent(self._clock), clock=self._clock)
+
+    def _place(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}"
 
     def _folders(self) -> Iterator[str]:
         """The folders that hold the log of a table, sorted."""

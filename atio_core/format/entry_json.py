@@ -26,8 +26,8 @@ from atio_core.model.entry import (
     LogEntry,
     PartitionField,
     Recent,
-    SchemaRef,
     ReleaseRef,
+    SchemaRef,
     Tag,
     Totals,
 )

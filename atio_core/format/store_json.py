@@ -25,6 +25,7 @@ def encode_store_entry(entry: StoreEntry) -> bytes:
         "message": entry.message,
         "tables": {name: [table.version, table.table_id] for name, table in entry.tables.items()},
         "dropped": entry.dropped,
+        "retention": dict(entry.retention),
     }
     return seal({name: value for name, value in fields.items() if value is not None and value != {}})
 
@@ -59,6 +60,7 @@ def decode_store_entry(data: bytes, *, path: str, number: int, store: str) -> St
             message=fields.get("message"),
             tables={name: ReleasedTable(*table) for name, table in fields.get("tables", {}).items()},
             dropped=fields.get("dropped"),
+            retention=fields.get("retention", {}),
         )
         if entry.number == number:
             return entry

@@ -14,37 +14,19 @@ ever deleted, so there are no strays, and what was read once is true for good.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
 from atio_core.errors import CommitConflictError, CommitUnknownError, DamagedError
 from atio_core.format.names import RELEASES, Numbered
 from atio_core.format.store_json import decode_store_entry, encode_store_entry
 from atio_core.log.sequence import Sequence
 from atio_core.model.ids import Clock, uuid7
-from atio_core.model.store_entry import StoreEntry
+from atio_core.model.store_entry import Kind, StoreEntry
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.readback import Answer
 
 _ROUNDS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A release that stands.
-
-    Attributes:
-        number: It counts up, with gaps.
-        name: As its maker called it.
-        message: A sentence for people.
-        tables: The version of each table, by the table's folder below the store.
-        time_us: When it was made, in microseconds since 1970.
-    """
-
-    number: int
-    name: str
-    message: str | None
-    tables: dict[str, int]
-    time_us: int
 
 
 class StoreLog:
@@ -77,7 +59,9 @@ class StoreLog:
         """Return the newest entry, after making the first one if there is none."""
         latest = self.latest()
         if latest is None:
-            self._create(0, StoreEntry(1, "begin", uuid7(self._clock).hex, uuid7(self._clock).hex, self._clock()))
+            self._create(
+                0, StoreEntry(1, "begin", uuid7(self._clock).hex, uuid7(self._clock).hex, self._clock())
+            )
             latest = self.latest()
         if latest is None:
             raise self._missing(1)
@@ -118,9 +102,26 @@ class StoreLog:
             elif entry.kind == "release" and number not in ended:
                 yield entry
 
-    def follow(self, base: StoreEntry) -> tuple[int, str, str, int]:
-        """Return what an entry behind another begins with: its number, kind of store, own id and time."""
-        return base.number + 1, base.store_id, uuid7(self._clock).hex, max(self._clock(), base.time_us)
+    def next(self, base: StoreEntry, kind: Kind, *, not_before_us: int = 0, **said: Any) -> StoreEntry:
+        """Return an entry that may follow another.
+
+        Args:
+            base: The entry before it.
+            kind: Of the entry.
+            not_before_us: No horizon of a table that it tags is later.
+            **said: What it says: further fields of `StoreEntry`.
+        """
+        return replace(
+            StoreEntry(
+                number=base.number + 1,
+                kind=kind,
+                store_id=base.store_id,
+                entry_id=uuid7(self._clock, not_before_us=not_before_us).hex,
+                time_us=max(self._clock(), base.time_us),
+                retention=base.retention,
+            ),
+            **said,
+        )
 
     def _create(self, after: int, entry: StoreEntry) -> bool:
         """Whether the entry took its number; False if another did."""
@@ -145,5 +146,15 @@ class StoreLog:
 
     def _missing(self, number: int) -> DamagedError:
         path = self._sequence.names.name(number)
-        message = f"the entry {path} of the store {self.store.location} is missing; bring it back from a backup"
+        message = (
+            f"the entry {path} of the store {self.store.location} is missing; bring it back from a backup"
+        )
         return DamagedError(message, path=path, expected="an entry", found="nothing")
+
+
+def release_tag(entry: StoreEntry) -> str:
+    """Return the name of the tags of a release.
+
+    Two releases that are made at once may try for one number: the end of the id tells their tags apart.
+    """
+    return f"release/{entry.number}-{entry.entry_id[-8:]}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["begin", "release", "drop", "void"]
+Kind = Literal["begin", "release", "drop", "void", "retention"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class StoreEntry:
     Attributes:
         number: Of the entry; that of a release, too.
         kind: "begin" is the first; "release" names versions; "drop" ends a release; "void" takes the number of a
-            release that died before it was made.
+            release that died before it was made; "retention" says what is kept.
         store_id: The same in all entries of a store.
         entry_id: A UUID version 7, hexadecimal: whose entry it is.
         time_us: When it was made, in microseconds since 1970; no earlier than the entry before.
@@ -37,6 +37,8 @@ class StoreEntry:
         message: A sentence for people.
         tables: The versions that the release names, by the table's folder, relative to the store's root.
         dropped: The number of the release that ends.
+        retention: What is kept of tables that say nothing themselves, as `Retention.to_dict` puts it; every entry has
+            what the one before has, unless it changes that.
     """
 
     number: int
@@ -48,3 +50,4 @@ class StoreEntry:
     message: str | None = None
     tables: Mapping[str, ReleasedTable] = field(default_factory=dict[str, ReleasedTable])
     dropped: int | None = None
+    retention: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -55,7 +55,9 @@ def above(location: str, levels: int) -> str:
         >>> above("/data/raw/flights", 2), above("memory://data/raw/flights", 2)
         ('/data', 'memory://data')
     """
-    scheme, double, path = location.partition("//") if location.startswith("memory://") else ("", "", location)
+    scheme, double, path = (
+        location.partition("//") if location.startswith("memory://") else ("", "", location)
+    )
     for _ in range(levels):
         path = os.path.dirname(path)
     return f"{scheme}{double}{path}"

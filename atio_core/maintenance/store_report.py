@@ -1,0 +1,68 @@
+"""What the expiry of all tables of a store did: made to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoreExpiryReport:
+    """The outcome of `Store.expire_all`. `print` it.
+
+    Attributes:
+        store: The store's path.
+        dry_run: True if nothing was done.
+        reports: What was done to each table, by its name.
+        failures: What stopped the expiry of a table, by its name.
+    """
+
+    store: str
+    dry_run: bool
+    reports: Mapping[str, ExpiryReport]
+    failures: Mapping[str, Exception]
+
+    def __str__(self) -> str:
+        """The report as text: a headline, the tables, then what failed."""
+        head = ("table", "kept", "removed", "files", "freed")
+        lines = [
+            (
+                name,
+                str(len(report.kept)),
+                str(len(report.removed)),
+                str(report.files_removed),
+                readable_bytes(report.bytes_removed),
+            )
+            for name, report in self.reports.items()
+        ]
+        told = [f"{name}: {type(error).__name__}: {error}" for name, error in self.failures.items()]
+        failed = [f"{counted(len(told), 'table')} could not be expired:", *told] if told else []
+        return "\n".join([self.headline, *(aligned([head, *lines]) if lines else ()), *failed])
+
+    @property
+    def headline(self) -> str:
+        """The report in one sentence."""
+        reports = self.reports.values()
+        versions = counted(sum(len(report.removed) for report in reports), "version")
+        files = counted(sum(report.files_removed for report in reports), "file")
+        freed = f"{sum(report.bytes_removed for report in reports):,} bytes"
+        tables = counted(len(self.reports), "table")
+        if self.dry_run:
+            return (
+                f"PREVIEW of {self.store}, {tables}: nothing was removed; a real run (dry_run=False) would remove"
+                f" {versions} and {files}, {freed}"
+            )
+        return f"Expired {self.store}, {tables}: removed {versions} and {files}, {freed} freed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, fit for JSON."""
+        return {
+            "store": self.store,
+            "dry_run": self.dry_run,
+            "tables": {name: report.to_dict() for name, report in self.reports.items()},
+            "failures": {name: f"{type(error).__name__}: {error}" for name, error in self.failures.items()},
+        }
