@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
     from atio_core.maintenance.lease import Lease
     from atio_core.maintenance.report import ExpiryReport
+    from atio_core.maintenance.store_report import StoreExpiryReport
     from atio_core.open_atomic import open_atomic
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
+    from atio_core.store import Release, Store
     from atio_core.table import Table
     from atio_core.table.kept import KeptStage
     from atio_core.write import WriteResult, write
@@ -64,6 +66,7 @@ __all__ = [
     "NewerFormatError",
     "NotFoundError",
     "NotPreservableError",
+    "Release",
     "ReleaseNotFoundError",
     "Retention",
     "SchemaMismatchError",
@@ -72,6 +75,8 @@ __all__ = [
     "StagedChange",
     "StagedFilesExpiredError",
     "StorageError",
+    "Store",
+    "StoreExpiryReport",
     "Table",
     "TableNotFoundError",
     "TagNotFoundError",
@@ -91,9 +96,12 @@ _HOMES = {
     "ExpiryReport": "atio_core.maintenance.report",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",
+    "Release": "atio_core.store",
     "Retention": "atio_core.retention",
     "Snapshot": "atio_core.snapshot",
     "StagedChange": "atio_core.format.staged_json",
+    "Store": "atio_core.store",
+    "StoreExpiryReport": "atio_core.maintenance.store_report",
     "Table": "atio_core.table",
     "WriteResult": "atio_core.write",
     "expire_snapshots": "atio_core.functions",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Unpack, cast
 
-from atio_core.arguments import refusal, require_text, require_whole
+from atio_core.arguments import refusal, require_duration, require_flag, require_text, require_whole
 from atio_core.changes.tag import RemoveTag, SetTag
 from atio_core.errors import (
     AlreadyExistsError,
@@ -16,6 +18,7 @@ from atio_core.errors import (
     InvalidInputError,
     NotFoundError,
     ReleaseNotFoundError,
+    VersionExpiredError,
     VersionNotFoundError,
 )
 from atio_core.format.names import LOG, META, TEMPORARY
@@ -23,18 +26,24 @@ from atio_core.log.change import Change
 from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.log.lookup import AnyVersion
+from atio_core.log.lookup import AnyVersion, require_wanted
 from atio_core.log.store_log import StoreLog, release_tag
+from atio_core.maintenance.keeping import policy_from
+from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.model.entry import ReleaseRef
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.store_entry import ReleasedTable, StoreEntry
 from atio_core.model.tag_name import LATEST, require_tag_name
+from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore, check_name
 from atio_core.storage.locate import locate, memories_below
 from atio_core.table import Table
 
 _DATA = "data/"
+_TABLES_AT_ONCE = 8
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class Store:
 
     Args:
         path: The folder, or `memory://name`.
+        store: Where the log of releases lies, instead of `path`; the tables lie below its location.
         clock: Where the time comes from; for tests.
 
     Raises:
@@ -80,8 +90,16 @@ class Store:
         [1]
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Clock = system_clock) -> None:
-        root = locate(path, temporary=TEMPORARY)
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        store: ObjectStore | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        if (path is None) == (store is None):
+            raise InvalidInputError("a store of tables needs a path, or a store, and not both")
+        root = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
         self._root: ObjectStore = root
         self._clock = clock
         self._log = StoreLog(root, clock)
@@ -108,7 +126,11 @@ class Store:
         return [name for name in self._folders() if self.table(name).exists()]
 
     def create_release(
-        self, name: str, tables: Mapping[str, AnyVersion | None] | list[str], *, message: str | None = None
+        self,
+        name: str,
+        tables: Mapping[str, AnyVersion | None] | Sequence[str],
+        *,
+        message: str | None = None,
     ) -> Release:
         """Name one version of each of several tables: readers of the release see them all change at one moment.
 
@@ -138,34 +160,26 @@ class Store:
         """
         name = require_tag_name("name", name)
         message = None if message is None else require_text("message", message)
-        snapshots = self._resolve(tables)
-        released = {
-            table: ReleasedTable(found.version, found.entry.table_id) for table, found in snapshots.items()
-        }
-        newest_us = max(found.entry.horizon_us for found in snapshots.values())
+        wanted = _require_tables(tables)
+        found = [self.table(table).snapshot(version) for table, version in wanted.items()]
+        newest_us = max(snapshot.entry.horizon_us for snapshot in found)
         tagged: list[str] = []
 
         def make(base: StoreEntry) -> StoreEntry:
             self._require_free(name)
-            entry = self._log.next(
-                base, "release", name=name, message=message, tables=released, not_before_us=newest_us
-            )
+            entry = self._log.next(base, "release", name=name, message=message, not_before_us=newest_us)
             tagged.append(release_tag(entry))
-            for table in released:
-                levels = table.count("/") + 1
-                release = ReleaseRef(levels, entry.store_id, entry.entry_id)
-                log = self._table_log(table)
-                self._commit(log, SetTag(log, tagged[-1], released[table].version, release=release))
-            return entry
+            released = {table: self._tag(table, version, entry) for table, version in wanted.items()}
+            return replace(entry, tables=released)
 
         try:
             entry = self._log.add(make)
         except CommitUnknownError:
             raise
         except BaseException:
-            self._untag(released, tagged)
+            self._untag(wanted, tagged)
             raise
-        self._untag(released, tagged[:-1])
+        self._untag(wanted, tagged[:-1])
         return _shown(entry)
 
     def releases(self) -> list[Release]:
@@ -202,17 +216,93 @@ class Store:
         self._log.add(make)
         self._untag(found.tables, [release_tag(found)])
 
-    def _resolve(self, tables: Mapping[str, AnyVersion | None] | list[str]) -> dict[str, Snapshot]:
-        given: object = tables
-        if isinstance(given, Mapping):
-            wanted = dict(tables)  # pyright: ignore[reportArgumentType] - checked by name below
-        elif isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-            raise refusal("tables", "a mapping of tables to versions, or a list of tables", given)
-        else:
-            wanted = dict.fromkeys(tables)
-        if not wanted:
-            raise InvalidInputError("a release of no tables says nothing: name one at least")
-        return {_require_name(name): self.table(name).snapshot(version) for name, version in wanted.items()}
+    def set_retention(self, policy: Retention | None) -> None:
+        """Say how long versions of tables that have no policy of their own are kept by `expire_all`.
+
+        Args:
+            policy: What is kept from now on, in place of what was said before; None takes that away.
+
+        Raises:
+            InvalidInputError: That is no `Retention`.
+            CommitUnknownError: It may have been said.
+        """
+        if policy is not None and not isinstance(cast("object", policy), Retention):
+            raise refusal("policy", "a Retention, or None to take it away", policy)
+        rules = {} if policy is None else policy.to_dict()
+        self._log.add(lambda base: self._log.next(base, "retention", retention=rules))
+
+    def retention(self) -> Retention | None:
+        """Return what `set_retention` said last, or None.
+
+        Raises:
+            NewerFormatError: It has a rule of a later release.
+        """
+        latest = self._log.latest()
+        return None if latest is None else policy_from(latest.retention, f"the store {self.path}")
+
+    def expire_all(
+        self,
+        policy: Retention | timedelta | None = None,
+        *,
+        grace: timedelta | None = None,
+        dry_run: bool = False,
+        **rules: Unpack[Rules],
+    ) -> StoreExpiryReport:
+        """Remove old versions of all tables, several tables at a time; what fails for one doesn't stop the others.
+
+        Args:
+            policy: What is kept of every table; a timedelta is short for `keep_for`. If neither it nor a rule is given,
+                each table's own policy counts, else the store's: see `set_retention`.
+            grace: As for `Table.expire`.
+            dry_run: Report what would go, and remove nothing.
+            **rules: The policy by its rules, as for `Table.expire`.
+
+        Returns:
+            What was done to each table, and what failed; print it.
+
+        Raises:
+            InvalidInputError: A rule makes no sense; nothing was removed.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> store = atio.Store("memory://expire-all-example")
+            >>> for number in (1, 2):
+            ...     _ = store.table("report").overwrite(pd.DataFrame({"a": [number]}))
+            >>> [line.version for line in store.expire_all(keep_last=1).reports["report"].removed]
+            [1]
+        """
+        asked, default = require_policy(policy, **rules), self.retention()
+        if grace is not None:
+            require_duration("grace", grace)
+        require_flag("dry_run", dry_run)
+
+        def expire(name: str) -> ExpiryReport | Exception:
+            try:
+                return self.table(name).expire(asked, default=default, grace=grace, dry_run=dry_run)
+            except Exception as error:  # noqa: BLE001 - it is reported; the other tables go on
+                return error
+
+        names = list(self._folders())
+        with ThreadPoolExecutor(_TABLES_AT_ONCE, thread_name_prefix="atio-expire") as pool:
+            done = dict(zip(names, pool.map(expire, names), strict=True))
+        reports = {name: one for name, one in done.items() if isinstance(one, ExpiryReport)}
+        failures = {name: one for name, one in done.items() if isinstance(one, Exception)}
+        return StoreExpiryReport(self.path, dry_run, reports, failures)
+
+    def _tag(self, table: str, version: AnyVersion | None, release: StoreEntry) -> ReleasedTable:
+        """Tag a version for a release. If it isn't a fixed one and expires meanwhile, look it up anew."""
+        ref = ReleaseRef(table.count("/") + 1, release.store_id, release.entry_id)
+        for left in reversed(range(_TRIES)):
+            found = self.table(table).snapshot(version)
+            log = self._table_log(table)
+            try:
+                self._commit(log, SetTag(log, release_tag(release), found.version, release=ref))
+            except VersionExpiredError:
+                if not left or require_wanted(version).is_fixed:
+                    raise
+                continue
+            return ReleasedTable(found.version, found.entry.table_id)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def _require_free(self, name: str) -> None:
         for entry in self._log.standing():
@@ -236,7 +326,7 @@ class Store:
         names = ", ".join(repr(entry.name) for entry in self._log.standing()) or "none"
         raise ReleaseNotFoundError(f"the store {self.path} has no release {release!r}; its releases: {names}")
 
-    def _untag(self, tables: Mapping[str, ReleasedTable], names: list[str]) -> None:
+    def _untag(self, tables: Iterable[str], names: list[str]) -> None:
         """Take tags of a release away, as far as they are there."""
         for name in names:
             for table in tables:
@@ -256,7 +346,8 @@ class Store:
     def _folders(self) -> Iterator[str]:
         """The folders that hold the log of a table, sorted."""
         if self.path.startswith("memory://"):
-            yield from memories_below(self.path)
+            names = memories_below(self.path)
+            yield from (name for name in names if self._table_log(name).find_latest() is not None)
         else:
             yield from sorted(name for name in self._walk("") if name)
 
@@ -317,6 +408,19 @@ class StoreAt:
 def _shown(entry: StoreEntry) -> Release:
     tables = {name: table.version for name, table in entry.tables.items()}
     return Release(entry.number, str(entry.name), tables, entry.time_us, entry.message)
+
+
+def _require_tables(tables: object) -> dict[str, AnyVersion | None]:
+    """The wanted version of each table, as a caller names them."""
+    if isinstance(tables, Mapping):
+        wanted = dict(cast("Mapping[Any, Any]", tables))
+    elif isinstance(tables, list | tuple):
+        wanted = dict.fromkeys(cast("Sequence[Any]", tables))
+    else:
+        raise refusal("tables", "a mapping of tables to versions, or a list of tables", tables)
+    if not wanted:
+        raise InvalidInputError("a release of no tables says nothing: name one at least")
+    return {_require_name(name): version for name, version in wanted.items()}
 
 
 def _require_name(name: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from atio_core.errors import InvalidInputError, NewerFormatError
 from atio_core.model.entry import LogEntry
@@ -38,18 +40,27 @@ class Keeping:
 
 
 def stored_policy(base: LogEntry, table: str) -> Retention | None:
-    """Return the policy that a table has of its own, or None.
+    """Return the policy that a table has of its own, or None. Raises `NewerFormatError` as `policy_from`."""
+    return policy_from(base.retention, f"the table {table}", table=table)
+
+
+def policy_from(rules: Mapping[str, Any], of: str, **facts: Any) -> Retention | None:
+    """Return the policy that stored rules say, or None if there are none.
+
+    Args:
+        rules: As `Retention.to_dict` puts them.
+        of: Whose they are, for the message: "the table …".
+        **facts: Of the error.
 
     Raises:
-        NewerFormatError: It has a rule of a later release.
+        NewerFormatError: They have a rule of a later release.
     """
-    if not base.retention:
+    if not rules:
         return None
     try:
-        return Retention.from_dict(base.retention)
+        return Retention.from_dict(rules)
     except InvalidInputError as error:
         raise NewerFormatError(
-            f"the table {table} keeps its versions by rules that this release doesn't know ({error}); upgrade atio,"
-            " or say what is kept",
-            table=table,
+            f"{of} keeps versions by rules that this release doesn't know ({error}); upgrade atio, or say what is kept",
+            **facts,
         ) from error

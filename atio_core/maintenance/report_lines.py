@@ -88,7 +88,7 @@ def versions_told(lines: Sequence[VersionLine], removed: str) -> Iterator[str]:
         what = ", ".join(map(_glued, line.reasons)) if line.reasons else removed
         told = (f"{line.time:%Y-%m-%d %H:%M}", line.operation, f"{line.rows:,}", readable_bytes(line.bytes))
         rows.append((str(line.version), *told, what))
-    yield from _aligned(rows, left=(1, 2))
+    yield from aligned(rows, left=(1, 2))
 
 
 def files_told(title: str, lines: Sequence[FileLine]) -> Iterator[str]:
@@ -97,7 +97,7 @@ def files_told(title: str, lines: Sequence[FileLine]) -> Iterator[str]:
     yield ""
     yield from textwrap.wrap(f"{title} ({counted(len(lines), 'file')}, {size}):", _WIDTH)
     shown = sorted(lines, key=lambda line: (-line.age, line.path))[:_FILES_SHOWN]
-    yield from _aligned(
+    yield from aligned(
         [
             ("age", "size", "file"),
             *((readable_age(line.age), readable_bytes(line.bytes), line.path) for line in shown),
@@ -165,9 +165,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [part.replace(_GLUE, " ") for part in textwrap.wrap(text, width, break_on_hyphens=False)]
 
 
-def _aligned(
-    rows: Sequence[Sequence[str]], *, left: Sequence[int] = (), breaks: bool = True
-) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (), breaks: bool = True) -> Iterator[str]:
     """Numbers to the right, the columns `left` to the left, the last wrapped, unless it has no breaks."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     indent = sum(widths) + 2 * len(widths)

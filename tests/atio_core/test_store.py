@@ -1,0 +1,302 @@
+"""A folder of tables, and releases of several of them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import atio_core as atio
+from atio_core.storage.locate import locate
+from atio_core.testing import Fault, FaultyStore
+
+NONE_KEPT = {"keep_last": 1, "grace": timedelta(0)}
+
+
+def rows(number: int) -> pa.Table:
+    """Return the rows of a version."""
+    return pa.table({"n": [number]})
+
+
+def filled(path: Path | str, *names: str, versions: int = 2) -> atio.Store:
+    """Return a store whose tables have some versions, each with the number of its version as its row."""
+    store = atio.Store(path)
+    for name in names:
+        for number in range(1, versions + 1):
+            store.table(name).overwrite(rows(number))
+    return store
+
+
+def read(at: object, name: str) -> list[int]:
+    """Return what the release says is in a table."""
+    return at.read(name, "arrow")["n"].to_pylist()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.fixture(params=["disk", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A place for a store."""
+    return tmp_path / "store" if request.param == "disk" else f"memory://{request.node.name}"
+
+
+def test_tables_are_found_by_their_folders(place: Path | str) -> None:
+    """Tables below tables too; what was dropped, or was never written, isn't there."""
+    store = filled(place, "raw", "raw/flights", "b c/ü")
+    store.table("never")
+    store.table("gone").overwrite(rows(1))
+    store.table("gone").drop()
+    assert store.tables() == ["b c/ü", "raw", "raw/flights"]
+
+
+def test_what_else_lies_there_is_no_table(tmp_path: Path) -> None:
+    """Folders of others, the store's own log and a table's data are passed over."""
+    (tmp_path / "else" / "_atio").mkdir(parents=True)
+    (tmp_path / "file").write_text("x")
+    store = filled(tmp_path, "t")
+    store.create_release("r", ["t"])
+    (tmp_path / "t" / "data" / "inner").mkdir()
+    atio.Table(tmp_path / "t" / "data" / "inner").overwrite(rows(1))
+    assert store.tables() == ["t"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "a/../b", "/a", "a//b", "_atio", "a/_atio/b", "a\\b", "a\0", 1, None]
+)
+def test_a_name_that_no_table_can_have(tmp_path: Path, name: object) -> None:
+    """A table stays in its store, and out of what is atio's own."""
+    with pytest.raises(atio.InvalidInputError):
+        atio.Store(tmp_path).table(name)  # pyright: ignore[reportArgumentType]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_release_is_read_as_of_one_moment(place: Path | str) -> None:
+    """Each table is read at the version that was released, whatever came after."""
+    store = filled(place, "a", "b/c")
+    made = store.create_release("one", {"a": 1, "b/c": None}, message="the first")
+    assert (made.name, made.tables, made.message) == ("one", {"a": 1, "b/c": 2}, "the first")
+    for name in ("a", "b/c"):
+        store.table(name).overwrite(rows(9))
+    store.create_release("two", ["a", "b/c"])
+    assert [release.name for release in store.releases()] == ["two", "one"]
+    for release, expected in ((made.number, (1, 2)), ("one", (1, 2)), ("two", (9, 9)), ("latest", (9, 9))):
+        at = store.at(release)
+        assert (read(at, "a"), read(at, "b/c")) == ([expected[0]], [expected[1]])
+    assert store.at("one").tables() == ["a", "b/c"]
+    with pytest.raises(atio.NotFoundError, match="names no table 'd'"):
+        store.at().snapshot("d")
+
+
+def test_a_release_protects_what_it_names_until_it_is_dropped(place: Path | str) -> None:
+    """Versions of a release don't expire; once it is dropped, they do."""
+    store = filled(place, "a", "b", versions=3)
+    store.create_release("one", {"a": 1, "b": 2})
+    store.expire_all(**NONE_KEPT)
+    assert [found.version for found in store.table("a").history()] == [3, 1]
+    assert [found.version for found in store.table("b").history()] == [3, 2]
+    store.drop_release("one")
+    assert (store.releases(), store.table("a").tags()) == ([], {})
+    with pytest.raises(atio.ReleaseNotFoundError, match="'one'"):
+        store.at("one")
+    store.expire_all(**NONE_KEPT)
+    assert [found.version for found in store.table("a").history()] == [3]
+
+
+def test_a_name_stands_for_one_release(place: Path | str) -> None:
+    """A name that is taken is refused, and no tag stays; once dropped, it is free."""
+    store = filled(place, "a")
+    store.create_release("one", ["a"])
+    with pytest.raises(atio.AlreadyExistsError, match="'one' already"):
+        store.create_release("one", {"a": 1})
+    assert len(store.table("a").tags()) == 1
+    store.drop_release("one")
+    assert store.create_release("one", {"a": 1}).tables == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("latest", ["a"]),
+        ("7", ["a"]),
+        ("", ["a"]),
+        ("x", []),
+        ("x", {}),
+        ("x", "a"),
+        ("x", None),
+        ("x", {"a": 1.5}),
+    ],
+)
+def test_a_release_that_makes_no_sense(tmp_path: Path, name: str, tables: object) -> None:
+    """It is refused before anything is made."""
+    store = filled(tmp_path, "a")
+    with pytest.raises(atio.InvalidInputError):
+        store.create_release(name, tables)  # pyright: ignore[reportArgumentType]
+    assert (store.releases(), store.table("a").tags()) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("tables", "error"),
+    [({"a": 7}, atio.VersionNotFoundError), (["a", "x"], atio.TableNotFoundError)],
+)
+def test_a_release_of_what_is_not_there(tmp_path: Path, tables: object, error: type[Exception]) -> None:
+    """No such version, or no such table: nothing is tagged."""
+    store = filled(tmp_path, "a")
+    with pytest.raises(error):
+        store.create_release("x", tables)  # pyright: ignore[reportArgumentType]
+    assert (store.releases(), store.table("a").tags()) == ([], {})
+
+
+def test_another_table_in_the_folder_is_not_the_released_one(tmp_path: Path) -> None:
+    """A table that was removed by hand and begun anew isn't taken for the one of the release."""
+    store = filled(tmp_path, "a")
+    store.create_release("one", ["a"])
+    (tmp_path / "a").rename(tmp_path / "moved")
+    filled(tmp_path, "a")
+    with pytest.raises(atio.VersionNotFoundError, match="another one"):
+        store.at("one").snapshot("a")
+
+
+def test_two_releases_at_once_get_a_number_each(tmp_path: Path) -> None:
+    """Whoever comes second goes on under the next number, and leaves no tag under the first."""
+    other = filled(tmp_path, "a")
+    other.create_release("zero", ["a"])
+    late = Fault("put_if_absent", error=None, meanwhile=lambda: other.create_release("two", {"a": 1}))
+    store = atio.Store(store=FaultyStore(locate(tmp_path, temporary="_atio/tmp"), late))
+    assert (store.create_release("one", {"a": 2}).number, store.at("two").release.number) == (4, 3)
+    assert sorted(store.table("a").tags().values()) == [1, 2, 2]
+    other.expire_all(**NONE_KEPT)
+    assert (read(other.at("one"), "a"), read(other.at("two"), "a")) == ([2], [1])
+
+
+def test_a_name_taken_meanwhile_is_refused(tmp_path: Path) -> None:
+    """Of two releases of one name at once, exactly one is made."""
+    other = filled(tmp_path, "a")
+    other.create_release("zero", ["a"])
+    late = Fault("put_if_absent", error=None, meanwhile=lambda: other.create_release("one", {"a": 1}))
+    store = atio.Store(store=FaultyStore(locate(tmp_path, temporary="_atio/tmp"), late))
+    with pytest.raises(atio.AlreadyExistsError):
+        store.create_release("one", {"a": 2})
+    assert sorted(store.table("a").tags().values()) == [1, 2]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_lost_answer_makes_one_release(tmp_path: Path, after: bool) -> None:  # noqa: FBT001
+    """Whether the release took effect or not, it is there once in the end."""
+    filled(tmp_path, "a").create_release("zero", ["a"])
+    lost = Fault("put_if_absent", after=after)
+    store = atio.Store(store=FaultyStore(locate(tmp_path, temporary="_atio/tmp"), lost))
+    store.create_release("one", ["a"])
+    assert [release.name for release in store.releases()] == ["one", "zero"]
+
+
+def test_a_refusing_store_leaves_no_tag(tmp_path: Path) -> None:
+    """A release that wasn't made protects nothing."""
+    filled(tmp_path, "a").create_release("zero", ["a"])
+
+    def refused() -> atio.StorageError:
+        return atio.StorageError("No space.")
+
+    full = FaultyStore(
+        locate(tmp_path, temporary="_atio/tmp"), Fault("put_if_absent", times=99, error=refused)
+    )
+    store = atio.Store(store=full)
+    with pytest.raises(atio.StorageError, match="No space"):
+        store.create_release("one", {"a": 1})
+    assert list(store.table("a").tags().values()) == [2]
+
+
+def test_a_release_that_nobody_knows_of_keeps_its_versions(tmp_path: Path) -> None:
+    """When the store no longer answers, the error says that the release may be there, and what it names stays."""
+    filled(tmp_path, "a").create_release("zero", ["a"])
+    sent: list[int] = []
+    faults = [
+        Fault("put_if_absent", times=99, meanwhile=lambda: sent.append(1)),
+        Fault("read", times=99, name=lambda _: bool(sent)),
+    ]
+    store = atio.Store(store=FaultyStore(locate(tmp_path, temporary="_atio/tmp"), *faults))
+    with pytest.raises(atio.CommitUnknownError, match="isn't known"):
+        store.create_release("one", {"a": 1})
+    assert 1 in store.table("a").tags().values()
+
+
+def test_all_tables_expire_and_one_that_fails_is_told(tmp_path: Path) -> None:
+    """A damaged table doesn't keep the others from being expired; the report says which it was and why."""
+    store = filled(tmp_path, "a", "b", "c")
+    (entry,) = (tmp_path / "b" / "_atio" / "log").rglob("*-2.json")
+    entry.write_bytes(b"x")
+    report = store.expire_all(keep_last=1)
+    assert {name: len(one.removed) for name, one in report.reports.items()} == {"a": 1, "c": 1}
+    assert list(report.failures) == ["b"]
+    assert isinstance(report.failures["b"], atio.DamagedError)
+    text = str(report)
+    assert "removed 2 versions and 2 files" in text
+    assert "1 table could not be expired:\nb: DamagedError:" in text
+    assert report.to_dict()["failures"]["b"].startswith("DamagedError: ")
+    assert report.to_dict()["tables"]["a"]["files_removed"] == 1
+
+
+def test_a_preview_removes_nothing(tmp_path: Path) -> None:
+    """A dry run says what would go."""
+    store = filled(tmp_path, "a", "b")
+    report = store.expire_all(keep_last=1, dry_run=True)
+    assert "PREVIEW" in str(report)
+    assert "would remove 2 versions and 2 files" in str(report)
+    assert len(store.table("a").history()) == 2
+
+
+def test_whose_policy_counts(tmp_path: Path) -> None:
+    """The caller's, else the table's own, else the store's; where nobody says anything, nothing goes."""
+    store = filled(tmp_path, "a", "b", versions=4)
+    assert store.retention() is None
+    assert [
+        str(error) for error in store.expire_all().failures.values() if "nothing says" not in str(error)
+    ] == []
+    store.table("a").set_retention(atio.Retention(keep_last=3))
+    store.set_retention(atio.Retention(keep_last=2))
+    store.create_release("r", {"a": 4})
+    assert atio.Store(tmp_path).retention() == atio.Retention(keep_last=2)
+    store.expire_all()
+    assert [len(store.table(name).history()) for name in "ab"] == [3, 2]
+    store.expire_all(keep_last=1)
+    assert [len(store.table(name).history()) for name in "ab"] == [1, 1]
+    store.set_retention(None)
+    assert store.retention() is None
+
+
+@pytest.mark.parametrize(
+    "rules", [{"keep_last": 0}, {"policy": 3}, {"keep_last": 1, "dry_run": None}, {"grace": 3}]
+)
+def test_an_expiry_that_makes_no_sense(tmp_path: Path, rules: dict[str, object]) -> None:
+    """It is refused for all tables at once."""
+    store = filled(tmp_path, "a")
+    with pytest.raises(atio.InvalidInputError):
+        store.expire_all(**rules)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_damaged_log_is_said(tmp_path: Path) -> None:
+    """A release whose entry is damaged, or missing, isn't passed over."""
+    store = filled(tmp_path, "a")
+    for name in ("one", "two", "three"):
+        store.create_release(name, ["a"])
+    (entry,) = (tmp_path / "_atio" / "releases").rglob("*-3.json")
+    whole = entry.read_bytes()
+    entry.write_bytes(whole.replace(b"two", b"owt"))
+    with pytest.raises(atio.DamagedError, match="bring the file back"):
+        atio.Store(tmp_path).at("one")
+    entry.unlink()
+    with pytest.raises(atio.DamagedError, match="is missing"):
+        atio.Store(tmp_path).at("one")
+
+
+def test_threads_share_a_store(tmp_path: Path) -> None:
+    """One object serves several threads."""
+    store = filled(tmp_path, "a")
+    threads = [
+        threading.Thread(target=store.create_release, args=(f"r {number}", ["a"])) for number in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.releases()) == 4
