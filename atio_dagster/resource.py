@@ -9,9 +9,8 @@ import dagster as dg
 from pydantic import Field
 
 from atio_core.errors import InvalidInputError
-from atio_core.format.names import LOG, TEMPORARY, Numbered
 from atio_core.retention import DEFAULT_RETENTION, Retention, duration
-from atio_core.storage.locate import locate
+from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.keys import asset_folders
 
@@ -93,14 +92,9 @@ class AtioResource(dg.ConfigurableResource):
         return Table("/".join([self._root(), *folders]))
 
     def tables(self) -> Iterator[Table]:
-        """Yield every table below the root, sorted by folder."""
-        log = Numbered(LOG)
-        last = None
-        for name in locate(self._root(), temporary=TEMPORARY).list():
-            folder, found, _ = name.partition(f"/{LOG}")
-            if found and folder != last and log.parse(name.removeprefix(f"{folder}/")) is not None:
-                last = folder
-                yield self.table_at(tuple(folder.split("/")))
+        """Return every table below the root, sorted by folder."""
+        store = Store(self._root())
+        return map(store.table, store.tables(dropped=True))
 
     def _root(self) -> str:
         if not self.base_path.strip():  # it would come out as the root of the file system

@@ -72,7 +72,7 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
 
 def _tag_to_json(tag: Tag) -> list[Any]:
     release = tag.release
-    of = [] if release is None else [[release.levels, release.store_id, release.entry_id]]
+    of = [] if release is None else [[release.levels, release.store_id, release.number, release.entry_id]]
     return [tag.version, tag.until_us, *of]
 
 

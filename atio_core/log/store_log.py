@@ -89,11 +89,11 @@ class StoreLog:
             " fewer are at work"
         )
 
-    def standing(self) -> Iterator[StoreEntry]:
-        """Yield the releases that weren't dropped, the newest first."""
+    def standing(self, *, down_to: int = 1) -> Iterator[StoreEntry]:
+        """Yield the releases that weren't dropped, the newest first, down to a number."""
         latest = self.latest()
         ended: set[int | None] = set()
-        for number in range(0 if latest is None else latest.number, 0, -1):
+        for number in range(0 if latest is None else latest.number, down_to - 1, -1):
             entry = self.get(number)
             if entry is None:
                 raise self._missing(number)
@@ -101,6 +101,19 @@ class StoreLog:
                 ended.add(entry.dropped)
             elif entry.kind == "release" and number not in ended:
                 yield entry
+
+    def find_release(self, number: int, entry_id: str) -> StoreEntry | None:
+        """Return a release that stands, or None: another entry took its number, or it was dropped."""
+        entry = self.get(number)
+        if entry is None or entry.entry_id != entry_id:
+            return None
+        return next((one for one in self.standing(down_to=number) if one.number == number), None)
+
+    def void(self, number: int) -> None:
+        """Take the number of a release that died before it was made, if it is free and the next."""
+        latest = self.begin()
+        if number == latest.number + 1:
+            self._create(latest.number, self.next(latest, "void"))
 
     def next(self, base: StoreEntry, kind: Kind, *, not_before_us: int = 0, **said: Any) -> StoreEntry:
         """Return an entry that may follow another.

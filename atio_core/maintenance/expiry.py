@@ -30,6 +30,7 @@ from atio_core.log.intent import make_intent
 from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries, still_needed
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
+from atio_core.maintenance.released import dead_release_tags
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.report_lines import FileLine, VersionLine
 from atio_core.model.entry import LogEntry
@@ -107,7 +108,9 @@ def expire(
         try:
             if dry_run:
                 base = log.latest()
-                plan = _plan(log, Reach(log), base, keeping=keeping, grace_us=grace_us, clock=clock)
+                plan = _plan(
+                    log, Reach(log), base, keeping=keeping, grace_us=grace_us, clock=clock, settle=False
+                )
                 return _report(log, plan, dry_run=True, version=None, now_us=clock())
             return _Expiry(log, keeping, grace_us, clock).run(pause)
         except VersionExpiredError as outdated:
@@ -182,7 +185,13 @@ class _Expiry:
         if not base.version:
             self.log.latest()
         plan = self.last = _plan(
-            self.log, self.reach, base, keeping=self.keeping, grace_us=self.grace_us, clock=self.clock
+            self.log,
+            self.reach,
+            base,
+            keeping=self.keeping,
+            grace_us=self.grace_us,
+            clock=self.clock,
+            settle=True,
         )
         version = base.version + 1
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
@@ -218,17 +227,26 @@ class _Expiry:
 
 
 def _plan(
-    log: CommitLog, reach: Reach, base: LogEntry, *, keeping: Keeping, grace_us: int | None, clock: Clock
+    log: CommitLog,
+    reach: Reach,
+    base: LogEntry,
+    *,
+    keeping: Keeping,
+    grace_us: int | None,
+    clock: Clock,
+    settle: bool,
 ) -> ExpiryPlan:
+    """Decide what goes. Nothing is changed by it; but with `settle`, releases that died can't be made any more."""
     entries = reach.entries(base)
     newest = {entry.data.version: entry for entry in entries}
     now_us = clock()
-    kept = decide(_aged(newest, base), keeping.policy(base, log.location), now_us)
-    removed = tuple(entry for version, entry in newest.items() if version not in kept)
-    standing = tuple(entry for version, entry in newest.items() if version in kept)
     horizon_us = max(
         base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000
     )
+    dead = dead_release_tags(log, base, horizon_us, settle=settle, clock=clock)
+    kept = decide(_aged(newest, base.without_tags(dead)), keeping.policy(base, log.location), now_us)
+    removed = tuple(entry for version, entry in newest.items() if version not in kept)
+    standing = tuple(entry for version, entry in newest.items() if version in kept)
     reached = reach.of(standing)
     stays = {entry.version for entry in standing}
     let_go = tuple(entry for entry in entries if entry.version not in stays)
@@ -246,14 +264,14 @@ def _plan(
         cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
         waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
         entries=tuple(old_entries(log, base.version + 1, retained)),
-        tags=_run_out(base, now_us),
+        tags=tuple(sorted(dead | _run_out(base, now_us))),
     )
 
 
-def _run_out(base: LogEntry, now_us: int) -> tuple[str, ...]:
+def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
     """Tags that protect nothing any more: who died in a lease leaves one, and entries stay small."""
-    return tuple(
-        sorted(name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us)
+    return frozenset(
+        name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us
     )
 
 

@@ -77,11 +77,13 @@ class ReleaseRef:
     Attributes:
         levels: How many folders above the table its store is.
         store_id: The store's: a table that was copied elsewhere may lie below another one.
-        entry_id: That of the release's entry.
+        number: The release's.
+        entry_id: That of its entry.
     """
 
     levels: int
     store_id: str
+    number: int
     entry_id: str
 
 

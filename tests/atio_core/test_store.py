@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +51,7 @@ def test_tables_are_found_by_their_folders(place: Path | str) -> None:
     store.table("gone").overwrite(rows(1))
     store.table("gone").drop()
     assert store.tables() == ["b c/ü", "raw", "raw/flights"]
+    assert store.tables(dropped=True) == ["b c/ü", "gone", "raw", "raw/flights"]
 
 
 def test_what_else_lies_there_is_no_table(tmp_path: Path) -> None:
@@ -218,6 +222,73 @@ def test_a_release_that_nobody_knows_of_keeps_its_versions(tmp_path: Path) -> No
     with pytest.raises(atio.CommitUnknownError, match="isn't known"):
         store.create_release("one", {"a": 1})
     assert 1 in store.table("a").tags().values()
+
+
+DIES = """
+import os, sys, atio_core as atio
+from atio_core.storage.locate import locate
+from atio_core.testing import Fault, FaultyStore
+dies = Fault("put_if_absent", meanwhile=lambda: os._exit(9))
+atio.Store(store=FaultyStore(locate(sys.argv[1], temporary="_atio/tmp"), dies)).create_release("dead", {"a": 1})
+"""
+
+
+def test_a_release_that_died_protects_nothing_after_a_while(tmp_path: Path) -> None:
+    """Killed between its tags and its entry, a release is never made; its tag goes once it is old enough."""
+    store = filled(tmp_path, "a", "b")
+    store.create_release("zero", ["b"])
+    assert subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], check=False).returncode == 9
+    ((tag, version),) = store.table("a").tags().items()
+    assert (tag[:10], version) == ("release/3-", 1)
+    store.table("a").expire(keep_last=1)
+    assert (list(store.table("a").tags()), len(store.table("a").history())) == ([tag], 2)
+    preview = store.table("a").expire(**NONE_KEPT, dry_run=True)
+    assert (preview.tags_removed, [line.version for line in preview.removed]) == ((tag,), [1])
+    assert store.releases()[0].number == 2
+    real = store.table("a").expire(**NONE_KEPT)
+    assert (real.tags_removed, real.removed) == (preview.tags_removed, preview.removed)
+    assert (store.table("a").tags(), [found.version for found in store.table("a").history()]) == ({}, [2])
+    assert store.create_release("next", ["a"]).number == 4
+
+
+def test_a_release_in_the_making_is_spared(tmp_path: Path) -> None:
+    """An expiry between a release's tags and its entry leaves both alone, or makes it start over under a new number."""
+    other = filled(tmp_path, "a")
+    other.create_release("zero", ["a"])
+    for grace, number in ((timedelta(hours=1), 3), (timedelta(0), 5)):
+        late = Fault(
+            "put_if_absent",
+            error=None,
+            meanwhile=lambda grace=grace: other.expire_all(keep_last=1, grace=grace),
+        )
+        store = atio.Store(store=FaultyStore(locate(tmp_path, temporary="_atio/tmp"), late))
+        assert store.create_release(f"by {grace}", ["a"]).number == number
+        assert read(store.at("latest"), "a") == [2]
+    assert len(store.table("a").tags()) == 3
+
+
+def test_tags_of_a_dropped_release_go(tmp_path: Path) -> None:
+    """Whoever drops a release may die before its tags are gone: expiry takes them."""
+    store = filled(tmp_path, "a")
+    store.create_release("one", {"a": 1})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atio.Store, "_untag", lambda *_: None)
+        store.drop_release("one")
+    assert len(store.table("a").tags()) == 1
+    store.expire_all(**NONE_KEPT)
+    assert (store.table("a").tags(), len(store.table("a").history())) == ({}, 1)
+
+
+def test_a_table_away_from_its_store_keeps_its_tags(tmp_path: Path) -> None:
+    """In another store, or in none, nobody can tell whether the release stands: its version stays."""
+    filled(tmp_path / "one", "a").create_release("r", {"a": 1})
+    other = filled(tmp_path / "two", "b")
+    other.create_release("r", ["b"])
+    shutil.copytree(tmp_path / "one" / "a", tmp_path / "two" / "a")
+    shutil.copytree(tmp_path / "one" / "a", tmp_path / "alone")
+    for table in (other.table("a"), atio.Table(tmp_path / "alone")):
+        table.expire(**NONE_KEPT)
+        assert len(table.history()) == 2
 
 
 def test_all_tables_expire_and_one_that_fails_is_told(tmp_path: Path) -> None:

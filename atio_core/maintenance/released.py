@@ -1,0 +1,58 @@
+"""Which tags of releases protect nothing any more: their release died before it was made, or was dropped.
+
+A release tags its versions before its entry makes it visible. So a tag without one may be of one in the making, until
+its id is older than the horizon. Then its number is taken by a void entry, if it is still free: from then on no release
+can be made under it, and only then does the tag go.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from atio_core.format.names import TEMPORARY
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.store_log import StoreLog
+from atio_core.model.entry import LogEntry, ReleaseRef
+from atio_core.model.ids import Clock, uuid7_time_us
+from atio_core.storage.locate import above, locate
+
+
+def dead_release_tags(
+    log: CommitLog, base: LogEntry, horizon_us: int, *, settle: bool, clock: Clock
+) -> frozenset[str]:
+    """Return the tags of a base that no release stands behind any more, nor ever will.
+
+    Args:
+        log: The table's log.
+        base: The entry whose tags are meant.
+        horizon_us: Younger tags may belong to a release in the making.
+        settle: Take the numbers of releases that died. Without, only what would be done is told.
+        clock: Where the time comes from.
+
+    Raises:
+        DamagedError: The log of releases can't be read.
+        StorageError: The store failed.
+    """
+    stores: dict[int, StoreLog] = {}
+    dead: set[str] = set()
+    for name, tag in base.tags.items():
+        ref = tag.release
+        if ref is None or uuid7_time_us(uuid.UUID(ref.entry_id)) >= horizon_us:
+            continue
+        if ref.levels not in stores:
+            root = locate(above(log.location, ref.levels), temporary=TEMPORARY)
+            stores[ref.levels] = StoreLog(root, clock)
+        if _is_dead(stores[ref.levels], ref, settle=settle):
+            dead.add(name)
+    return frozenset(dead)
+
+
+def _is_dead(store: StoreLog, ref: ReleaseRef, *, settle: bool) -> bool:
+    latest = store.latest()
+    if latest is None or latest.store_id != ref.store_id:
+        return False  # the table was moved away from its store: nobody can tell
+    if ref.number > latest.number:
+        if not settle:
+            return True
+        store.void(ref.number)
+    return store.get(ref.number) is not None and store.find_release(ref.number, ref.entry_id) is None

@@ -1,0 +1,103 @@
+"""What every store knows: where it lies, and which tables are in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from atio_core.arguments import require_text
+from atio_core.errors import InvalidInputError
+from atio_core.format.names import LOG, META, TEMPORARY
+from atio_core.log.commit_log import CommitLog
+from atio_core.log.store_log import StoreLog
+from atio_core.model.ids import Clock, system_clock
+from atio_core.storage.base import ObjectStore, check_name
+from atio_core.storage.locate import locate, memories_below
+from atio_core.table import Table
+
+_DATA = "data/"
+
+
+class StoreBase:
+    """A folder of tables.
+
+    Args:
+        path: The folder, or `memory://name`.
+        store: Where the log of releases lies, instead of `path`; the tables lie below its location.
+        clock: Where the time comes from; for tests.
+
+    Raises:
+        InvalidInputError: The path can't be a store's.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        store: ObjectStore | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        if (path is None) == (store is None):
+            raise InvalidInputError("a store of tables needs a path, or a store, and not both")
+        root = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
+        self._root: ObjectStore = root
+        self._clock = clock
+        self._log = StoreLog(root, clock)
+
+    @property
+    def path(self) -> str:
+        """Where the store lies."""
+        return self._root.location
+
+    def table(self, name: str) -> Table:
+        """Return a table, which needs not be there yet.
+
+        Args:
+            name: Its folder below the store: "orders", "raw/orders".
+
+        Raises:
+            InvalidInputError: No table can be there.
+        """
+        name = require_table_name(name)
+        return Table(self._place(name), clock=self._clock)
+
+    def tables(self, *, dropped: bool = False) -> list[str]:
+        """Return the names of the tables that are there, sorted.
+
+        Args:
+            dropped: Also those that were dropped, whose older versions may still be there.
+        """
+        return [name for name in self._folders() if dropped or self.table(name).exists()]
+
+    def _table_log(self, name: str) -> CommitLog:
+        return CommitLog(locate(self._place(name), temporary=TEMPORARY))
+
+    def _place(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}"
+
+    def _folders(self) -> Iterator[str]:
+        """The folders that hold the log of a table, sorted."""
+        if self.path.startswith("memory://"):
+            names = memories_below(self.path)
+            yield from (name for name in names if self._table_log(name).find_latest() is not None)
+        else:
+            yield from sorted(name for name in self._walk("") if name)
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        inside = self._root.look(folder)
+        is_table = f"{folder}{META}/" in inside and bool(self._root.look(f"{folder}{LOG}"))
+        if is_table:
+            yield folder.removesuffix("/")
+        for name in inside:
+            own = name.removeprefix(folder)
+            if name.endswith("/") and own != f"{META}/" and not (is_table and own == _DATA):
+                yield from self._walk(name)
+
+
+def require_table_name(name: object) -> str:
+    """Return the name of a folder in which a table may lie. Raises `InvalidInputError` if it is none."""
+    text = require_text("name", name)
+    check_name(text)
+    if any(part.startswith(META) for part in text.split("/")):
+        raise InvalidInputError(f"{text!r} can't be a table: folders that begin with {META} are atio's own")
+    return text
