@@ -110,7 +110,7 @@ class StageNotFoundError(NotFoundError):
 
 
 class ReleaseNotFoundError(NotFoundError):
-    """The store has no release of this number."""
+    """The store has no release of this name or number, or no longer."""
 
     code = "release-not-found"
 
