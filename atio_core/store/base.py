@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from atio_core.arguments import require_text
 from atio_core.errors import InvalidInputError
-from atio_core.format.names import LOG, META, TEMPORARY
+from atio_core.format.names import LOG, META, TEMPORARY, Numbered
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, system_clock
@@ -85,7 +85,7 @@ class StoreBase:
 
     def _walk(self, folder: str) -> Iterator[str]:
         inside = self._root.look(folder)
-        is_table = f"{folder}{META}/" in inside and bool(self._root.look(f"{folder}{LOG}"))
+        is_table = f"{folder}{META}/" in inside and self._has_entries(f"{folder}{LOG}")
         if is_table:
             yield folder.removesuffix("/")
         for name in inside:
@@ -93,11 +93,15 @@ class StoreBase:
             if name.endswith("/") and own != f"{META}/" and not (is_table and own == _DATA):
                 yield from self._walk(name)
 
+    def _has_entries(self, folder: str) -> bool:
+        names = Numbered(folder)
+        return any(names.parse_folder(name) is not None for name in self._root.look(folder))
+
 
 def require_table_name(name: object) -> str:
     """Return the name of a folder in which a table may lie. Raises `InvalidInputError` if it is none."""
     text = require_text("name", name)
     check_name(text)
-    if any(part.startswith(META) for part in text.split("/")):
-        raise InvalidInputError(f"{text!r} can't be a table: folders that begin with {META} are atio's own")
+    if META in text.casefold().split("/"):  # some file systems fold case
+        raise InvalidInputError(f"{text!r} can't be a table: a folder named {META} is atio's own")
     return text
