@@ -28,7 +28,13 @@ from atio_core.changes.schema import (
     require_same_key,
     require_same_schema,
 )
-from atio_core.changes.unchanged import Unchanged, find_unchanged, is_unchanged
+from atio_core.changes.unchanged import (
+    SharedPartitions,
+    Unchanged,
+    find_unchanged,
+    is_unchanged,
+    shared_partitions,
+)
 from atio_core.changes.writing import Writing, Written
 from atio_core.data.content import content_digest
 from atio_core.data.filters import read_filter
@@ -109,6 +115,8 @@ class OverwritePartitions:
         content: Digest of the rows.
         limits: Bounds of an entry.
         sort_by: Ids of the columns that rows are sorted by; must be the table's own, too.
+        shared: Partitions that aren't replaced, since they hold just the rows that were to replace theirs.
+        skip: Make no version if all do.
     """
 
     adds: Sequence[DataFile]
@@ -118,13 +126,22 @@ class OverwritePartitions:
     content: str
     limits: Limits
     sort_by: tuple[int, ...] = ()
+    shared: SharedPartitions = field(default_factory=SharedPartitions)
+    skip: bool = False
     operation: str = field(default="overwrite_partitions", init=False)
     changes_rows: bool = field(default=True, init=False)
 
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased:
-        """Apply the change to a base."""
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
+        """Apply the change to a base.
+
+        Raises:
+            CommitConflictError: With `write_again`: the files don't fit it, or it lacks some that are shared.
+        """
         require_same_schema(base, self.schema, self.operation, scratch.location)
         require_arrangement(base, self.fields, self.sort_by, self.operation, scratch.location)
+        self.shared.require_there(base, scratch)
+        if not self.partitions and base.is_there and base.schemas[base.schema].digest == self.schema.digest:
+            return None if self.skip else Rebased(base)
         replaced = {partition_key(values) for values in self.partitions}
         kept = without(
             base,
@@ -208,7 +225,12 @@ def write_overwrite(
 
 
 def write_partitions_of(
-    writing: Writing, data: Incoming, mode: SchemaMode, wishes: Wishes
+    writing: Writing,
+    data: Incoming,
+    mode: SchemaMode,
+    wishes: Wishes,
+    *,
+    if_unchanged: IfUnchanged = "commit",
 ) -> OverwritePartitions:
     """Write the files of the partitions that the data has rows of.
 
@@ -220,14 +242,31 @@ def write_partitions_of(
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     require_partitioned(writing.base, arrangement.fields, writing.store.location)
     written = writing.written(data, fitted, arrangement)
+    return _partitions(writing, written, schema, arrangement, if_unchanged)
+
+
+def _partitions(
+    writing: Writing,
+    written: Written,
+    schema: WrittenSchema,
+    arrangement: Arrangement,
+    if_unchanged: IfUnchanged,
+) -> OverwritePartitions:
+    try:
+        new, shared = shared_partitions(writing, written, schema, arrangement)
+    except BaseException:
+        writing.store.delete([file.path for file in written.files])
+        raise
     return OverwritePartitions(
-        written.files,
-        written.partitions,
+        new.files,
+        new.partitions,
         arrangement.fields,
         schema,
         written.content,
         writing.limits,
         arrangement.sort_by,
+        shared,
+        skip=if_unchanged == "skip",
     )
 
 
@@ -263,6 +302,8 @@ def write_partitions(
     names: tuple[str, ...],
     mode: SchemaMode,
     sort_by: Sequence[object] | None = None,
+    *,
+    if_unchanged: IfUnchanged = "commit",
 ) -> OverwritePartitions:
     """Write the files of some partitions, each given by itself.
 
@@ -286,4 +327,4 @@ def write_partitions(
         writing.store.delete([file.path for file in written])
         raise
     done = Written.of_partitions(written, contents)
-    return OverwritePartitions(done.files, done.partitions, fields, schema, done.content, writing.limits, own)
+    return _partitions(writing, done, schema, Arrangement(fields, sort_by=own), if_unchanged)

@@ -1,28 +1,37 @@
 """An overwrite by what is there already: the new version names the files of the latest again, or no version is made.
 
+Partitions that are replaced by what they hold keep their files, each by itself.
+
 Rows are what is there if their content, their schema, their partitions and what belongs to the pieces (an index's
 bounds, `attrs`) are the same, and if the files still hold what was written: so writing again mends a damaged version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
 
 from atio_core.changes.arrangement import Arrangement
-from atio_core.changes.schema import WrittenSchema
+from atio_core.changes.schema import WrittenSchema, read_schema
 from atio_core.changes.writing import Writing, Written
-from atio_core.data.content import content_digest
+from atio_core.data.content import ContentDigest, content_digest
 from atio_core.data.frames import Piece, slice_info
 from atio_core.data.labels import canonical_json
+from atio_core.data.layout import layout_of
 from atio_core.data.object_files.read import StoredFile
-from atio_core.errors import CommitConflictError
+from atio_core.data.pieces import merged_info
+from atio_core.data.scan import scan_portions
+from atio_core.data.source import Source
+from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
 from atio_core.log.change import Rebased
 from atio_core.log.file_list import files_of
-from atio_core.log.scratch import Scratch
-from atio_core.model.data_file import DataFile
-from atio_core.model.entry import ROWS, LogEntry
-from atio_core.model.manifest import partition_key
+from atio_core.log.scratch import Readable, Scratch
+from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.entry import ROWS, LogEntry, Totals
+from atio_core.model.manifest import may_hold, partition_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,104 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
         return False
     there = files_of(writing.store, writing.base)
     return _told(there) == _told(written.files) and _are_intact(writing, there)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPartitions:
+    """Partitions that hold just the rows that were to replace theirs.
+
+    Attributes:
+        seen: The data version in which they do.
+        files: By a partition's values the paths of its files.
+    """
+
+    seen: int = 0
+    files: Mapping[tuple[Scalar, ...], frozenset[str]] = field(default_factory=dict[Any, Any])
+
+    def require_there(self, base: LogEntry, scratch: Scratch) -> None:
+        """Raise `CommitConflictError` with `write_again` if they may hold others in a base."""
+        if not self.files or base.data.version == self.seen:
+            return
+        there = _by_partition(scratch, base, self.files)
+        for values, paths in self.files.items():
+            if frozenset(file.path for file in there.get(partition_key(values), ())) != paths:
+                raise CommitConflictError(
+                    f"overwrite_partitions of {scratch.location} found its rows in version {self.seen}, and other files"
+                    " are there by now; nothing was committed: write the data again",
+                    table=scratch.location,
+                    version=base.version,
+                    winner=base.version,
+                    write_again=True,
+                )
+
+
+def shared_partitions(
+    writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement
+) -> tuple[Written, SharedPartitions]:
+    """Take the partitions out of what was written that hold just these rows in the latest; their new files go.
+
+    Args:
+        writing: Against which version.
+        written: What was written.
+        schema: Of its rows.
+        arrangement: Where they lie.
+    """
+    base = writing.base
+    if not _may_be(writing, schema, arrangement):
+        return written, SharedPartitions(base.data.version)
+    there = _by_partition(writing.store, base, written.partitions)
+    new: dict[tuple[str, ...], list[DataFile]] = {}
+    for file in written.files:
+        new.setdefault(partition_key(file.partition), []).append(file)
+    columns = read_schema(writing.store, base.schemas[base.schema], base.version)
+    source = Source(writing.store, columns, {base.schema: columns}, writing.store.location, base.version)
+    found: dict[tuple[Scalar, ...], frozenset[str]] = {}
+    for values in written.partitions:
+        key = partition_key(values)
+        if key in there and _hold_the_same(source, there[key], new.get(key, []), base.schema):
+            found[values] = frozenset(file.path for file in there[key])
+    keys = {partition_key(values) for values in found}
+    gone = [file for key in keys for file in new.get(key, ())]
+    writing.store.delete([file.path for file in gone])
+    stays = [file for file in written.files if partition_key(file.partition) not in keys]
+    rest = replace(written, files=stays, partitions=written.partitions - found.keys())
+    return rest, SharedPartitions(base.data.version, found)
+
+
+def _hold_the_same(source: Source, there: Sequence[DataFile], new: Sequence[DataFile], schema: int) -> bool:
+    """Say whether the files of a partition hold the rows of new ones, in their order, intact."""
+    if not new or Totals.of(list(there)).rows != Totals.of(list(new)).rows:
+        return False
+    said = {file.piece.get("content") for file in there}
+    (content,) = {file.piece["content"] for file in new}  # that of all of them together
+    if (len(said) == 1 and said != {content}) or any(file.schema != schema for file in there):
+        return False
+    labelled = layout_of(source.schema).has_range
+    infos = [
+        merged_info([(file.rows, file.piece) for file in files], labelled=labelled) for files in (there, new)
+    ]
+    if infos[0] is None or canonical_json(infos[0]) != canonical_json(infos[1]):
+        return False
+    found = ContentDigest()
+    found.update(source.schema.empty_table())
+    try:
+        for portion in scan_portions(source, there, None):
+            found.update(pa.Table.from_arrays(portion.rows.columns, schema=source.schema))
+    except (DamagedError, NotFoundError):
+        return False
+    return found.result() == content
+
+
+def _by_partition(
+    store: Readable, entry: LogEntry, partitions: Iterable[tuple[Scalar, ...]]
+) -> dict[tuple[str, ...], list[DataFile]]:
+    """The files of some partitions, by these."""
+    wanted = {partition_key(values): values for values in partitions}
+    found: dict[tuple[str, ...], list[DataFile]] = {}
+    for file in files_of(store, entry, lambda ref: any(may_hold(ref, values) for values in wanted.values())):
+        if (key := partition_key(file.partition)) in wanted:
+            found.setdefault(key, []).append(file)
+    return found
 
 
 def _may_be(writing: Writing, schema: WrittenSchema, arrangement: Arrangement) -> bool:

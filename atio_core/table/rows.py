@@ -205,6 +205,7 @@ class RowChanges(MatchingChanges[Done]):
         partition: Mapping[str, Any] | None = None,
         sort_by: Sequence[Any] | None = None,
         schema_mode: SchemaMode = "add",
+        if_unchanged: IfUnchanged = "commit",
         show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
@@ -219,6 +220,8 @@ class RowChanges(MatchingChanges[Done]):
             partition: As for `overwrite`; not with a mapping.
             sort_by: As for `append`.
             schema_mode: How the table's columns may change: as for `append`.
+            if_unchanged: A partition that holds just the rows that are to replace its own keeps its files. What becomes
+                of it if all do is as for `overwrite`.
             show_progress: As for `append`.
             **options: As for `overwrite`.
 
@@ -243,12 +246,15 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.data.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)
+        unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         intent = make_intent(self._clock, **options)
         if not isinstance(data, Mapping):
             wishes, incoming = Wishes.of(partition_by, partition, sort_by), Incoming.of(data)
             return self._apply(
                 told(
-                    lambda writing: write_partitions_of(writing, incoming, mode, wishes),
+                    lambda writing: write_partitions_of(
+                        writing, incoming, mode, wishes, if_unchanged=unchanged
+                    ),
                     show_progress,
                     incoming.rows,
                 ),
@@ -263,7 +269,11 @@ class RowChanges(MatchingChanges[Done]):
         total = sum(piece.table.num_rows for piece in pieces.values())
         return self._apply(
             told(
-                lambda writing: write_partitions(writing, pieces, names, mode, labels), show_progress, total
+                lambda writing: write_partitions(
+                    writing, pieces, names, mode, labels, if_unchanged=unchanged
+                ),
+                show_progress,
+                total,
             ),
             intent,
         )

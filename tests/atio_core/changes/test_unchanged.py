@@ -152,3 +152,136 @@ def test_an_odd_choice_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="if_unchanged"):
         Table(store=store).overwrite(rows(1), if_unchanged=odd)
     assert not list(store.list())
+
+
+def files_of(table: Table) -> list[str]:
+    """Return the paths of a table's data files, in the order of the rows."""
+    return [file.path for file in table.snapshot().data_files()]
+
+
+PARTITIONS: dict[str, Callable[[], Any]] = {
+    "pandas": lambda: rows(1, 2, 1),
+    "polars": lambda: pl.DataFrame({"a": [1, 2, 1], "b": [None, "x", "y"]}),
+    "an index": lambda: rows(1, 2, 1).set_index("b"),
+    "a stream": lambda: iter([rows(1, 2), rows(1)]),
+}
+
+
+@pytest.mark.parametrize("sort_by", [None, ["a"]], ids=["plain", "sorted"])
+@pytest.mark.parametrize("make", PARTITIONS.values(), ids=PARTITIONS)
+def test_partitions_that_are_the_same_keep_their_files(
+    make: Callable[[], Any], sort_by: list[str] | None, tmp_path: Path
+) -> None:
+    """What was written to find out is gone; if all are the same, "skip" makes no version."""
+    table = Table(tmp_path / "t")
+    table.overwrite_partitions(make(), partition_by=["a"], sort_by=sort_by)
+    there, content = files_of(table), table.snapshot().content
+    again = table.overwrite_partitions(make(), message="again")
+    assert (again.version, again.unchanged, again.message, again.content) == (2, False, "again", content)
+    assert (again.added.files, again.removed.files) == (0, 0)
+    skipped = table.overwrite_partitions(make(), if_unchanged="skip")
+    assert (skipped.version, skipped.unchanged) == (2, True)
+    assert files_of(table) == there
+    assert len(data_files(tmp_path / "t")) == len(there)
+
+
+def test_only_partitions_that_differ_are_replaced(tmp_path: Path) -> None:
+    """The others stay where they are, with their files."""
+    table = Table(tmp_path / "t")
+    table.overwrite_partitions({"x": rows(1), "y": rows(2), "z": rows(3)}, partition_by=["p"])
+    x, y, z = files_of(table)
+    changed = {"x": rows(1), "y": rows(2, 2), "w": rows(4)}
+    snapshot = table.overwrite_partitions(changed, partition_by=["p"], if_unchanged="skip")
+    assert not snapshot.unchanged
+    assert (snapshot.added.rows, snapshot.removed.rows) == (3, 1)
+    assert files_of(table)[:2] == [x, z]
+    assert y not in files_of(table)
+    assert sorted(table.read()["a"]) == [1, 2, 2, 3, 4]
+    empty = table.overwrite_partitions({"x": rows(1).iloc[:0]}, partition_by=["p"])
+    assert (empty.added.files, empty.removed.rows) == (1, 1)
+    assert table.overwrite_partitions(
+        {"x": rows(1).iloc[:0]}, partition_by=["p"], if_unchanged="skip"
+    ).unchanged
+    assert table.read(partitions=["x"]).empty
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        rows(1, 2, 4),
+        rows(2, 1, 3),
+        rows(1, 2, 3).set_axis(pd.RangeIndex(1, 4)),
+        rows(1, 2, 3).assign(c=None),
+    ],
+    ids=["a value", "another order", "an index", "a column more"],
+)
+def test_other_rows_of_a_partition_are_written(other: pd.DataFrame) -> None:
+    """A partition is the same only if it reads the same."""
+    table = Table(store=MemoryStore())
+    table.overwrite_partitions(rows(1, 2, 3), partition={"p": "x"}, partition_by=["p"])
+    snapshot = table.overwrite_partitions(other, partition={"p": "x"}, if_unchanged="skip")
+    assert (snapshot.version, snapshot.unchanged, snapshot.removed.rows) == (2, False, 3)
+    other_attrs = other.copy()
+    other_attrs.attrs["unit"] = "m"
+    assert not table.overwrite_partitions(other_attrs, partition={"p": "x"}, if_unchanged="skip").unchanged
+
+
+@pytest.mark.parametrize("make", [pa.table, pl.DataFrame], ids=["arrow", "polars"])
+def test_files_may_be_cut_in_another_way(make: Callable[[Any], Any]) -> None:
+    """A partition that came by several appends, or was compacted, is the same if its rows are."""
+    table = Table(store=MemoryStore())
+    for value in (1, 2, 3):
+        table.append(make({"a": [value]}), partition={"p": "x"})
+    whole = make({"a": [1, 2, 3]})
+    assert table.overwrite_partitions(whole, partition={"p": "x"}, if_unchanged="skip").unchanged
+    table.compact()
+    assert table.overwrite_partitions(whole, partition={"p": "x"}, if_unchanged="skip").unchanged
+
+
+def test_records_that_look_alike_are_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two equal pieces of data, each a file of its own half, the second halves aren't the piece."""
+    monkeypatch.setattr("atio_core.data.writer.TARGET_BYTES", 8)
+    table = Table(store=MemoryStore())
+    piece = pa.table({"a": [1, 2]})
+    for _ in range(2):
+        table.append(piece, partition={"p": "x"}, sort_by=["a"])
+    assert [file.rows for file in table.snapshot().data_files()] == [1, 1, 1, 1]
+    table.delete([("a", "==", 1)])
+    snapshot = table.overwrite_partitions(piece, partition={"p": "x"}, if_unchanged="skip")
+    assert not snapshot.unchanged
+    assert table.read()["a"].tolist() == [1, 2]
+
+
+def test_a_damaged_partition_is_mended(tmp_path: Path) -> None:
+    """Files that no longer hold what was written are replaced."""
+    table = Table(tmp_path / "t")
+    table.overwrite_partitions({"x": rows(1, 2)}, partition_by=["p"])
+    (file,) = data_files(tmp_path / "t")
+    data = bytearray(file.read_bytes())
+    data[20] ^= 1
+    file.write_bytes(data)
+    assert not table.overwrite_partitions(
+        {"x": rows(1, 2)}, partition_by=["p"], if_unchanged="skip"
+    ).unchanged
+    assert table.read()["a"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("choice", ["commit", "skip"])
+def test_a_partition_that_changes_meanwhile_is_replaced(choice: Any) -> None:
+    """One that held the rows when it was looked at, and no longer does, is written; others may change as they like."""
+    store = MemoryStore()
+
+    def write(values: dict[str, pd.DataFrame], through: Any = store) -> Any:
+        table = Table(store=through)
+        key = None if through is store else str(values)  # so that an entry is made in any case
+        return table.overwrite_partitions(
+            values, partition_by=["p"], if_unchanged=choice, idempotency_key=key
+        )
+
+    write({"x": rows(1), "y": rows(2)})
+    snapshot = write({"x": rows(1)}, between(store, lambda: write({"x": rows(3)})))
+    assert (snapshot.version, snapshot.unchanged) == (3, False)
+    assert sorted(snapshot.read()["a"]) == [1, 2]
+    snapshot = write({"x": rows(1), "z": rows(6)}, between(store, lambda: write({"y": rows(5)})))
+    assert (snapshot.version, snapshot.added.rows, snapshot.removed.rows) == (5, 1, 0)
+    assert sorted(snapshot.read()["a"]) == [1, 5, 6]
