@@ -37,12 +37,14 @@ class Watched:
         unit: What is counted.
         count: Says how many there are by now.
         total: How many there will be; None if nobody knows.
+        doing: What is done to it.
     """
 
     name: str
     unit: Unit
     count: Callable[[], int]
     total: int | None = None
+    doing: str = "writing"
 
 
 class Teller:
@@ -175,10 +177,10 @@ def _line(watched: Watched, count: int, elapsed: float) -> str:
     """A line such as "writing prices.csv: 1,000 of 5,000 rows (20 %), 500 rows/s, 8 s left"."""
     rate = count / elapsed
     if watched.total is None:
-        return f"writing {watched.name}: {count:,} {watched.unit}, {rate:,.0f} {watched.unit}/s"
+        return f"{watched.doing} {watched.name}: {count:,} {watched.unit}, {rate:,.0f} {watched.unit}/s"
     share = f"{count:,} of {watched.total:,} {watched.unit} ({count / max(1, watched.total):.0%})"
     left = f", {(watched.total - count) / rate:,.0f} s left" if count else ""
-    return f"writing {watched.name}: {share}, {rate:,.0f} {watched.unit}/s{left}"
+    return f"{watched.doing} {watched.name}: {share}, {rate:,.0f} {watched.unit}/s{left}"
 
 
 def _can_draw() -> bool:

@@ -52,6 +52,13 @@ def column_stats(metadata: pq.FileMetaData, table: pa.Table) -> dict[int, Column
     return {column: found for column, found in stats.items() if found != ColumnStats()}
 
 
+def stats_of_rows(table: pa.Table) -> dict[int, ColumnStats]:
+    """Return the statistics that a file of these rows would have: Parquet takes them while it writes one in memory."""
+    written = pa.BufferOutputStream()
+    pq.write_table(table, written, compression="none", use_dictionary=False)
+    return column_stats(pq.read_metadata(pa.BufferReader(written.getvalue())), table)
+
+
 def group_stats(
     group: Any,
     wanted: Container[int | str],

@@ -15,12 +15,14 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from atio_core.errors import NotFoundError
 from atio_core.format.names import CLEANED, file_id_of, stage_id_of, without_nested_tables
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.kept import StoredRecord, all_records
 from atio_core.maintenance.reach import Reached
+from atio_core.maintenance.report_lines import FileLine
 from atio_core.model.ids import uuid7_time_us
 from atio_core.model.ranges import VersionRanges
 
@@ -65,6 +67,14 @@ def leftovers(log: CommitLog, reached: Reached) -> list[Leftover]:
                 needed_us = max(written_us, kept.get(file_id, written_us))
                 found.append(Leftover(path, store.size(path), written_us, needed_us))
     return found
+
+
+def file_lines(found: Iterable[Leftover], now_us: int) -> tuple[FileLine, ...]:
+    """Return leftovers as lines of a report, by their names."""
+    ordered = sorted(found, key=lambda left: left.path)
+    return tuple(
+        FileLine(left.path, left.size, timedelta(microseconds=now_us - left.written_us)) for left in ordered
+    )
 
 
 def still_needed(log: CommitLog, horizon_us: int) -> frozenset[uuid.UUID]:

@@ -19,7 +19,6 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
@@ -27,12 +26,19 @@ from atio_core.format.names import file_id_of
 from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries, still_needed
+from atio_core.maintenance.cleaning import (
+    Leftover,
+    delete_entries,
+    file_lines,
+    leftovers,
+    old_entries,
+    still_needed,
+)
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.reach import Reach, Reached, ReachedFile
 from atio_core.maintenance.released import dead_release_tags
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import FileLine, VersionLine
+from atio_core.maintenance.report_lines import VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.ranges import VersionRanges
@@ -309,15 +315,8 @@ def _report(
         removed=tuple(VersionLine.of(entry) for entry in plan.removed),
         files_removed=len(plan.freed) + len(plan.cleaned),
         bytes_removed=removed_bytes,
-        leftovers=_lines(plan.cleaned, now_us),
-        waiting=_lines(plan.waiting, now_us),
+        leftovers=file_lines(plan.cleaned, now_us),
+        waiting=file_lines(plan.waiting, now_us),
         entries_removed=len(plan.entries),
         tags_removed=plan.tags,
-    )
-
-
-def _lines(found: Iterable[Leftover], now_us: int) -> tuple[FileLine, ...]:
-    ordered = sorted(found, key=lambda left: left.path)
-    return tuple(
-        FileLine(left.path, left.size, timedelta(microseconds=now_us - left.written_us)) for left in ordered
     )

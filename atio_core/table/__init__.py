@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from atio_core.log.intent import Intent
 from atio_core.snapshot import Snapshot
 from atio_core.table.columns import ColumnChanges
+from atio_core.table.integrity import Integrity
 from atio_core.table.reads import Reads
 from atio_core.table.rows import RowChanges
 from atio_core.table.staging import Staging
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-class Table(Reads, RowChanges[Snapshot], ColumnChanges[Snapshot], Staging, Transactions, Versions, Upkeep):
+class Table(
+    Reads, RowChanges[Snapshot], ColumnChanges[Snapshot], Staging, Transactions, Versions, Upkeep, Integrity
+):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

@@ -1,0 +1,61 @@
+"""What sees whether a table is whole."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from atio_core.arguments import require_choice, require_flag
+from atio_core.maintenance.verify_report import VerifyReport
+from atio_core.progress import Teller, Watched
+from atio_core.table.base import TableBase
+
+
+class Integrity(TableBase):
+    """What sees whether a table is whole."""
+
+    def verify(
+        self,
+        versions: Literal["latest", "all"] = "latest",
+        *,
+        deep: bool = True,
+        values: bool = False,
+        show_progress: bool = False,
+    ) -> VerifyReport:
+        """See whether all that versions need is there, and is what was written. Nothing is changed.
+
+        Reads check what they use by themselves. This looks at everything: before a backup, after a disk had errors.
+
+        Args:
+            versions: "latest", or "all" that are retained; then leftovers that no version needs are listed too.
+            deep: Read data files whole. Else their lengths and ends are looked at, which finds files that are missing
+                or cut, but not a flipped byte.
+            values: Also read the rows, and compare their number, bounds and nulls with what reads rely on to leave
+                files out. It takes several times as long.
+            show_progress: Show on stderr how much was read, and how fast.
+
+        Returns:
+            What was found; `ok` says whether there is no problem. Damage raises nothing.
+
+        Raises:
+            TableNotFoundError: There is no table, and never was.
+            NewerFormatError: It was written by a later release.
+            StorageError: The store failed.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://verify-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> report = table.verify("all")
+            >>> report.ok, report.files
+            (True, 2)
+        """
+        from atio_core.data.meter import Meter
+        from atio_core.maintenance.verification import verify
+
+        every = require_choice("versions", versions, ("latest", "all")) == "all"
+        deep, values, meter = require_flag("deep", deep), require_flag("values", values), Meter()
+        teller = Teller(verbose=False, show_progress=require_flag("show_progress", show_progress))
+        with teller.watch(Watched(self.path, "bytes", lambda: meter.done, doing="checking")):
+            return verify(
+                self._log, every_version=every, deep=deep, values=values, clock=self._clock, seen=meter.add
+            )
