@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from atio_core import handle
+from atio_core.data import key_rows
 from atio_core.errors import CommitConflictError, DuplicateKeyError, NewerFormatError
 from atio_core.log import commit, file_list
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
@@ -68,6 +69,39 @@ def test_of_two_that_bring_one_key_one_is_refused(race: str) -> None:
     assert ids(store) == ([1, 2, 7, 7] if race == "declaration" else [1, 2, 7, 8])
     if race != "staged":
         assert set(store.list("data/")) == {file.path for file in winner.snapshot().data_files()}
+
+
+def test_a_declaration_looks_at_all_rows_after_a_lost_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that came meanwhile are compared with all others, and so are columns that have other labels by now."""
+    monkeypatch.setattr(key_rows, "BLOCK_ROWS", 1)
+    store = keyed(1, 2, 3)
+    other = Table(store=store, limits=SMALL)
+    other.set_key([])
+
+    def relabel() -> None:
+        other.rename_column("id", "x")
+        other.rename_column("n", "id")
+
+    for meanwhile, doubled in ((lambda: other.append(part(2)), 2), (relabel, 0)):
+        loser = Table(store=between(store, meanwhile), limits=SMALL)
+        with pytest.raises(DuplicateKeyError, match=f"such as {doubled}"):
+            loser.set_key(["id"])
+        other.restore(-2)
+    assert other.snapshot().key == ()
+
+
+def test_what_is_replaced_stands_in_nobodys_way() -> None:
+    """Partitions that are overwritten may have keys that others bring to them meanwhile: those go."""
+    store = MemoryStore("t")
+    other = Table(store=store, limits=SMALL)
+    other.append(part(1, n=1), key=["id"], partition_by=["n"])
+    table = Table(store=between(store, lambda: other.append(part(5, n=1))), limits=SMALL)
+    table.overwrite_partitions(part(5, 6, n=1))
+    assert ids(store) == [5, 6]
+    table = Table(store=between(store, lambda: other.append(part(7, n=2))), limits=SMALL)
+    with pytest.raises(DuplicateKeyError):
+        table.overwrite_partitions(part(7, n=1))
+    assert ids(store) == [5, 6, 7]
 
 
 def test_a_key_that_came_meanwhile_is_held() -> None:

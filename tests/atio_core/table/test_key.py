@@ -87,10 +87,10 @@ def test_changes_that_hold_it_are_made() -> None:
     made.delete([("id", "==", 2)])
     made.append(part(number) for number in (1, 2))
     made.compact()
-    made.overwrite(part(30), where=[("id", "==", 3)])
+    made.overwrite(part(3, 30), where=[("id", "==", 3)])
     made.stage(part(40), keep=True).publish()
     made.commit([made.stage(part(41)), made.stage(part(42))])
-    assert sorted(ids(made)) == [1, 2, 4, 9, 30, 40, 41, 42]
+    assert sorted(ids(made)) == [1, 2, 3, 4, 9, 30, 40, 41, 42]
     made.overwrite(part(1, 2))
     assert (made.snapshot().key, ids(made)) == (("id",), [1, 2])
 
@@ -112,6 +112,11 @@ def test_a_transaction_holds_it_at_its_end() -> None:
     assert (ids(made), made.snapshot().key) == ([5, 6], ("id",))
     with pytest.raises(DuplicateKeyError):
         append_without_key(made, part(5))
+    made.set_key([])
+    with made.transaction() as changes:
+        changes.set_key(["id"])
+        changes.overwrite(part(7))
+    assert (ids(made), made.snapshot().key) == ([7], ("id",))
     assert made.snapshot().entry.writer_features == ("primary_key",)
 
 
