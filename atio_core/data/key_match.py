@@ -86,19 +86,23 @@ class Keys:
 
     def __init__(self, rows: pa.Table, key: KeyColumns, table: str) -> None:
         self.names = key.names
-        self._levels: list[pa.Array] = []
-        self._joints: list[pa.Array] = []
-        self._columns = {field_id(rows.schema.field(name)): rows.column(name) for name in key.names}
-        self._bounds: dict[int | None, _Sorted | None] = {}
-        codes = None
-        for label, name in zip(key.labels, key.names, strict=True):
-            values = _plain(rows.column(name))
+        self._schema = rows.schema
+        self._levels: list[Any] = []
+        self._joints: list[pa.Array] = []  # none for the first column: there a value's place is its code
+        self._bounds: dict[str, _Sorted | None] = {}
+        columns = [_plain(rows.column(name)) for name in key.names]
+        for label, values in zip(key.labels, columns, strict=True):
             _require_values(label, values)
-            self._levels.append(values.unique())
-            codes = self._joined(codes, _code(values, self._levels[-1]), len(self._levels[-1]))
+            self._levels.append(_distinct(values))
+        first, *others = columns
+        if not others and len(self._levels[0]) == rows.num_rows:
+            return
+        codes = _code(first, self._levels[0])
+        for values, level in zip(others, self._levels[1:], strict=True):
+            codes = _joined(codes, _code(values, level), len(level))
             self._joints.append(codes.unique())
             codes = _code(codes, self._joints[-1])
-        more = rows.num_rows - len(self._joints[-1])
+        more = rows.num_rows - len(self._joints[-1] if others else self._levels[0])
         if more:
             some = rows.take(_first_of_doubled(codes))
             what = f"{more} rows for the table {table} have a key that rows before them have"
@@ -106,10 +110,12 @@ class Keys:
 
     def places(self, rows: pa.Table) -> pa.Array:
         """Return for each row the number of the data's row that has its key; null if there is none."""
-        codes = None
-        for name, level, joint in zip(self.names, self._levels, self._joints, strict=True):
-            codes = self._joined(codes, _code(_plain(rows.column(name)), level), len(level))
-            codes = _code(codes, joint)
+        codes, *others = (
+            _code(_plain(rows.column(name)), level)
+            for name, level in zip(self.names, self._levels, strict=True)
+        )
+        for further, level, joint in zip(others, self._levels[1:], self._joints, strict=True):
+            codes = _code(_joined(codes, further, len(level)), joint)
         return codes
 
     def may_hold(self, file: DataFile | ManifestRef | Span, kept: pa.Schema, own: pa.Schema) -> bool:
@@ -120,20 +126,23 @@ class Keys:
             kept: The schema that it was written with.
             own: The version's.
         """
-        theirs, ours = ({field_id(f): f.type for f in schema} for schema in (kept, own))
-        for column in self._columns:
+        theirs = {field_id(field): field.type for field in kept}
+        for place, name in enumerate(self.names):
+            column = field_id(own.field(name))
             stats = file.stats.get(column) if column is not None else None
-            if stats is None or theirs.get(column) != ours[column]:
+            if stats is None or theirs.get(column) != own.field(name).type:
                 continue
-            values = self._sorted(column)
+            values = self._sorted(place, name)
             if values is not None and not values.any_within(stats.low, stats.high):
                 return False
         return bool(file.rows)
 
-    def _sorted(self, column: int | None) -> _Sorted | None:
-        if column not in self._bounds:
-            self._bounds[column] = _Sorted.of(self._columns[column])
-        return self._bounds[column]
+    def _sorted(self, place: int, name: str) -> _Sorted | None:
+        if name not in self._bounds:
+            level, t = self._levels[place], self._schema.field(name).type
+            has_bounds = _has_order(level.type) and not pa.types.is_float16(t)
+            self._bounds[name] = _Sorted(level.sort()) if has_bounds else None
+        return self._bounds[name]
 
     def filter(self, schema: pa.Schema, fields: Sequence[Any]) -> RowFilter:
         """Return a filter of the rows that have one of the keys."""
@@ -147,10 +156,6 @@ class Keys:
             truth=lambda rows, _: pc.is_valid(self.places(rows)),
             keys=self,
         )
-
-    @staticmethod
-    def _joined(codes: Any, further: Any, count: int) -> Any:
-        return further if codes is None else pc.add(pc.multiply(codes, count), further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +177,7 @@ class _KeyFilter(RowFilter):
 class _Sorted:
     """The distinct values of a key's column in the form of bounds, in order."""
 
-    values: pa.Array
-
-    @classmethod
-    def of(cls, column: pa.ChunkedArray) -> _Sorted | None:
-        """Return those of a column; None if its type has no bounds."""
-        plain = _plain(column)
-        t: Any = plain.type
-        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string)
-        if not any(kind(t) for kind in (*kinds, pa.types.is_large_string)) or pa.types.is_float16(
-            column.type
-        ):
-            return None
-        return cls(plain.unique().drop_null().sort())
+    values: Any
 
     def any_within(self, low: Scalar, high: Scalar) -> bool:
         """Say whether one of the values lies between two bounds; None for a bound that isn't known."""
@@ -222,6 +215,24 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_decimal32(t) or pa.types.is_decimal64(t):  # Arrow doesn't look for these
         return plain.cast(pa.decimal128(t.precision, t.scale))
     return pc.add(plain, 0.0) if pa.types.is_floating(plain.type) else plain
+
+
+def _has_order(t: pa.DataType) -> bool:
+    """Say whether values of a type, as they are compared, have bounds."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string)
+    return any(kind(t) for kind in (*kinds, pa.types.is_large_string))
+
+
+def _distinct(values: pa.ChunkedArray) -> Any:
+    """Return the values each once, in the order in which they first come."""
+    before, after = values.slice(0, max(0, len(values) - 1)), values.slice(1)
+    if _has_order(values.type) and pc.all(pc.less(before, after), min_count=0).as_py():
+        return values  # they rise
+    return values.unique()
+
+
+def _joined(codes: Any, further: Any, count: int) -> Any:
+    return pc.add(pc.multiply(codes, count), further)
 
 
 def _code(values: Any, among: Any) -> pa.Array:

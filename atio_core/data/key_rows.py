@@ -6,6 +6,7 @@ files whose bounds don't meet, as those of sorted data, are read once.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -75,8 +76,7 @@ class KeyRows:
         for portion in scan_portions(self.source, files, self.key.names, self.filter(block.keys)):
             rows = portion.rows
             if block.start and portion.file.path == block.rest[0].path:
-                behind = [_as_int(place) >= block.start for place in portion.kept]
-                rows = rows.filter(pa.array(behind, pa.bool_()))
+                rows = rows.slice(bisect.bisect_left(portion.kept, block.start, key=_as_int))
             if rows.num_rows:
                 what = f"rows for the table {self.source.table} have a key that rows before them have"
                 advice = "drop the duplicates, or choose a longer key"
