@@ -6,57 +6,33 @@ manifests and lists of keys come and go; the clock jumps, also back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import Bundle, invariant, precondition, rule
 
 from atio_core.errors import (
     AlreadyExistsError,
-    AtioError,
     InvalidInputError,
     TableNotFoundError,
     TagNotFoundError,
     VersionExpiredError,
 )
-from atio_core.log.limits import Limits
 from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.model.ids import uuid7, uuid7_time_us
 from atio_core.retention import Retention
 from atio_core.snapshot import Snapshot
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from atio_core.testing import temporary_folder
+from tests.protocol.history_changes import LIMITS, Clock, TableChanges, frame, handles, tried
 from tests.support import looking
-from tests.support.folders import Tree, make
-from tests.support.model import Piece, Rules, TableModel, Version
-
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files=8)
-WIDE = tuple(f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150))
-"""So many columns that their schema lies in a file."""
+from tests.support.model import Rules, Version
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-
-handles = st.sampled_from([0, 1])
-rows = st.lists(st.integers(0, 9), max_size=3).map(tuple)
-partitions = st.dictionaries(st.sampled_from("xyz"), rows, min_size=1, max_size=2)
-columns = st.sampled_from([("a",), ("a",), ("a",), ("a", "b"), ("a", *WIDE)])
-write_options = st.fixed_dictionaries(
-    {},
-    optional={
-        "idempotency_key": st.sampled_from("kl"),
-        "expected_version": st.sampled_from([0, -1]),  # from the latest
-        "key_not_before": st.just(value=True),
-    },
-)
-
 
 policies = st.sampled_from(
     [
@@ -77,180 +53,32 @@ def retention(rules: Rules) -> Retention:
     return Retention(keep_for, rules.keep_last or None, keep_daily=rules.keep_daily or None)
 
 
-def frame(columns: tuple[str, ...], values: tuple[int, ...]) -> pa.Table:
-    """Rows: column `a` holds the numbers, `b` what they are called."""
-    numbers, texts = pa.array(values, pa.int64()), pa.array([f"b{value}" for value in values], pa.string())
-    return pa.table({column: texts if column == "b" else numbers for column in columns})
-
-
-def tried(act: Callable[[], Any]) -> Any:
-    """Return what an act comes to: a value, or an error."""
-    try:
-        return act()
-    except AtioError as error:
-        return error
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now_us: int = 1_700_000_000_000_000
-
-    def __call__(self) -> int:
-        """Tell the time."""
-        return self.now_us
-
-
-class History(RuleBasedStateMachine):
+class History(TableChanges):
     """A table, its model, and what can be done to both."""
 
     held = Bundle("held")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.stack = ExitStack()
-        self.folder = self.stack.enter_context(temporary_folder()) / "table"
-        self.clock = Clock()
-        self.model = TableModel(LIMITS.per_bucket)
-        self.tables = [self._table(), self._table()]
-        self.contents: dict[tuple[Piece, ...], str | None] = {}
-
-    def _table(self) -> Table:
-        return Table(self.folder, limits=LIMITS, clock=self.clock)
-
     def teardown(self) -> None:
         """Read every version, and leave nothing behind."""
         try:
-            for version in self.model.versions:
+            for version in [one for one in self.model.versions if one.held.is_there]:
                 snapshot = self.tables[0].snapshot(version.number)
-                assert self._read(snapshot) == version.rows
+                assert self._read(snapshot) == version.held.rows
                 self._same(snapshot, version)
+            self._expire_what_was_staged()
         finally:
             self.stack.close()
 
-    def _read(self, snapshot: Snapshot) -> list[int]:
-        if snapshot.kind == "folder":
-            return [int(snapshot.open(str(number)).read()) for number in range(len(snapshot.names))]
-        return snapshot.read("arrow", columns=["a"])["a"].to_pylist()
+    def _expire_what_was_staged(self) -> None:
+        """What nobody published goes for good, once its time has passed."""
+        if self.model.versions:
+            self.clock.now_us += 1_000 * DAY_US
+            self.tables[0].expire(keep_last=1, grace=timedelta(0))
+            assert looking.other_files(self.folder) == looking.named_files(self.folder)
 
-    @initialize(partitioned=st.booleans(), columns=columns, versions=st.integers(0, 9))
-    def begin(self, *, partitioned: bool, columns: tuple[str, ...], versions: int) -> None:
-        """A table of some versions; one that has partitions keeps them for a while."""
-        self.partitioned_up_to = 25 if partitioned else 0
-        operation = "overwrite_partitions" if partitioned else "append"
-        for number in range(versions):
-            part = "xyz"[number % 3] if partitioned else None
-            self._write(number % 2, operation, Piece(columns, ((part, (number,)),)), {})
+    # What keeps the rows
 
-    # What is written
-
-    @precondition(lambda self: self.model.latest or not self.partitioned_up_to)
-    @rule(handle=handles, columns=columns, values=rows, options=write_options)
-    def append(self, handle: int, columns: tuple[str, ...], values: tuple[int, ...], options: Any) -> None:
-        """Append."""
-        self._write(handle, "append", Piece(columns, ((None, values),)), options)
-
-    @precondition(lambda self: self.model.latest >= self.partitioned_up_to)
-    @rule(handle=handles, columns=columns, values=rows, options=write_options)
-    def overwrite(self, handle: int, columns: tuple[str, ...], values: tuple[int, ...], options: Any) -> None:
-        """Overwrite."""
-        self._write(handle, "overwrite", Piece(columns, ((None, values),)), options)
-
-    @precondition(lambda self: self.model.latest >= self.partitioned_up_to)
-    @rule(handle=handles, values=rows, options=write_options)
-    def overwrite_by_a_folder(self, handle: int, values: tuple[int, ...], options: Any) -> None:
-        """Overwrite by an object: a folder, which shares files with the one before."""
-        self._write(handle, "overwrite", Piece((), ((None, values),)), options)
-
-    @rule(handle=handles, columns=columns, values=partitions, options=write_options)
-    def overwrite_partitions(self, handle: int, columns: tuple[str, ...], values: Any, options: Any) -> None:
-        """Overwrite partitions."""
-        self._write(handle, "overwrite_partitions", Piece(columns, tuple(values.items())), options)
-
-    @precondition(lambda self: 0 < len(self.model.versions) < 12)
-    @rule(several=st.lists(st.tuples(handles, partitions), min_size=2, max_size=5))
-    def write_several(self, several: list[tuple[int, dict[str, tuple[int, ...]]]]) -> None:
-        """A few writes that fit the table."""
-        for handle, values in several:
-            newest = self.model.versions[-1]
-            if newest.partitioned:
-                piece = Piece(newest.columns, tuple(values.items()))
-                self._write(handle, "overwrite_partitions", piece, {})
-            else:
-                piece = Piece(newest.columns, ((None, next(iter(values.values()))),))
-                self._write(handle, "append" if newest.columns else "overwrite", piece, {})
-
-    def _write(self, handle: int, operation: str, piece: Piece, options: Any) -> None:
-        key, expected, remembered, first = self._told(options)
-        refusals = set() if remembered else self.model.refusals(operation, piece, expected)
-        frames = {value: self._data(piece.columns, values) for value, values in piece.parts}
-        data = frames if operation == "overwrite_partitions" else frames[None]
-        mode = "replace" if operation == "overwrite" else "exact"  # what the model knows of columns
-        snapshot = tried(lambda: getattr(self.tables[handle], operation)(data, schema_mode=mode, **options))
-        if self._refused(snapshot, refusals):
-            return
-        if snapshot.repeated:
-            assert snapshot.version == first
-            return
-        assert not remembered
-        self._same(snapshot, self.model.write(operation, piece, key, self.clock.now_us))
-
-    def _data(self, columns: tuple[str, ...], values: tuple[int, ...]) -> Any:
-        """What is written: rows, or a folder of a file for each of them."""
-        if columns:
-            return frame(columns, values)
-        tree = Tree({str(number): (str(value).encode(), False) for number, value in enumerate(values)})
-        make(self.folder.parent / "source", tree)
-        return self.folder.parent / "source"
-
-    def _told(self, options: Any) -> tuple[str | None, int | None, bool, int | None]:
-        """Complete the options; return key and expectation, whether the key is remembered, and which version has it."""
-        newest = self.model.versions[-1].number if self.model.versions else 0
-        key, expected = options.get("idempotency_key"), None
-        if "expected_version" in options:
-            expected = options["expected_version"] = max(0, newest + options["expected_version"])
-        first, remembered = self.model.known(key)
-        if options.pop("key_not_before", False) and first is not None:
-            since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.model.keys[key][1])
-            options["key_not_before"] = since
-        return key, expected, remembered, first
-
-    def _refused(self, snapshot: Any, refusals: set[type[AtioError]]) -> bool:
-        """Say whether a change was refused, and see that it was so if it had to be."""
-        if isinstance(snapshot, AtioError):
-            assert type(snapshot) in refusals, f"{snapshot!r}, but {refusals} was to come"
-            return True
-        assert snapshot.repeated or not refusals
-        return False
-
-    @rule(handle=handles, number=st.integers(-4, 40), options=write_options)
-    def restore(self, handle: int, number: int, options: Any) -> None:
-        """Restore a version, by its number or counted back."""
-        key, expected, remembered, first = self._told(options)
-        found = self.model.find(number)
-        refusals = {found} if isinstance(found, type) else set[type[AtioError]]()
-        refusals |= self.model.unexpected(expected)
-        snapshot = tried(lambda: self.tables[handle].restore(number, **options))
-        if self._refused(snapshot, set() if remembered else refusals):
-            return
-        if snapshot.repeated:
-            assert snapshot.version == first
-            return
-        assert not remembered
-        assert isinstance(found, Version)
-        self._same(snapshot, self.model.restore(found, key, self.clock.now_us))
-
-    @precondition(lambda self: self.model.versions and self.model.versions[-1].columns)
-    @rule(handle=handles, row=st.integers(0, 9))
-    def delete(self, handle: int, row: int) -> None:
-        """Delete the rows of a number."""
-        snapshot = self.tables[handle].delete([("a", "==", row)])
-        version = self.model.delete(row, self.clock.now_us)
-        assert snapshot.unchanged == (version is None)
-        self._same(snapshot, version or self.model.versions[-1])
-
-    @precondition(lambda self: self.model.versions and self.model.versions[-1].columns)
+    @precondition(lambda self: self.model.held.columns)
     @rule(handle=handles)
     def compact(self, handle: int) -> None:
         """Merge small files: the rows stay, and so does the version."""
@@ -305,13 +133,13 @@ class History(RuleBasedStateMachine):
         """Read the latest, or a version by its number; all columns, or some."""
         expected = self.model.find(number)
         if isinstance(expected, Version) and (
-            set(names or ()) - set(expected.columns) or not expected.columns
+            set(names or ()) - set(expected.held.columns) or not expected.held.columns
         ):
             expected = InvalidInputError  # there is no such column, or no rows
         columns = None if names is None else list(names)
         found = tried(lambda: self.tables[handle].read(number, "arrow", columns=columns))
         if isinstance(expected, Version):
-            assert found == frame(tuple(names or expected.columns), tuple(expected.rows))
+            assert found == frame(tuple(names or expected.held.columns), tuple(expected.held.rows))
         else:
             assert type(found) is expected
 
@@ -340,15 +168,15 @@ class History(RuleBasedStateMachine):
         else:
             assert type(found) is (TagNotFoundError if self.model.versions else TableNotFoundError)
 
-    @precondition(lambda self: self.model.versions and self.model.versions[-1].partitioned)
+    @precondition(lambda self: self.model.held.partitioned)
     @rule(handle=handles, values=st.sets(st.sampled_from("xyz")))
     def read_partitions(self, handle: int, values: set[str]) -> None:
         """Read some partitions of the latest."""
         found = self.tables[handle].read(output_as="arrow", columns=["a"], partitions=values)
-        parts = self.model.versions[-1].parts
+        parts = self.model.held.parts
         assert found["a"].to_pylist() == [row for value, rows in parts if value in values for row in rows]
 
-    @precondition(lambda self: self.model.versions)
+    @precondition(lambda self: self.model.held.is_there)
     @rule(target=held, handle=handles)
     def hold(self, handle: int) -> tuple[Snapshot, Version]:
         """Keep a version to be read later."""
@@ -359,7 +187,7 @@ class History(RuleBasedStateMachine):
         """Read it now: it is as it was, or has expired."""
         snapshot, version = held
         try:
-            assert self._read(snapshot) == version.rows
+            assert self._read(snapshot) == version.held.rows
         except VersionExpiredError:
             assert version.number not in [one.number for one in self.model.versions]
 
@@ -383,12 +211,15 @@ class History(RuleBasedStateMachine):
         run_out = sorted(self.model.tags.keys() - plan.tags.keys())
         preview = self.tables[handle].expire(**policy, dry_run=True)
         self.agree()
+        ended = {line.path for line in preview.leftovers} & self.staged
+        self.model.leftovers |= dict.fromkeys(ended, 0)
+        plan = replace(plan, leftovers=plan.leftovers | ended)
         report = self.tables[handle].expire(**policy)
         assert report == replace(preview, dry_run=False, version=self.model.expire(plan, self.clock.now_us))
         assert [line.version for line in report.kept] == [version.number for version in plan.kept]
         assert [line.version for line in report.removed] == removed
         assert {line.path for line in report.leftovers} == plan.leftovers
-        assert {line.path for line in report.waiting} == waiting
+        assert {line.path for line in report.waiting} - self.staged == waiting
         assert list(report.tags_removed) == run_out
 
     @precondition(lambda self: self.model.versions)
@@ -440,20 +271,9 @@ class History(RuleBasedStateMachine):
         assert {name: (version, version.until_us) for name, version in tags.items()} == self.model.tags
         tagged = {name: snapshot.version for snapshot in history for name in snapshot.tags}
         assert tagged == {name: number for name, (number, _) in self.model.tags.items()}
-        assert self._read(history[0]) == self.model.versions[-1].rows
-        assert looking.other_files(self.folder) - self.model.leftovers.keys() == looking.named_files(
-            self.folder
-        )
-
-    def _same(self, snapshot: Snapshot, version: Version) -> None:
-        files, entry = snapshot.data_files(), snapshot.entry
-        assert (snapshot.version, entry.data.version) == (version.number, version.number)
-        assert version.number <= entry.version <= version.entry
-        assert (snapshot.operation, entry.data.time_us) == (version.operation, version.time_us)
-        rows = len(version.rows) if version.columns else 0
-        assert (snapshot.rows, sum(file.rows for file in files)) == (rows, rows)
-        assert (snapshot.files, snapshot.bytes) == (len(files), sum(file.size for file in files))
-        assert snapshot.content == self.contents.setdefault(version.pieces, snapshot.content)
+        assert self._read(history[0]) == self.model.held.rows
+        named, others = looking.named_files(self.folder), looking.other_files(self.folder)
+        assert others - self.model.leftovers.keys() - (self.staged - named) == named
 
 
 def test_a_clock_that_is_set_back() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core import errors
+from tests.support.held import Change, Held, applied
 
 DAY_US = 86_400_000_000
 KEY_RETENTION_US = 30 * DAY_US
 
 Tags = dict[str, tuple[int, int | None]]
 """The numbers of versions by their tags, each with the end of the tag."""
-
-Parts = tuple[tuple[str | None, tuple[int, ...]], ...]
-"""Rows, by the partition that they lie in (None, if there are no partitions), in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +25,18 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What one write brings; a folder, with a file for each row, has no columns."""
-
-    columns: tuple[str, ...]
-    parts: Parts
-
-
-@dataclass(frozen=True, slots=True)
 class Version:
-    """A data version; `entry` is the newest log entry that has it, `pieces` all written since the last overwrite."""
+    """A data version; `entry` is the newest log entry that has it."""
 
     number: int
     entry: int
     operation: str
     time_us: int
-    columns: tuple[str, ...]
-    parts: Parts
-    pieces: tuple[Piece, ...]
+    held: Held
 
-    @property
-    def rows(self) -> list[int]:
-        """All rows."""
-        return [row for _, rows in self.parts for row in rows]
-
-    @property
-    def partitioned(self) -> bool:
-        """Whether it has partitions."""
-        return self.parts[0][0] is not None
+    def told(self) -> Version | type[errors.AtioError]:
+        """Return what a look for it comes to."""
+        return self if self.held.is_there else errors.TableNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +72,30 @@ class TableModel:
         number, time_us = self.keys.get(key or "", (None, 0))
         return number, number is not None and self.time_us - time_us <= KEY_RETENTION_US
 
-    def refusals(self, operation: str, piece: Piece, expected: int | None) -> set[type[errors.AtioError]]:
-        """Return the errors that a write may come to; none if it must succeed."""
-        newest = self.versions[-1] if self.versions else None
-        found = self.unexpected(expected)
-        if newest is not None and operation != "overwrite":
-            if newest.partitioned != (operation == "overwrite_partitions"):
-                found.add(errors.InvalidInputError)
-            if not newest.columns:
-                found.add(errors.InvalidInputError)
-            elif newest.columns != piece.columns:
-                found.add(errors.SchemaMismatchError)
-        return found
+    @property
+    def held(self) -> Held:
+        """What the latest version holds."""
+        return self.versions[-1].held if self.versions else Held()
 
     def unexpected(self, expected: int | None) -> set[type[errors.AtioError]]:
         """Return the error for an expectation that doesn't hold."""
         newest = self.versions[-1].number if self.versions else 0
-        return set() if expected in (None, newest) else {errors.CommitConflictError}
+        fits = expected in (None, newest) or (expected == 0 and not self.held.is_there)
+        return set() if fits else {errors.CommitConflictError}
 
-    def write(self, operation: str, piece: Piece, key: str | None, now_us: int) -> Version:
-        """Make the next version."""
-        newest = self.versions[-1] if self.versions and operation != "overwrite" else None
-        before, replaced = newest.parts if newest else (), {value for value, _ in piece.parts}
-        stays = [part for part in before if operation == "append" or part[0] not in replaced]
-        parts, pieces = (*stays, *piece.parts), (*(newest.pieces if newest else ()), piece)
-        return self._add_version(Version(0, 0, operation, 0, piece.columns, parts, pieces), key, now_us)
+    def commit(
+        self, changes: Sequence[Change], key: str | None, now_us: int, operation: str | None = None
+    ) -> Version | None:
+        """Make changes the next version; None if they do nothing."""
+        held = self.held
+        for change in changes:
+            held = applied(held, change, self.latest + 1)
+        made = Version(0, 0, operation or changes[0].operation, 0, held)
+        return None if held is self.held else self._add_version(made, key, now_us)
 
     def restore(self, version: Version, key: str | None, now_us: int) -> Version:
         """Make a version's content the latest."""
         return self._add_version(replace(version, operation="restore"), key, now_us)
-
-    def delete(self, row: int, now_us: int) -> Version | None:
-        """Make a version without a row, if there is such a one."""
-        newest = self.versions[-1]
-        parts = tuple((value, tuple(one for one in rows if one != row)) for value, rows in newest.parts)
-        pieces = (*newest.pieces, Piece(("delete", str(row)), ()))
-        changed = replace(newest, operation="delete", parts=parts, pieces=pieces)
-        return None if parts == newest.parts else self._add_version(changed, None, now_us)
 
     def keep_rows(self, now_us: int) -> None:
         """Make an entry that keeps the rows."""
@@ -143,11 +113,11 @@ class TableModel:
         if not self.versions:
             return errors.TableNotFoundError
         if number is None or -len(self.versions) <= number < 0:
-            return self.versions[-1 if number is None else number]
+            return self.versions[-1 if number is None else number].told()
         found = next((one for one in self.versions if one.entry >= number > 0), None)
         if found is None:
             return errors.VersionNotFoundError
-        return found if found.number <= number else errors.VersionExpiredError
+        return found.told() if found.number <= number else errors.VersionExpiredError
 
     def as_of(self, time_us: int) -> Version | type[errors.AtioError]:
         """Return what a read of the version as of a time comes to."""
@@ -159,7 +129,7 @@ class TableModel:
         following = [number for number in self.ever if not earlier or number > earlier[-1].number]
         if following and following[0] not in [version.number for version in self.versions]:
             return errors.VersionExpiredError
-        return earlier[-1]
+        return earlier[-1].told()
 
     def set_rules(self, rules: Rules | None, now_us: int) -> None:
         """Make an entry that keeps the rows, if there are other rules."""
@@ -170,9 +140,7 @@ class TableModel:
     def plan(self, rules: Rules, grace_us: int, now_us: int) -> Expiry:
         """Return what an expiry would do."""
         *older, newest = self.versions
-        days = {
-            version.time_us // DAY_US: version.number for version in self.versions
-        }  # the last of each day
+        days = {one.time_us // DAY_US: one.number for one in self.versions}  # the last of each day
         tags = {name: tag for name, tag in self.tags.items() if tag[1] is None or tag[1] > now_us}
         tagged = [number for number, _ in tags.values()]
         kept = [
