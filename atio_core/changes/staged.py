@@ -207,7 +207,8 @@ class CommitStaged:
         if self.changes[0].begins and base.is_there:
             raise self._outdated(base, "a table that wasn't there yet", scratch.location)
         if self.operation == "overwrite" and not self.changes[0].keeps_columns:
-            self._require_key(base, scratch)
+            if self.changes[0].kind == ROWS:
+                self._require_key(base, scratch)
             return self._applied(self.changes, base, scratch)
         self._require_schema(base, scratch.location)
         if self.operation == "append":

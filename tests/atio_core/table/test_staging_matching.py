@@ -347,6 +347,14 @@ def test_a_folder_is_staged(tmp_path: Any) -> None:
     assert table.download(tmp_path / "copy").joinpath("weights").read_bytes() == b"w" * 100
 
 
+def test_an_object_takes_the_place_of_rows_with_a_key(store: MemoryStore) -> None:
+    """A staged object replaces a table that has a primary key, as it does at once."""
+    table = Table(store=store)
+    table.append(rows(1, 2), key=["a"])
+    table.commit([table.stage("text", "overwrite")])
+    assert table.read() == "text"
+
+
 def test_objects_are_committed_alone(table: Table, store: MemoryStore) -> None:
     """One version is one object; a cut file, or a kind from elsewhere, is refused before anything is committed."""
     import dataclasses
