@@ -52,6 +52,11 @@ def describe(change: Change) -> StagedFiles:
 
 def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
     written, plain = change.schema, change.schema.plain
+    if written.behind is not None:
+        raise InvalidInputError(
+            f"{change.operation} makes a column's unit of time finer, and others could add times meanwhile that have no"
+            " place there: it can't be staged; commit it at once"
+        )
     files = StagedFiles(
         files=tuple(change.adds),
         schema=carried_ref(plain) if plain else SchemaRef(written.digest),

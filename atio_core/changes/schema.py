@@ -28,6 +28,7 @@ class WrittenSchema:
         last_column: The highest column id in it.
         grown_from: The digest of the table's schema that it adds to, or widens; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
+        behind: The data version that it is for, and no other, since values there were looked at; None for any.
         key_before: The ids of the columns of the primary key that the table had when it was made.
     """
 
@@ -36,6 +37,7 @@ class WrittenSchema:
     last_column: int
     grown_from: str | None = None
     new_columns: tuple[int, ...] = ()
+    behind: int | None = None
     key_before: tuple[int, ...] = ()
 
     @classmethod
@@ -134,13 +136,15 @@ def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, 
     """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's.
 
     One that has grown from the table's will do, as long as nobody else has given out the ids of its new columns:
-    another column may have had such an id meanwhile, and be gone again, and older files may hold its values.
+    another column may have had such an id meanwhile, and be gone again, and older files may hold its values. Where a
+    unit of time has become finer, others may have added values meanwhile that it has no place for.
     """
     require_rows(base, table)
     if not base.is_there:
         return
     own = base.schemas[base.schema].digest
     grown = own == written.grown_from and all(column > base.last_column for column in written.new_columns)
+    grown = grown and written.behind in (None, base.data.version)
     if own != written.digest and not grown:
         raise _other_schema(base, operation, table)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.constraints import Constraints
+from atio_core.changes.finer import has_finer, require_room
 from atio_core.changes.schema import (
     WrittenSchema,
     grown_schema,
@@ -155,6 +156,9 @@ class Writing:
                 schema, written = own, written_schema(own, ref)
                 if grown is not own:
                     schema, written = grown_schema(grown, ref, last_column=self.base.last_column)
+                    if rows_stay and has_finer(own, schema):
+                        require_room(self.store, self.base, own, schema)
+                        written = replace(written, behind=self.base.data.version)
             else:
                 among = "exact" if mode == "replace" else mode
                 grown = _grown(pieces[0].table.schema, pieces[1:], among, rows_stay=True)

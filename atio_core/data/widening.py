@@ -4,7 +4,7 @@
 |---|---|
 | integers | the larger; one with a sign and one without: the least with a sign that holds both |
 | floats; decimals | the larger; as many digits on both sides of the point as either has |
-| times of day, datetimes, durations | the table's unit, if it is the finer one; a time of day the finer of both |
+| times of day, datetimes, durations | the finer unit of both: who widens a table sees to it that its values fit |
 | only nulls, and any type that has nulls | the latter |
 | with nulls and without | with |
 | categories of pandas, an Enum of polars, an ordered dictionary of Arrow | the table's, then those that are new |
@@ -141,9 +141,9 @@ def _parts(name: str) -> tuple[str, int]:
     return kind, int(name[len(kind) :] or 0)
 
 
-def _unit(ours: str, theirs: str) -> str | None:
-    """The table's unit, if it is the finer one: in a finer one some of the table's values may be too far away."""
-    return ours if _UNITS.index(ours) >= _UNITS.index(theirs) else None
+def _unit(ours: str, theirs: str) -> str:
+    """The finer one. Some values may be too far away for it, which is looked at where the values are."""
+    return max(ours, theirs, key=_UNITS.index)
 
 
 def _decimal(ours: Sequence[int], theirs: Sequence[int], bits: int) -> list[int] | None:
@@ -239,11 +239,9 @@ def _wider_dictionary(ours: Any, theirs: Any) -> pa.DataType | None:
 def _wider_temporal(ours: Any, theirs: Any) -> pa.DataType | None:
     if pa.types.is_date(ours) and pa.types.is_date(theirs):
         return ours  # both count whole days
-    if pa.types.is_time(ours) and pa.types.is_time(theirs):
+    alike = any(test(ours) and test(theirs) for test in (pa.types.is_time, pa.types.is_duration))
+    if alike or (pa.types.is_timestamp(ours) and pa.types.is_timestamp(theirs) and ours.tz == theirs.tz):
         return max(ours, theirs, key=lambda t: _UNITS.index(t.unit))
-    same = pa.types.is_timestamp(ours) and pa.types.is_timestamp(theirs) and ours.tz == theirs.tz
-    if same or (pa.types.is_duration(ours) and pa.types.is_duration(theirs)):
-        return None if _unit(ours.unit, theirs.unit) is None else ours
     return None
 
 
@@ -295,8 +293,7 @@ def _polars_number(ours: Json, theirs: Json) -> str | None:
 
 def _zoned(ours: Sequence[Any], theirs: Sequence[Any]) -> list[Any] | None:
     """Unit and time zone that hold both."""
-    unit = _unit(ours[0], theirs[0]) if ours[1] == theirs[1] else None
-    return None if unit is None else [unit, ours[1]]
+    return [_unit(ours[0], theirs[0]), ours[1]] if ours[1] == theirs[1] else None
 
 
 def _polars_array(ours: Sequence[Any], theirs: Sequence[Any]) -> list[Any] | None:
@@ -354,8 +351,9 @@ def _pandas(ours: Json, theirs: Json) -> Json | None:
 def _pandas_number(ours: str, theirs: str) -> str | None:
     if "[" in ours or "[" in theirs:
         kinds = [name.removesuffix("]").split("[") for name in (ours, theirs)]
-        unit = _unit(kinds[0][-1], kinds[1][-1]) if kinds[0][0] == kinds[1][0] else None
-        return None if unit is None else f"{kinds[0][0]}[{unit}]"
+        if kinds[0][0] != kinds[1][0]:
+            return None
+        return f"{kinds[0][0]}[{_unit(kinds[0][-1], kinds[1][-1])}]"
     if ours.startswith("complex") and theirs.startswith("complex"):
         return max(ours, theirs, key=lambda name: _parts(name)[1])
     names = ["bool" if name == "boolean" else name.lower() for name in (ours, theirs)]
