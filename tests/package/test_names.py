@@ -119,7 +119,10 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded == {"atio_core"}
 
 
-TABLES = {"KeptStage", "Lease", "Snapshot", "Table", "expire_snapshots", "read_table", "write_snapshot"}
+TABLES = {
+    *("KeptStage", "Lease", "Release", "Snapshot", "Store", "Table"),
+    *("expire_snapshots", "read_table", "write_snapshot"),
+}
 """The names behind which Arrow's tables are."""
 
 
