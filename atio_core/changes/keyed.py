@@ -89,6 +89,8 @@ class Keyed:
 
     def require_distinct(self, base: LogEntry, scratch: Scratch) -> None:
         """Raise `DuplicateKeyError` if the rows that the change brings have a key twice; the table isn't looked at."""
+        if not _may_double(self._change):
+            return
         rebased = self._change.rebase(base, scratch)
         entry = base if rebased is None else with_key_feature(rebased.entry, base, scratch)
         if PRIMARY_KEY in entry.writer_features:

@@ -19,7 +19,7 @@ from atio_core.data.source import Source
 from atio_core.model.data_file import DataFile
 
 BLOCK_ROWS = 1 << 20
-"""Keys of so many rows are in memory at a time: some 100 bytes each, and their values."""
+"""Keys of so many rows are in memory at a time: about 400 bytes a row, with what is read to compare them with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ class Transactions(TableBase):
         """Make several changes one version: all of them, at the end of a `with` block, or none.
 
         The block is given an object with the methods that change rows (`append`, `overwrite`, `overwrite_partitions`,
-        `delete`, `update`, `upsert`) or columns (`rename_column`, `move_column`, `drop_column`). Each writes its files
-        at once, and sees what those before it have left; nobody else sees anything before the end. If the block raises,
-        nothing is committed, and no file stays. If others commit meanwhile, the changes are put on top of that, where
-        each allows it; else they are made again.
+        `delete`, `update`, `upsert`) or columns (`rename_column`, `move_column`, `drop_column`, `set_key`). Each writes
+        its files at once, and sees what those before it have left; nobody else sees anything before the end. If the
+        block raises, nothing is committed, and no file stays. If others commit meanwhile, the changes are put on top of
+        that, where each allows it; else they are made again.
 
         Args:
             **options: As for `overwrite`; they are said of the whole.

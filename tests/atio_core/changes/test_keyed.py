@@ -178,6 +178,9 @@ def test_changes_that_can_not_double_a_key_look_for_none() -> None:
             counting.reset()
             change(table)
             counts[-1].append(counting.counts["read_into"])
+        counting.reset()
+        table.stage(mode="delete", where=[("id", "==", 0)])
+        counts[-1].append(counting.counts["read_into"])
     assert counts[0] == counts[1]
 
 
