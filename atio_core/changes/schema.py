@@ -12,10 +12,13 @@ from atio_core.errors import CommitConflictError, DamagedError, InvalidInputErro
 from atio_core.format.digest import digest
 from atio_core.format.names import schema_path
 from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_bytes, inline_ref
+from atio_core.log.file_list import files_of
 from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.entry import PRIMARY_KEY, ROWS, LogEntry, SchemaRef
 
 FIELD_ID = b"PARQUET:field_id"
+_SPARE = 16
+"""With every so manyth schema, those that no file needs go from the entry: to find them may mean opening manifests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,15 @@ def add_schema(base: LogEntry, written: WrittenSchema, scratch: Scratch) -> tupl
         scratch.put(path, written.plain)
         ref = SchemaRef(written.digest, path=path)
     number = base.last_schema + 1
-    schemas = base.schemas | {number: ref}
+    known = base.schemas if number % _SPARE else _in_use(base, scratch)
+    schemas = known | {number: ref}
     return base.with_(schema=number, schemas=schemas, last_schema=number, last_column=last_column), number
+
+
+def _in_use(base: LogEntry, scratch: Scratch) -> dict[int, SchemaRef]:
+    """Return the schemas that files of the base were written with."""
+    used = {file.schema for file in files_of(scratch, base)}
+    return {number: ref for number, ref in base.schemas.items() if number in used}
 
 
 def require_rows(base: LogEntry, table: str) -> None:

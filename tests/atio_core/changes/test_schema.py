@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -15,9 +17,11 @@ from atio_core.changes.schema import (
     written_schema,
 )
 from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
+from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import empty_entry
 from atio_core.storage.memory import MemoryStore
+from atio_core.table import Table
 
 names = st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=6)
 
@@ -142,3 +146,33 @@ def test_files_of_another_schema_are_to_be_written_again() -> None:
 def test_a_schema_of_no_columns_is_one() -> None:
     """A frame without columns has a schema as well."""
     assert WrittenSchema.of(with_ids(schema(), like=None, last_column=4)).last_column == 0
+
+
+def test_schemas_that_no_file_needs_go() -> None:
+    """However often columns are renamed, an entry names few schemas more than its files were written with."""
+    table = Table(store=MemoryStore(), limits=Limits(inline_files=2, fanout=2))
+    for number in range(4):
+        table.append(pa.table({"x": [number]}))
+        table.rename_column("x", "y")
+        table.rename_column("y", "x")
+    entry = table.rename_column("x", "c0").entry
+    for number in range(100):
+        entry = table.rename_column(f"c{number}", f"c{number + 1}").entry
+        assert len(entry.schemas) <= 1 + 16
+        assert 1 in entry.schemas
+    assert table.read(output_as="arrow").to_pydict() == {"c100": [0, 1, 2, 3]}
+    assert table.read(-2, "arrow").to_pydict() == {"c99": [0, 1, 2, 3]}
+    assert (entry.last_schema, len(entry.manifests)) == (103, 1)
+
+
+def test_a_restore_of_a_version_whose_schema_went(tmp_path: Path) -> None:
+    """An older version still has its own schemas when the latest names them no more."""
+    table = Table(tmp_path)
+    table.append(pa.table({"x": [1]}))
+    table.rename_column("x", "c0")
+    for number in range(20):
+        table.rename_column(f"c{number}", f"c{number + 1}")
+    assert 2 not in table.snapshot().entry.schemas
+    table.restore(2)
+    assert table.append(pa.table({"c0": [2]})).rows == 2
+    assert table.read(output_as="arrow").to_pydict() == {"c0": [1, 2]}
