@@ -190,6 +190,10 @@ def _from_arrow(values: pa.ChunkedArray, column: Column) -> Any:
     import polars as pl
 
     dtype = build_dtype(column.type)
+    if not len(
+        values
+    ):  # pyarrow before 24 can't make an empty array of every dictionary, as polars would have it
+        return pl.Series([], dtype=dtype)
     if pa.types.is_dictionary(values.type) and dtype != pl.Categorical():
         # Else its texts would become categories that all of the process knows.
         values = values.cast(pa.large_string())

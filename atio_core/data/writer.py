@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from atio_core.data.blocks import BlockDigester, Blocks
 from atio_core.data.conform import changed_by_parquet
 from atio_core.data.encoding import choose_encoding
+from atio_core.data.fixed_lists import require_readable
 from atio_core.data.meter import Meter
 from atio_core.data.stats import column_stats
 from atio_core.errors import NotPreservableError, StorageError
@@ -34,13 +35,11 @@ TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on 
 _LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
 _GROUP_ROWS = 1 << 20
 _GROUP_BYTES = 64 << 20  # of Arrow data in a row group: what a reader has in memory at a time, a few times
-_LEAST_GROUP_BYTES = (
-    8 << 20
-)  # a reader of some rows decodes groups as a whole; smaller ones cost those who read all
+# A reader of some rows decodes groups as a whole; smaller ones cost those who read all.
+_LEAST_GROUP_BYTES = 8 << 20
 _COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a place and bounds of its own
 _HELD_BYTES = 64 << 10  # written at once; Parquet comes with each page's header by itself
-_CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-_WORKERS = min(8, _CORES)
+_WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
 
 Info = dict[str, Any]
 
@@ -345,6 +344,7 @@ def _write_file(store: ObjectStore, part: Part, stop: threading.Event, meter: Me
 def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout, meter: Meter) -> _Written:
     if not rows.schema.names:  # Parquet counts rows by its columns
         rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
+    require_readable(rows)
     writer = pq.ParquetWriter(sink, rows.schema, write_page_checksum=True, **layout.options)
     try:
         for start in range(0, max(1, rows.num_rows), layout.group_rows):

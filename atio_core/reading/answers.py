@@ -1,11 +1,13 @@
 """What is known of a version's rows without reading them: how many there are, and the bounds of a column.
 
 The records of files tell it where they are exact. A text's bound may have been cut, a zero of a float has lost its
-sign, a column may have no bounds: then just the files that may change the answer are read, of this column alone.
+sign, the largest one may stand for infinity, a column may have no bounds: then just the files that may change the
+answer are read, of this column alone.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +29,8 @@ from atio_core.model.data_file import DataFile
 from atio_core.reading.selection import Selection, Version, field_refs, files_to_read
 
 _UNORDERED = ("category", "other")
+_LARGEST = (sys.float_info.max, (2 - 2**-23) * 2.0**127)
+"""Of each float type: pyarrow before 25 wrote it as the lowest value where all are infinite."""
 
 
 def count_rows(version: Version, selection: Selection) -> int:
@@ -120,7 +124,7 @@ class _Asked:
         """Whether a bound is a value of the column."""
         match self.operand.kind:
             case "float":
-                return bound is not None and bound != 0  # of both signs
+                return bound is not None and bound != 0 and abs(bound) not in _LARGEST  # zero has two signs
             case "text":
                 return bound is not None and not highest and len(bound) < TEXT_CHARACTERS  # else perhaps cut
             case _:
@@ -138,10 +142,10 @@ class _Asked:
         found = pc.min_max(numbers)["max" if highest else "min"]
         if not found.is_valid:
             return values.slice(0, 0)
-        nan = pa.types.is_floating(numbers.type) and found.as_py() != found.as_py()
-        return values.slice(
-            pc.index(pc.is_nan(numbers) if nan else numbers, True if nan else found).as_py(), 1
-        )
+        place = pc.index(numbers, found).as_py()
+        if place < 0:  # all are NaN, which equals nothing; older releases of pyarrow say infinity of them
+            place = pc.index(pc.is_nan(numbers), True).as_py()
+        return values.slice(place, 1)
 
     def may_beat(self, bound: Any, best: Any, *, highest: bool) -> bool:
         """Whether a file within a bound may have a value beyond the best one."""

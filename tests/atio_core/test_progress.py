@@ -16,6 +16,7 @@ import pytest
 from atio_core import progress
 from atio_core.progress import Teller, Watched
 from tests.support.logs import atio_logs_at
+from tests.support.releases import SHOWS_WIDGETS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -144,6 +145,7 @@ print([key for output in captured.outputs for key in output.data])
 """
 
 
+@pytest.mark.skipif(not SHOWS_WIDGETS, reason="older releases of tqdm print lines in this IPython")
 def test_a_notebook_shows_its_widget() -> None:
     """In a notebook the bar is the notebook's widget."""
     command = [sys.executable, "-W", "ignore", "-c", NOTEBOOK, SHOW]

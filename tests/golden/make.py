@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import polars as pl
@@ -109,8 +110,14 @@ def _described(snapshot: atio.Snapshot) -> dict[str, Any]:
         "content": snapshot.content,
         "partitions": [repr(values) for values in snapshot.partitions()],
         "columns": [[field.name, str(field.type), field.nullable] for field in rows.schema],
-        "rows": [[repr(value) for value in row.values()] for row in rows.to_pylist()],
+        "rows": [[_told(value) for value in row.values()] for row in rows.to_pylist()],
     }
+
+
+def _told(value: Any) -> str:
+    """Tell a value; older releases of pyarrow have zones of pytz, which look different."""
+    zoned = isinstance(value, datetime) and value.tzinfo is not None
+    return repr(value.replace(tzinfo=ZoneInfo(str(value.tzinfo))) if zoned else value)
 
 
 def main(name: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from tests.support.nasty_pandas import BERLIN, OFFSET
+from tests.support.releases import READS_FIXED_NULLS, WRITES_LIST_VIEWS
 
 ZONES = [None, "UTC", "Europe/Berlin", "Asia/Kolkata", OFFSET]
 UNITS = ["s", "ms", "us", "ns"]
@@ -227,7 +228,9 @@ def arrow_values(draw: st.DrawFn, depth: int = 2) -> tuple[pa.DataType, st.Searc
     name, nullable = draw(st.sampled_from(["item", "element", "x"])), draw(st.booleans())
     field = pa.field(name, t, nullable=nullable or pa.types.is_null(t))
     element = inner if field.nullable else values
-    match draw(st.sampled_from(["list", "large_list", "fixed", "struct", "map", "list_view"])):
+    kinds = ["list", "large_list", "struct", "map"]
+    kinds += ["fixed"] * READS_FIXED_NULLS + ["list_view"] * WRITES_LIST_VIEWS
+    match draw(st.sampled_from(kinds)):
         case "list":
             return pa.list_(field), st.lists(element, max_size=3)
         case "large_list":

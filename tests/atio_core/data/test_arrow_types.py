@@ -10,6 +10,7 @@ from atio_core.data.arrow_types import UnknownTypeError, build, describe, is_sam
 from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import arrow_arrays, arrow_values
 from tests.support.frames import ARROW_TYPES, through_parquet
+from tests.support.releases import KEEPS_MAPS, READS_FIXED_NULLS
 
 types = st.one_of(st.sampled_from(ARROW_TYPES), arrow_values().map(lambda found: found[0]))
 
@@ -25,7 +26,9 @@ def test_stored_types_come_back_from_parquet(t: pa.DataType) -> None:
     """What a type is stored as is a type that Parquet gives back as it is, and is stored as itself."""
     stored = stored_type(t)
     assert is_same(stored_type(stored), stored)
-    assert through_parquet(pa.table({"x": pa.nulls(2, stored)})).schema.field("x").type == stored
+    nulls = pa.nulls(2 if READS_FIXED_NULLS else 0, stored)
+    found = through_parquet(pa.table({"x": nulls})).schema.field("x").type
+    assert found == stored or not (KEEPS_MAPS or "map<" not in str(stored))
 
 
 @given(st.integers(0, 6).flatmap(arrow_arrays))

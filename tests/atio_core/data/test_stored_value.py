@@ -19,6 +19,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import assert_frames_equal
+from tests.support.releases import TAKES_UUIDS
 
 UTC = dt.UTC
 TIME = dt.datetime(2021, 1, 1)  # noqa: DTZ001 - for columns without a zone
@@ -74,7 +75,7 @@ HELD: dict[str, tuple[str, Any, Any, list[Any]]] = {
     "objects": ("pandas", [{"k": 1}, [2], None], object, [{"k": [3]}, "text", 5, None]),
     "dates as objects": ("pandas", [dt.date(2020, 1, 1)] * 2 + [None], object, [dt.date(2021, 1, 1), None]),
     "uuids": ("pandas", [uuid.UUID(int=1)] * 3, object, [uuid.UUID(int=2)]),
-    "arrow uuids": ("arrow", [uuid.UUID(int=1)] * 3, pa.uuid(), [uuid.UUID(int=2)]),
+    "arrow uuids": ("arrow", [uuid.UUID(int=1)] * 3, pa.uuid(), [uuid.UUID(int=2)] * TAKES_UUIDS),
     "list": ("polars", [[1], [], None], pl.List(pl.Int64), [[5, None], [], None]),
     "struct": ("arrow", [{"q": 1}, None, None], pa.struct([("q", pa.int64())]), [{"q": 5}, None]),
     "wide": ("polars", [1, 2, None], pl.Int128, [2**100]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -141,3 +142,16 @@ def test_a_nan_is_beaten_by_any_number() -> None:
     assert math.isnan(table.snapshot().min("f"))
     table.append(pa.table({"f": [0.0, None]}))
     assert (table.snapshot().min("f"), table.snapshot().max("f")) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("t", [pa.float32(), pa.float64()], ids=str)
+def test_the_largest_number_may_stand_for_infinity(t: pa.DataType) -> None:
+    """A bound that older releases of pyarrow write for infinity too isn't taken for a value: the file is read."""
+    store = CountingStore(MemoryStore())
+    table = Table(store=store)
+    largest = sys.float_info.max if t == pa.float64() else (2 - 2**-23) * 2.0**127
+    table.append(pa.table({"f": pa.array([largest, None], t)}))
+    snapshot = table.snapshot()
+    store.reset()
+    assert (snapshot.min("f"), snapshot.max("f")) == (largest, largest)
+    assert bytes_read(store) > 0

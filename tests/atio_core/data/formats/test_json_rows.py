@@ -8,6 +8,7 @@ import pytest
 
 from atio_core.data.formats import json_rows
 from tests.support.nasty_pandas import PANDAS
+from tests.support.releases import WRITES_ANY_LABEL
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "records": {"orient": "records", "date_format": "iso"},
@@ -69,6 +70,8 @@ def compare(frame: pd.DataFrame, options: dict[str, Any]) -> object:
 def test_the_bytes_are_those_of_pandas(name: str, how: str) -> None:
     """Any frame, written in pieces, makes the file that pandas makes of it at once, or is refused alike."""
     frame = PANDAS[name]()
+    if not WRITES_ANY_LABEL and "odd labels" in name:
+        pytest.skip("this release of pandas may kill the process")
     if frame.flags.allows_duplicate_labels and len(frame):
         frame = frame.iloc[[0, 0, 0, -1, -1]]
     compare(frame, OPTIONS[how])

@@ -16,6 +16,7 @@ from tests.support.frame_strategies import arrow_tables, pandas_frames, polars_f
 from tests.support.nasty_others import ARROW, POLARS
 from tests.support.nasty_pandas import PANDAS
 from tests.support.plain_frames import plain_frames
+from tests.support.releases import READS_ALL_OF_PANDAS
 from tests.support.writers import frame
 
 NASTY: dict[Kind, dict[str, Callable[[], Any]]] = {"pandas": PANDAS, "polars": POLARS, "arrow": ARROW}
@@ -43,6 +44,8 @@ def written_strictly(made: Any, path: Path, name: str, kind: Kind) -> bool:
 @quiet
 def test_nasty_frames_come_back_or_are_refused(tmp_path: Path, name: str, kind: Kind) -> None:
     """Of all the frames that come back different from most stores, none does so from a strict write."""
+    if kind == "pandas" and name in {"parquet", "feather"} and not READS_ALL_OF_PANDAS:
+        pytest.skip("older readers give other types")
     for make in NASTY[kind].values():
         written_strictly(make(), tmp_path / "prices", name, kind)
 
