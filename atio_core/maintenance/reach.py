@@ -44,7 +44,7 @@ class Reach:
     def __init__(self, log: CommitLog) -> None:
         self._log = log
         self._entries: dict[int, LogEntry] = {}
-        self._manifests: dict[str, list[tuple[str, int, bool]]] = {}
+        self._manifests: dict[str, list[ReachedFile]] = {}
 
     def entries(self, base: LogEntry) -> list[LogEntry]:
         """Return the entries that a base retains, oldest first, the base included.
@@ -69,17 +69,18 @@ class Reach:
             for ref in entry.manifests:
                 if ref.path not in seen:
                     seen.add(ref.path)
-                    found += [ReachedFile(*listed) for listed in self._listed(ref, entry)]
+                    found += self.listed(ref, entry)
             for file in found:
                 file_id = file_id_of(file.path)
                 if file_id is not None:
                     reached[file_id] = file
         return reached
 
-    def _listed(self, ref: ManifestRef, entry: LogEntry) -> list[tuple[str, int, bool]]:
+    def listed(self, ref: ManifestRef, entry: LogEntry) -> list[ReachedFile]:
+        """Return the data files that an entry's manifest lists."""
         if ref.path not in self._manifests:
             try:
-                self._manifests[ref.path] = read_paths(self._log.store, ref)
+                self._manifests[ref.path] = [ReachedFile(*one) for one in read_paths(self._log.store, ref)]
             except NotFoundError as error:
                 retained = entry.version in self._log.latest().retained
                 raise missing_file(self._log.location, entry.version, error, retained=retained) from error

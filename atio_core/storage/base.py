@@ -120,6 +120,13 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def prune(self, folder: str) -> None:
+        """Remove the folders below one (which ends with `/`) in which nothing lies. What is put there meanwhile stays.
+
+        Where folders are nothing of their own, there is nothing to be done. Raises `StorageError`.
+        """
+        ...
+
     def size(self, name: str) -> int:
         """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
         ...

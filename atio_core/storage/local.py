@@ -204,6 +204,15 @@ class LocalStore:
         check_prefix(folder)
         return [] if self._lies_behind_a_link(folder) else self._look_into(folder)
 
+    def prune(self, folder: str) -> None:
+        """Remove the folders below one in which nothing lies. Who is about to put something there makes them again."""
+        for name in self.look(folder):
+            if not name.endswith("/"):
+                continue
+            self.prune(name)
+            with contextlib.suppress(OSError):  # something lies in it, or somebody else was faster
+                os.rmdir(self._path(name.removesuffix("/")))
+
     def _walk(self, prefix: str) -> Iterator[str]:
         stack = [iter(self.look(prefix))]
         while stack:

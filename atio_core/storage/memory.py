@@ -57,6 +57,9 @@ class MemoryStore:
         into.cast("B")[: len(part)] = part
         return len(part)
 
+    def prune(self, folder: str) -> None:
+        """Do nothing: here folders are nothing of their own."""
+
     def size(self, name: str) -> int:
         """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
         return len(self.read(name))

@@ -60,6 +60,10 @@ class Overlay:
         """See `ObjectStore`; what is held isn't listed."""
         return self._store.list(prefix)
 
+    def prune(self, folder: str) -> None:
+        """See `ObjectStore`."""
+        self._store.prune(folder)
+
     def look(self, folder: str) -> list[str]:
         """See `ObjectStore`; what is held isn't shown."""
         return self._store.look(folder)

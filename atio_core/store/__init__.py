@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from atio_core.store.releases import Release, Releases, StoreAt
+from atio_core.store.releases import Release, StoreAt
 from atio_core.store.upkeep import StoreUpkeep
 
 __all__ = ["Release", "Store", "StoreAt"]
 
 
-class Store(Releases, StoreUpkeep):
+class Store(StoreUpkeep):
     """A folder of tables. Nothing is made on disk before the first release, or the first write to a table.
 
     Args:

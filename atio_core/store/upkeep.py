@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Unpack, cast
+from typing import Any, Literal, Unpack, cast
 
-from atio_core.arguments import refusal, require_duration, require_flag
+from atio_core.arguments import refusal, repeatable, require_duration, require_flag
+from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.keeping import policy_from
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.store_report import StoreExpiryReport
+from atio_core.model.store_entry import StoreEntry
 from atio_core.retention import Retention, Rules, require_policy
-from atio_core.store.base import StoreBase
+from atio_core.store.releases import Releases
+from atio_core.table.erasing import preview, require_named
 
 _TABLES_AT_ONCE = 8
 
 
-class StoreUpkeep(StoreBase):
+class StoreUpkeep(Releases):
     """What cleans all tables."""
 
     def set_retention(self, policy: Retention | None) -> None:
@@ -91,3 +96,65 @@ class StoreUpkeep(StoreBase):
         reports = {name: one for name, one in done.items() if isinstance(one, ExpiryReport)}
         failures = {name: one for name, one in done.items() if isinstance(one, Exception)}
         return StoreExpiryReport(self.path, dry_run, reports, failures)
+
+    def erase(
+        self,
+        where: Mapping[str, Any],
+        *,
+        releases: Sequence[str | int] | Literal["all"] = (),
+        tags: Iterable[str] | Literal["all"] = (),
+        staged: Iterable[str | uuid.UUID] | Literal["all"] = (),
+        dry_run: bool = False,
+    ) -> dict[str, EraseReport]:
+        """Make rows of several tables vanish for good: see `Table.erase`.
+
+        Args:
+            where: For each table, by its name, which rows.
+            releases: Names or numbers of releases of these tables that may go; "all" for whatever there are.
+            tags: As for `Table.erase`, of any of the tables.
+            staged: Likewise.
+            dry_run: Say what would go, and change nothing.
+
+        Returns:
+            What went, by the table's name.
+
+        Raises:
+            InvalidInputError: Something stands in the way that isn't named; nothing was changed.
+            As for `Table.erase`: then some of it may be left to be done; call again.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> store = atio.Store("memory://store-erase-example")
+            >>> _ = store.table("people").append(pd.DataFrame({"name": ["Kim", "Lee"]}))
+            >>> _ = store.create_release("first", ["people"])
+            >>> done = store.erase({"people": [("name", "==", "Kim")]}, releases=["first"])
+            >>> done["people"].rows, store.releases()
+            (1, [])
+        """
+        if not isinstance(cast("object", where), Mapping) or not where:
+            raise refusal("where", "a mapping of tables to filters", where)
+        require_flag("dry_run", dry_run)
+        ending = self._ending(list(where), releases)
+        ids = [release.entry_id for release in ending]
+        filters = {name: repeatable(one) for name, one in where.items()}
+        expected: dict[str, EraseReport] = {}
+        for name, one in filters.items():
+            table, there = self.table(name), self._table_log(name).latest().tags
+            kept = [stage.id for stage in table.staged()]
+            named = require_named(table.path, there, kept, tags=tags, staged=staged, ending=ids)
+            expected[name] = preview(table, one, named)
+        if dry_run:
+            return expected
+        for release in ending:
+            self.drop_release(release.number)
+        return {name: self.table(name).erase(one, tags=tags, staged=staged) for name, one in filters.items()}
+
+    def _ending(self, tables: Sequence[str], named: object) -> list[StoreEntry]:
+        """The releases of these tables that the caller has named."""
+        there = [entry for entry in self._log.standing() if set(entry.tables) & set(tables)]
+        if named == "all":
+            return there
+        if not isinstance(named, list | tuple):
+            raise refusal("releases", 'a list of names or numbers of releases, or "all"', named)
+        wanted = cast("Sequence[object]", named)
+        return [entry for entry in there if entry.name in wanted or entry.number in wanted]

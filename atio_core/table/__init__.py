@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING
 from atio_core.log.intent import Intent
 from atio_core.snapshot import Snapshot
 from atio_core.table.columns import ColumnChanges
+from atio_core.table.erasing import Erasing
 from atio_core.table.integrity import Integrity
-from atio_core.table.reads import Reads
-from atio_core.table.rows import RowChanges
-from atio_core.table.staging import Staging
 from atio_core.table.transaction import Transactions
 from atio_core.table.upkeep import Upkeep
-from atio_core.table.versions import Versions
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
 
-class Table(
-    Reads, RowChanges[Snapshot], ColumnChanges[Snapshot], Staging, Transactions, Versions, Upkeep, Integrity
-):
+class Table(Erasing, ColumnChanges[Snapshot], Transactions, Upkeep, Integrity):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

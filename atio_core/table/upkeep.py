@@ -10,6 +10,7 @@ from atio_core.arguments import refusal, require_duration, require_flag, require
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.usage import DiskUsage
 from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
@@ -122,6 +123,30 @@ class Upkeep(TableBase):
         keeping = Keeping(require_policy(policy, **rules), require_policy(default))
         grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
         return expire(self._log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
+
+    def du(self) -> DiskUsage:
+        """Say how much space each version holds alone, which comes free if it goes, and how much they share.
+
+        Returns:
+            The sizes; print it.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            DamagedError: A version can't be read.
+            VersionExpiredError: Expiries came between again and again.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://du-example")
+            >>> for number in (1, 2):
+            ...     _ = table.append(pd.DataFrame({"a": [number]}))
+            >>> usage = table.du()
+            >>> usage.versions[0].bytes < usage.versions[1].bytes, usage.shared_bytes > 0
+            (True, True)
+        """
+        from atio_core.maintenance.usage import usage
+
+        return usage(self._log)
 
     def set_retention(self, policy: Retention | None) -> None:
         """Say how long the table's versions are kept by an `expire` that isn't told. Nothing is removed by it.

@@ -30,6 +30,7 @@ VERBS = (
     "abort",
     "list",
     "look",
+    "prune",
     "size",
     "delete",
 )
@@ -104,6 +105,10 @@ class StoreWrapper:
     def look(self, folder: str) -> list[str]:
         """See `ObjectStore`."""
         return self.around("look", folder, lambda: self.store.look(folder))
+
+    def prune(self, folder: str) -> None:
+        """See `ObjectStore`."""
+        self.around("prune", folder, lambda: self.store.prune(folder))
 
     def size(self, name: str) -> int:
         """See `ObjectStore`."""

@@ -345,6 +345,38 @@ def test_an_expiry_that_makes_no_sense(tmp_path: Path, rules: dict[str, object])
         store.expire_all(**rules)  # pyright: ignore[reportArgumentType]
 
 
+EVE = [("name", "==", "Eve Adams")]
+
+
+def test_rows_of_several_tables_are_erased(tmp_path: Path) -> None:
+    """Releases of these tables have to be named, and end; nothing of the rows is left in any of them."""
+    store = atio.Store(tmp_path)
+    for table in ("a", "b", "c"):
+        for number in range(2):
+            store.table(table).append(pa.table({"name": ["Ann", "Eve Adams"], "n": [number, number]}))
+    store.create_release("one", ["a", "c"])
+    store.create_release("two", ["c"])
+    store.table("b").tag("audit")
+    for named in ({}, {"releases": ["one"]}, {"tags": ["audit"]}, {"releases": ["two"], "tags": "all"}):
+        with pytest.raises(atio.InvalidInputError, match="stand in the way"):
+            store.erase({"a": EVE, "b": EVE}, **named)  # pyright: ignore[reportArgumentType]
+    assert len(store.releases()) == 2
+    with pytest.raises(atio.InvalidInputError):
+        store.erase({"a": EVE, "b": [("x", "==", 1)]}, releases="all", tags="all")
+    preview = store.erase({"a": EVE, "b": EVE}, releases="all", tags="all", dry_run=True)
+    assert ([one.rows for one in preview.values()], len(store.releases())) == ([2, 2], 2)
+    done = store.erase({"a": EVE, "b": EVE}, releases=["one"], tags=["audit"])
+    assert [one.rows for one in done.values()] == [2, 2]
+    assert [release.name for release in store.releases()] == ["two"]
+    for table in ("a", "b"):
+        left = b"".join(path.read_bytes() for path in (tmp_path / table).rglob("*") if path.is_file())
+        assert b"Eve" not in left
+    assert len(store.at("two").read("c")) == 4
+    for wrong in ({}, {"a": EVE, "where": None}):
+        with pytest.raises(atio.AtioError):
+            store.erase(wrong)  # pyright: ignore[reportArgumentType]
+
+
 def test_a_damaged_log_is_said(tmp_path: Path) -> None:
     """A release whose entry is damaged, or missing, isn't passed over."""
     store = filled(tmp_path, "a")

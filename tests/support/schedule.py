@@ -96,6 +96,9 @@ class Verbs:
         """See `ObjectStore`."""
         return list(self.ask(Call("look", folder)))
 
+    def prune(self, folder: str) -> None:
+        """See `ObjectStore`. Here folders are nothing of their own."""
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore`."""
         for name in self.look(prefix):

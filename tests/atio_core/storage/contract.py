@@ -243,6 +243,20 @@ class StoreContract:
         assert store.delete(name for name in ("a/1", "missing", "none/missing", "a/2/below", "a/3")) == []
         assert list(store.list()) == ["a/2"]
 
+    def test_prunes_folders_that_hold_nothing(self, store: ObjectStore) -> None:
+        """Folders from which all objects were deleted may go, others stay; what is put there later is there."""
+        for name in ("data/a/b/1", "data/a/2", "data/c/3", "other/d/4"):
+            store.put(name, b"x")
+        store.delete(["data/a/b/1", "data/c/3", "other/d/4"])
+        store.prune("data/")
+        assert list(store.list()) == ["data/a/2"]
+        assert store.look("data/") == ["data/a/"]
+        assert store.look("data/a/") == ["data/a/2"]
+        store.put("data/a/b/5", b"y")
+        store.put_if_absent("data/c/6", b"z")
+        assert (store.read("data/a/b/5"), store.read("data/c/6")) == (b"y", b"z")
+        store.prune("none/")
+
     @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
     def test_bad_names_are_refused(self, store: ObjectStore, name: str) -> None:
         """No call takes a name that isn't one, be it to leave the root; nothing changes."""

@@ -1,0 +1,180 @@
+"""Rows that are erased are nowhere: not in a file, a statistic, a log entry or a folder's name."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import atio_core as atio
+from atio_core.log.limits import Limits
+from atio_core.testing import Fault, FaultyStore
+
+TINY = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+WHERE = [("name", "==", "Eve Adams")]
+
+
+def people(*names: str) -> pd.DataFrame:
+    """Return rows of people."""
+    return pd.DataFrame({"name": [*names], "born": range(len(names))})
+
+
+def told(path: Path) -> list[str]:
+    """The files and folders of a table that tell of Eve, by their names or bytes (nothing here is compressed away)."""
+    found = [one for one in path.rglob("*") if "Eve" in one.name]
+    found += [one for one in path.rglob("*") if one.is_file() and b"Eve Adams" in one.read_bytes()]
+    return [one.relative_to(path).as_posix() for one in found]
+
+
+@pytest.fixture(params=[TINY, Limits()], ids=["tiny", "usual"])
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> atio.Table:
+    """A table with Eve in every corner: versions, manifests, statistics, stages."""
+    table = atio.Table(tmp_path / "t", limits=request.param)
+    table.overwrite(people("Ann", "Eve Adams"))
+    for number in range(5):
+        table.append(people(f"Bob {number}", "Eve Adams"), message="once more")
+    table.overwrite(people("Ann", "Eve Adams", "Zoe"))
+    return table
+
+
+def test_nothing_tells_of_what_was_erased(table: atio.Table) -> None:
+    """All bytes that are left are searched, metadata included."""
+    path = Path(table.path)
+    table.stage(people("Eve Adams"), "append")
+    assert len(told(path)) > 5
+    report = table.erase(WHERE)
+    assert told(path) == []
+    assert table.read()["name"].tolist() == ["Ann", "Zoe"]
+    assert (report.rows, report.versions) == (1, (1, 2, 3, 4, 5, 6, 7))
+    assert report.files > 5
+    assert table.verify("all").ok
+    assert [found.version for found in table.history()] == [8]
+    assert "Erased 1 row" in str(report)
+    assert report.to_dict()["versions"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_older_versions_alone_may_tell(table: atio.Table) -> None:
+    """Rows that the latest version hasn't any more are erased from the others; done again, nothing is left to do."""
+    table.overwrite(people("Ann"))
+    report = table.erase(WHERE)
+    assert (report.rows, told(Path(table.path))) == (0, [])
+    again = table.erase(WHERE)
+    assert (again.rows, again.versions) == (0, ())
+    assert table.read()["name"].tolist() == ["Ann"]
+
+
+def test_partitions_are_erased_with_their_folders(tmp_path: Path) -> None:
+    """A partition's folder tells its value, so it goes; others stay."""
+    table = atio.Table(tmp_path)
+    table.overwrite(people("Ann", "Eve Adams"), partition_by=["name"])
+    assert any("Eve" in found for found in told(tmp_path))
+    table.erase(WHERE)
+    assert told(tmp_path) == []
+    assert [one.name for one in (tmp_path / "data").iterdir()] == ["name=Ann"]
+    table.append(people("Eve Adams"))
+    assert len(table.read()) == 2
+
+
+def test_what_stands_in_the_way_has_to_be_named(table: atio.Table) -> None:
+    """Tags, leases and kept stages; until then nothing is changed."""
+    table.tag("audit", 1)
+    stage = table.stage(people("Eve Adams"), "append", keep=True)
+    lease = table.snapshot(2).lease(timedelta(hours=1))
+    before = [found.version for found in table.history()]
+    with lease:
+        ways: list[dict[str, Any]] = [{}, {"tags": ["audit"]}, {"staged": [stage.id]}]
+        for named in [*ways, {"tags": ["audit"], "staged": [stage.id]}]:
+            with pytest.raises(atio.InvalidInputError, match="stand in the way") as caught:
+                table.erase(WHERE, **named)
+            assert ("'audit'" in str(caught.value)) == ("tags" not in named)
+            assert (str(stage.id) in str(caught.value)) == ("staged" not in named)
+            assert "'lease/" in str(caught.value)
+        assert [found.version for found in table.history()] == before
+    preview = table.erase(WHERE, tags="all", staged="all", dry_run=True)
+    assert (preview.rows, preview.tags, preview.staged) == (1, ("audit",), (str(stage.id),))
+    assert "PREVIEW" in str(preview)
+    assert [found.version for found in table.history()] == before
+    report = table.erase(WHERE, tags=["audit"], staged=[stage.id])
+    assert (report.tags, report.staged, report.versions) == (preview.tags, preview.staged, preview.versions)
+    assert (told(Path(table.path)), table.tags(), table.staged()) == ([], {}, [])
+
+
+def test_published_and_dropped_stages_are_forgotten(table: atio.Table) -> None:
+    """Their records and files would be kept until their time has passed, which is too long here."""
+    for keep in (True, False):
+        stage = table.stage(people("Eve Adams"), "append", keep=True)
+        table.publish(stage.id) if keep else table.drop_staged(stage.id)
+    table.erase(WHERE)
+    assert told(Path(table.path)) == []
+    assert list((Path(table.path) / "_atio" / "staged").iterdir()) == []
+
+
+def test_a_descriptor_of_before_is_refused(table: atio.Table) -> None:
+    """What was staged before can't bring rows back."""
+    staged = table.stage(people("Eve Adams"), "append")
+    table.erase(WHERE)
+    with pytest.raises(atio.StagedFilesExpiredError):
+        table.commit([staged])
+    assert told(Path(table.path)) == []
+
+
+def test_a_dropped_table_is_erased(table: atio.Table) -> None:
+    """Its versions go; what is left says nothing but that there was one."""
+    table.drop()
+    report = table.erase(WHERE)
+    assert (report.rows, told(Path(table.path))) == (0, [])
+    assert len(report.versions) == 7
+
+
+def test_categories_are_part_of_a_type(tmp_path: Path) -> None:
+    """A category that no row has is still in the column's type: the report says so."""
+    table = atio.Table(tmp_path)
+    table.overwrite(people("Ann", "Eve Adams").astype({"name": "category"}))
+    report = table.erase(WHERE)
+    assert "categories of 'name'" in str(report)
+
+
+@pytest.mark.parametrize("verb", ["put", "put_if_absent", "delete", "list"])
+@pytest.mark.parametrize("limits", [TINY, Limits()], ids=["tiny", "usual"])
+def test_an_erasing_that_fails_is_finished_by_the_next(tmp_path: Path, verb: str, limits: Limits) -> None:
+    """Wherever it stops, calling it again leaves nothing."""
+    table = atio.Table(tmp_path, limits=limits)
+    for at in range(1, 40, 4):
+        table.append(people("Eve Adams"))
+        fault = Fault(verb, at=at, times=1, error=KeyboardInterrupt)
+        broken = atio.Table(store=FaultyStore(table.path, fault), limits=limits)
+        with suppress(KeyboardInterrupt, atio.CommitUnknownError):
+            broken.erase(WHERE)
+        table.erase(WHERE)
+        assert told(Path(table.path)) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tags": "audit"}, {"tags": None}, {"staged": 3}, {"dry_run": None}, {"where": [("x", "==", 1)]}],
+)
+def test_what_makes_no_sense_is_refused(table: atio.Table, options: dict[str, Any]) -> None:
+    """Before anything is changed."""
+    before = [found.version for found in table.history()]
+    with pytest.raises(atio.InvalidInputError):
+        table.erase(**({"where": WHERE} | options))  # pyright: ignore[reportArgumentType]
+    assert [found.version for found in table.history()] == before
+
+
+def test_objects_have_no_rows(tmp_path: Path) -> None:
+    """They can't be erased by rows."""
+    table = atio.Table(tmp_path)
+    table.overwrite(np.arange(3))
+    with pytest.raises(atio.InvalidInputError):
+        table.erase(WHERE)
+
+
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    """There is nothing to erase."""
+    with pytest.raises(atio.TableNotFoundError):
+        atio.Table(tmp_path / "none").erase(WHERE)
