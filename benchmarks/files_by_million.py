@@ -32,7 +32,7 @@ _WANTED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Simulated:
+class Simulated:
     """An append of files that aren't there."""
 
     adds: tuple[DataFile, ...]
@@ -86,11 +86,12 @@ def _make(path: Path) -> None:
     log = CommitLog(_store(path), DEFAULT_LIMITS)
     for start in range(1, _FILES, _STEP):
         numbers = range(start, min(start + _STEP, _FILES))
-        files = tuple(_like(first, number, uuid7(system_clock)) for number in numbers)
-        commit(log, _Simulated(files), make_intent(system_clock))
+        files = tuple(like(first, number, uuid7(system_clock)) for number in numbers)
+        commit(log, Simulated(files), make_intent(system_clock))
 
 
-def _like(file: DataFile, number: int, name: uuid.UUID) -> DataFile:
+def like(file: DataFile, number: int, name: uuid.UUID) -> DataFile:
+    """Return the record of a file like another, whose ten ids follow those of so many."""
     (column, of_first), *others = file.stats.items()
     stats = {column: ColumnStats(0, number * 10, number * 10 + 9)} | dict(others)
     if not isinstance(of_first.low, int):

@@ -12,9 +12,9 @@ import base64
 import itertools
 import json
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from atio_core.errors import DamagedError, NewerFormatError
 from atio_core.format.records import file_from_json, file_to_json, inside, stats_from_json, stats_to_json
@@ -32,9 +32,11 @@ from atio_core.model.entry import (
     Totals,
 )
 from atio_core.model.manifest import ManifestRef
+from atio_core.model.outline import NamedFile, Outline
 from atio_core.model.ranges import VersionRanges
 
 FORMAT = 1
+_Decoded = TypeVar("_Decoded", LogEntry, Outline)
 
 
 def encode_entry(entry: LogEntry) -> bytes:
@@ -55,6 +57,56 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
+    return _decode(_from_json, data, path, version, table)
+
+
+class Outlines:
+    """Decodes entries in outline: what many of them name is kept once."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[str, ManifestRef] = {}
+        self._files: dict[str, NamedFile] = {}
+
+    def decode(self, data: bytes, *, path: str, version: int, table: str) -> Outline:
+        """Return the outline of the entry that bytes hold. Takes and raises what `decode_entry` does."""
+        return _decode(self._from_json, data, path, version, table)
+
+    def _from_json(self, fields: dict[str, Any]) -> Outline:
+        number, time_us, operation, *_ = fields["data"]
+        schemas = [ref["path"] for ref in fields["schemas"].values() if "path" in ref]
+        return Outline(
+            table_id=_text(fields["table"]),
+            version=fields["version"],
+            commit_id=_text(fields["commit"]),
+            data=DataVersion(number, time_us, operation),
+            totals=Totals(*fields["totals"]),
+            manifests=tuple(map(self._manifest, fields["manifests"])),
+            files=tuple(
+                self._file(one["path"], one["size"], one.get("late", False)) for one in fields["files"]
+            ),
+            schemas=tuple(self._file(path, 0) for path in schemas),
+            key_lists=tuple(self._file(path, size) for path, _, size, *_ in fields.get("key_lists", ())),
+            reader_features=tuple(fields.get("reader_features", ())),
+        )
+
+    def _manifest(self, fields: list[Any]) -> ManifestRef:
+        path, digest_, size, files, rows, bytes_, level, *_ = fields
+        found = self._manifests.get(path)
+        if found is None or (found.digest, found.size) != (digest_, size):
+            found = ManifestRef(inside(path), digest_, size, files, rows, bytes_, level)
+            self._manifests[path] = found
+        return found
+
+    def _file(self, path: str, size: int, late: bool = False) -> NamedFile:  # noqa: FBT001, FBT002 - as the record has it
+        found = self._files.get(path)
+        if found is None or (found.size, found.late) != (size, late):
+            found = self._files[path] = NamedFile(inside(path), size, late)
+        return found
+
+
+def _decode(
+    parse: Callable[[dict[str, Any]], _Decoded], data: bytes, path: str, version: int, table: str
+) -> _Decoded:
     try:
         text = unseal(data)
     except BrokenSealError as error:
@@ -62,7 +114,7 @@ def decode_entry(data: bytes, *, path: str, version: int, table: str) -> LogEntr
     try:
         fields: dict[str, Any] = json.loads(text)
         _require_format(fields["format"], version, table)
-        entry = _from_json(fields)
+        entry = parse(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(table, version, path, f"it doesn't follow the format ({error!r})") from error
     if entry.version != version:

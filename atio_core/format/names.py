@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atio_core.model.data_file import Scalar
@@ -38,6 +38,7 @@ _PLACE = re.compile(r"([0-9]{3})-([1-9][0-9]{0,14})\.json")
 _UUID7 = r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
 _OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)")
 _OBJECT = re.compile(rf"data/{_UUID7}\.(npy|json|txt|bin|pkl)")
+_OUTSIDE = frozenset({"", ".", ".."})
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
@@ -151,24 +152,34 @@ def stage_id_of(path: str) -> uuid.UUID | None:
     return uuid.UUID(match[1]) if match else None
 
 
-def file_id_of(path: str) -> uuid.UUID | None:
-    """Return the UUID in a file's name, or None if atio gives no such name.
+def file_key_of(path: str) -> str | None:
+    """Return the UUID in a file's name, as text, or None if atio gives no such name.
 
     Files are known by it, never by their path: some file systems fold case or Unicode.
     """
-    match = _OURS.fullmatch(path.rpartition("/")[2])
-    return uuid.UUID(match[1]) if match else None
+    match = _OURS.fullmatch(path, path.rfind("/") + 1)
+    return match[1] if match else None
+
+
+def file_id_of(path: str) -> uuid.UUID | None:
+    """Return the UUID in a file's name, or None if atio gives no such name."""
+    key = file_key_of(path)
+    return uuid.UUID(key) if key else None
 
 
 def is_inside(path: str) -> bool:
     """Say whether a path read from an entry stays inside the table."""
     parts = path.split("/")
-    plain = all(part not in ("", ".", "..") for part in parts)
+    plain = _OUTSIDE.isdisjoint(parts)
     return plain and "\\" not in path and "\0" not in path and parts[0] in ("data", META)
 
 
-def without_nested_tables(paths: Iterable[str]) -> list[str]:
-    """Drop everything in folders that hold an `_atio` of their own: another table's files are not ours to clean."""
-    found = list(paths)
-    nested = {path[: at + 1] for path in found if (at := path.find(f"/{META}/")) >= 0}
-    return [path for path in found if not any(path.startswith(root) for root in nested)]
+def nested_table_of(path: str) -> str | None:
+    """Return the folder that a file is in if that holds an `_atio` of its own: it is another table's, and not ours.
+
+    Example:
+        >>> nested_table_of("data/a/_atio/log/999999/062-1.json"), nested_table_of("data/a/b.parquet")
+        ('data/a/', None)
+    """
+    at = path.find(f"/{META}/")
+    return path[: at + 1] if at >= 0 else None

@@ -12,16 +12,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from atio_core.errors import NotFoundError
-from atio_core.format.names import CLEANED, file_id_of, stage_id_of, without_nested_tables
+from atio_core.format.names import CLEANED, file_key_of, nested_table_of, stage_id_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.kept import StoredRecord, all_records
-from atio_core.maintenance.reach import Reached
 from atio_core.maintenance.report_lines import FileLine
 from atio_core.model.ids import uuid7_time_us
 from atio_core.model.ranges import VersionRanges
@@ -44,28 +43,55 @@ class Leftover:
     needed_us: int
 
 
-def leftovers(log: CommitLog, reached: Reached) -> list[Leftover]:
-    """Return the files that are not reached, and the records of kept stages.
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Files in atio's folders, with names that atio gives, that some entries don't reach.
+
+    Attributes:
+        paths: Their names, by UUID; but for the records of stages.
+        ours: UUIDs and names of those that don't lie in another table's folder, within this one's.
+    """
+
+    paths: dict[str, str]
+    ours: tuple[tuple[str, str], ...]
+
+
+def unreached(log: CommitLog, reached: Collection[str]) -> Unreached:
+    """Return the files that are not among those that are reached, by their UUIDs."""
+    nested: set[str] = set()
+    found: list[tuple[str, str]] = []
+    for folder in CLEANED:
+        for path in log.store.list(f"{folder.rstrip('/')}/"):
+            key, other = file_key_of(path), nested_table_of(path)
+            if other is not None:
+                nested.add(other)
+            if key is not None and key not in reached and stage_id_of(path) is None:
+                found.append((key, path))
+    ours = tuple((key, path) for key, path in found if not any(map(path.startswith, nested)))
+    return Unreached(dict(found), ours)
+
+
+def leftovers(log: CommitLog, files: Iterable[tuple[str, str]]) -> list[Leftover]:
+    """Return what is to be known of files that nobody reaches, and the records of kept stages.
+
+    Args:
+        log: The table's log.
+        files: UUIDs and names.
 
     Raises:
         DamagedError: A record can't be read, so that nobody knows which files its stage needs.
     """
-    store = log.store
     records = all_records(log)
     kept = _kept_until(records)
     found = [
         Leftover(one.path, one.size, uuid7_time_us(one.record.staged.id), one.record.until_us)
         for one in records
     ]
-    for folder in CLEANED:
-        for path in without_nested_tables(store.list(f"{folder.rstrip('/')}/")):
-            file_id = file_id_of(path)
-            if file_id is None or file_id in reached or stage_id_of(path) is not None:
-                continue
-            with suppress(NotFoundError):  # another cleaner was faster
-                written_us = uuid7_time_us(file_id)
-                needed_us = max(written_us, kept.get(file_id, written_us))
-                found.append(Leftover(path, store.size(path), written_us, needed_us))
+    for key, path in files:
+        with suppress(NotFoundError):  # another cleaner was faster
+            written_us = uuid7_time_us(uuid.UUID(key))
+            needed_us = max(written_us, kept.get(key, written_us))
+            found.append(Leftover(path, log.store.size(path), written_us, needed_us))
     return found
 
 
@@ -77,7 +103,7 @@ def file_lines(found: Iterable[Leftover], now_us: int) -> tuple[FileLine, ...]:
     )
 
 
-def still_needed(log: CommitLog, horizon_us: int) -> frozenset[uuid.UUID]:
+def still_needed(log: CommitLog, horizon_us: int) -> frozenset[str]:
     """Return the files of kept stages whose time isn't before a horizon: by their UUIDs, as the records name them now.
 
     Raises:
@@ -86,13 +112,13 @@ def still_needed(log: CommitLog, horizon_us: int) -> frozenset[uuid.UUID]:
     return frozenset(one for one, until_us in _kept_until(all_records(log)).items() if until_us >= horizon_us)
 
 
-def _kept_until(records: Iterable[StoredRecord]) -> dict[uuid.UUID, int]:
-    until: dict[uuid.UUID, int] = {}
+def _kept_until(records: Iterable[StoredRecord]) -> dict[str, int]:
+    until: dict[str, int] = {}
     for one in records:
         for file in one.record.files.files:
-            file_id = file_id_of(file.path)
-            if file_id is not None:
-                until[file_id] = max(until.get(file_id, 0), one.record.until_us)
+            key = file_key_of(file.path)
+            if key is not None:
+                until[key] = max(until.get(key, 0), one.record.until_us)
     return until
 
 

@@ -16,13 +16,12 @@ anything is deleted (1). A crash in between is finished by the next expiry. A dr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
-from atio_core.format.names import file_id_of
+from atio_core.format.names import file_key_of
 from atio_core.log.commit import commit, jittered_pause
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
@@ -33,14 +32,16 @@ from atio_core.maintenance.cleaning import (
     leftovers,
     old_entries,
     still_needed,
+    unreached,
 )
 from atio_core.maintenance.keeping import Keeping
-from atio_core.maintenance.reach import Reach, Reached, ReachedFile
+from atio_core.maintenance.reach import Reach
 from atio_core.maintenance.released import dead_release_tags
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.report_lines import VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
+from atio_core.model.outline import NamedFile, Outline
 from atio_core.model.ranges import VersionRanges
 from atio_core.retention import Aged, decide
 
@@ -67,12 +68,12 @@ class ExpiryPlan:
     """
 
     kept: dict[int, tuple[str, ...]]
-    removed: tuple[LogEntry, ...]
-    let_go: tuple[LogEntry, ...]
-    standing: tuple[LogEntry, ...]
+    removed: tuple[Outline, ...]
+    let_go: tuple[Outline, ...]
+    standing: tuple[Outline, ...]
     retained: VersionRanges
     horizon_us: int
-    freed: tuple[ReachedFile, ...]
+    freed: tuple[NamedFile, ...]
     cleaned: tuple[Leftover, ...]
     waiting: tuple[Leftover, ...]
     entries: tuple[int, ...]
@@ -170,8 +171,9 @@ class _Expiry:
         Nothing either if a version is damaged: perhaps it is about to go, and the rest can be cleaned after that.
         """
         try:
-            reached = self.reach.of(self.reach.entries(latest))
-            gone = [left for left in leftovers(self.log, reached) if left.needed_us < latest.horizon_us]
+            reached = self.reach.keys(self.reach.entries(latest))
+            found = leftovers(self.log, unreached(self.log, reached).ours)
+            gone = [left for left in found if left.needed_us < latest.horizon_us]
         except DamagedError as error:
             _logger.debug("%s: nothing can be finished: %s", self.log.location, error)
             return
@@ -213,9 +215,9 @@ class _Expiry:
         """
         plan = self.without_kept(plan, entry)
         *others, parent = plan.standing
-        reached = self.reach.of([*others, entry])
+        reached = self.reach.keys([*others, Outline.of(entry)])
         doomed = [file.path for file in (*plan.freed, *plan.cleaned, *parent.key_lists)]
-        paths = [path for path in doomed if file_id_of(path) not in reached]
+        paths = [path for path in doomed if file_key_of(path) not in reached]
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
         self.log.store.delete(paths)
         delete_entries(self.log, plan.entries)
@@ -227,7 +229,7 @@ class _Expiry:
             return plan
         needed = still_needed(self.log, entry.horizon_us)
         outdated = self.log.latest().horizon_us > entry.horizon_us
-        spared = tuple(left for left in plan.cleaned if outdated or file_id_of(left.path) in needed)
+        spared = tuple(left for left in plan.cleaned if outdated or file_key_of(left.path) in needed)
         cleaned = tuple(left for left in plan.cleaned if left not in spared)
         return replace(plan, cleaned=cleaned, waiting=(*plan.waiting, *spared))
 
@@ -253,11 +255,12 @@ def _plan(
     kept = decide(_aged(newest, base.without_tags(dead)), keeping.policy(base, log.location), now_us)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     standing = tuple(entry for version, entry in newest.items() if version in kept)
-    reached = reach.of(standing)
     stays = {entry.version for entry in standing}
     let_go = tuple(entry for entry in entries if entry.version not in stays)
-    freed = _freed(reach, let_go, reached)
-    listed = [left for left in leftovers(log, reached) if file_id_of(left.path) not in freed]
+    there = unreached(log, reach.keys(standing))
+    # What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon.
+    freed = {key: file for key, file in reach.among(there.paths, let_go).items() if not file.late}
+    listed = leftovers(log, [(key, path) for key, path in there.ours if key not in freed])
     retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
     return ExpiryPlan(
         kept=kept,
@@ -281,7 +284,7 @@ def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
     )
 
 
-def _aged(newest: dict[int, LogEntry], base: LogEntry) -> list[Aged]:
+def _aged(newest: dict[int, Outline], base: LogEntry) -> list[Aged]:
     """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
     tags: dict[int, list[tuple[str, int | None]]] = {}
     for name, tag in base.tags.items():
@@ -292,15 +295,6 @@ def _aged(newest: dict[int, LogEntry], base: LogEntry) -> list[Aged]:
         Aged(version, time_us, next_us, tuple(tags.get(version, ())))
         for version, time_us, next_us in zip(versions, times, [*times[1:], None], strict=True)
     ]
-
-
-def _freed(reach: Reach, let_go: Iterable[LogEntry], reached: Reached) -> Reached:
-    """What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon."""
-    candidates: Reached = {}
-    for entry in let_go:
-        with suppress(DamagedError):  # nobody will read it again; files that it alone names are leftovers
-            candidates |= reach.of([entry])
-    return {file_id: file for file_id, file in candidates.items() if file_id not in reached and not file.late}
 
 
 def _report(

@@ -16,7 +16,7 @@ import time
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import StorageError
-from atio_core.format.names import DATA, file_id_of
+from atio_core.format.names import DATA, file_key_of
 from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
@@ -69,10 +69,13 @@ def _begin_bucket(log: CommitLog, clock: Clock) -> None:
 
 def _forget_stages(log: CommitLog) -> int:
     reached = Reach(log)
-    needed = reached.of(reached.entries(log.latest()))
+    needed = reached.keys(reached.entries(log.latest()))
     records = all_records(log)
     files = [
-        file.path for one in records for file in one.record.files.files if file_id_of(file.path) not in needed
+        file.path
+        for one in records
+        for file in one.record.files.files
+        if file_key_of(file.path) not in needed
     ]
     paths = list(dict.fromkeys([*files, *(one.path for one in records)]))
     _logger.info("%s: deleting %d files of stages", log.location, len(paths))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from atio_core.model.entry import LogEntry
+from atio_core.model.outline import Outline
 
 _WIDTH = 80
 _NARROWEST = 20
@@ -39,7 +39,7 @@ class VersionLine:
     reasons: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entry: LogEntry, reasons: tuple[str, ...] = ()) -> VersionLine:
+    def of(cls, entry: Outline, reasons: tuple[str, ...] = ()) -> VersionLine:
         """Return the line of the data version that an entry holds."""
         data, totals = entry.data, entry.totals
         time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=data.time_us)

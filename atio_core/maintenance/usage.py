@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.errors import NotFoundError
 from atio_core.log.commit_log import CommitLog
-from atio_core.maintenance.cleaning import leftovers
-from atio_core.maintenance.reach import Reach, ReachedFile
+from atio_core.maintenance.cleaning import leftovers, unreached
+from atio_core.maintenance.reach import Listed, Reach
 from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
-from atio_core.model.entry import LogEntry
+from atio_core.model.outline import Outline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,19 +135,19 @@ def usage(log: CommitLog) -> DiskUsage:
     for entry in entries:
         own[entry.data.version] += _size(log, log.sequence.names.name(entry.version))
     newest = {entry.data.version: entry for entry in entries}
-    reached = reach.of(entries)
-    others = [left.size for left in leftovers(log, reached)]
+    left = unreached(log, reach.keys(entries)).ours
+    others = [one.size for one in leftovers(log, left)]
     retained = {entry.version for entry in entries}
     others += [_size(log, log.sequence.names.name(n)) for n in log.sequence.numbers() if n not in retained]
     lines = (_line(entry, own[version]) for version, entry in sorted(newest.items()))
     return DiskUsage(log.location, tuple(lines), shared, sum(others))
 
 
-def _owners(reach: Reach, entries: Iterable[LogEntry]) -> dict[str, tuple[int, int]]:
+def _owners(reach: Reach, entries: Iterable[Outline]) -> dict[str, tuple[int, int]]:
     """For each file the version that alone needs it, or `_MANY`; and its size, 0 if no entry says it."""
     files: dict[str, tuple[int, int]] = {}
     manifests: dict[str, int] = {}
-    listed: dict[str, list[ReachedFile]] = {}
+    listed: dict[str, Listed] = {}
 
     def add(path: str, size: int, owner: int) -> None:
         before, known = files.get(path, (owner, size))
@@ -159,16 +159,11 @@ def _owners(reach: Reach, entries: Iterable[LogEntry]) -> dict[str, tuple[int, i
             manifests[ref.path] = version if manifests.get(ref.path, version) == version else _MANY
             listed.setdefault(ref.path, reach.listed(ref, entry))
             add(ref.path, ref.size, version)
-        for keys in entry.key_lists:
-            add(keys.path, keys.size, version)
-        for schema in entry.schemas.values():
-            if schema.path is not None:
-                add(schema.path, 0, version)
-        for file in entry.files:
+        for file in entry.named_beside_manifests:
             add(file.path, file.size, version)
     for path, owner in manifests.items():
-        for file in listed[path]:
-            add(file.path, file.size, owner)
+        for file_path, size, _ in listed[path]:
+            add(file_path, size, owner)
     return files
 
 
@@ -178,7 +173,7 @@ def _size(log: CommitLog, path: str) -> int:
     return 0
 
 
-def _line(entry: LogEntry, own_bytes: int) -> VersionUsage:
+def _line(entry: Outline, own_bytes: int) -> VersionUsage:
     data, totals = entry.data, entry.totals
     time = _EPOCH + timedelta(microseconds=data.time_us)
     return VersionUsage(data.version, time, data.operation, totals.rows, totals.bytes, own_bytes)

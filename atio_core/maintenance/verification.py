@@ -23,12 +23,11 @@ from atio_core.data.object_files.read import StoredFile
 from atio_core.data.scan import read_files
 from atio_core.errors import AtioError, DamagedError, NotFoundError
 from atio_core.format.digest import digest
-from atio_core.format.names import file_id_of
+from atio_core.format.names import file_key_of
 from atio_core.format.schema_arrow import inline_bytes
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import read_manifest
-from atio_core.maintenance.cleaning import file_lines, leftovers, old_entries
-from atio_core.maintenance.reach import ReachedFile
+from atio_core.maintenance.cleaning import file_lines, leftovers, old_entries, unreached
 from atio_core.maintenance.report_lines import FileLine
 from atio_core.maintenance.verify_report import Problem, VerifyReport
 from atio_core.model.data_file import DataFile
@@ -264,13 +263,9 @@ def _old(log: CommitLog, latest: LogEntry) -> tuple[str, ...]:
 
 def _left(log: CommitLog, found: _Found, clock: Clock) -> tuple[FileLine, ...]:
     """What no version reaches. With a problem nobody knows all that versions reach, so then it isn't asked for."""
-    reached = {
-        file_id: ReachedFile(path, 0)
-        for path in (*found.checks, *found.files)
-        if (file_id := file_id_of(path)) is not None
-    }
+    reached = {key for path in (*found.checks, *found.files) if (key := file_key_of(path)) is not None}
     try:
-        return file_lines(leftovers(log, reached), clock())
+        return file_lines(leftovers(log, unreached(log, reached).ours), clock())
     except DamagedError as error:
         found.add_error(str(error.facts["path"]), error)
         return ()

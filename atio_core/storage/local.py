@@ -17,6 +17,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError
@@ -34,6 +35,8 @@ from atio_core.storage.durable import (
 _Result = TypeVar("_Result")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _OPEN_FILES_STAY = os.name == "nt"
+_MANY_DELETIONS = 64  # from so many on, several at a time: each may wait for the disk
+_DELETERS = 8
 _MODE = 0o666  # less the process's umask
 _STEP_BYTES = 8 << 20  # written at once, and handed on to the disk
 
@@ -181,18 +184,25 @@ class LocalStore:
         The folder isn't synced: a file that comes back with a power loss is as unreachable as before, and
         the next cleaning takes it.
         """
-        remaining: list[str] = []
-        for name in names:
-            path = self._path(name)
-            try:
-                os.unlink(path)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                if not (_OPEN_FILES_STAY and isinstance(error, PermissionError)):
-                    raise refused(error, "delete", path) from error
-                remaining.append(name)
-        return remaining
+        names = [*names]
+        if len(names) < _MANY_DELETIONS:
+            return [name for name in names if not self._delete(name)]
+        with ThreadPoolExecutor(_DELETERS, thread_name_prefix="atio-delete") as pool:
+            gone = list(pool.map(self._delete, names))
+        return [name for name, is_gone in zip(names, gone, strict=True) if not is_gone]
+
+    def _delete(self, name: str) -> bool:
+        """Delete an object; says whether it is gone."""
+        path = self._path(name)
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            if not (_OPEN_FILES_STAY and isinstance(error, PermissionError)):
+                raise refused(error, "delete", path) from error
+            return False
+        return True
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix`, sorted; each folder is listed when its turn comes."""

@@ -130,7 +130,7 @@ RULES = [
     ),
     Rule(
         "What is retained is read before the latest is read again",
-        "log.commit_log:CommitLog.read_retained",
+        "log.commit_log:CommitLog._read_retained",
         "if not again.retained.holds_all(latest.retained):",
         "if False:",
     ),
@@ -160,14 +160,14 @@ RULES = [
     ),
     Rule(
         "Files that manifests list are reached",
-        "maintenance.reach:Reach.of",
+        "maintenance.reach:Reach.keys",
         "if ref.path not in seen:",
         "if False:",
     ),
     Rule(
         "Lists of keys that the expire entry names stay",
         "maintenance.expiry:_Expiry.execute",
-        " if file_id_of(path) not in reached",
+        " if file_key_of(path) not in reached",
         "",
     ),
     Rule(

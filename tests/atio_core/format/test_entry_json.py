@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from atio_core.errors import DamagedError, NewerFormatError
 from atio_core.format.digest import digest
-from atio_core.format.entry_json import FORMAT, decode_entry, encode_entry
+from atio_core.format.entry_json import FORMAT, Outlines, decode_entry, encode_entry
+from atio_core.format.seal import seal
 from atio_core.model.data_file import ColumnStats, DataFile
 from atio_core.model.entry import (
     DAY_US,
@@ -26,6 +27,7 @@ from atio_core.model.entry import (
     empty_entry,
 )
 from atio_core.model.manifest import ManifestRef
+from atio_core.model.outline import Outline
 from atio_core.model.ranges import VersionRanges
 from tests.support.strategies import entries
 
@@ -228,3 +230,41 @@ def test_what_is_no_json_is_damage() -> None:
     head = b'{"format":1,'
     with pytest.raises(DamagedError):
         decode(head + b',"digest":"' + digest(head).encode() + b'"}\n')
+
+
+@given(entries)
+@example(FULL)
+def test_an_outline_says_the_same_of_files(entry: LogEntry) -> None:
+    """Whatever an entry says: in outline it names the same files, lists and schemas, under the same number and id."""
+    outlines = Outlines()
+    data = encode_entry(entry)
+    found = outlines.decode(data, path="a", version=entry.version, table="t")
+    whole = Outline.of(entry)
+    assert found.named_beside_manifests == whole.named_beside_manifests
+    refs = [[(ref.path, ref.digest, ref.size) for ref in one.manifests] for one in (found, whole)]
+    assert refs[0] == refs[1]
+    for name in ("table_id", "version", "commit_id", "totals", "reader_features"):
+        assert getattr(found, name) == getattr(whole, name)
+    said = (entry.data.version, entry.data.time_us, entry.data.operation)
+    assert (found.data.version, found.data.time_us, found.data.operation) == said
+
+
+def test_outlines_share_what_they_name() -> None:
+    """Thousands of entries name the same files: each is kept once."""
+    outlines, data = Outlines(), encode_entry(FULL)
+    one, other = (outlines.decode(data, path="a", version=FULL.version, table="t") for _ in range(2))
+    assert all(a is b for a, b in zip(one.files, other.files, strict=True))
+    assert all(a is b for a, b in zip(one.manifests, other.manifests, strict=True))
+    assert one.files
+    assert one.manifests
+
+
+def test_a_damaged_outline_raises() -> None:
+    """What isn't what was written, leaves the table or belongs under another name is refused as in whole."""
+    data = encode_entry(FULL)
+    for wrong, version in ((data.replace(b"append", b"upsert"), FULL.version), (data, FULL.version + 1)):
+        with pytest.raises(DamagedError):
+            Outlines().decode(wrong, path="a", version=version, table="t")
+    outside = seal(json.loads(data) | {"files": [{"path": "../x", "size": 1}], "digest": None})
+    with pytest.raises(DamagedError):
+        Outlines().decode(outside, path="a", version=FULL.version, table="t")

@@ -14,8 +14,8 @@ from atio_core.format.names import (
     is_inside,
     key_list_path,
     manifest_path,
+    nested_table_of,
     schema_path,
-    without_nested_tables,
 )
 from atio_core.model.ids import uuid7
 from tests.support.strategies import scalars
@@ -157,10 +157,11 @@ def test_data_files_stay_inside(fields: list[tuple[str, object]]) -> None:
 
 
 def test_nested_tables_are_left_alone() -> None:
-    """What lies in a folder with an `_atio` of its own belongs to another table."""
-    nested = ["data/a/_atio/log/999999/062-1.json", "data/a/data/x.parquet", "data/a/x.parquet"]
-    own = ["data/ab/x.parquet", "data/b/x.parquet", "data/x.parquet", "data/x_atio/y.parquet"]
-    assert own == without_nested_tables([*nested, *own])
+    """A folder with an `_atio` of its own is another table's."""
+    assert nested_table_of("data/a/_atio/log/999999/062-1.json") == "data/a/"
+    assert nested_table_of("data/_atio/tmp/x.tmp") == "data/"
+    own = ["data/ab/x.parquet", "data/x.parquet", "data/x_atio/y.parquet", "_atio/tmp/x.tmp", "_atio/log/x"]
+    assert [nested_table_of(path) for path in own] == [None] * len(own)
 
 
 @given(st.integers(0, 2**48 - 1), st.integers(0, 2**48 - 1))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 import pytest
 
 from atio_core.log.commit_log import CommitLog
-from atio_core.maintenance.cleaning import delete_entries, leftovers, old_entries
-from atio_core.maintenance.reach import Reach, Reached, ReachedFile
+from atio_core.maintenance.cleaning import Leftover, delete_entries, leftovers, old_entries, unreached
+from atio_core.maintenance.reach import Reach
 from atio_core.model.ids import uuid7
 from atio_core.model.ranges import VersionRanges
 from atio_core.storage.memory import MemoryStore
@@ -19,6 +20,11 @@ def new_id() -> uuid.UUID:
     return uuid7(lambda: START_US)
 
 
+def found(log: CommitLog, reached: Collection[str] = ()) -> list[Leftover]:
+    """Return the leftovers beside what is reached."""
+    return leftovers(log, unreached(log, reached).ours)
+
+
 @pytest.mark.parametrize(
     "name",
     ["data/{}.parquet", "data/day=1/{}.parquet", "_atio/manifests/{}.arrow", "_atio/keys/{}.arrow",
@@ -29,7 +35,7 @@ def test_a_file_of_ours_that_nobody_reaches_is_a_leftover(name: str) -> None:
     store = MemoryStore()
     path = name.format(new_id())
     store.put(path, b"123")
-    assert [(left.path, left.size, left.written_us) for left in leftovers(CommitLog(store), {})] == [
+    assert [(left.path, left.size, left.written_us) for left in found(CommitLog(store))] == [
         (path, 3, START_US)
     ]
 
@@ -43,16 +49,17 @@ def test_what_is_not_ours_to_clean_is_none(name: str) -> None:
     """People's files, log entries, what lies elsewhere and other tables are never taken for leftovers."""
     store = MemoryStore()
     store.put(name.format(new_id()), b"123")
-    assert leftovers(CommitLog(store), {}) == []
+    assert found(CommitLog(store)) == []
 
 
 def test_all_of_a_nested_table_is_left_alone() -> None:
     """A folder that holds an `_atio` of its own is another table's, its data files included."""
     store = MemoryStore()
     own, inner = f"data/{new_id()}.parquet", f"data/a/data/{new_id()}.parquet"
-    for name in (own, inner, f"data/a/_atio/keys/{new_id()}.arrow"):
+    beside = f"data/ab/{new_id()}.parquet"
+    for name in (own, inner, f"data/a/_atio/keys/{new_id()}.arrow", beside):
         store.put(name, b"")
-    assert [left.path for left in leftovers(CommitLog(store), {})] == [own]
+    assert [left.path for left in found(CommitLog(store))] == sorted([own, beside])
 
 
 def test_files_are_known_by_their_id() -> None:
@@ -61,8 +68,7 @@ def test_files_are_known_by_their_id() -> None:
     file_id = new_id()
     path = f"data/Day=1/{file_id}.parquet"
     store.put(path, b"")
-    reached: Reached = {file_id: ReachedFile(f"data/day=1/{file_id}.parquet", 0)}
-    assert leftovers(CommitLog(store), reached) == []
+    assert found(CommitLog(store), {str(file_id)}) == []
 
 
 def test_a_leftover_that_another_cleaner_took_is_none() -> None:
@@ -75,7 +81,7 @@ def test_a_leftover_that_another_cleaner_took_is_none() -> None:
 
     inner = MemoryStore()
     inner.put(f"data/{new_id()}.parquet", b"")
-    assert leftovers(CommitLog(Taking(inner)), {}) == []
+    assert found(CommitLog(Taking(inner))) == []
 
 
 def test_what_a_table_reaches_is_none() -> None:
@@ -84,7 +90,7 @@ def test_what_a_table_reaches_is_none() -> None:
     for number in range(20):
         writer.append(str(number))
     reach = Reach(writer.log)
-    assert leftovers(writer.log, reach.of(reach.entries(writer.log.latest()))) == []
+    assert found(writer.log, reach.keys(reach.entries(writer.log.latest()))) == []
 
 
 def test_old_entries_lie_below_outside_and_in_older_buckets() -> None:

@@ -171,6 +171,19 @@ def test_a_folder_is_not_deleted(tmp_path: Path) -> None:
     assert list(store.list()) == ["data/a"]
 
 
+def test_many_files_are_deleted_several_at_a_time(tmp_path: Path) -> None:
+    """Of hundreds all go, those that have gone already don't matter, and one that can't be deleted is told."""
+    store = open_store(tmp_path)
+    names = [f"data/{number}" for number in range(300)]
+    for name in [*names[:200], "data/250/a", "data/kept"]:
+        store.put(name, b"1")
+    assert store.delete(name for name in names[:250]) == []
+    assert list(store.list()) == ["data/250/a", "data/kept"]
+    with pytest.raises(StorageError, match="folder where a file is expected"):
+        store.delete(names)
+    assert list(store.list()) == ["data/250/a", "data/kept"]
+
+
 def test_files_that_are_open_on_windows_remain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[..., None]
 ) -> None:
