@@ -2,9 +2,9 @@
 
 How the rules of `base.py` are kept:
 
-- `put_if_absent`: a temporary file in a folder of its own is written, synced and closed, then takes the final
-  name in one step that refuses a taken one, then the folder is synced. A crash leaves nothing or the whole
-  object, and perhaps a temporary file, which cleaning takes.
+- `put_if_absent`: a temporary file in a folder of its own is written, synced and closed; then the name that must be
+  durable before is; then the file takes its final name in one step that refuses a taken one, and the folder is synced.
+  A crash leaves nothing or the whole object, and perhaps a temporary file, which cleaning takes.
 - `put` and `open_write`: the file is made under its final name at once. Nobody knows that name before it is
   synced.
 - Before anything is written, the folder and all above it get durable names, whoever made them.
@@ -165,10 +165,9 @@ class LocalStore:
         """Create the object if its name is free; what comes before it by `after` is made durable first."""
         path = self._path(name)
         folder = os.path.dirname(path)
+        before = None if after is None else self._path(after)
         with _refusals("write", path):
-            if after is not None:
-                self._sync_name(self._path(after))
-            self._in_folders(lambda: self._create(path, data), folder, self._temporary)
+            self._in_folders(lambda: self._create(path, data, before), folder, self._temporary)
         with _refusals("make durable", path, unknown=True, landed=True):
             sync_folder(folder)
 
@@ -267,7 +266,12 @@ class LocalStore:
                 self._folders.ensure(folder, self._root)
             return act()
 
-    def _create(self, path: str, data: bytes) -> None:
+    def _create(self, path: str, data: bytes, before: str | None) -> None:
+        """Make a file whole under a name that is free; the name `before` is made durable first.
+
+        That name is synced between the file and the link: file systems with a journal write with the file's bytes what
+        names were made before, so that the second sync mostly has nothing left to wait for.
+        """
         if os.path.lexists(path):  # a race that is lost already need not wait for the disk
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         temporary = f"{self._temporary}/{uuid7(self._clock)}.tmp"
@@ -278,6 +282,8 @@ class LocalStore:
                 sync_file(fd)
             finally:
                 os.close(fd)
+            if before is not None:
+                self._sync_name(before)
             publish_new(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):  # the first error counts; litter goes with cleaning

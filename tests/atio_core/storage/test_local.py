@@ -326,6 +326,21 @@ def test_creating_costs_six_calls(tmp_path: Path) -> None:
     assert calls == ["open", "write", "fsync", "link", "unlink", "fsync"]
 
 
+def test_an_object_is_complete_before_the_one_before_it_is_synced(tmp_path: Path) -> None:
+    """Creating after another syncs that one's name last before the link, when the journal has mostly taken it along."""
+    store = open_store(tmp_path)
+    store.put_if_absent("log/1", b"1")
+    calls: list[str] = []
+
+    def around(call: Call) -> object:
+        calls.append(call.name)
+        return call.run()
+
+    with watched(tmp_path, around):
+        store.put_if_absent("log/2", b"2", after="log/1")
+    assert calls == ["open", "write", "fsync", "fsync", "link", "unlink", "fsync"]
+
+
 def test_a_race_that_is_lost_already_costs_no_wait(tmp_path: Path) -> None:
     """Of many writers of one name, those that come too late write and sync nothing."""
     store = open_store(tmp_path)
@@ -337,7 +352,7 @@ def test_a_race_that_is_lost_already_costs_no_wait(tmp_path: Path) -> None:
         return call.run()
 
     with watched(tmp_path, around), pytest.raises(AlreadyExistsError):
-        store.put_if_absent("log/1", b"2")
+        store.put_if_absent("log/1", b"2", after="log/0")
     assert calls == []
 
 
