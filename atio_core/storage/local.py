@@ -16,11 +16,11 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError
+from atio_core.errors import AtioError, NotFoundError
 from atio_core.model.ids import Clock, system_clock, uuid7
 from atio_core.storage.base import check_name, check_prefix
 from atio_core.storage.durable import (
@@ -31,6 +31,7 @@ from atio_core.storage.durable import (
     sync_file,
     sync_folder,
 )
+from atio_core.storage.local_refusals import refusals, refused
 
 _Result = TypeVar("_Result")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -39,46 +40,6 @@ _MANY_DELETIONS = 64  # from so many on, several at a time: each may wait for th
 _DELETERS = 8
 _MODE = 0o666  # less the process's umask
 _STEP_BYTES = 8 << 20  # written at once, and handed on to the disk
-
-_HINTS = {
-    errno.ENOSPC: "The disk is full: free some space, then try again.",
-    errno.EDQUOT: "The disk quota is used up: free some space or raise it, then try again.",
-    errno.EFBIG: "This process may write no file as large: raise its limit (`ulimit -f`), or write less.",
-    errno.EROFS: "The file system is mounted read-only: use another place, or mount it for writing.",
-    errno.EACCES: "This user lacks the permission: check who owns the folder and its mode.",
-    errno.EPERM: "The system doesn't allow it: check who owns the folder, its mode and its attributes.",
-    errno.ENAMETOOLONG: "The path is longer than the system takes: use a shorter folder or partition values.",
-    errno.ENOTDIR: "A part of the path is a file where a folder is needed: use another path, or move it.",
-    errno.EISDIR: "There is a folder where a file is expected: move it away.",
-    errno.EMFILE: "This process has too many files open: close some, or raise its limit (`ulimit -n`).",
-    errno.ENFILE: "The system has too many files open.",
-    errno.EIO: "The disk reports an error: check it (`dmesg`), then try again.",
-}
-
-
-def refused(
-    error: OSError, action: str, path: AnyPath, *, unknown: bool = False, landed: bool = False
-) -> StorageError:
-    """Say what the system refused, where, and what to do.
-
-    Args:
-        error: What the system call raised.
-        action: What was tried: "write", "list", …
-        path: Where.
-        unknown: Whether it may have taken effect all the same.
-        landed: Whether it has, and only its durability is in doubt.
-
-    Example:
-        >>> print(refused(OSError(errno.ENOSPC, "No space left on device"), "write", "/data/a"))
-        Could not write '/data/a': No space left on device. The disk is full: free some space, then try again.
-    """
-    number = error.errno or 0
-    said = error.strerror or str(error) or type(error).__name__
-    parts = [f"Could not {action} {os.fspath(path)!r}: {said}.", _HINTS.get(number, "")]
-    if unknown:
-        parts.append("It may have taken effect all the same.")
-    message = " ".join(part for part in parts if part)
-    return StorageError(message, path=os.fspath(path), errno=error.errno, unknown=unknown, landed=landed)
 
 
 class LocalStore:
@@ -157,7 +118,7 @@ class LocalStore:
     def open_write(self, name: str) -> LocalWriter:
         """Start a new object under a name that nobody else uses."""
         path = self._path(name)
-        with _refusals("write", path):
+        with refusals("write", path):
             fd = self._in_folders(lambda: os.open(path, _CREATE, _MODE), os.path.dirname(path))
         return LocalWriter(path, fd)
 
@@ -166,15 +127,15 @@ class LocalStore:
         path = self._path(name)
         folder = os.path.dirname(path)
         before = None if after is None else self._path(after)
-        with _refusals("write", path):
+        with refusals("write", path):
             self._in_folders(lambda: self._create(path, data, before), folder, self._temporary)
-        with _refusals("make durable", path, unknown=True, landed=True):
+        with refusals("make durable", path, unknown=True, landed=True):
             sync_folder(folder)
 
     def make_durable(self, name: str) -> None:
         """Make an object's name durable, whoever made it. Missing is fine."""
         path = self._path(name)
-        with _refusals("make durable", path):
+        with refusals("make durable", path):
             self._sync_name(path)
 
     def delete(self, names: Iterable[str]) -> list[str]:
@@ -322,7 +283,7 @@ class LocalWriter:
     def write(self, data: memoryview | bytes) -> int:
         """Add bytes at the end; returns how many, always all of them."""
         view = memoryview(data).cast("B")
-        with _refusals("write", self._path):
+        with refusals("write", self._path):
             for start in range(0, len(view), _STEP_BYTES):
                 self._written += _write_all(self._fd, view[start : start + _STEP_BYTES])
                 if self._written - self._started >= _STEP_BYTES:
@@ -334,10 +295,10 @@ class LocalWriter:
         """Sync the file and its folder."""
         if self._complete:
             return
-        with _refusals("write", self._path):
+        with refusals("write", self._path):
             sync_file(self._fd)
             self._close_file()
-        with _refusals("make durable", self._path, unknown=True):
+        with refusals("make durable", self._path, unknown=True):
             sync_folder(os.path.dirname(self._path))
         self._complete = True
 
@@ -345,7 +306,7 @@ class LocalWriter:
         """Remove the file, unless it is complete."""
         if self._complete:
             return
-        with _refusals("remove", self._path):
+        with refusals("remove", self._path):
             try:
                 if self._fd >= 0:
                     self._close_file()
@@ -356,34 +317,6 @@ class LocalWriter:
     def _close_file(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error
         os.close(fd)
-
-
-@contextlib.contextmanager
-def _refusals(action: str, path: str, *, unknown: bool = False, landed: bool = False) -> Generator[None]:
-    """Turn the system's errors into ours."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except FileExistsError as error:
-        if _is_blocked(path):
-            message = (
-                f"Could not {action} {path!r}: what stands there is no file. Move it away, then try again."
-            )
-            raise StorageError(message, path=path) from error
-        message = f"{path!r} exists already, and is left as it is."
-        raise AlreadyExistsError(message, path=path) from error
-    except OSError as error:
-        raise refused(error, action, path, unknown=unknown, landed=landed) from error
-
-
-def _is_blocked(path: str) -> bool:
-    """Whether a folder, or a link to nothing, holds a name: it can't be read as an object, nor will it ever go."""
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return False  # gone since, as an object may be
-    return stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and not os.path.exists(path))
 
 
 def _write_all(fd: int, view: memoryview) -> int:
