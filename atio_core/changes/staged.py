@@ -233,7 +233,8 @@ class CommitStaged:
         else:
             partitions = frozenset(values for change in changes for values in change.partitions)
             one = OverwritePartitions(files, partitions, fields, schema, content, self.limits, sort_by)
-        return _with_content(one.rebase(base, scratch), changes[1:])
+        rebased = one.rebase(base, scratch)
+        return rebased and _with_content(rebased, changes[1:])
 
     def _rewritten(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply changes of matching rows, to the version that they were staged for."""
