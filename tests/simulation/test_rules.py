@@ -87,6 +87,18 @@ RULES = [
         "False",
     ),
     Rule(
+        "What replaces files replaces those that it has read",
+        "changes.rewrite:Rewrite._require_untouched",
+        "if base is self.seen or self._is_untouched(base, scratch):",
+        "if True:",
+    ),
+    Rule(
+        "What looks for rows looks at those that came meanwhile",
+        "changes.rewrite:Rewrite._is_untouched",
+        " and not any(map(self._would_read, came))",
+        "",
+    ),
+    Rule(
         "What an outdated base gives rise to isn't told",
         "log.commit:holds",
         "if not _is_latest(log, base):",

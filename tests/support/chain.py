@@ -24,6 +24,9 @@ from atio_core.model.entry import LogEntry
 from tests.support.schedule import Call, Direct
 from tests.support.world import BrokenPromiseError, promised
 
+REWRITES = ("delete", "update", "compact")
+"""What looks for a word first, and makes no version if it isn't there."""
+
 _decode = lru_cache(maxsize=10_000)(decode_entry)
 
 
@@ -33,13 +36,14 @@ class Deed:
 
     Attributes:
         commit_id: Of its commit.
-        kind: "append", "overwrite", "restore", "tag", or "untag".
-        word: What it writes.
+        kind: "append", "overwrite", "restore", "tag", "untag", "transaction", or one of `REWRITES`.
+        word: What it writes, or takes away.
         version: The data version that it restores or names.
         tag: The name that it gives or takes away.
         key: Its idempotency key.
         expected: The data version that it must follow.
         refused: Its caller was told that it was not done, and won't be.
+        instead: What it writes in the place of the word; what a transaction writes behind it.
     """
 
     commit_id: str
@@ -50,6 +54,7 @@ class Deed:
     key: str | None = None
     expected: int | None = None
     refused: bool = False
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,11 @@ class Chain:
                 return (deed.word,) if deed else ()
             case "restore":
                 return self.link(deed.version).words if deed else ()
+            case "transaction":
+                return (*words, deed.word, deed.instead) if deed else ()
+            case "delete" | "update" if deed:
+                new = (deed.instead,) if deed.instead else ()
+                return tuple(one for word in words for one in (new if word == deed.word else (word,)))
             case _:
                 return words
 

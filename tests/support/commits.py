@@ -12,6 +12,7 @@ from atio_core.changes.append import Append
 from atio_core.changes.descriptors import describe
 from atio_core.changes.overwrite import Overwrite, OverwritePartitions
 from atio_core.changes.restore import Restore
+from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import FIELD_ID, WrittenSchema
 from atio_core.changes.tag import SetTag
 from atio_core.format.digest import digest
@@ -20,7 +21,7 @@ from atio_core.format.keys_arrow import decode_keys
 from atio_core.format.names import data_path
 from atio_core.format.staged_json import StagedChange
 from atio_core.log.commit import Committed, commit
-from atio_core.log.commit_log import CommitLog
+from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import files_of
 from atio_core.log.intent import make_intent
 from atio_core.log.kept import keep
@@ -104,6 +105,24 @@ class Writer:
     def overwriting(self, *files: DataFile) -> Overwrite:
         """Return an overwrite by files."""
         return Overwrite(files, self.schema, _content(files), self.limits)
+
+    def rewriting(self, base: LogEntry, operation: str, word: str, *instead: DataFile) -> Rewrite:
+        """Return a change that puts files in the place of the file with a word, if there is such a file."""
+        if not base.is_there:
+            raise no_table(self.store.location, base)
+        found = [file for file in files_of(self.store, base) if self.store.read(file.path).decode() == word]
+        return Rewrite(
+            operation=operation,
+            seen=base,
+            store=self.store,
+            replaced={file.path: instead for file in found},
+            lists=frozenset(ref.path for ref in base.manifests),
+            behind=(),
+            reads=lambda file: operation != "compact" and file.digest == digest(word.encode()),
+            schema=self.schema,
+            content=None if operation == "compact" else digest(word.encode()),
+            limits=self.limits,
+        )
 
     def replace(self, partitions: dict[Any, Sequence[str]], **options: Any) -> Committed:
         """Overwrite some partitions."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 from unittest import mock
 
 from atio_core.changes.restore import Restore
+from atio_core.changes.several import Several
 from atio_core.changes.tag import RemoveTag, SetTag
 from atio_core.log.lookup import Wanted, find, history
 from atio_core.model.entry import DAY_US
@@ -76,6 +77,47 @@ class Worker(Judge):
         """Append if a version is the latest: the one that is now, or the one before."""
         now = self.chain.link(self.chain.tip).entry.data.version if self.chain.tip else 0
         self._write("append", expected_version=max(0, now - self.choices.choice((0, 0, 1))))
+
+    def delete(self) -> None:
+        """Delete a word that may be there."""
+        word = self._any_word()
+        self.commit("delete", lambda at: self.writer.rewriting(at.base, "delete", word), word=word)
+
+    def update(self) -> None:
+        """Put a new word in the place of one that may be there."""
+        self._written += 1
+        self._rewrite("update", self._any_word(), f"{self.party.name}{self._written}")
+
+    def compact(self) -> None:
+        """Write a file anew: the rows stay."""
+        word = self._any_word()
+        self._rewrite("compact", word, word)
+
+    def transact(self) -> None:
+        """Append two new words, each by a change of its own, as one version."""
+        self._written += 2
+        words = [f"{self.party.name}{number}" for number in (self._written - 1, self._written)]
+
+        def change(writing: Any) -> Several:
+            early = writing.base.horizon_us
+            files = [self.writer.file(word, not_before_us=early) for word in words]
+            return Several(tuple(self.writer.appending(file) for file in files))
+
+        self.commit("transaction", change, word=words[0], instead=words[1])
+
+    def _rewrite(self, kind: str, word: str, other: str) -> None:
+        def change(writing: Any) -> Any:
+            found = self.writer.rewriting(writing.base, kind, word)
+            if not found.replaced:
+                return found
+            file = self.writer.file(other, not_before_us=writing.base.horizon_us)
+            return replace(found, replaced=dict.fromkeys(found.replaced, (file,)))
+
+        self.commit(kind, change, word=word, instead=other)
+
+    def _any_word(self) -> str:
+        words = self.chain.link(self.chain.tip).words if self.chain.tip else ()
+        return self.choices.choice(words or ("none",))
 
     def restore(self) -> None:
         """Restore a version."""
@@ -151,6 +193,10 @@ ACTS = (
     Worker.append_once,
     Worker.append_expecting,
     Worker.overwrite,
+    Worker.delete,
+    Worker.update,
+    Worker.compact,
+    Worker.transact,
     Worker.restore,
     Worker.tag,
     Worker.untag,
