@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
+from atio_core.arguments import refusal, require_flag
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Writer
 from atio_core.data.losses.loss import Loss, refuse_all
@@ -146,6 +147,11 @@ def write(
         >>> result.rows
         2
     """
+    if format is not None and not isinstance(cast("object", format), str):
+        raise refusal("format", "the name of a format", format)
+    teller = Teller(
+        verbose=require_flag("verbose", verbose), show_progress=require_flag("show_progress", show_progress)
+    )
     if format in registry.DATABASES:
         options |= {"strict": strict} | ({} if if_exists is None else {"if_exists": if_exists})
         only_files = {
@@ -156,7 +162,6 @@ def write(
             "writer": writer,
             "durable=False": not durable,
         }
-        teller = Teller(verbose=verbose, show_progress=show_progress)
         return _write_table(obj, str(format), options, only_files, teller)
     if target_path is None:
         raise InvalidInputError("write needs target_path, the file to write. Give a path.")
@@ -165,14 +170,13 @@ def write(
     publication = plan_publication(
         target_path,
         durable=durable,
-        if_exists=if_exists or "replace",
+        if_exists="replace" if if_exists is None else if_exists,
         keep_previous=keep_previous,
         mkdir=mkdir,
     )
     target = publication.target
     name = target.name
     choice = registry.choose(obj, name, format, options, writer)
-    teller = Teller(verbose=verbose, show_progress=show_progress)
     if publication.is_skipped():
         return _skipped(target.path, choice.format, teller)
     clock = _Clock()

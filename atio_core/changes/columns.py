@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from atio_core.arguments import require_text
 from atio_core.changes.schema import WrittenSchema, add_schema, column_id, read_schema, require_rows
 from atio_core.data.columns import dropped, field_of, renamed
 from atio_core.data.primary_key import key_ids, with_key
@@ -68,6 +69,8 @@ def rename(
     Raises:
         InvalidInputError: No column has the label, or several do; or something else has the new one.
     """
+    if isinstance(new, str):
+        require_text("new", new)
     made, column = renamed(schema, label, new), column_id(field_of(schema, label))
     if any(one.name == new and one.column != column for one in base.partition_fields):
         raise InvalidInputError(f"a partition field is named {new!r} already: choose another label")

@@ -123,6 +123,8 @@ def _absolute(path: object) -> str:
         raise InvalidInputError(message) from error
     if not text:
         raise InvalidInputError("The target's path is empty. Give the path of a file.")
+    if not text.isascii():
+        _require_encodable(text)
     if "\0" in text:
         raise InvalidInputError(f"The target's path {text!r} has a NUL character. Give another path.")
     if "://" in text and _URL.match(text):
@@ -138,6 +140,14 @@ def _absolute(path: object) -> str:
     except OSError as error:
         why = f"the working folder is gone ({reason(error)}). Give an absolute path"
         raise refused(text, why) from error
+
+
+def _require_encodable(text: str) -> None:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        message = f"The target's path {text!r} holds half a character (a lone surrogate). Give another path."
+        raise InvalidInputError(message) from error
 
 
 def _follow(path: str) -> tuple[str, str, str, os.stat_result | None]:

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -234,3 +235,38 @@ def test_our_names_are_not_for_the_writer(tmp_path: Path) -> None:
     atio.write(frame("polars"), path, mkdir=True)  # polars' write_csv has none; its write_parquet has
     atio.write(frame("polars"), tmp_path / "b/prices.parquet", mkdir=True)
     assert (tmp_path / "b/prices.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"target_path": "\ud800.csv"}, "half a character"),
+        ({"keep_previous": "\ud800"}, "half a character"),
+        ({"format": np.arange(3)}, "format"),
+        ({"format": pd.NA}, "format"),
+        ({"format": 3}, "format"),
+        ({"if_exists": np.arange(3)}, "if_exists"),
+        ({"if_exists": pd.NA}, "if_exists"),
+        ({"if_exists": ""}, "if_exists"),
+        ({"verbose": 1}, "verbose"),
+        ({"show_progress": "yes"}, "show_progress"),
+    ],
+    ids=[
+        "path",
+        "previous",
+        "format 1",
+        "format 2",
+        "format 3",
+        "array",
+        "NA",
+        "empty",
+        "verbose",
+        "progress",
+    ],
+)
+def test_odd_arguments_are_refused_by_their_names(old: Path, options: dict[str, Any], named: str) -> None:
+    """Whatever is handed in, the error says which argument it is, and the old file stands."""
+    before = old.read_bytes()
+    with pytest.raises(atio.InvalidInputError, match=named):
+        atio.write(frame("pandas"), **({"target_path": old} | options))  # pyright: ignore[reportArgumentType] - odd
+    assert old.read_bytes() == before

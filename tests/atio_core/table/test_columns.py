@@ -424,3 +424,12 @@ def test_any_sequence_of_changes_equals_the_model(history: list[tuple[bool, Any]
         assert shown(tables[0], version) == expected
     found = tables[1].snapshot().schema
     assert len({column_id(field) for field in found}) == len(found)
+
+
+def test_a_label_that_no_file_can_hold(tmp_path: Path) -> None:
+    """Half a character is refused before anything is written."""
+    table = atio.Table(tmp_path)
+    table.overwrite(pa.table({"a": [1]}))
+    with pytest.raises(atio.InvalidInputError, match="surrogate"):
+        table.rename_column("a", "\ud800")
+    assert table.snapshot().version == 1
