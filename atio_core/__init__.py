@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atio_core.comparing.diff import Diff
     from atio_core.errors import (
         AlreadyExistsError,
         AtioError,
@@ -58,6 +59,7 @@ __all__ = [
     "CommitError",
     "CommitUnknownError",
     "DamagedError",
+    "Diff",
     "DuplicateKeyError",
     "ExpiryReport",
     "InvalidInputError",
@@ -93,6 +95,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Diff": "atio_core.comparing.diff",
     "ExpiryReport": "atio_core.maintenance.report",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",

@@ -26,6 +26,7 @@ from atio_core.version_facts import VersionFacts
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from atio_core.comparing.diff import Diff
     from atio_core.maintenance.lease import Lease
     from atio_core.reading.selection import Selection, Version
 
@@ -131,6 +132,27 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
         from atio_core.data.partition_columns import shown_partition
 
         return [shown_partition(self.schema, self.entry.partition_fields, one) for one in found.values()]
+
+    def diff(self, other: Snapshot, key: Sequence[Any] | None = None) -> Diff:
+        """Return what changed from this version of a table to another: see `Table.diff`."""
+        from atio_core.comparing.diff import compare
+
+        return compare(self._compared(), other._compared(), key)
+
+    def _compared(self) -> Version:
+        """The version, to be compared; one that dropped the table, or holds an object, has no columns."""
+        from atio_core.data.source import Source
+        from atio_core.reading.selection import Version
+
+        if self.entry.is_there and self.kind == ROWS:
+            return self._readable("always")
+        import pyarrow as pa
+
+        return Version(
+            Source(self._log.store, pa.schema([]), self._schemas, self.table, self.version),
+            self.entry,
+            self._told,
+        )
 
     def lease(self, ttl: timedelta) -> Lease:
         """Keep the version while a `with` block reads it, however long that takes, whatever expires meanwhile.

@@ -89,7 +89,7 @@ class _Node:
     """The streams of a column, or of a field inside one."""
 
     def __init__(self, t: pa.DataType) -> None:
-        self._type = _plain_type(t)
+        self._type = plain_type(t)
         self._count = 0
         self._nulls = running_digest()
         self._sizes = running_digest()
@@ -149,11 +149,7 @@ class _Node:
         self._children[0].update(array.flatten())
 
     def feed_map(self, array: pa.Array) -> None:
-        entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
-        own = array.buffers()[:2]
-        self.feed_list(
-            pa.Array.from_buffers(pa.list_(entries.type), len(array), own, -1, array.offset, [entries])
-        )
+        self.feed_list(lists_of(array))
 
     def feed_struct(self, array: pa.Array) -> None:
         for child, values in zip(self._children, array.flatten(), strict=True):
@@ -180,12 +176,19 @@ def _feeder_of(t: pa.DataType) -> tuple[_Feed, list[pa.DataType]]:
     return _Node.feed_fixed, []
 
 
-def _plain_type(t: pa.DataType) -> pa.DataType:
+def lists_of(maps: pa.Array) -> pa.Array:
+    """Return maps as the lists of their entries."""
+    entries = pa.StructArray.from_arrays([maps.keys, maps.items], ["key", "value"])
+    own = maps.buffers()[:2]
+    return pa.Array.from_buffers(pa.list_(entries.type), len(maps), own, -1, maps.offset, [entries])
+
+
+def plain_type(t: pa.DataType) -> pa.DataType:
     """Return the type that a column counts as."""
     if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-        return _plain_type(t.value_type)
+        return plain_type(t.value_type)
     if isinstance(t, pa.BaseExtensionType):
-        return _plain_type(t.storage_type)
+        return plain_type(t.storage_type)
     if arrow_types.is_text(t):
         return pa.large_string()
     return pa.large_binary() if arrow_types.is_text_or_bytes(t) else t

@@ -49,7 +49,9 @@ class KeyColumns:
         """
         return cls(tuple(labels), tuple(_names(schema, labels)))
 
-    def doubled(self, what: str, rows: pa.Table, advice: str, *, table: str) -> DuplicateKeyError:
+    def doubled(
+        self, what: str, rows: pa.Table, advice: str, *, table: str, writes: bool = True
+    ) -> DuplicateKeyError:
         """Return the error for rows that have a key which others have.
 
         Args:
@@ -57,14 +59,16 @@ class KeyColumns:
             rows: Some of them.
             advice: What to do.
             table: The table's path.
+            writes: Whether rows were to be committed.
         """
         values = tuple(
             zip(*(_as_python(rows.column(name).slice(0, _TOLD)) for name in self.names), strict=True)
         )
         told = ", ".join(shown(value[0] if len(value) == 1 else value) for value in values)
         columns = ", ".join(map(repr, self.labels))
+        done = "nothing was committed: " if writes else ""
         return DuplicateKeyError(
-            f"{what}, such as {told} (of {columns}); nothing was committed: {advice}",
+            f"{what}, such as {told} (of {columns}); {done}{advice}",
             table=table,
             columns=self.labels,
             keys=values,
@@ -90,7 +94,7 @@ class Keys:
         self._levels: list[Any] = []
         self._joints: list[pa.Array] = []  # none for the first column: there a value's place is its code
         self._bounds: dict[str, _Sorted | None] = {}
-        columns = [_plain(rows.column(name)) for name in key.names]
+        columns = [as_keys(rows.column(name)) for name in key.names]
         for label, values in zip(key.labels, columns, strict=True):
             _require_values(label, values)
             self._levels.append(_distinct(values))
@@ -111,7 +115,7 @@ class Keys:
     def places(self, rows: pa.Table) -> pa.Array:
         """Return for each row the number of the data's row that has its key; null if there is none."""
         codes, *others = (
-            _code(_plain(rows.column(name)), level)
+            _code(as_keys(rows.column(name)), level)
             for name, level in zip(self.names, self._levels, strict=True)
         )
         for further, level, joint in zip(others, self._levels[1:], self._joints, strict=True):
@@ -208,7 +212,7 @@ def _names(schema: pa.Schema, labels: Sequence[Any]) -> list[str]:
     return found
 
 
-def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_keys(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values that are equal as keys are: 0.0 and -0.0 are."""
     plain = comparable(values)
     t: Any = plain.type
@@ -245,7 +249,7 @@ def _as_python(values: pa.ChunkedArray) -> list[Any]:
     try:
         return values.to_pylist()
     except (ArithmeticError, ValueError):
-        return _plain(values).to_pylist()
+        return as_keys(values).to_pylist()
 
 
 def _first_of_doubled(codes: pa.Array) -> list[int]:

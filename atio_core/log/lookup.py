@@ -115,6 +115,21 @@ def _find(log: CommitLog, wanted: Wanted) -> Found:
     raise too_fast(log, "looked for")
 
 
+def first_holding(log: CommitLog, found: Found) -> Found:
+    """Return the first entry that holds the rows of a version, if it is retained: with the files of the commit.
+
+    A compaction that came later has put others in their places.
+    """
+    version = found.entry.data.version
+    if found.entry.version == version or version not in found.latest.retained:
+        return found
+    try:
+        (entry,) = log.read_retained(found.latest, [version])
+    except VersionExpiredError:
+        return found
+    return Found(entry, found.latest)
+
+
 def history(log: CommitLog) -> list[Found]:
     """Return the data versions that can be read, newest first. Raises `TableNotFoundError` if there is no table."""
     for _ in range(_ROUNDS):

@@ -31,12 +31,18 @@ def read_rows(version: Version, selection: Selection, output_as: OutputAs) -> An
     if selection.limit is None and selection.row_filter is None:
         pieces = [(file.rows, source.info(file)) for file in files]
     else:
-        pieces = list(_pieces_of(source, portions))
+        pieces = list(pieces_of(source, portions))
     rows = joined(portions, choose(source.schema, names))
     return to_output(rows, source.schema, pieces, output_as, selection.columns)
 
 
-def _pieces_of(source: Source, portions: Sequence[Portion]) -> Iterator[tuple[int, dict[str, Any]]]:
+def as_frame(source: Source, portions: Sequence[Portion], output_as: OutputAs) -> Any:
+    """Return rows that were read, with all columns, as a frame."""
+    rows = joined(portions, source.schema)
+    return to_output(rows, source.schema, list(pieces_of(source, portions)), output_as)
+
+
+def pieces_of(source: Source, portions: Sequence[Portion]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield, of each file that rows were kept of, how many they are, and what belongs to them."""
     import numpy as np
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from atio_core.log.intent import Intent
 from atio_core.snapshot import Snapshot
 from atio_core.table.columns import ColumnChanges
+from atio_core.table.comparison import Comparison
 from atio_core.table.erasing import Erasing
 from atio_core.table.integrity import Integrity
 from atio_core.table.transaction import Transactions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-class Table(Erasing, ColumnChanges[Snapshot], Transactions, Upkeep, Integrity):
+class Table(Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

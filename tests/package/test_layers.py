@@ -29,6 +29,7 @@ HEAVY = {
 # Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
 OURS = {
     "atio_core.changes",
+    "atio_core.comparing",
     "atio_core.data",
     "atio_core.databases",
     "atio_core.maintenance",
