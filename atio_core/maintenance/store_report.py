@@ -41,7 +41,7 @@ class StoreExpiryReport:
         ]
         told = [f"{name}: {type(error).__name__}: {error}" for name, error in self.failures.items()]
         failed = [f"{counted(len(told), 'table')} could not be expired:", *told] if told else []
-        return "\n".join([self.headline, *(aligned([head, *lines]) if lines else ()), *failed])
+        return "\n".join([self.headline, *(aligned([head, *lines], left=(0,)) if lines else ()), *failed])
 
     @property
     def headline(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from atio_core.arguments import refusal, require_text, require_whole
@@ -50,6 +51,11 @@ class Release:
     tables: Mapping[str, int]
     time_us: int
     message: str | None = None
+
+    @property
+    def time(self) -> datetime:
+        """When it was made, by its maker's clock (UTC)."""
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.time_us)
 
 
 class Releases(StoreBase):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,6 +80,7 @@ def test_a_release_is_read_as_of_one_moment(place: Path | str) -> None:
     store = filled(place, "a", "b/c")
     made = store.create_release("one", {"a": 1, "b/c": None}, message="the first")
     assert (made.name, made.tables, made.message) == ("one", {"a": 1, "b/c": 2}, "the first")
+    assert abs(made.time - datetime.now(UTC)) < timedelta(hours=1)
     for name in ("a", "b/c"):
         store.table(name).overwrite(rows(9))
     store.create_release("two", ["a", "b/c"])
