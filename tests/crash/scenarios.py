@@ -60,6 +60,17 @@ def append_wide(root: Path) -> None:
     table(root).append(wide(1))
 
 
+def make_tagged(root: Path) -> None:
+    """A table with a tag."""
+    append_rows(root, 3)
+    table(root).tag("old", 1)
+
+
+def erase(root: Path) -> None:
+    """Rows are erased, with all older versions."""
+    table(root).erase([("a", "==", 2)], tags="all")
+
+
 def make_partitions(root: Path) -> None:
     """A table of four partitions, most of them in manifests."""
     made = table(root)
@@ -307,6 +318,12 @@ SCENARIOS = [
         make_old,
         expire_behind_another,
         (_TEN, _TEN | {11: [10, 11]}, {10: [10], 11: [10, 11]}),
+    ),
+    Scenario(
+        "erase",
+        make_tagged,
+        erase,
+        (appended(3), appended(3) | {5: [1, 3]}, {5: [1, 3]}),
     ),
     Scenario(
         "stray",
