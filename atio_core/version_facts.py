@@ -46,6 +46,11 @@ class VersionFacts(ABC):
         return self.entry.data.operation
 
     @property
+    def who(self) -> str | None:
+        """Who committed it, as "user@machine"; None if that isn't known."""
+        return self.entry.data.who
+
+    @property
     def message(self) -> str | None:
         """What the writer said of it."""
         return self.entry.data.message

@@ -242,12 +242,14 @@ def _ranges(spans: Iterable[Iterable[int]]) -> VersionRanges:
 
 def _data_to_json(data: DataVersion) -> list[Any]:
     added, removed = _totals_to_json(data.added), _totals_to_json(data.removed)
-    return [data.version, data.time_us, data.operation, data.message, data.properties, added, removed]
+    who = [] if data.who is None else [data.who]
+    return [data.version, data.time_us, data.operation, data.message, data.properties, added, removed, *who]
 
 
 def _data_from_json(fields: list[Any]) -> DataVersion:
-    version, time_us, operation, message, properties, added, removed = fields
-    return DataVersion(version, time_us, operation, message, properties, Totals(*added), Totals(*removed))
+    version, time_us, operation, message, properties, added, removed, *who = fields
+    totals = Totals(*added), Totals(*removed)
+    return DataVersion(version, time_us, operation, message, properties, *totals, *who)
 
 
 def _schema_to_json(ref: SchemaRef) -> dict[str, Any]:

@@ -375,7 +375,7 @@ def next_entry(
     data = base.data
     if changes_rows:
         told = (change.operation, intent.message, intent.properties)
-        data = DataVersion(version, time_us, *told, rebased.added, rebased.removed)
+        data = DataVersion(version, time_us, *told, rebased.added, rebased.removed, intent.who)
     return rebased.entry.with_(
         version=version,
         commit_id=intent.commit_id.hex(),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import getpass
+import os
+import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +51,7 @@ class Intent:
         message: A sentence for the history.
         properties: Facts for the history.
         started: When the caller began, by `time.perf_counter`.
+        who: Who commits: "user@machine".
     """
 
     commit_id: bytes
@@ -57,6 +62,17 @@ class Intent:
     message: str | None = None
     properties: dict[str, str] = field(default_factory=dict[str, str])
     started: float = field(default_factory=time.perf_counter, compare=False)
+    who: str | None = None
+
+
+@functools.cache
+def this_user() -> str:
+    """Return who runs this process, and where: "user@machine"."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # the system has no name for the user, as in many containers
+        user = f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
+    return f"{user}@{platform.node() or 'somewhere'}".encode(errors="replace").decode()
 
 
 def make_intent(
@@ -92,4 +108,5 @@ def make_intent(
         expected_version=expected_version,
         message=None if message is None else require_text("message", message),
         properties={} if properties is None else require_texts("properties", properties),
+        who=this_user(),
     )

@@ -137,6 +137,7 @@ class DataVersion:
     properties: dict[str, str] = field(default_factory=dict[str, str])
     added: Totals = field(default_factory=Totals)
     removed: Totals = field(default_factory=Totals)
+    who: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ data_versions = st.builds(
     st.dictionaries(texts, texts, max_size=3),
     totals,
     totals,
+    st.none() | texts,
 )
 
 entries = st.builds(

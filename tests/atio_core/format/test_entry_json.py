@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,14 @@ FULL = LogEntry(
     time_us=1_700_000_000_500_000,
     operation="append",
     data=DataVersion(
-        300, 1_700_000_000_500_000, "append", "a “message”", {"run": "r-1"}, Totals(1, 10, 1000), Totals()
+        300,
+        1_700_000_000_500_000,
+        "append",
+        "a “message”",
+        {"run": "r-1"},
+        Totals(1, 10, 1000),
+        Totals(),
+        "kim@desk",
     ),
     schema=2,
     schemas={
@@ -134,7 +142,7 @@ def test_an_entry_is_one_line_of_json() -> None:
 
 def test_entries_of_format_1_stay_readable() -> None:
     """What a release wrote in format 1 is read by every later one, to the last field."""
-    assert decode(GOLDEN.read_bytes()) == FULL
+    assert decode(GOLDEN.read_bytes()) == replace(FULL, data=replace(FULL.data, who=None))
 
 
 @pytest.mark.parametrize("bit", range(8))

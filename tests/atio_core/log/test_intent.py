@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import getpass
+import os
+import platform
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from atio_core.errors import InvalidInputError
-from atio_core.log.intent import make_intent
+from atio_core.log.intent import make_intent, this_user
 from atio_core.log.key_list import key_digest
 from atio_core.model.entry import NO_KEY
+from atio_core.table import Table
 
 
 def clock() -> int:
@@ -70,3 +76,23 @@ def test_what_can_not_be_kept_is_refused(told: dict[str, Any]) -> None:
     (name,) = told
     with pytest.raises(InvalidInputError, match="property|properties" if name == "properties" else name):
         make_intent(clock, **told)
+
+
+def test_who_commits_is_told(tmp_path: Path) -> None:
+    """The history says who made each version, and on which machine; also after an expiry, which carries it on."""
+    table = Table(tmp_path)
+    table.append(pa.table({"a": [1]}))
+    table.append(pa.table({"a": [2]}))
+    table.expire(keep_last=1)
+    assert [found.who for found in table.history()] == [f"{getpass.getuser()}@{platform.node()}"]
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system knows no name, the number is told: a commit doesn't fail for that."""
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.setattr(platform, "node", lambda: "")
+    assert this_user.__wrapped__() == f"user {os.getuid()}@somewhere"
