@@ -29,6 +29,15 @@ def digest(data: bytes) -> str:
     return f"xxh3-128:{xxhash.xxh3_128_hexdigest(data)}"
 
 
+def unsealed(data: bytes, what: str) -> Json:
+    """Log entry: a JSON line that ends with its digest."""
+    head, _, tail = data.rpartition(b',"digest":"')
+    require(f'{digest(head)}"}}\n'.encode(), tail, f"the digest of {what}")
+    fields = json.loads(data)
+    require(1, fields["format"], "the format")
+    return fields
+
+
 def require(told: object, found: object, what: str) -> None:
     """Hold what is there against what is said."""
     if told != found:
@@ -70,8 +79,11 @@ class Reader:
 
     def rows(self, entry: Json) -> pa.Table:
         """Reading: rows. The stored columns, without the schema's metadata."""
-        schema = self._schema(entry["schemas"][str(entry["schema"])])
-        parts = [self._file(record, schema) for record in self.records(entry)]
+        return self.rows_of(self.records(entry), self.schema(entry["schemas"][str(entry["schema"])]))
+
+    def rows_of(self, records: list[Json], schema: pa.Schema) -> pa.Table:
+        """Rows of data files, in a version's columns."""
+        parts = [self._file(record, schema) for record in records]
         return pa.concat_tables([schema.empty_table(), *parts]).replace_schema_metadata(None)
 
     def files(self, entry: Json) -> dict[str, tuple[bytes, bool] | None]:
@@ -92,6 +104,14 @@ class Reader:
     def records(self, entry: Json) -> list[Json]:
         """Log entry: those of the manifests, then its own."""
         return [*itertools.chain.from_iterable(map(self._manifest, entry["manifests"])), *entry["files"]]
+
+    def known(self, entry: Json) -> set[bytes]:
+        """Recent commits and key lists: the ids and keys that an entry knows."""
+        recent = entry["recent"]
+        lists = [self._checked(ref[0], ref[1]) for ref in entry.get("key_lists", ())]
+        joined = base64.b64decode(recent["commits"]) + base64.b64decode(recent.get("keys", ""))
+        older = [pa.ipc.open_file(data).read_all().column("id").to_pylist() for data in lists]
+        return {joined[at : at + 16] for at in range(0, len(joined), 16)}.union(*older)
 
     def _buckets(self, after: int = -1) -> list[str]:
         names = [path.name for path in (self.table / "_atio/log").glob("[0-9]" * 6)]
@@ -114,13 +134,10 @@ class Reader:
         return self._path(number).read_bytes() if self._path(number).exists() else None
 
     def _entry(self, number: int, data: bytes) -> Json:
-        head, _, tail = data.rpartition(b',"digest":"')
-        require(f'{digest(head)}"}}\n'.encode(), tail, f"the digest of entry {number}")
-        entry = json.loads(data)
+        entry = unsealed(data, f"entry {number}")
         require(number, entry["version"], "the number of an entry")
-        require(1, entry["format"], "the format")
         require(entry["kind"] != "table", "objects" in entry.get("reader_features", ()), "the features")
-        require(set(), set(entry.get("reader_features", ())) - {"objects"}, "other features")
+        require(set(), set(entry.get("reader_features", [])).difference(["objects"]), "other features")
         return entry
 
     def _checked(self, path: str, told: str) -> bytes:
@@ -136,7 +153,8 @@ class Reader:
         require(ref[3:6], [len(records), *sums], ref[0])
         return records
 
-    def _schema(self, ref: Json) -> pa.Schema:
+    def schema(self, ref: Json) -> pa.Schema:
+        """Schema: by a reference to it."""
         plain = zlib.decompress(base64.b64decode(ref["inline"])) if "inline" in ref else None
         plain = plain or self._checked(ref["path"], ref["digest"])
         require(ref["digest"], digest(plain), "a schema")

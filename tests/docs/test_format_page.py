@@ -15,6 +15,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.log.limits import Limits
+from tests.docs import staged_by_page, store_by_page
 from tests.docs.reader_by_page import DamagedError, ExpiredError, Json, Reader
 from tests.docs.writer_by_page import append
 
@@ -197,6 +198,96 @@ def test_what_is_written_by_the_page_is_read_and_continued_by_atio(tmp_path: Pat
     assert table.read(output_as="arrow").num_rows == 10
 
 
+def test_kept_stages_are_read_by_the_page(tmp_path: Path) -> None:
+    """What is kept, and not settled, is found with its rows, whether its schema is the table's or its own."""
+    table = atio.Table(tmp_path / "t", limits=Limits(recent=2, inline_files=2, fanout=2))
+    table.append(frame(1))
+    first = table.stage(frame(2), keep=True)
+    other = table.stage(pa.table({"x": [[1, 2], None]}), "overwrite", keep=True)
+    gone = [table.stage(frame(number), keep=True) for number in (3, 4)]
+    gone[0].drop()
+    gone[1].publish(expected_version=1)
+    for number in range(5):
+        table.tag(f"tag {number}")
+    found = staged_by_page.stages(tmp_path / "t")
+    assert list(found) == [first.id, other.id] == [stage.id for stage in table.staged()]
+    assert columns(staged_by_page.rows(tmp_path / "t", found[first.id])) == columns(frame(2))
+    assert columns(staged_by_page.rows(tmp_path / "t", found[other.id])) == {"x": [[1, 2], None]}
+    assert [found[one.id]["operation"] for one in (first, other)] == [first.operation, other.operation]
+
+
+def test_what_is_kept_by_the_page_is_published_by_atio_and_the_other_way_round(tmp_path: Path) -> None:
+    """Stages that are kept, published or dropped by the page are just that to atio."""
+    path, until = tmp_path / "t", 4_000_000_000_000_000
+    append(path, [1], ["a"], key="first")
+    table = atio.Table(path)
+    published = staged_by_page.keep(path, [2, None], ["b", None], until)
+    dropped = [staged_by_page.keep(path, [3], ["c"], until) for _ in range(2)]
+    assert {stage.id for stage in table.staged()} == {published, *dropped}
+    assert columns(table.staged(published).read("arrow")) == {"n": [1, 2, None], "s": ["a", "b", None]}
+    assert table.publish(published).version == 2
+    staged_by_page.drop(path, dropped[0])
+    table.drop_staged(dropped[1])
+    for stage in dropped:
+        with pytest.raises(atio.StageNotFoundError, match="was dropped"):
+            table.staged(stage)
+        table.drop_staged(stage)
+    assert staged_by_page.stages(path) == {}
+    stage = table.stage(table.read(output_as="arrow").slice(0, 1), keep=True)
+    assert staged_by_page.publish(path, stage.id) == 5
+    assert (table.publish(stage.id).repeated, table.publish(stage.id).version) == (True, 5)
+    assert columns(table.read(output_as="arrow")) == {"n": [1, 2, None, 1], "s": ["a", "b", None, "a"]}
+    assert table.verify().ok
+
+
+def test_releases_are_read_by_the_page(tmp_path: Path) -> None:
+    """Those that stand are found with their versions; what was dropped, and is no release, isn't one."""
+    store = atio.Store(tmp_path)
+    for name in ("orders", "raw/customers"):
+        for number in range(1, 4):
+            store.table(name).append(frame(number))
+    store.create_release("first", {"orders": 1, "raw/customers": 2}, message="both")
+    store.create_release("second", ["orders"])
+    store.drop_release("second")
+    store.set_retention(atio.Retention(keep_last=1))
+    store.create_release("second", ["raw/customers"])
+    store.expire_all()
+    assert [entry["kind"] for entry in store_by_page.entries(tmp_path)] == [
+        *("begin", "release", "release", "drop", "retention", "release")
+    ]
+    found = store_by_page.standing(tmp_path)
+    assert {name: one["number"] for name, one in found.items()} == {
+        one.name: one.number for one in store.releases()
+    }
+    for name, one in found.items():
+        for table in one["tables"]:
+            expected = columns(store.at(name).read(table, "arrow"))
+            assert columns(store_by_page.rows(tmp_path, one, table)) == expected
+    assert found["second"]["retention"] == {"keep_last": 1}
+    assert found["first"]["message"] == "both"
+
+
+def test_what_is_released_by_the_page_is_a_release_of_atio(tmp_path: Path) -> None:
+    """Both make and drop releases in turn; what stands protects its versions, what was dropped doesn't."""
+    store = atio.Store(tmp_path)
+    for name in ("orders", "raw/customers"):
+        append(tmp_path / name, [1], ["a"], key="first")
+    store.create_release("first", ["orders"])
+    assert store_by_page.make(tmp_path, "second", ["orders", "raw/customers"]) == 3
+    assert [one.name for one in store.releases()] == ["second", "first"]
+    for name in ("orders", "raw/customers"):
+        append(tmp_path / name, [2], ["b"], key="second")
+    assert columns(store.at("second").read("raw/customers", "arrow")) == {"n": [1], "s": ["a"]}
+    store_by_page.drop(tmp_path, "first")
+    store.expire_all(keep_last=1)
+    assert [one.version for one in store.table("orders").history()] == [4, 1]
+    store_by_page.drop(tmp_path, "second")
+    assert store.releases() == []
+    assert store.create_release("second", ["orders"]).number == 6
+    store.expire_all(keep_last=1)
+    assert [len(store.table(name).history()) for name in ("orders", "raw/customers")] == [1, 1]
+
+
 def names_in(value: Json, but: tuple[str, ...] = ()) -> set[str]:
     """Return the names of an object's fields, and of those inside it, but for what is named freely."""
     inner = [each for name, each in value.items() if name not in but]
@@ -232,7 +323,7 @@ def test_the_page_and_the_code_agree_on_numbers() -> None:
 def test_the_reader_and_the_writer_know_only_the_page() -> None:
     """Neither uses a line of atio."""
     code = (
-        "import sys, json, tests.docs.writer_by_page;"
+        "import sys, json, tests.docs.staged_by_page, tests.docs.store_by_page;"
         "print(json.dumps([name for name in sys.modules if name.startswith('atio')]))"
     )
     command = [sys.executable, "-c", code]

@@ -77,8 +77,8 @@ class _Sink:
         """Nothing is open."""
 
 
-def write_file(table: Path, rows: pa.Table, commit: str, content: str) -> Json:
-    """Data file; returns its record."""
+def write_file(table: Path, rows: pa.Table, content: str) -> Json:
+    """Data file; returns its record, but for the commit's id."""
     sink = _Sink()
     writer = pq.ParquetWriter(sink, rows.schema)
     writer.write_table(rows, row_group_size=2)
@@ -99,7 +99,6 @@ def write_file(table: Path, rows: pa.Table, commit: str, content: str) -> Json:
         "digest": digest(sink.data),
         "footer": [len(sink.data) - end, digest(sink.data[end:])],
         "schema": 1,
-        "commit": commit,
         "time": time.time_ns() // 1000,
         "piece": {"content": content},
     }
@@ -107,49 +106,84 @@ def write_file(table: Path, rows: pa.Table, commit: str, content: str) -> Json:
 
 def append(table: Path, numbers: list[int | None], texts: list[str | None], key: str) -> int:
     """Committing, for a writer that is alone; returns the version."""
+    commit_id, record = uuid7().hex, written(table, numbers, texts)
+    return add(
+        table, record | {"commit": commit_id}, key=hashlib.blake2b(key.encode(), digest_size=16).digest()
+    )
+
+
+def written(table: Path, numbers: list[int | None], texts: list[str | None]) -> Json:
+    """Write a data file of these rows; returns its record, but for the commit's id."""
     rows = pa.table([pa.array(numbers, pa.int64()), pa.array(texts, pa.large_string())], schema=SCHEMA)
-    commit, content, now = uuid7().hex, content_of(numbers, texts), time.time_ns() // 1000
-    record = write_file(table, rows, commit, content)
-    base = Reader(table).latest() if (table / "_atio/log").exists() else _empty()
-    version = base["version"] + 1
+    return write_file(table, rows, content_of(numbers, texts))
+
+
+def schema_ref() -> Json:
+    """Schema: the reference to the one that all rows have here."""
     plain = SCHEMA.serialize().to_pybytes()
-    schema = {"digest": digest(plain), "inline": base64.b64encode(zlib.compress(plain)).decode()}
-    added = [1, rows.num_rows, record["size"]]
-    recent = base["recent"]
-    keys = base64.b64decode(recent["keys"]) if "keys" in recent else bytes(16 * len(recent["times"]))
-    spans = [*base["retained"][:-1], [(base["retained"] or [[1]])[-1][0], version]]
-    entry = base | {
-        "version": version,
-        "commit": commit,
-        "parent": base["commit"],
-        "clock": now,
-        "time": max(now, base["time"]),
+    return {"digest": digest(plain), "inline": base64.b64encode(zlib.compress(plain)).decode()}
+
+
+def add(table: Path, record: Json, key: bytes) -> int:
+    """Commit a data file as an append; returns the version."""
+    base = Reader(table).latest() if (table / "_atio/log").exists() else _empty()
+    added, content = [1, record["rows"], record["size"]], record["piece"]["content"]
+    changed = {
         "operation": "append",
-        "data": [version, max(now, base["time"]), "append", "by the page", {}, added, [0, 0, 0]],
+        "data": [base["version"] + 1, now_after(base), "append", "by the page", {}, added, [0, 0, 0]],
         "schema": 1,
-        "schemas": {"1": schema},
+        "schemas": {"1": schema_ref()},
         "last": [1, 2],
         "totals": [a + b for a, b in zip(base["totals"], added, strict=True)],
         "content": digest(f"{base['content']} {content}".encode()) if base["version"] else content,
         "files": [*base["files"], record],
-        "retained": spans,
-        "recent": {
-            "commits": base64.b64encode(bytes.fromhex(commit) + base64.b64decode(recent["commits"])).decode(),
-            "times": [
-                max(now, base["time"]),
-                *(max(now, base["time"]) - last for last in recent["times"][:1]),
-                *recent["times"][1:],
-            ],
-            "keys": base64.b64encode(hashlib.blake2b(key.encode(), digest_size=16).digest() + keys).decode(),
-        },
     }
-    entry.pop("digest", None)
-    head = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
-    name = table / f"_atio/log/{999_999 - version // 64:06d}/{63 - version % 64:03d}-{version}.json"
+    return commit(table, base, record["commit"], changed, key)
+
+
+def now_after(base: Json) -> int:
+    """Log entry: `time`."""
+    return max(time.time_ns() // 1000, base["time"])
+
+
+def commit(table: Path, base: Json, commit_id: str, changed: Json, key: bytes = bytes(16)) -> int:
+    """Create the entry that follows another one; returns its version."""
+    version, recent = base["version"] + 1, base["recent"]
+    at = changed["data"][1] if "data" in changed else now_after(base)
+    keys = base64.b64decode(recent["keys"]) if "keys" in recent else bytes(16 * len(recent["times"]))
+    entry = base | {
+        "version": version,
+        "commit": commit_id,
+        "parent": base["commit"],
+        "clock": at,
+        "time": at,
+        "retained": [*base["retained"][:-1], [(base["retained"] or [[1]])[-1][0], version]],
+        "recent": {
+            "commits": base64.b64encode(
+                bytes.fromhex(commit_id) + base64.b64decode(recent["commits"])
+            ).decode(),
+            "times": [at, *(at - last for last in recent["times"][:1]), *recent["times"][1:]],
+            "keys": base64.b64encode(key + keys).decode(),
+        },
+        **changed,
+    }
+    create(table / "_atio/log", version, entry)
+    return version
+
+
+def create(log: Path, number: int, fields: Json) -> None:
+    """Create an object of a log under its number."""
+    name = log / f"{999_999 - number // 64:06d}/{63 - number % 64:03d}-{number}.json"
     name.parent.mkdir(parents=True, exist_ok=True)
     with name.open("xb") as file:
-        file.write(head + f',"digest":"{digest(head)}"}}\n'.encode())
-    return version
+        file.write(sealed(fields))
+
+
+def sealed(fields: Json) -> bytes:
+    """Log entry: a JSON line that ends with its digest."""
+    told = {name: value for name, value in fields.items() if name != "digest"}
+    head = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
+    return head + f',"digest":"{digest(head)}"}}\n'.encode()
 
 
 def _empty() -> Json:
