@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atio_core.comparing.changes import Changes, RowChange
     from atio_core.comparing.diff import Diff
     from atio_core.errors import (
         AlreadyExistsError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyExistsError",
     "AtioError",
+    "Changes",
     "CommitConflictError",
     "CommitError",
     "CommitUnknownError",
@@ -71,6 +73,7 @@ __all__ = [
     "Release",
     "ReleaseNotFoundError",
     "Retention",
+    "RowChange",
     "SchemaMismatchError",
     "Snapshot",
     "StageNotFoundError",
@@ -95,12 +98,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Changes": "atio_core.comparing.changes",
     "Diff": "atio_core.comparing.diff",
     "ExpiryReport": "atio_core.maintenance.report",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",
     "Release": "atio_core.store",
     "Retention": "atio_core.retention",
+    "RowChange": "atio_core.comparing.changes",
     "Snapshot": "atio_core.snapshot",
     "StagedChange": "atio_core.format.staged_json",
     "Store": "atio_core.store",

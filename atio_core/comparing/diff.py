@@ -5,34 +5,25 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import Any
 
-import pyarrow as pa
-
-from atio_core.arguments import require_choice, require_flag, require_list
+from atio_core.arguments import require_flag, require_list
 from atio_core.comparing.file_changes import FileChanges, file_changes
+from atio_core.comparing.giving import RowsAs, given, given_in_order
 from atio_core.comparing.object_changes import ObjectChanges, object_changes
-from atio_core.comparing.rows import RowDifference, Side, row_difference
+from atio_core.comparing.rows import RowDifference, row_difference
 from atio_core.comparing.schema_changes import SchemaChanges, labels_by_id, schema_changes
 from atio_core.data.columns import field_of
 from atio_core.data.conform import field_id
-from atio_core.data.frames import to_output
 from atio_core.data.key_match import KeyColumns
 from atio_core.data.primary_key import key_of
 from atio_core.errors import InvalidInputError
 from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
-from atio_core.reading.rows import arrow_schema, as_frame
 from atio_core.reading.selection import Version
-
-if TYPE_CHECKING:
-    from atio_core.comparing.bags import Places
 
 _WIDTH = 80
 _LISTED = 20
 _NO_KEY = KeyColumns((), ())
-
-RowsAs = Literal["pandas", "polars", "arrow", "batches"]
-"""What rows are given as: a library's frame, or a `pyarrow.RecordBatchReader` with a few row groups in memory."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +76,12 @@ class Diff:
             As for `Snapshot.read` else.
         """
         rows = self._rows()
-        return _given(rows.after, rows.added, output_as)
+        return given(rows.after, rows.added, output_as)
 
     def removed(self, output_as: RowsAs = "pandas") -> Any:
         """Return the rows that only the earlier version has, as it had them: see `added`."""
         rows = self._rows()
-        return _given(rows.before, rows.removed, output_as)
+        return given(rows.before, rows.removed, output_as)
 
     def changed(self, output_as: RowsAs = "pandas", *, before: bool = False) -> Any:
         """Return the rows that changed, as the later version has them; or as the earlier one had them, in this order.
@@ -105,8 +96,8 @@ class Diff:
         rows = self._rows()
         old, new = rows.changed
         if require_flag("before", before):
-            return _given_in_order(rows.before, old, output_as)
-        return _given(rows.after, new, output_as)
+            return given_in_order(rows.before, old, output_as)
+        return given(rows.after, new, output_as)
 
     def _rows(self) -> RowDifference:
         if self.rows is None:
@@ -234,36 +225,6 @@ def _key(before: Version, after: Version, given: object) -> KeyColumns:
                 table=after.source.table,
             )
     return key
-
-
-def _given(side: Side, places: Places, output_as: str) -> Any:
-    require_choice("output_as", output_as, get_args(RowsAs))
-    source = side.version.source
-    if output_as != "batches":
-        return as_frame(source, list(side.chosen(places)), cast("Any", output_as))
-    return pa.RecordBatchReader.from_batches(arrow_schema(source.schema), batches_of(side, places))
-
-
-def batches_of(side: Side, places: Places) -> Iterator[pa.RecordBatch]:
-    """Yield some rows of a version as record batches, in bounded memory."""
-    schema = side.version.source.schema
-    for portion in side.chosen(places):
-        table: pa.Table = to_output(portion.rows, schema, [(len(portion.kept), {})], "arrow")
-        yield from table.to_batches()
-
-
-def _given_in_order(side: Side, places: Places, output_as: str) -> Any:
-    """Rows of a version in any order."""
-    import numpy as np
-
-    order = np.argsort(places)
-    back = np.argsort(order)
-    wanted = "arrow" if output_as == "batches" else output_as
-    frame = _given(side, places[order], wanted)
-    if wanted == "pandas":
-        return frame.iloc[back]
-    found = frame[back] if wanted == "polars" else frame.take(pa.array(back))
-    return found.to_reader() if output_as == "batches" else found
 
 
 def _line(text: object) -> str:

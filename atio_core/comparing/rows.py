@@ -98,6 +98,11 @@ class Side:
     fields: Sequence[int | None]
 
     @property
+    def rows(self) -> int:
+        """How many rows its files have."""
+        return sum(file.rows for file in self.files)
+
+    @property
     def names(self) -> list[str]:
         """The names of the columns that are read."""
         return [name for name, _ in self.columns if name is not None]
@@ -234,6 +239,8 @@ def row_difference(before: Version, after: Version, files: Differing, key: KeyCo
         Side(version, some, [(column.names[at], column) for column in columns], _places_of(fields, version))
         for at, (version, some) in enumerate(((before, files.before), (after, files.after)))
     ]
+    if not files.before or not files.after:  # what is there isn't compared with anything, nor read
+        return _all_of(*sides)
     old, new = (side.digested(key.names) for side in sides)
     removed, added = unmatched(old.rows, new.rows)
     changed = removed[:0], added[:0]
@@ -245,6 +252,13 @@ def row_difference(before: Version, after: Version, files: Differing, key: KeyCo
         changed = known[0][first], known[1][second]
         removed, added = _without(removed, changed[0]), _without(added, changed[1])
     return RowDifference(sides[0], sides[1], removed, added, changed)
+
+
+def _all_of(before: Side, after: Side) -> RowDifference:
+    import numpy as np
+
+    removed, added = np.arange(before.rows), np.arange(after.rows)
+    return RowDifference(before, after, removed, added, (removed[:0], added[:0]))
 
 
 def _require_distinct(side: Side, places: Places, keys: Digests, key: KeyColumns) -> None:

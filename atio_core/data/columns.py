@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atio_core.arguments import require_text, shown
 from atio_core.data.column_labels import kind_of_label, kind_of_labels
-from atio_core.data.conform import NOT_NULL, is_required
+from atio_core.data.conform import NOT_NULL, field_id, is_required
 from atio_core.data.frames import unknown_label
 from atio_core.data.labels import Json, UnknownValueError, label_key, to_json
 from atio_core.data.layout import Column, Layout, layout_of, places_of
@@ -63,6 +63,13 @@ def not_null_labels(schema: pa.Schema) -> list[Any]:
 def has_column(schema: pa.Schema, label: object) -> bool:
     """Say whether just one column has a label."""
     return len(places_of(layout_of(schema).columns).get(label_key(label), ())) == 1
+
+
+def have_in_common(before: pa.Schema, after: pa.Schema, labels: Sequence[object]) -> bool:
+    """Say whether two versions of a schema have columns of these labels that are the same, by their ids."""
+    if not all(has_column(schema, label) for schema in (before, after) for label in labels):
+        return False
+    return all(field_id(field_of(before, one)) == field_id(field_of(after, one)) for one in labels)
 
 
 def renamed(schema: pa.Schema, label: object, new: object) -> pa.Schema:

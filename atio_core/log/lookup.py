@@ -11,13 +11,14 @@ A choice that the latest makes holds if that still is the latest when the choice
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from atio_core.arguments import refusal, require_text, require_time, require_whole
 from atio_core.errors import InvalidInputError, TagNotFoundError, VersionExpiredError, VersionNotFoundError
 from atio_core.log.commit_log import CommitLog, no_table
-from atio_core.model.entry import LogEntry
+from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.tag_name import LATEST, looks_like_number
 
 AnyVersion = int | str | datetime
@@ -128,6 +129,73 @@ def first_holding(log: CommitLog, found: Found) -> Found:
     except VersionExpiredError:
         return found
     return Found(entry, found.latest)
+
+
+class Steps(Iterator[tuple[Found, Found]]):
+    """The data versions after one that are retained, in order, each with the one before it.
+
+    Of those in between that have expired nothing is told. Each version comes with the files that are next to those of
+    the other: of a compacted one, the version before with the new files, the version after with those of its commit.
+
+    Args:
+        log: The table's log.
+        since: The version before the first; 0 for none.
+
+    Raises:
+        TableNotFoundError: There is no table.
+        VersionNotFoundError: No such version was ever committed.
+        VersionExpiredError: It has expired.
+    """
+
+    def __init__(self, log: CommitLog, since: int) -> None:
+        self._log = log
+        self.latest = log.latest()
+        """The latest entry, as it was looked up last."""
+        self._older = self._held(since)
+        self.until: int = self.latest.data.version
+        """The last version of all."""
+
+    def __next__(self) -> tuple[Found, Found]:
+        """Return the next version, behind the one before it. Raises `VersionExpiredError` if that has expired."""
+        for _ in range(_ROUNDS):
+            if self._older.data.version >= self.until:
+                raise StopIteration
+            try:
+                older, newer = self._next(self._older)
+            except VersionExpiredError:
+                self.look_again()
+                continue
+            self._older = newer
+            return Found(older, self.latest), Found(newer, self.latest)
+        raise too_fast(self._log, "gone through")
+
+    def look_again(self, version: int | None = None) -> None:
+        """Go on from a version, or that which came last, as it lies in the latest now: others have expired."""
+        self.latest = self._log.latest()
+        self._older = self._held(self._older.data.version if version is None else version)
+
+    def _next(self, older: LogEntry) -> tuple[LogEntry, LogEntry]:
+        number = older.version
+        while (following := self.latest.retained.at_or_after(number + 1)) is not None:
+            number = following
+            (entry,) = self._log.read_retained(self.latest, [number])
+            if entry.data.version != older.data.version:
+                return older, entry
+            older = entry
+        raise too_fast(self._log, "gone through")
+
+    def _held(self, version: int) -> LogEntry:
+        if not version:
+            return empty_entry(self.latest.table_id)
+        try:
+            return self._log.held_by(self.latest, version)
+        except VersionExpiredError as error:
+            message = (
+                f"what changed since version {version} of the table {self._log.location} can't be told: it has expired;"
+                " read the latest version whole, go on from its number, and keep versions (keep_for, a tag or a lease)"
+                " for longer than readers stay away"
+            )
+            raise VersionExpiredError(message, table=self._log.location, version=version) from error
 
 
 def history(log: CommitLog) -> list[Found]:

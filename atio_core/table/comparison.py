@@ -1,22 +1,24 @@
-"""What two versions of a table differ in."""
+"""What two versions of a table differ in, and what changed since one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from atio_core.arguments import repeatable
+from atio_core.arguments import repeatable, require_list, require_whole
 from atio_core.errors import VersionExpiredError
-from atio_core.log.lookup import AnyVersion, find, first_holding, require_wanted
+from atio_core.log.lookup import AnyVersion, Found, Steps, find, first_holding, require_wanted
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
+    from atio_core.comparing.changes import Changes
     from atio_core.comparing.diff import Diff
+    from atio_core.comparing.giving import RowsAs
 
 
 class Comparison(TableBase):
-    """What two versions of a table differ in."""
+    """What two versions of a table differ in, and what changed since one of them."""
 
     def diff(self, a: AnyVersion, b: AnyVersion = "latest", key: Sequence[Any] | None = None) -> Diff:
         """Return what changed from a version to another: rows, columns, files.
@@ -70,3 +72,79 @@ class Comparison(TableBase):
                 for one in found
             )
             return before.diff(after, key)
+
+    def changes(
+        self, since: int, *, key: Sequence[Any] | None = None, output_as: RowsAs = "batches"
+    ) -> Changes:
+        """Return what happened to the rows since a version, version by version, up to the latest.
+
+        For a reader that comes back for what is new: whenever a change is the `last` of its version, it keeps the
+        version's number with what it made of the rows, in one step, and goes on from there. So it deals with each
+        change once, wherever it is killed.
+
+        Of each version come the rows that went ("delete"), the columns if they changed ("columns"), the rows that have
+        other values under the same key ("update"), and the rows that came ("insert"), in this order. Rows that moved to
+        other files are no changes: compactions show nothing, a restore or an overwrite shows the difference. Of
+        versions in between that have expired nothing is told, but what they changed is told with the next one.
+
+        An append's rows are read from its files, once. Else files that both versions have aren't read: see `diff`.
+
+        Args:
+            since: The number of the last version that was dealt with; 0 to begin with nothing.
+            key: As for `diff`. Where columns of it are missing, rows are deleted and inserted instead.
+            output_as: "batches" for record batches; else "pandas", "polars" or "arrow": some rows as a frame.
+
+        Returns:
+            An iterator of `RowChange`s, a few row groups in memory at a time. Its `cursor` is the last version of which
+            all changes were handed out, and in the end the latest.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            VersionNotFoundError: No such version was ever committed.
+            VersionExpiredError: It has expired; also later, if a version expires while it is gone through.
+            InvalidInputError: An argument makes no sense; later, if a version holds an object.
+            As for `diff` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://changes-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1, 2]}))
+            >>> _ = table.append(pd.DataFrame({"a": [3]}))
+            >>> _ = table.delete([("a", "==", 1)])
+            >>> changes = table.changes(since=1)
+            >>> [(change.version, change.kind, change.rows["a"].to_pylist()) for change in changes]
+            [(2, 'insert', [3]), (3, 'delete', [1])]
+            >>> changes.cursor, list(table.changes(since=3))
+            (3, [])
+        """
+        from atio_core.comparing.changes import Changes
+        from atio_core.comparing.giving import require_rows_as
+        from atio_core.data.key_match import KeyColumns
+
+        labels = None if key is None else require_list("key", key, "labels")
+        output = require_rows_as(output_as)
+        steps = Steps(self._log, require_whole("since", since, least=0))
+        if labels and steps.latest.schema:
+            KeyColumns.of(Snapshot.of(self._log, Found(steps.latest, steps.latest)).schema, labels)
+        return Changes(self._diffs(steps, labels), since, steps.until, output)
+
+    def _diffs(self, steps: Steps, key: list[Any] | None) -> Iterator[Diff]:
+        """What each version changed."""
+        for older, newer in steps:
+            before, after = (Snapshot.of(self._log, found) for found in (older, newer))
+            try:
+                diff = before.diff(after, _as_far_as_known(key, before, after))
+            except VersionExpiredError:  # perhaps a compaction has put other files in the places of its own
+                steps.look_again(before.version)
+            else:
+                yield diff
+
+
+def _as_far_as_known(key: list[Any] | None, before: Snapshot, after: Snapshot) -> list[Any] | None:
+    """The key, if both versions have its columns; else none."""
+    if key is None:
+        return None
+    schemas = [one.schema for one in (before, after) if one.entry.schema]
+    from atio_core.data.columns import have_in_common
+
+    return key if len(schemas) > 1 and have_in_common(*schemas, key) else []

@@ -49,12 +49,15 @@ def promised_to_type_checkers() -> dict[str, str]:
 def test_the_public_names_are_these() -> None:
     """A name joins or leaves the public ones only on purpose."""
     others = {
+        "Changes",
         "Diff",
         "ExpiryReport",
         "KeptStage",
         "Lease",
         "Release",
         "Retention",
+        "RowChange",
+    "RowChange",
         "Snapshot",
         "StagedChange",
         "Store",
@@ -121,7 +124,8 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
 
 
 TABLES = {
-    *("Diff", "KeptStage", "Lease", "Release", "Snapshot", "Store", "Table"),
+    *("Changes", "Diff", "RowChange"),
+    *("KeptStage", "Lease", "Release", "Snapshot", "Store", "Table"),
     *("expire_snapshots", "read_table", "write_snapshot"),
 }
 """The names behind which Arrow's tables are."""
