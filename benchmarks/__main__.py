@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import databases, expiry, files, many, peers, scale, starting, tables
+from benchmarks import databases, expiry, files, many, peers, scale, starting, tables, versions
 from benchmarks.measure import Result
 
 _PARTS = {
@@ -20,6 +20,7 @@ _PARTS = {
     "tables": tables.run,
     "scale": scale.run,
     "many": many.run,
+    "versions": versions.run,
     "expiry": expiry.run,
 }
 

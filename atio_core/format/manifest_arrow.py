@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from atio_core.format.records import file_from_json, file_to_json, span_from_json, span_to_json
 from atio_core.model.data_file import DataFile
@@ -75,6 +76,31 @@ def decode_manifest(data: bytes, wanted: Callable[[Span], bool] = lambda _: True
         record for number in chosen for record in reader.get_batch(number).column("record").to_pylist()
     ]
     return tuple(file_from_json(json.loads(record)) for record in records)
+
+
+def decode_difference(
+    old: Sequence[bytes], new: Sequence[bytes]
+) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+    """Return the files of some manifests whose records others lack, and the other way round; only those are opened.
+
+    Args:
+        old: The bytes of some manifests.
+        new: Those of others.
+    """
+    before, after = (
+        pa.chunked_array([chunk for data in all_of for chunk in _records(data)], pa.string())
+        for all_of in (old, new)
+    )
+    left = [
+        texts.filter(pc.invert(pc.is_in(texts, value_set=others)))
+        for texts, others in ((before, after), (after, before))
+    ]
+    gone, came = (tuple(file_from_json(json.loads(text)) for text in texts.to_pylist()) for texts in left)
+    return gone, came
+
+
+def _records(data: bytes) -> list[pa.Array]:
+    return pa.ipc.open_file(pa.py_buffer(data)).read_all().column("record").chunks
 
 
 def decode_paths(data: bytes) -> list[tuple[str, int, bool]]:

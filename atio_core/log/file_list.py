@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from atio_core.errors import DamagedError, NotFoundError, VersionExpiredError
 from atio_core.format.digest import digest
-from atio_core.format.manifest_arrow import decode_manifest, decode_paths, encode_manifest
+from atio_core.format.manifest_arrow import decode_difference, decode_manifest, decode_paths, encode_manifest
 from atio_core.format.names import manifest_path
 from atio_core.format.records import file_to_json
 from atio_core.log.limits import Limits
@@ -75,7 +75,7 @@ def difference(
 ) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
     """Return the files of the old version that the new one lacks, and those that only the new one has.
 
-    Manifests that both name aren't opened.
+    Manifests that both name aren't opened, nor are records that both have.
 
     Args:
         old: A version.
@@ -87,9 +87,15 @@ def difference(
         NotFoundError: A manifest isn't there; one of an old version may have expired.
     """
     both = {ref.path for ref in old.manifests} & {ref.path for ref in new.manifests}
+    listed = decode_difference(
+        *(
+            [_checked(store, ref) for ref in entry.manifests if ref.path not in both]
+            for store, entry in ((old_store, old), (new_store, new))
+        )
+    )
     before, after = (
-        {file.path: file for file in files_of(store, entry, lambda ref: ref.path not in both)}
-        for store, entry in ((old_store, old), (new_store, new))
+        {file.path: file for file in (*files, *entry.files)}
+        for files, entry in zip(listed, (old, new), strict=True)
     )
     gone = tuple(file for path, file in before.items() if path not in after)
     return gone, tuple(file for path, file in after.items() if path not in before)

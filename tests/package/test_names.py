@@ -57,7 +57,6 @@ def test_the_public_names_are_these() -> None:
         "Release",
         "Retention",
         "RowChange",
-    "RowChange",
         "Snapshot",
         "StagedChange",
         "Store",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.format.keys_arrow import decode_keys, encode_keys
-from atio_core.format.manifest_arrow import decode_manifest, decode_paths, encode_manifest
+from atio_core.format.manifest_arrow import decode_difference, decode_manifest, decode_paths, encode_manifest
 from atio_core.format.records import file_from_json, file_to_json
 from atio_core.format.schema_arrow import INLINE_BYTES, decode_schema, encode_schema, inline_bytes, inline_ref
 from atio_core.model.data_file import DataFile
@@ -22,6 +22,22 @@ def test_a_manifest_comes_back_equal(files: list[DataFile]) -> None:
     data = encode_manifest(files)
     assert tuple(files) == decode_manifest(data)
     assert [(file.path, file.size, file.late) for file in files] == decode_paths(data)
+
+
+@given(st.lists(data_files, max_size=6, unique_by=lambda file: file.path), st.data())
+def test_of_two_lists_of_manifests_only_what_differs_is_opened(
+    files: list[DataFile], data: st.DataObject
+) -> None:
+    """Records that manifests on both sides have are left out, in whichever they are; the others come in their order."""
+    old, new = (
+        data.draw(st.lists(st.sampled_from(files), unique_by=id) if files else st.just([])) for _ in range(2)
+    )
+    cut = data.draw(st.integers(0, len(old)))
+    manifests = [encode_manifest(old[:cut]), encode_manifest(old[cut:])]
+    gone, came = decode_difference(manifests, [encode_manifest(new)])
+    assert list(gone) == [file for file in old if file not in new]
+    assert list(came) == [file for file in new if file not in old]
+    assert decode_difference([], manifests) == ((), tuple(old))
 
 
 @given(st.dictionaries(sixteens, st.integers(1, 2**62), max_size=20))
