@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from atio_core.comparing.diff import Diff
 from atio_core.comparing.giving import given_in_order, portions
@@ -126,7 +126,7 @@ def _part(side: Side, places: Places, output_as: str) -> Any:
 def _nothing(side: Side, output_as: str) -> Any:
     schema = side.version.source.schema
     if output_as != "batches":
-        return no_frame(schema, None, output_as)
+        return no_frame(schema, None, cast("Any", output_as))
     import pyarrow as pa
 
     shown = arrow_schema(schema)

@@ -144,7 +144,7 @@ def _as_far_as_known(key: list[Any] | None, before: Snapshot, after: Snapshot) -
     """The key, if both versions have its columns; else none."""
     if key is None:
         return None
-    schemas = [one.schema for one in (before, after) if one.entry.schema]
     from atio_core.data.columns import have_in_common
 
-    return key if len(schemas) > 1 and have_in_common(*schemas, key) else []
+    both_there = before.entry.schema and after.entry.schema
+    return key if both_there and have_in_common(before.schema, after.schema, key) else []
