@@ -48,12 +48,11 @@ soak: $(READY) ## the long tests, and far more examples of the random ones
 	@mkdir -p .dagster_home
 	@cp $< $@
 
-$(LOWEST): export PIP_CONSTRAINT := constraints-lowest.txt
-$(LOWEST): export PIP_BUILD_CONSTRAINT := constraints-lowest.txt
+# Set in the recipe: a variable of the target would be one of $(READY), too.
 $(LOWEST): pyproject.toml constraints-lowest.txt $(READY)
 	$(PY) -m venv --clear .venv-lowest
 	@echo "Installing into .venv-lowest (some minutes)"
-	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@PIP_CONSTRAINT=constraints-lowest.txt PIP_BUILD_CONSTRAINT=constraints-lowest.txt .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 # An environment whose Python has gone (the system was upgraded) counts as none.
