@@ -76,6 +76,12 @@ class RowFilter:
     truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
     expressions: tuple[ArrowExpression, ...] = ()
 
+    @property
+    def asked_of(self) -> set[Ref]:
+        """The columns, by their ids, and partition fields that tell whether a row of a file may match."""
+        stored = (field_id(field) for expression in self.expressions for field in expression.stored)
+        return columns_of(self.predicate).union(column for column in stored if column is not None)
+
     def file_may_match(self, file: DataFile, kept: pa.Schema) -> bool:
         """Say whether a row of a file may match, by its record alone.
 

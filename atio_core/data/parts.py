@@ -18,7 +18,6 @@ from atio_core.data.opening import Opened
 from atio_core.data.source import sparse_memory
 from atio_core.data.stats import group_stats
 from atio_core.data.wish import Portion, Wish
-from atio_core.model.predicate import columns_of
 
 _GAP_BYTES = 512 << 10  # unwanted bytes between two wanted ranges, read along rather than asked for anew
 
@@ -76,7 +75,7 @@ def _that_may_match(wish: Wish, opened: Opened) -> list[int]:
     if row_filter is None:
         return groups
     file, own = opened.file, opened.parquet.schema_arrow
-    kept, columns = wish.source.schemas[file.schema], columns_of(row_filter.predicate)
+    kept, columns = wish.source.schemas[file.schema], row_filter.asked_of
 
     def may_match(group: int) -> bool:
         found = metadata.row_group(group)
