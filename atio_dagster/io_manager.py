@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, model_validator
 
+from atio_core.data.kinds import kind_of
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.maintenance.report_lines import readable_bytes
+from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions, asset_folders, named, op_output_folders, partitions_of, plain
@@ -19,6 +21,7 @@ from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
 
 MODE = "atio/mode"
+FORMAT = "atio/format"
 COLUMNS = ("atio/columns", "columns")
 _OUTSIDE = "outside"
 
@@ -26,13 +29,15 @@ _OUTSIDE = "outside"
 class AtioIOManager(dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
-    It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. A
-    partitioned asset is a partitioned table: a run replaces its partitions and leaves the others as they are. An output
-    `None` stores nothing.
+    It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy
+    arrays, JSON values (dicts, lists, numbers), texts, bytes, and paths to files and folders are kept as objects;
+    anything else is pickled, if that is allowed. A partitioned asset is a partitioned table: a run replaces its
+    partitions and leaves the others as they are. An output `None` stores nothing.
 
     Give it a folder, or the `AtioResource` that other definitions use as well.
 
-    Asset metadata: `atio/mode` ("overwrite" or "append"), `atio/retention`, `partition_expr`. Input metadata:
+    Asset metadata: `atio/mode` ("overwrite" or "append"), `atio/format` ("pickle", or what is natural to the output),
+    `atio/retention`, `partition_expr`. Input metadata:
     `atio/columns`, `atio/version`, `allow_missing_partitions`.
 
     Example:
@@ -50,6 +55,11 @@ class AtioIOManager(dg.ConfigurableIOManager):
 
     base_path: str | None = Field(default=None, description="The folder under which each asset's table lies.")
     resource: AtioResource | None = Field(default=None, description="An AtioResource, instead of base_path.")
+    pickles: bool = Field(
+        default=False,
+        description="Pickle outputs that nothing else keeps. Whoever can write to the folder can then run code where"
+        " they are loaded.",
+    )
 
     @model_validator(mode="after")
     def _one_root(self) -> AtioIOManager:
@@ -73,7 +83,7 @@ class AtioIOManager(dg.ConfigurableIOManager):
         latest = latest_of(table)
         if latest is not None and key is not None:
             require_owner(latest, key)
-        written = _write(context, table, obj, partitions)
+        written = _write(context, table, obj, partitions, pickles=self.pickles)
         # What it repeats may have expired: then the table as it is now is what can be shown.
         snapshot = table.snapshot() if written.repeated else written
         files = written_files(snapshot, partitions)
@@ -92,12 +102,8 @@ class AtioIOManager(dg.ConfigurableIOManager):
         Raises:
             AtioError: There is no such table, version, partition or column; or the bytes are damaged.
         """
-        wanted = wanted_of(context, _what(context))
+        wanted = wanted_of(context)
         partitions = partitions_of(context)
-        if partitions is None and wanted.by_key:
-            raise InvalidInputError(
-                f"{_what(context)} is annotated as a dict, and what it loads has no partitions"
-            )
         if partitions is not None and not partitions.values:
             return {} if wanted.by_key else None  # no partition is mapped: what Dagster's own managers do
         snapshot = choose_version(context, self._table(context))
@@ -105,7 +111,7 @@ class AtioIOManager(dg.ConfigurableIOManager):
             require_owner(snapshot, context.asset_key)
         context.log.debug("%s is version %s of %s", _what(context), snapshot.version, snapshot.table)
         if partitions is None:
-            return wanted.of(snapshot, _columns(context), None)
+            return _read_whole(context, snapshot, wanted)
         return _read_partitions(context, snapshot, wanted, partitions)
 
     def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
@@ -122,7 +128,9 @@ class AtioIOManager(dg.ConfigurableIOManager):
         )
 
 
-def _write(context: dg.OutputContext, table: Table, obj: Any, partitions: Partitions | None) -> Snapshot:
+def _write(
+    context: dg.OutputContext, table: Table, obj: Any, partitions: Partitions | None, *, pickles: bool
+) -> Snapshot:
     options = {"properties": properties_of(context, partitions), "message": message_of(context)}
     mode = plain(context.definition_metadata.get(MODE, "overwrite"))
     if mode not in ("overwrite", "append"):
@@ -140,7 +148,41 @@ def _write(context: dg.OutputContext, table: Table, obj: Any, partitions: Partit
         )
     if mode == "append":
         return table.append(obj, **append_key(context), **options)
-    return table.overwrite(obj, format="parquet", **options)  # rows: inputs are frames
+    return _overwrite(table, obj, plain(context.definition_metadata.get(FORMAT)), options, pickles=pickles)
+
+
+def _overwrite(
+    table: Table, obj: Any, format_name: Any, options: dict[str, Any], *, pickles: bool
+) -> Snapshot:
+    """Replace what is there; by a pickle only if that is allowed, and nothing else keeps the object."""
+    try:
+        return table.overwrite(obj, format=format_name, **options)
+    except InvalidInputError as error:
+        if format_name is not None or kind_of(obj) != "other":
+            raise
+        if not pickles:
+            error.add_note(
+                "If nothing else will do, a pickle keeps it: by the asset's metadata {'atio/format': 'pickle'}, or for"
+                " all by AtioIOManager(pickles=True)."
+            )
+            raise
+    return table.overwrite(obj, format="pickle", **options)
+
+
+def _read_whole(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted) -> Any:
+    columns = _columns(context)
+    if snapshot.kind != ROWS:
+        if columns is not None:
+            raise InvalidInputError(
+                f"{_what(context)} asks for columns, and version {snapshot.version} of {snapshot.table} is no frame,"
+                f" but of kind {snapshot.kind!r}"
+            )
+        return wanted.object_of(snapshot, _what(context))
+    if wanted.by_key:
+        raise InvalidInputError(
+            f"{_what(context)} is annotated as a dict, and what it loads is a frame without partitions"
+        )
+    return wanted.of(snapshot, columns, None, _what(context))
 
 
 def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
@@ -151,7 +193,8 @@ def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
             *(_what(context), snapshot.table, snapshot.version),
         )
         return
-    size = f"{snapshot.rows:,} rows, {readable_bytes(snapshot.bytes)}"
+    what = f"{snapshot.rows:,} rows" if snapshot.kind == ROWS else snapshot.kind
+    size = f"{what}, {readable_bytes(snapshot.bytes)}"
     context.log.info("Committed version %s of %s: %s", snapshot.version, snapshot.table, size)
 
 
@@ -173,10 +216,10 @@ def _read_partitions(
         context.log.warning(
             "%s lacks the partitions %s; the others are loaded", _what(context), named(missing)
         )
-    columns = _columns(context)
+    columns, what = _columns(context), _what(context)
     if wanted.by_key:
-        return {key: wanted.of(snapshot, columns, [values]) for key, values in found.items()}
-    return wanted.of(snapshot, columns, list(found.values())) if found else None
+        return {key: wanted.of(snapshot, columns, [values], what) for key, values in found.items()}
+    return wanted.of(snapshot, columns, list(found.values()), what) if found else None
 
 
 def _columns(context: dg.InputContext) -> list[Any] | None:

@@ -11,6 +11,7 @@ import dagster as dg
 from atio_core.data.layout import layout_of
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
+from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_dagster.keys import Partitions
 
@@ -30,14 +31,19 @@ def metadata_of(
         "atio/table": dg.MetadataValue.path(snapshot.table),
         "atio/bytes": snapshot.bytes,
         "atio/files": snapshot.files,
-        "atio/rows_added": snapshot.added.rows,
-        "atio/rows_removed": snapshot.removed.rows,
         "atio/content": content_of(snapshot, files),
-        "dagster/row_count": snapshot.rows,
-        "dagster/column_schema": column_schema(snapshot),
         "dagster/uri": Path(snapshot.table).as_uri(),
         "dagster/storage_kind": "atio",
     }
+    if snapshot.kind != ROWS:
+        found["atio/kind"] = snapshot.kind
+    else:
+        found |= {
+            "atio/rows_added": snapshot.added.rows,
+            "atio/rows_removed": snapshot.removed.rows,
+            "dagster/row_count": snapshot.rows,
+            "dagster/column_schema": column_schema(snapshot),
+        }
     if (
         files is not None and len({file.partition for file in files}) == 1
     ):  # of several, Dagster shows each the same

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from dagster import DagsterInvariantViolationError
 
 from atio_core.data.layout import layout_of
+from atio_core.data.object_files.kinds import FOLDER
 from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpiredError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
@@ -21,13 +26,14 @@ if typing.TYPE_CHECKING:
 
 VERSION = "atio/version"
 
-Load = Literal["pandas", "polars", "polars-lazy", "arrow", "arrow-reader"]
+Load = Literal["pandas", "polars", "polars-lazy", "arrow", "arrow-reader", "path", "object"]
 _LOADS: dict[tuple[str, str], Load] = {
     ("pandas", "DataFrame"): "pandas",
     ("polars", "DataFrame"): "polars",
     ("polars", "LazyFrame"): "polars-lazy",
     ("pyarrow", "Table"): "arrow",
     ("pyarrow", "RecordBatchReader"): "arrow-reader",
+    ("pathlib", "PurePath"): "path",
 }
 
 
@@ -83,58 +89,81 @@ class Wanted:
     """What an input's annotation asks for.
 
     Attributes:
-        load: The kind of frame; None for that of the library which wrote the table.
+        load: The kind of frame; None for that of the library which wrote the table. "path" is a file or folder, and
+            "object" any other type, whose values are kept whole.
         by_key: A dict by partition key.
+        annotation: For messages.
     """
 
     load: Load | None
     by_key: bool
+    annotation: Any = field(default=None, compare=False)
 
     def of(
-        self, snapshot: Snapshot, columns: list[Any] | None, partitions: list[tuple[str, ...]] | None
+        self,
+        snapshot: Snapshot,
+        columns: list[Any] | None,
+        partitions: list[tuple[str, ...]] | None,
+        what: str,
     ) -> Any:
-        """Read a version."""
+        """Read a version that holds rows."""
         load = self.load or layout_of(snapshot.schema).library
+        if load in ("path", "object"):
+            raise InvalidInputError(
+                f"{what} is annotated with {self.annotation!r}, and version {snapshot.version} of {snapshot.table} is a"
+                " frame: it can be loaded as a pandas DataFrame, a polars DataFrame or LazyFrame, or an Arrow Table or"
+                " RecordBatchReader; partitions as a dict[str, …] of these"
+            )
         if load == "polars-lazy":
             return snapshot.read("polars", columns=columns, partitions=partitions).lazy()
         if load == "arrow-reader":
             return snapshot.read("arrow", columns=columns, partitions=partitions).to_reader()
         return snapshot.read(load, columns=columns, partitions=partitions)
 
+    def object_of(self, snapshot: Snapshot, what: str) -> Any:
+        """Read a version that holds an object. A folder, or what is wanted as a path, is put on the disk.
 
-def wanted_of(context: dg.InputContext, what: str) -> Wanted:
-    """Return what an input's annotation asks for. One without, as in a context made for a test, asks for nothing.
+        It lies in a temporary folder, which goes when the process ends.
+        """
+        if self.load == "path" or snapshot.kind == FOLDER:
+            folder = tempfile.mkdtemp(prefix="atio-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            return snapshot.download(Path(folder) / PurePath(snapshot.table).name)
+        if self.load not in (None, "object"):
+            raise InvalidInputError(
+                f"{what} is annotated with {self.annotation!r}, and version {snapshot.version} of {snapshot.table} is"
+                f" no frame, but of kind {snapshot.kind!r}: annotate it with that type, or with Any"
+            )
+        return snapshot.read()
 
-    Raises:
-        InvalidInputError: Nothing of this type can be loaded from a table.
-    """
+
+def wanted_of(context: dg.InputContext) -> Wanted:
+    """Return what an input's annotation asks for. One without, as in a context made for a test, asks for nothing."""
     try:
         annotation: Any = context.dagster_type.typing_type
     except DagsterInvariantViolationError:
-        return wanted_by(None, what)
+        return wanted_by(None)
     if not context.has_asset_key and typing.get_origin(annotation) is list:
         annotation = typing.get_args(annotation)[
             0
         ]  # an op's input that collects outputs: each is loaded by itself
-    return wanted_by(annotation, what)
+    return wanted_by(annotation)
 
 
-def wanted_by(annotation: Any, what: str) -> Wanted:
+def wanted_by(annotation: Any) -> Wanted:
     """Return what an annotation asks for.
-
-    Raises:
-        InvalidInputError: Nothing of this type can be loaded from a table.
 
     Example:
         >>> import pyarrow as pa
-        >>> wanted_by(dict[str, pa.Table], "the input x")
-        Wanted(load='arrow', by_key=True)
+        >>> wanted_by(dict[str, pa.Table])
+        Wanted(load='arrow', by_key=True, annotation=<class 'pyarrow.lib.Table'>)
     """
     annotation = _without_none(annotation)
     origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Wanted(_load(arguments[-1], what) if arguments else None, by_key=True)
-    return Wanted(_load(annotation, what), by_key=False)
+        value = arguments[-1] if arguments else Any
+        return Wanted(_load(value), by_key=True, annotation=value)
+    return Wanted(_load(annotation), by_key=False, annotation=annotation)
 
 
 def _without_none(annotation: Any) -> Any:
@@ -143,14 +172,11 @@ def _without_none(annotation: Any) -> Any:
     return arguments[0] if is_optional else annotation
 
 
-def _load(annotation: Any, what: str) -> Load | None:
+def _load(annotation: Any) -> Load | None:
     if annotation in (Any, object, type(None), None) or isinstance(annotation, typing.TypeVar):
         return None
     for base in getattr(typing.get_origin(annotation) or annotation, "__mro__", ()):
         load = _LOADS.get((base.__module__.partition(".")[0], base.__name__))
         if load is not None:
             return load
-    raise InvalidInputError(
-        f"{what} is annotated with {annotation!r}, and a table can be loaded as a pandas DataFrame, a polars DataFrame"
-        " or LazyFrame, or an Arrow Table or RecordBatchReader; partitions as a dict[str, …] of these"
-    )
+    return "object"

@@ -131,18 +131,6 @@ def test_an_annotation_that_no_table_has(refusal: Refusal) -> None:
     assert "polars DataFrame" in error.message
 
 
-def test_what_is_no_frame_is_refused(refusal: Refusal, store: AtioResource) -> None:
-    """A value that is no frame fails the step, and nothing is written."""
-
-    @dg.asset
-    def number() -> Any:
-        return 3
-
-    error = refusal(number)
-    assert error.cls_name == "UnsupportedFormatError"
-    assert not store.table("number").exists()
-
-
 def test_none_stores_nothing(materialize: Materialize, store: AtioResource) -> None:
     """An asset that returns None leaves its table as it is, and whoever takes it gets the latest version."""
     outcomes: list[Any] = [FRAMES["pandas"], None]

@@ -1,12 +1,13 @@
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from atio_core.errors import InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource
 from atio_dagster.reads import Wanted, wanted_by
 from tests.support.dagster_runs import Materialize, Refusal
@@ -156,17 +157,12 @@ def test_an_ops_input_is_what_its_run_wrote(store: AtioResource, instance: dg.Da
         (dict[str, pa.Table], Wanted("arrow", by_key=True)),
         (dict[str, pl.DataFrame] | None, Wanted("polars", by_key=True)),
         (dict[str, Any], Wanted(None, by_key=True)),
+        (Path, Wanted("path", by_key=False)),
+        (np.ndarray, Wanted("object", by_key=False)),
+        (list[pd.DataFrame], Wanted("object", by_key=False)),
+        (dict[str, int], Wanted("object", by_key=True)),
     ],
 )
 def test_annotations(annotation: Any, wanted: Wanted) -> None:
-    """An annotation says which frame is loaded, and whether partitions come by key."""
-    assert wanted_by(annotation, "the input x") == wanted
-
-
-@pytest.mark.parametrize(
-    "annotation", [int, str, list[pd.DataFrame], pd.Series, dict[str, int], pd.DataFrame | pl.DataFrame]
-)
-def test_annotations_that_are_refused(annotation: Any) -> None:
-    """What no table can be loaded as is refused, by the input's name."""
-    with pytest.raises(InvalidInputError, match="the input x is annotated with"):
-        wanted_by(annotation, "the input x")
+    """An annotation says which frame is loaded, or an object or a path; and whether partitions come by key."""
+    assert wanted_by(annotation) == wanted
