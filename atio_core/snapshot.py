@@ -21,12 +21,12 @@ from atio_core.object_reads import ObjectReads
 from atio_core.reading import BATCH_ROWS
 from atio_core.row_answers import RowAnswers
 from atio_core.storage.overlay import Overlay
+from atio_core.version_diff import VersionDiff
 from atio_core.version_facts import VersionFacts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from atio_core.comparing.diff import Diff
     from atio_core.maintenance.lease import Lease
     from atio_core.reading.selection import Selection, Version
 
@@ -39,7 +39,7 @@ Verify = Literal["always", "never"]
 _Result = TypeVar("_Result")
 
 
-class Snapshot(ObjectReads, RowAnswers, VersionFacts):
+class Snapshot(ObjectReads, RowAnswers, VersionDiff, VersionFacts):
     """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
 
     A snapshot never changes. What it holds can be read as long as retention keeps the version.
@@ -132,27 +132,6 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
         from atio_core.data.partition_columns import shown_partition
 
         return [shown_partition(self.schema, self.entry.partition_fields, one) for one in found.values()]
-
-    def diff(self, other: Snapshot, key: Sequence[Any] | None = None) -> Diff:
-        """Return what changed from this version of a table to another: see `Table.diff`."""
-        from atio_core.comparing.diff import compare
-
-        return compare(self._compared(), other._compared(), key)
-
-    def _compared(self) -> Version:
-        """The version, to be compared; one that dropped the table, or holds an object, has no columns."""
-        from atio_core.data.source import Source
-        from atio_core.reading.selection import Version
-
-        if self.entry.is_there and self.kind == ROWS:
-            return self._readable("always")
-        import pyarrow as pa
-
-        return Version(
-            Source(self._log.store, pa.schema([]), self._schemas, self.table, self.version),
-            self.entry,
-            self._told,
-        )
 
     def lease(self, ttl: timedelta) -> Lease:
         """Keep the version while a `with` block reads it, however long that takes, whatever expires meanwhile.
@@ -335,6 +314,9 @@ class Snapshot(ObjectReads, RowAnswers, VersionFacts):
             self._entry = entry
             vars(self).pop("_schemas", None)
             return act()
+
+    def _at(self, entry: LogEntry) -> Self:
+        return type(self)(self._log, self.version, entry)
 
     @contextmanager
     def _told(self) -> Generator[None]:

@@ -11,7 +11,7 @@ from atio_core.comparing.giving import given_in_order, portions
 from atio_core.comparing.rows import RowDifference, Side
 from atio_core.comparing.schema_changes import SchemaChanges
 from atio_core.data.layout import layout_of
-from atio_core.errors import InvalidInputError
+from atio_core.errors import InvalidInputError, VersionExpiredError
 from atio_core.reading.rows import arrow_schema, no_frame
 
 if TYPE_CHECKING:
@@ -72,8 +72,15 @@ class Changes(Iterator[RowChange]):
     def _told(self, diffs: Iterator[Diff], output_as: str) -> Iterator[RowChange]:
         """The changes, of which the last of each version says so. After an error, the cursor stays."""
         for diff in diffs:
-            waiting = None
-            for change in _changes_of(diff, output_as):
+            changes = _changes_of(diff, output_as)
+            try:
+                waiting = next(changes, None)
+            except VersionExpiredError:
+                if diff.again is None:
+                    raise
+                changes = _changes_of(diff.again(), output_as)
+                waiting = next(changes, None)
+            for change in changes:
                 if waiting is not None:
                     yield waiting
                 waiting = change

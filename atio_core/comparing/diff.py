@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from atio_core.data.columns import field_of
 from atio_core.data.conform import field_id
 from atio_core.data.key_match import KeyColumns
 from atio_core.data.primary_key import key_of
-from atio_core.errors import InvalidInputError
+from atio_core.errors import InvalidInputError, VersionExpiredError
 from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
 from atio_core.reading.selection import Version
 
@@ -57,6 +57,8 @@ class Diff:
     objects: ObjectChanges | None = None
     rows: RowDifference | None = field(default=None, repr=False)
     """For `added`, `removed` and `changed`."""
+    again: Callable[[], Diff] | None = field(default=None, repr=False, compare=False)
+    """Compares once more, with the files that the versions have then."""
 
     @property
     def equal(self) -> bool:
@@ -75,13 +77,11 @@ class Diff:
             VersionExpiredError: The version has expired since: compare again.
             As for `Snapshot.read` else.
         """
-        rows = self._rows()
-        return given(rows.after, rows.added, output_as)
+        return self._read(lambda rows: given(rows.after, rows.added, output_as))
 
     def removed(self, output_as: RowsAs = "pandas") -> Any:
         """Return the rows that only the earlier version has, as it had them: see `added`."""
-        rows = self._rows()
-        return given(rows.before, rows.removed, output_as)
+        return self._read(lambda rows: given(rows.before, rows.removed, output_as))
 
     def changed(self, output_as: RowsAs = "pandas", *, before: bool = False) -> Any:
         """Return the rows that changed, as the later version has them; or as the earlier one had them, in this order.
@@ -93,11 +93,19 @@ class Diff:
         Raises:
             As for `added`.
         """
-        rows = self._rows()
-        old, new = rows.changed
         if require_flag("before", before):
-            return given_in_order(rows.before, old, output_as)
-        return given(rows.after, new, output_as)
+            return self._read(lambda rows: given_in_order(rows.before, rows.changed[0], output_as))
+        return self._read(lambda rows: given(rows.after, rows.changed[1], output_as))
+
+    def _read(self, give: Callable[[RowDifference], Any]) -> Any:
+        """Return rows from the files that the versions had, or from those that compactions have put in their places."""
+        try:
+            return give(self._rows())
+        except VersionExpiredError:
+            if self.again is None:
+                raise
+            again: Diff = self.again()
+            return give(again._rows())
 
     def _rows(self) -> RowDifference:
         if self.rows is None:
@@ -170,13 +178,14 @@ class Diff:
         }
 
 
-def compare(before: Version, after: Version, key: object = None) -> Diff:
+def compare(before: Version, after: Version, key: object, again: Callable[[], Diff]) -> Diff:
     """Return what two versions of a table differ in.
 
     Args:
         before: A version.
         after: Another one.
         key: Labels of columns; those of the primary key of the later one if None; empty for no key.
+        again: Compares them once more, with the files that they have then.
 
     Raises:
         InvalidInputError: There is no such column, or it can't be a key.
@@ -203,6 +212,7 @@ def compare(before: Version, after: Version, key: object = None) -> Diff:
         len(rows.changed[1]),
         rows.columns_changed if len(rows.changed[1]) else {},
         rows=rows,
+        again=again,
     )
 
 

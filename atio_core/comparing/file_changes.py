@@ -97,7 +97,7 @@ def _shown_otherwise(
 
     So it is once a version is restored from before a column was dropped.
     """
-    both = before.entry.schemas.keys() & after.entry.schemas.keys()
+    both = before.source.schemas.keys() & after.source.schemas.keys()
     holding = {number for number in both if _ids(before.source.schemas[number]) & hidden}
     if not holding:
         return []

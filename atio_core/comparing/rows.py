@@ -306,6 +306,8 @@ def _are_known(parts: Sequence[pa.ChunkedArray]) -> npt.NDArray[np.bool_]:
 
 def _taken(portion: Portion, own: Places, start: int) -> Portion:
     """Some of the rows of a portion, by their places in its file."""
+    if len(own) == len(portion.kept):
+        return portion
     kept = pa.array(own, pa.int64())
     if not portion.rows.num_columns:
         return Portion(portion.file, no_columns(len(own), portion.rows.schema), kept)

@@ -188,7 +188,7 @@ class Steps(Iterator[tuple[Found, Found]]):
         if not version:
             return empty_entry(self.latest.table_id)
         try:
-            return self._log.held_by(self.latest, version)
+            entry, self.latest = self._log.find(version)
         except VersionExpiredError as error:
             message = (
                 f"what changed since version {version} of the table {self._log.location} can't be told: it has expired;"
@@ -196,6 +196,7 @@ class Steps(Iterator[tuple[Found, Found]]):
                 " for longer than readers stay away"
             )
             raise VersionExpiredError(message, table=self._log.location, version=version) from error
+        return entry
 
 
 def history(log: CommitLog) -> list[Found]:

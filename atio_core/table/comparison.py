@@ -63,15 +63,8 @@ class Comparison(TableBase):
         # The later of both is taken with the files that its commit gave it: they are next to those of the earlier one.
         later = max(found, key=lambda one: one.entry.data.version)
         near = [first_holding(self._log, one) if one is later else one for one in found]
-        try:
-            before, after = (Snapshot.of(self._log, one) for one in near)
-            return before.diff(after, key)
-        except VersionExpiredError:
-            before, after = (
-                Snapshot.of(self._log, find(self._log, require_wanted(one.entry.data.version)))
-                for one in found
-            )
-            return before.diff(after, key)
+        before, after = (Snapshot.of(self._log, one) for one in near)
+        return before.diff(after, key)
 
     def changes(
         self, since: int, *, key: Sequence[Any] | None = None, output_as: RowsAs = "batches"

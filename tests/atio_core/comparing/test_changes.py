@@ -21,6 +21,7 @@ from atio_core.errors import (
 )
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore
 from tests.support.commits import SMALL
 from tests.support.stores import CountingStore
 from tests.support.table_histories import Step, play, steps
@@ -285,3 +286,28 @@ def test_a_damaged_file_is_an_error(tmp_path: Any) -> None:
     with pytest.raises(atio.DamagedError):
         next(changes)
     assert changes.cursor == 1
+
+
+@pytest.mark.parametrize("verb", ["read", "read_into", "look"])
+def test_a_compaction_and_an_expiry_may_come_at_any_call(verb: str) -> None:
+    """Whenever a version's files are replaced by compacted ones, and go, what it changed is told all the same."""
+    for at in range(1, 100):
+        for way in ("changes", "diff"):
+            store = MemoryStore("t")
+            made = table(rows(1), rows(2), rows(3), rows(4), store=store)
+
+            def come(made: Table = made) -> None:
+                made.compact()
+                made.expire(keep_last=10, grace=timedelta(0))
+
+            fault = Fault(verb, at, meanwhile=come, error=None)
+            reader = Table(store=FaultyStore(store, fault), limits=SMALL)
+            if way == "changes":
+                found = [n for _, _, some in told(reader, 2) for n in some]
+            else:
+                found = reader.diff(2).added("arrow").column("n").to_pylist()
+            assert sorted(found) == [3, 4]
+        if fault.seen < at:
+            break
+    else:
+        pytest.fail("a reader makes fewer calls")

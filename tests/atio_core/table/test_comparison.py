@@ -311,6 +311,15 @@ def test_versions_are_named_as_for_snapshot() -> None:
         diff.added()
 
 
+def test_a_kept_stage_is_compared_with_the_latest() -> None:
+    """What a staged change would do is seen before it is published."""
+    made = table(pa.table({"a": [1, 2]}))
+    stage = made.stage(pa.table({"a": [2, 3]}), "overwrite", keep=True)
+    diff = made.snapshot().diff(stage.snapshot())
+    assert diff.added("arrow").to_pydict() == {"a": [3]}
+    assert diff.removed("arrow").to_pydict() == {"a": [1]}
+
+
 def test_objects_are_equal_or_not() -> None:
     """Objects are told apart by their bytes; rows and an object are never equal."""
     made = table()
