@@ -119,6 +119,21 @@ def test_a_snapshot_from_before_is_read_from_the_new_files(
         READS[name](held)
 
 
+def test_a_version_is_found_by_its_number_in_old_or_new_files(table: Table, store: MemoryStore) -> None:
+    """An older version that was compacted is read by its number, whole; from the new file once the old are gone."""
+    expected = column(table)
+    number = table.compact().version
+    table.tag("compacted")
+    assert table.snapshot(number).files == 1
+    table.append(part(11))
+    for version in (number, "compacted"):
+        assert column(table, version=version) == expected
+    table.expire(keep_last=2, grace=timedelta(0))
+    assert (table.snapshot(number).files, len(list(store.list("data/")))) == (1, 2)
+    for version in (number, "compacted"):
+        assert column(table, version=version) == expected
+
+
 def test_files_old_and_new_go_when_no_version_needs_them(table: Table, store: MemoryStore) -> None:
     """Older versions keep their own files; expiry takes them with these versions."""
     table.compact()
