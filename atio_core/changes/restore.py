@@ -39,16 +39,20 @@ class Restore:
             VersionExpiredError: The base doesn't retain it.
         """
         old = self.log.held_by(base, self.version)
-        entry = (
-            base.of_kind(old.kind)
-            .arranged(old.partition_fields, old.sort_by)
-            .with_(
-                schema=old.schema,
-                schemas=old.schemas,
-                manifests=old.manifests,
-                files=old.files,
-                totals=old.totals,
-                content=old.content,
-            )
+        return Rebased(with_content(base, old), old.totals, base.totals)
+
+
+def with_content(base: LogEntry, old: LogEntry) -> LogEntry:
+    """Return the base with the content of an older version."""
+    return (
+        base.of_kind(old.kind)
+        .arranged(old.partition_fields, old.sort_by)
+        .with_(
+            schema=old.schema,
+            schemas=old.schemas,
+            manifests=old.manifests,
+            files=old.files,
+            totals=old.totals,
+            content=old.content,
         )
-        return Rebased(entry, old.totals, base.totals)
+    )

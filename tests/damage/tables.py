@@ -31,14 +31,16 @@ class Sample:
     Attributes:
         path: Its folder.
         contents: The rows of its versions.
+        limits: The bounds that it is written with.
     """
 
     path: Path
     contents: Contents
+    limits: Limits = LIMITS
 
     def table(self) -> Table:
         """A new handle."""
-        return Table(self.path, limits=LIMITS)
+        return Table(self.path, limits=self.limits)
 
     def files(self) -> list[str]:
         """The names of all files."""
@@ -52,7 +54,7 @@ class Sample:
         """The same table in another folder."""
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(self.path, path)
-        return Sample(path, self.contents)
+        return Sample(path, self.contents, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
