@@ -11,31 +11,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, cast
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.format.records import file_from_json, file_to_json, span_from_json, span_to_json
 from atio_core.model.data_file import DataFile
 from atio_core.model.manifest import Span, span_of
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _BATCH_FILES = 256
 _SPANS_KEY = b"atio.spans"
 
-_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("size", pa.int64()),
-        ("rows", pa.int64()),
-        ("late", pa.bool_()),
-        ("record", pa.string()),
-    ]
-)
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("path", pa.string()),
+            ("size", pa.int64()),
+            ("rows", pa.int64()),
+            ("late", pa.bool_()),
+            ("record", pa.string()),
+        ]
+    )
 
 
 def encode_manifest(files: Sequence[DataFile]) -> bytes:
     """Return the bytes of a manifest of these files."""
+    import pyarrow as pa
+
     records = [
         json.dumps(file_to_json(f), ensure_ascii=False, separators=(",", ":"), allow_nan=False) for f in files
     ]
@@ -46,7 +52,7 @@ def encode_manifest(files: Sequence[DataFile]) -> bytes:
         "late": [f.late for f in files],
         "record": records,
     }
-    schema = _SCHEMA
+    schema = _schema()
     if len(files) > _BATCH_FILES:
         batches = [files[start : start + _BATCH_FILES] for start in range(0, len(files), _BATCH_FILES)]
         spans = [span_to_json(span_of(batch)) for batch in batches]
@@ -67,6 +73,8 @@ def decode_manifest(data: bytes, wanted: Callable[[Span], bool] = lambda _: True
     Raises:
         ValueError: The bytes are none. Also KeyError.
     """
+    import pyarrow as pa
+
     reader = pa.ipc.open_file(pa.py_buffer(data))
     metadata = cast("dict[bytes, bytes]", reader.schema.metadata or {})
     spans: list[Any] = json.loads(metadata.get(_SPANS_KEY, b"[]"))
@@ -87,6 +95,9 @@ def decode_difference(
         old: The bytes of some manifests.
         new: Those of others.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     before, after = (
         pa.chunked_array([chunk for data in all_of for chunk in _records(data)], pa.string())
         for all_of in (old, new)
@@ -100,11 +111,15 @@ def decode_difference(
 
 
 def _records(data: bytes) -> list[pa.Array]:
+    import pyarrow as pa
+
     return pa.ipc.open_file(pa.py_buffer(data)).read_all().column("record").chunks
 
 
 def decode_paths(data: bytes) -> list[tuple[str, int, bool]]:
     """Return path, size and `late` of the files that a manifest lists, without opening their records."""
+    import pyarrow as pa
+
     table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
     columns = [table.column(name).to_pylist() for name in ("path", "size", "late")]
     return list(zip(*columns, strict=True))

@@ -22,6 +22,7 @@ HEAVY = {
     "psycopg",
     "pyarrow",
     "pymysql",
+    "rich",
     "sqlalchemy",
     "tqdm",
     "xlsxwriter",
@@ -29,6 +30,7 @@ HEAVY = {
 # Layers of ours that bring pyarrow in, and so may be loaded late as well. (import-linter sees late imports.)
 OURS = {
     "atio_core.changes",
+    "atio_core.cli",  # whose library an extra brings
     "atio_core.comparing",
     "atio_core.data",
     "atio_core.databases",

@@ -122,17 +122,13 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded == {"atio_core"}
 
 
-TABLES = {
-    *("Changes", "Diff", "RowChange"),
-    *("KeptStage", "Lease", "Release", "Snapshot", "Store", "Table"),
-    *("expire_snapshots", "read_table", "write_snapshot"),
-}
-"""The names behind which Arrow's tables are."""
+ROWS = {"Changes", "Diff", "RowChange"}
+"""The names that are made of rows."""
 
 
 @pytest.mark.parametrize("name", atio.__all__)
-def test_a_public_name_brings_in_what_it_needs(name: str) -> None:
-    """A name is loaded on its first use, and with it Arrow if it deals with tables; other libraries come with data."""
+def test_a_public_name_brings_in_no_library(name: str) -> None:
+    """A name is loaded on its first use, and no library with it: Arrow comes with rows, others with their data."""
     code = f"""
 import sys, atio_core
 assert {name!r} not in vars(atio_core)
@@ -140,7 +136,24 @@ atio_core.{name}
 assert {name!r} in vars(atio_core)
 print(*[library for library in {sorted(LIBRARIES)} if library in sys.modules])
 """
-    assert set(run(code).split()) == ({"pyarrow"} if name in TABLES else set())
+    assert run(code).split() == (["pyarrow"] if name in ROWS else [])
+
+
+def test_the_command_line_comes_only_when_it_is_called() -> None:
+    """`import atio_core` and tables don't load the command line; a history is listed without Arrow, rich or pandas."""
+    code = """
+import sys, atio_core
+atio_core.Table, atio_core.Store, atio_core.write
+print(*[name for name in ("atio_core.cli", "cyclopts", "rich") if name in sys.modules])
+"""
+    assert run(code).split() == []
+    code = """
+import sys
+from atio_core.cli.main import main
+code = main(["log", "there-is-none"])
+print(code, *[name for name in ("numpy", "pandas", "pyarrow", "rich") if name in sys.modules])
+"""
+    assert run(code).split() == ["3"]
 
 
 @pytest.mark.parametrize("package", ["atio_core", "atio_dagster"])

@@ -1,0 +1,1 @@
+"""One module for each command. `atio_core/cli/app.py` lists them."""

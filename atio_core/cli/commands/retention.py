@@ -1,0 +1,70 @@
+"""`atio retention`: how long versions are kept by an expiry that isn't told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from atio_core.cli.options import AsJson, DryRun, Yes
+from atio_core.cli.output import print_json, print_text
+from atio_core.cli.places import open_store, open_table
+from atio_core.cli.question import confirm
+from atio_core.cli.retention_rules import RetentionRules, told_policy
+from atio_core.errors import InvalidInputError
+from atio_core.retention import Retention
+from atio_core.store import Store
+from atio_core.table import Table
+
+app = App(
+    name="retention", version_flags=(), help="Say how long versions are kept by an expiry that isn't told."
+)
+
+Place = Annotated[str, Parameter(help="The table's folder, or the store's with --all.")]
+All = Annotated[
+    bool, Parameter(name="--all", negative="", help="Of the store: for tables that have no own policy.")
+]
+
+
+@app.command
+def show(place: Place, /, *, of_store: All = False, json: AsJson = False) -> None:
+    """Show the policy of a table, or of a store."""
+    _tell(_opened(place, of_store=of_store), json=json)
+
+
+@app.command(name="set")
+def set_policy(
+    place: Place, /, *, of_store: All = False, rules: RetentionRules | None = None, json: AsJson = False
+) -> None:
+    """Give a table, or a store, a policy in place of the one that it has. Nothing is removed by it."""
+    opened, policy = _opened(place, of_store=of_store), (rules or RetentionRules()).policy()
+    if policy is None:
+        raise InvalidInputError(
+            "a policy needs a rule, such as --keep-last 10; atio retention remove takes it away"
+        )
+    opened.set_retention(policy)
+    _tell(opened, json=json)
+
+
+@app.command
+def remove(
+    place: Place, /, *, of_store: All = False, dry_run: DryRun = False, yes: Yes = False, json: AsJson = False
+) -> None:
+    """Take the policy of a table, or of a store, away. Nothing is removed by it."""
+    opened = _opened(place, of_store=of_store)
+    if not dry_run:
+        confirm(f"Take the policy of {opened.path} away ({told_policy(opened.retention())})?", yes=yes)
+        opened.set_retention(None)
+    _tell(opened, json=json)
+
+
+def _opened(place: str, *, of_store: bool) -> Table | Store:
+    return open_store(place) if of_store else open_table(place)
+
+
+def _tell(opened: Table | Store, *, json: bool) -> None:
+    policy: Retention | None = opened.retention()
+    if json:
+        print_json({"path": opened.path, "retention": None if policy is None else policy.to_dict()})
+    else:
+        print_text(f"{opened.path}: {told_policy(policy)}")

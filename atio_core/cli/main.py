@@ -1,0 +1,36 @@
+"""Where the script `atio` begins."""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+from collections.abc import Sequence
+
+_MISSING = "atio: the command line needs libraries that are not installed: pip install 'atio[cli]'\n"
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        tokens: The arguments; those of the process if None.
+
+    Returns:
+        The exit code: see `atio_core/cli/exits.py`.
+    """
+    if (
+        tokens is None
+    ):  # a process of our own: what it loads stays, and to look for garbage meanwhile takes time
+        gc.set_threshold(100_000, 20, 50)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is spelled
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        from atio_core.cli.app import run
+    except ModuleNotFoundError as error:
+        if error.name != "cyclopts":
+            raise
+        sys.stderr.write(_MISSING)
+        return 2
+    return run(sys.argv[1:] if tokens is None else tokens)

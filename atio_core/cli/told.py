@@ -1,0 +1,42 @@
+"""A version in words, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atio_core.model.entry import Totals
+from atio_core.snapshot import Snapshot
+
+
+def version_json(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a version says of itself, as plain values."""
+    return {
+        "table": snapshot.table,
+        "version": snapshot.version,
+        "time": snapshot.time.isoformat(timespec="microseconds"),
+        "operation": snapshot.operation,
+        "kind": snapshot.kind,
+        "rows": snapshot.rows,
+        "files": snapshot.files,
+        "bytes": snapshot.bytes,
+        "added": totals_json(snapshot.added),
+        "removed": totals_json(snapshot.removed),
+        "tags": list(snapshot.tags),
+        "message": snapshot.message,
+        "properties": snapshot.properties,
+    }
+
+
+def totals_json(totals: Totals) -> dict[str, int]:
+    """Return counts of files, rows and bytes as plain values."""
+    return {"files": totals.files, "rows": totals.rows, "bytes": totals.bytes}
+
+
+def told_change(added: int, removed: int) -> str:
+    """Return how many rows came and went: `+3 -1`.
+
+    Example:
+        >>> told_change(1200, 0), told_change(3, 1), told_change(0, 0)
+        ('+1,200', '+3 -1', '')
+    """
+    return " ".join(f"{sign}{count:,}" for sign, count in (("+", added), ("-", removed)) if count)
