@@ -24,6 +24,7 @@ COMMANDS = {
     "retention": "retention:app",
     "du": "du:du",
     "verify": "verify:verify",
+    "repair": "repair:repair",
     "compact": "compact:compact",
     "release": "release:app",
     "drop": "drop:drop",

@@ -58,6 +58,7 @@ VERBS = {
     "set_retention": ("retention", "set"),
     "retention": ("retention", "show"),
     "verify": ("verify",),
+    "repair": ("repair",),
     "compact": ("compact",),
     "diff": ("diff",),
     "changes": "its readers are programs, which keep a cursor",
@@ -99,7 +100,7 @@ def test_each_command_has_json_and_help(atio: Atio, command: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    "command", [("expire",), ("drop",), ("tag", "remove"), ("release", "drop")], ids=" ".join
+    "command", [("expire",), ("repair",), ("drop",), ("tag", "remove"), ("release", "drop")], ids=" ".join
 )
 def test_what_removes_can_be_tried_and_asks(atio: Atio, command: tuple[str, ...]) -> None:
     """Whatever removes something has a dry run, and a way not to be asked."""
@@ -335,3 +336,20 @@ def test_du_tells_what_versions_take(atio: Atio, flights: Path) -> None:
     """`du` tells how much each version holds alone, and how much they share."""
     assert len(atio("du", flights).out.splitlines()) == 5
     assert [line["version"] for line in atio("du", flights, "--json").json["versions"]] == [1, 2, 3]
+
+
+def test_repair_mends_what_it_can(atio: Atio, flights: Path) -> None:
+    """`repair` tells what it would do, does it if that is confirmed, and ends with 1 as long as damage is left."""
+    assert atio("repair", flights).code == 0, "nothing is to be done, so nobody is asked"
+    (newest,) = {file.path for file in Table(flights).snapshot(3).data_files()} - {
+        file.path for file in Table(flights).snapshot(2).data_files()
+    }
+    (flights / newest).write_bytes(b"?")
+    tried = atio("repair", flights, "--dry-run", "--json")
+    assert (tried.code, tried.json["restored"], tried.json["dry_run"]) == (1, 2, True)
+    asked = atio("repair", flights)
+    assert (asked.code, "add --yes" in asked.err) == (4, True)
+    assert len(Table(flights).history()) == 3
+    done = atio("repair", flights, "--yes", "--json")
+    assert (done.json["restored"], done.json["ok"]) == (2, True)
+    assert len(atio("read", flights, "--json").json) == 4
