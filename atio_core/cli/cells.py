@@ -143,5 +143,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], list[Any]]], ...] = (
     (pa.types.is_list, _lists),
     (pa.types.is_large_list, _lists),
     (pa.types.is_fixed_size_list, _lists),
+    (pa.types.is_list_view, _lists),
+    (pa.types.is_large_list_view, _lists),
     (pa.types.is_struct, _structs),
 )

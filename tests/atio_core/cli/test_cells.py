@@ -30,6 +30,8 @@ AT = dt.datetime(2026, 1, 31, 12, 30, 0, 123456, tzinfo=dt.UTC)
         (pa.array(["a", "b", None]).dictionary_encode(), ["a", "b", None]),
         (pa.array([[0.5, math.nan], None, []]), [[0.5, "NaN"], None, []]),
         (pa.array([[1, 2], None], pa.list_(pa.int8(), 2)), [[1, 2], None]),
+        (pa.array([[1], None, [2, 3]], pa.list_view(pa.int8())), [[1], None, [2, 3]]),
+        (pa.array([AT], pa.timestamp("us", "America/New_York")), ["2026-01-31 07:30:00.123456-0500"]),
         (pa.array([{"a": b"x", "b": None}, None]), [{"a": "eA==", "b": None}, None]),
         (
             pa.array([[("k", Decimal(1))], None, []], pa.map_(pa.string(), pa.decimal128(3, 1))),
