@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["delete", "columns", "update", "insert"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RowChange:
     """Some rows that a version changed, all in the same way.
 

@@ -26,7 +26,7 @@ _LISTED = 20
 _NO_KEY = KeyColumns((), ())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diff:
     """What changed from one version of a table to another: see `Table.diff`. `print` it.
 
@@ -40,7 +40,7 @@ class Diff:
         rows_added: How many rows only the later one has.
         rows_removed: How many rows only the earlier one has.
         rows_changed: How many rows have a key that both have, and other values.
-        columns_changed: In how many of these each column changed, by its label.
+        columns_changed: In how many of these each column changed, by its label; those of one label together.
         objects: What the objects differ in, if one of both holds one instead of rows; else None.
     """
 
@@ -57,7 +57,7 @@ class Diff:
     objects: ObjectChanges | None = None
     rows: RowDifference | None = field(default=None, repr=False)
     """For `added`, `removed` and `changed`."""
-    again: Callable[[], Diff] | None = field(default=None, repr=False, compare=False)
+    again: Callable[[], Diff] | None = field(default=None, repr=False)
     """Compares once more, with the files that the versions have then."""
 
     @property

@@ -4,7 +4,8 @@ Rows are looked at as the later version's columns show them: a column that the e
 the later one dropped doesn't count, and types are compared as the wider of both. So the rows of a file that both
 versions have are the same, and the file isn't read.
 
-For each row of a file that is read, its digest stays in memory: 16 bytes, and as many for its key.
+For each row of a file that is read, its digest stays in memory, and that of its key: some 100 bytes with what it takes
+to sort them.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ class Side:
         return row_digests([rows, where], rows.shape[1], "place")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowDifference:
     """The rows in which two versions differ.
 
@@ -215,7 +216,8 @@ class RowDifference:
         for (_, column), one, other in zip(self.after.columns, old, new, strict=True):
             changed = int(np.count_nonzero((one != other).any(axis=0)))
             if changed and column.number is not None:
-                found[labels[column.number]] = changed
+                label = labels[column.number]  # which several columns of a pandas frame may have
+                found[label] = found.get(label, 0) + changed
         return found
 
 

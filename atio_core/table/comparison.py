@@ -24,7 +24,7 @@ class Comparison(TableBase):
         """Return what changed from a version to another: rows, columns, files.
 
         Files that both versions have aren't read, nor are lists of files that both have. Of each row in the others
-        some 50 bytes are in memory, whatever it holds.
+        some 100 bytes are in memory, whatever it holds.
 
         Rows are looked at as `b` shows them: a column that `a` lacks is null there, one that `b` has dropped doesn't
         count, and a column that was widened is compared by its values. Values are compared as they are stored: NaN

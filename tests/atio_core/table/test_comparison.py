@@ -103,6 +103,26 @@ NASTY = pa.table(
 )
 
 
+def test_a_column_that_was_hidden_counts_in_files_of_the_same_bytes() -> None:
+    """Two files of the same bytes aren't taken for equal if a version has dropped a column that they hold."""
+    first = pa.table({"id": [1, 2], "x": [5, None]})
+    made = table(first)
+    made.overwrite(pa.table({"id": [3], "x": [3]}))
+    made.overwrite(first)
+    made.restore(1)
+    made.drop_column("x")
+    diff = made.diff("latest", 3)
+    assert (diff.rows_added, diff.rows_removed) == (1, 1)
+    assert diff.added("arrow").to_pylist() == [{"id": 1, "x": 5}]
+
+
+def test_columns_of_one_label_are_told_together() -> None:
+    """A pandas frame may have several columns of one label; their changes are added up."""
+    made = table(pd.DataFrame([[1, 1, 1]], columns=["k", "a", "a"]))
+    made.overwrite(pd.DataFrame([[1, 2, 2]], columns=["k", "a", "a"]))
+    assert made.diff(1, key=["k"]).columns_changed == {"a": 2}
+
+
 def test_values_are_compared_as_they_are_stored() -> None:
     """NaN equals NaN, null equals null, and 0.0 isn't -0.0; so it is within lists and structs."""
     made = table(NASTY)
@@ -151,6 +171,19 @@ def test_files_of_the_same_bytes_are_not_read() -> None:
     diff = made.diff(1)
     assert (diff.equal, diff.files.shared.files) == (True, 0)
     assert not [name for _, name in store.calls if name.startswith("data/")]
+
+
+def test_files_that_were_only_added_are_counted_by_their_records() -> None:
+    """What an append changed is known without reading it; reading it checks it."""
+    store = CountingStore(MemoryStore("t"))
+    made = Table(store=store, limits=SMALL)
+    made.append(pa.table({"n": [1]}), key=["n"])
+    made.append(pa.table({"n": [2, 3]}))
+    store.reset()
+    diff, back = made.diff(1), made.diff(2, 1)
+    assert (diff.rows_added, diff.rows_removed) == (back.rows_removed, back.rows_added) == (2, 0)
+    assert not [name for _, name in store.calls if name.startswith("data/")]
+    assert diff.added("arrow") == back.removed("arrow") == pa.table({"n": [2, 3]})
 
 
 def test_a_compaction_hides_no_files() -> None:
