@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
@@ -51,7 +52,7 @@ def plain(column: Any) -> list[Any]:
             "Int128" in shown or r"\x00" in shown
         ):  # Arrow hasn't got the one, and polars doesn't hand out the other
             return [_plain(value) for value in column.to_list()]
-        return _of_arrow(pa.chunked_array([column.to_arrow()]))
+        return _of_arrow(pa.chunked_array([column.alias("").to_arrow()]))
     if isinstance(column, pa.ChunkedArray):
         return _of_arrow(column)
     dtype = column.dtype
@@ -89,6 +90,19 @@ def _of_arrow(values: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_temporal(t) and not pa.types.is_interval(t):
         width = pa.int32() if pa.types.is_time32(t) else pa.int64()
         return [None if one is None else one * NANOSECONDS[t.unit] for one in values.cast(width).to_pylist()]
+    if pa.types.is_run_end_encoded(t):
+        return _of_arrow(pa.chunked_array(map(pc.run_end_decode, values.chunks), t.value_type))
+    if pa.types.is_struct(t):
+        inner = [_of_arrow(field) for field in values.flatten()]
+        rows = [dict(zip(t.names, row, strict=True)) for row in zip(*inner, strict=True)] or [{}] * len(
+            values
+        )
+        return [
+            row if there else None for row, there in zip(rows, values.is_valid().to_pylist(), strict=True)
+        ]
+    if pa.types.is_nested(t) and not pa.types.is_union(t):
+        inner = [one.values if one.is_valid else None for one in values]  # noqa: PD011 - of Arrow, not pandas
+        return [None if one is None else _of_arrow(pa.chunked_array([one])) for one in inner]
     return [_plain(value) for value in values.to_pylist()]
 
 
