@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, invariant, precondition, rule
+from hypothesis.stateful import Bundle, invariant, precondition, rule, run_state_machine_as_test
 
 from atio_core.errors import (
     AlreadyExistsError,
@@ -28,9 +28,11 @@ from atio_core.retention import Retention
 from atio_core.snapshot import Snapshot
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.protocol.history_changes import LIMITS, Clock, TableChanges, frame, handles, tried
+from tests.protocol.history_changes import LIMITS, Clock, frame, handles, tried
+from tests.protocol.history_stages import StagedChanges
 from tests.support import looking
 from tests.support.model import Rules, Version
+from tests.support.rules import Rule
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -53,7 +55,7 @@ def retention(rules: Rules) -> Retention:
     return Retention(keep_for, rules.keep_last or None, keep_daily=rules.keep_daily or None)
 
 
-class History(TableChanges):
+class History(StagedChanges):
     """A table, its model, and what can be done to both."""
 
     held = Bundle("held")
@@ -319,6 +321,19 @@ def test_a_version_that_expires_before_it_is_read() -> None:
     table.expire(keep_last=1)
     with pytest.raises(VersionExpiredError, match="version 1 "):
         held.read()
+
+
+def test_without_a_rule_a_history_shows_it() -> None:
+    """Histories find what goes wrong if a published append doesn't follow the version alone that it was checked on."""
+    base = Rule(
+        "A published append follows its base alone",
+        "table.kept:Stages._intent",
+        "intent = replace(intent, expected_version=staged.base_version)",
+        "pass",
+    )
+    found = settings(max_examples=100, phases=[Phase.generate], database=None)
+    with base.off(), pytest.raises(AssertionError):
+        run_state_machine_as_test(History, settings=found)
 
 
 class TestHistory(History.TestCase):
