@@ -9,6 +9,7 @@ from atio_core.log.intent import Intent
 from atio_core.snapshot import Snapshot
 from atio_core.table.columns import ColumnChanges
 from atio_core.table.comparison import Comparison
+from atio_core.table.copying import Copying
 from atio_core.table.erasing import Erasing
 from atio_core.table.integrity import Integrity
 from atio_core.table.transaction import Transactions
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-class Table(Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity):
+class Table(Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity, Copying):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

@@ -1,0 +1,146 @@
+"""What takes a table elsewhere, with its history."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal, cast
+
+from atio_core.arguments import refusal, require_list, require_whole
+from atio_core.errors import InvalidInputError
+from atio_core.format.names import TEMPORARY
+from atio_core.log.commit_log import CommitLog
+from atio_core.maintenance.copying import (
+    CopyReport,
+    FolderDestination,
+    StoreDestination,
+    choose_all,
+    choose_some,
+    copy,
+    require_copy_of,
+)
+from atio_core.storage.base import ObjectStore
+from atio_core.storage.locate import locate
+from atio_core.storage.new_folder import find_folder, new_folder
+from atio_core.table.base import TableBase
+
+
+class Copying(TableBase):
+    """What takes a table elsewhere, with its history."""
+
+    def export(
+        self, path: str | os.PathLike[str], versions: Sequence[int] | Literal["all", "latest"] = "all"
+    ) -> CopyReport:
+        """Write a copy with the history chosen into a new folder, which is a table itself.
+
+        Versions keep their numbers, times and tags; kept stages stay behind. Every byte is checked on the way. The
+        folder appears whole, or not at all.
+
+        Args:
+            path: The folder to make; what is there may only be an empty one.
+            versions: "all" that are retained, "latest", or numbers of data versions.
+
+        Returns:
+            What was copied; print it.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            VersionNotFoundError: There is no such version. VersionExpiredError: Not any more.
+            AlreadyExistsError: Something is there.
+            DamagedError: A file isn't what was written; nothing was made.
+            InvalidInputError: The path or the versions can't be meant.
+            StorageError: The disk refused.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd, tempfile
+            >>> table = atio.Table("memory://export-example")
+            >>> for number in range(3):
+            ...     _ = table.overwrite(pd.DataFrame({"a": [number]}))
+            >>> folder = tempfile.mkdtemp()
+            >>> table.export(folder, versions=[1, 3]).versions
+            (1, 3)
+            >>> atio.Table(folder).read(version=1)["a"].tolist()
+            [0]
+        """
+        given = cast("object", versions)
+        if given == "all":
+            choose = choose_all
+        elif given == "latest":
+            choose = choose_some(None, self._clock)
+        elif isinstance(given, str):
+            raise refusal("versions", 'numbers of versions, "all" or "latest"', given)
+        else:
+            numbers = [
+                require_whole("versions", one, least=1) for one in require_list("versions", given, "numbers")
+            ]
+            if not numbers:
+                raise InvalidInputError("versions is empty: name a version at least")
+            choose = choose_some(numbers, self._clock)
+        self._log.latest()
+        target = find_folder(path)
+        with new_folder(target) as folder:
+            return copy(self._log, FolderDestination(folder), target, choose)
+
+    def copy_to(self, target: str | os.PathLike[str] | ObjectStore) -> CopyReport:
+        """Copy the table with all its history to another place, or bring a copy there up to date.
+
+        The copy is a table itself, with the same numbers, times, tags and keys; kept stages stay behind. Every byte is
+        checked on the way. Broken off anywhere, it goes on when it is done again: files that are there with the right
+        digest are passed over. One copy at a time goes to a place, and nobody else commits there.
+
+        Args:
+            target: Where to: a path, or a store.
+
+        Returns:
+            What was copied; print it.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            AlreadyExistsError: Another table is there, or something was committed to the copy.
+            DamagedError: A file isn't what was written.
+            InvalidInputError: The target can't be meant.
+            StorageError: A store refused.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://copy-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> table.copy_to("memory://copy-example-2").files
+            1
+            >>> table.copy_to("memory://copy-example-2").files
+            0
+        """
+        return _copied(self._log, _log_at(target, self._log))
+
+    def import_(self, path: str | os.PathLike[str] | ObjectStore) -> CopyReport:
+        """Take over a table that was exported, or any other, with its history; here there must be none yet.
+
+        As `copy_to`, the other way: broken off anywhere, it goes on when it is done again.
+
+        Args:
+            path: Where the other table lies.
+
+        Returns:
+            What was copied; print it.
+
+        Raises:
+            As for `copy_to`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> _ = atio.Table("memory://import-example").append(pd.DataFrame({"a": [1]}))
+            >>> table = atio.Table("memory://import-example-2")
+            >>> table.import_("memory://import-example").versions
+            (1,)
+        """
+        return _copied(_log_at(path, self._log), self._log)
+
+
+def _log_at(place: str | os.PathLike[str] | ObjectStore, like: CommitLog) -> CommitLog:
+    store = place if isinstance(place, ObjectStore) else locate(place, temporary=TEMPORARY)
+    return CommitLog(store, like.limits)
+
+
+def _copied(source: CommitLog, target: CommitLog) -> CopyReport:
+    require_copy_of(target, source)
+    return copy(source, StoreDestination(target), target.location, choose_all)
