@@ -97,13 +97,11 @@ class Chosen:
     """What a copy holds.
 
     Attributes:
-        base: The latest entry when it was chosen.
         entries: What the copy retains, oldest first.
         made: Objects that only the copy has.
         log: Names and bytes of its log entries, the oldest first.
     """
 
-    base: LogEntry
     entries: tuple[LogEntry, ...]
     made: dict[str, bytes]
     log: tuple[tuple[str, bytes], ...]
@@ -126,12 +124,15 @@ def copy(
         What `choose` and the destination raise.
     """
     for _ in range(_ROUNDS):
-        chosen = choose(log)
+        base = log.latest()
         try:
-            return _copied(log, destination, target, chosen)
+            return _copied(log, destination, target, choose(log))
         except NotFoundError as error:
-            if log.latest().retained.holds_all(chosen.base.retained):
-                raise missing_file(log.location, chosen.base.version, error, retained=True) from error
+            if not log.latest().retained.holds_all(base.retained):
+                continue  # what is missing may have expired meanwhile
+            if type(error) is not NotFoundError:
+                raise
+            raise missing_file(log.location, base.version, error, retained=True) from error
     message = f"versions of {log.location} expired faster than they could be copied; try again"
     raise VersionExpiredError(message, table=log.location)
 
@@ -140,7 +141,7 @@ def choose_all(log: CommitLog) -> Chosen:
     """Choose all that the latest retains."""
     base = log.latest()
     older = log.read_retained(base, [number for number in base.retained if number != base.version])
-    return Chosen(base, (*older, base), {}, _log_of(log, base, (*older, base)))
+    return Chosen((*older, base), {}, _log_of(log, base, (*older, base)))
 
 
 def choose_some(versions: Iterable[int] | None, clock: Clock) -> Callable[[CommitLog], Chosen]:
@@ -191,7 +192,7 @@ def _closed(log: CommitLog, base: LogEntry, entries: tuple[LogEntry, ...], clock
     )
     name = log.sequence.names.name(closing.version)
     entry_log = (*_log_of(log, newest, entries), (name, encode_entry(closing)))
-    return Chosen(base, (*older, closing), scratch.held, entry_log)
+    return Chosen((*older, closing), scratch.held, entry_log)
 
 
 def _log_of(log: CommitLog, newest: LogEntry, entries: Iterable[LogEntry]) -> tuple[tuple[str, bytes], ...]:

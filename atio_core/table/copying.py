@@ -22,6 +22,7 @@ from atio_core.maintenance.copying import (
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import locate
 from atio_core.storage.new_folder import find_folder, new_folder
+from atio_core.storage.source_files import require_apart
 from atio_core.table.base import TableBase
 
 
@@ -48,7 +49,7 @@ class Copying(TableBase):
             VersionNotFoundError: There is no such version. VersionExpiredError: Not any more.
             AlreadyExistsError: Something is there.
             DamagedError: A file isn't what was written; nothing was made.
-            InvalidInputError: The path or the versions can't be meant.
+            InvalidInputError: The path or the versions can't be meant, or the folder lies in the table's.
             StorageError: The disk refused.
 
         Example:
@@ -78,6 +79,7 @@ class Copying(TableBase):
             choose = choose_some(numbers, self._clock)
         self._log.latest()
         target = find_folder(path)
+        require_apart(target, self.path)
         with new_folder(target) as folder:
             return copy(self._log, FolderDestination(folder), target, choose)
 

@@ -158,6 +158,23 @@ def test_what_expires_meanwhile(tmp_path: Path) -> None:
     assert copy.verify("all").ok
 
 
+def test_what_expires_while_it_is_chosen(tmp_path: Path) -> None:
+    """Likewise."""
+    table = Table(tmp_path / "t", limits=LIMITS)
+    for number in range(9):
+        table.overwrite(frame(number))
+    expiry = Fault(
+        "read",
+        name=lambda name: name.endswith("-2.json"),
+        error=None,
+        meanwhile=lambda: table.expire(keep_last=1, grace=timedelta(0)),
+    )
+    Table(store=FaultyStore(tmp_path / "t", expiry), limits=LIMITS).copy_to(tmp_path / "copy")
+    copy = Table(tmp_path / "copy", limits=LIMITS)
+    assert contents(copy) == {9: [8]}
+    assert copy.verify("all").ok
+
+
 def test_what_cannot_be_meant(tmp_path: Path) -> None:
     """It is refused, and nothing is made."""
     table = Table(tmp_path / "t")
@@ -176,3 +193,8 @@ def test_what_cannot_be_meant(tmp_path: Path) -> None:
     with pytest.raises(atio.InvalidInputError):
         table.export(tmp_path / "none" / "x")
     assert not (tmp_path / "x").exists()
+    with pytest.raises(atio.InvalidInputError):
+        table.export(tmp_path / "t" / "data" / "x")
+    with pytest.raises(atio.InvalidInputError):
+        table.copy_to(7)  # pyright: ignore[reportArgumentType]
+    assert table.copy_to(tmp_path / "t").files == 0
