@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from atio_core.maintenance.lease import Lease
     from atio_core.maintenance.report import ExpiryReport
     from atio_core.maintenance.store_report import StoreExpiryReport
+    from atio_core.migration import migrate
     from atio_core.open_atomic import open_atomic
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
@@ -91,6 +92,7 @@ __all__ = [
     "VersionNotFoundError",
     "WriteResult",
     "expire_snapshots",
+    "migrate",
     "open_atomic",
     "read_table",
     "write",
@@ -113,6 +115,7 @@ _HOMES = {
     "Table": "atio_core.table",
     "WriteResult": "atio_core.write",
     "expire_snapshots": "atio_core.functions",
+    "migrate": "atio_core.migration",
     "open_atomic": "atio_core.open_atomic",
     "read_table": "atio_core.functions",
     "write": "atio_core.write",

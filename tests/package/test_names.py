@@ -64,6 +64,7 @@ def test_the_public_names_are_these() -> None:
         "Table",
         "WriteResult",
         "expire_snapshots",
+        "migrate",
         "open_atomic",
         "read_table",
         "write",

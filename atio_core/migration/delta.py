@@ -1,0 +1,51 @@
+"""A Delta table's latest version, read by the library `deltalake`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.migration.source import OldVersion, Source
+
+
+def read_source(folder: str) -> Source:
+    """Return the latest version of a Delta table.
+
+    Raises:
+        InvalidInputError: `deltalake` isn't installed.
+        DamagedError: It can't read the table.
+    """
+    try:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+    except ImportError as error:
+        raise InvalidInputError(
+            f"{folder} is a Delta table, which takes the library deltalake: pip install deltalake"
+        ) from error
+    try:
+        table: Any = DeltaTable(folder)
+        history: list[dict[str, Any]] = table.history(1)
+        metadata: Any = table.metadata()
+        number: int = table.version()
+        dataset: Any = (
+            table.to_pyarrow_dataset()
+        )  # which refuses what it would read wrongly, as deletion vectors
+    except DeltaError as error:
+        raise DamagedError(f"the Delta table {folder} can't be read: {error}", path=folder) from error
+    stamp = history[0].get("timestamp") if history else None
+    version = OldVersion(
+        id=f"delta {metadata.id} {number}",
+        number=number,
+        time=None if stamp is None else datetime.fromtimestamp(stamp / 1000, UTC),
+        message=None,
+        opened=partial(_rows, dataset),
+        partition_by=tuple(metadata.partition_columns),
+    )
+    return Source("delta", folder, (version,))
+
+
+def _rows(dataset: Any) -> AbstractContextManager[Any]:
+    return nullcontext(dataset.scanner().to_reader())

@@ -1,0 +1,53 @@
+"""The latest version of a Delta table is taken over as a first version."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import atio_core as atio
+from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.storage.memory import MemoryStore
+
+
+@pytest.fixture
+def delta() -> Any:
+    """The library, where it is installed."""
+    return pytest.importorskip("deltalake")
+
+
+def test_the_latest_version_becomes_the_first(delta: Any, tmp_path: Path) -> None:
+    """Rows and partitions are those of the latest version; its time is in the properties."""
+    for rows, mode in (({"n": [0]}, "append"), ({"n": [1, 2], "d": ["x", None]}, "overwrite")):
+        options = {"schema_mode": "overwrite", "partition_by": ["d"]} if mode == "overwrite" else {}
+        delta.write_deltalake(tmp_path / "old", pa.table(rows), mode=mode, **options)
+    table = atio.Table(store=MemoryStore("new"))
+    made = atio.migrate(tmp_path / "old", table)
+    assert (made.kind, made.versions, atio.migrate(tmp_path / "old", table).written) == ("delta", {1: 1}, 0)
+    rows = sorted(table.read(output_as="arrow").to_pylist(), key=lambda row: row["n"])
+    assert rows == [{"n": 1, "d": "x"}, {"n": 2, "d": None}]
+    assert table.snapshot().partition_fields == ("d",)
+    assert "migrated.time" in table.snapshot().properties
+
+
+def test_a_log_that_cannot_be_read_is_told(delta: Any, tmp_path: Path) -> None:
+    """A damaged table is refused before anything is written."""
+    delta.write_deltalake(tmp_path / "old", pa.table({"n": [0]}))
+    next((tmp_path / "old/_delta_log").glob("*.json")).write_text("no")
+    with pytest.raises(DamagedError, match="Delta table"):
+        atio.migrate(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_the_library_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only Delta tables need deltalake."""
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    (tmp_path / "old/_delta_log").mkdir(parents=True)
+    with pytest.raises(InvalidInputError, match="pip install deltalake"):
+        atio.migrate(tmp_path / "old", tmp_path / "new")

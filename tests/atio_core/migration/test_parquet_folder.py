@@ -1,0 +1,83 @@
+"""A folder of Parquet files is taken over as a first version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import atio_core as atio
+from atio_core.errors import AlreadyExistsError, DamagedError
+from atio_core.storage.memory import MemoryStore
+
+
+@pytest.fixture
+def table() -> atio.Table:
+    """A new table."""
+    return atio.Table(store=MemoryStore("new"))
+
+
+def put(path: Path, **columns: list[object]) -> None:
+    """Write a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def test_all_files_become_one_version_in_the_order_of_their_names(tmp_path: Path, table: atio.Table) -> None:
+    """The columns are those of all files, null where a file hasn't them; hidden files don't count."""
+    put(tmp_path / "old/b.parquet", n=[3], more=["x"])
+    put(tmp_path / "old/a.parquet", n=[1, 2])
+    put(tmp_path / "old/.c.parquet", n=[4])
+    put(tmp_path / "old/_temporary/d.parquet", n=[5])
+    made = atio.migrate(tmp_path / "old", table)
+    assert (made.kind, made.versions, made.written) == ("parquet", {0: 1}, 1)
+    assert table.read(output_as="arrow").to_pydict() == {"n": [1, 2, 3], "more": [None, None, "x"]}
+
+
+def test_hive_partitions_become_partitions(tmp_path: Path, table: atio.Table) -> None:
+    """The values in the folders' names are a column, which partitions the new table."""
+    put(tmp_path / "old/day=2024-01-01/city=Bad%20Ems/a.parquet", n=[1])
+    put(tmp_path / "old/day=2024-01-02/city=__HIVE_DEFAULT_PARTITION__/a.parquet", n=[2])
+    atio.migrate(tmp_path / "old", table)
+    assert table.snapshot().partition_fields == ("day", "city")
+    assert table.read(output_as="arrow").to_pydict() == {
+        "n": [1, 2],
+        "day": ["2024-01-01", "2024-01-02"],
+        "city": ["Bad Ems", None],
+    }
+
+
+def test_types_are_widened_and_no_value_changes(tmp_path: Path, table: atio.Table) -> None:
+    """Whole numbers of several widths become the widest; text beside numbers is refused, and nothing is written."""
+    put(tmp_path / "old/a.parquet", n=pa.array([1], "int32"))
+    put(tmp_path / "old/b.parquet", n=[2**40])
+    atio.migrate(tmp_path / "old", table)
+    assert table.read(output_as="arrow").to_pydict() == {"n": [1, 2**40]}
+    put(tmp_path / "mixed/a.parquet", n=[1])
+    put(tmp_path / "mixed/b.parquet", n=["x"])
+    with pytest.raises(DamagedError, match="can't be read together"):
+        atio.migrate(tmp_path / "mixed", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_is_no_parquet_is_told(tmp_path: Path, table: atio.Table) -> None:
+    """A file that only has the name stands against all."""
+    put(tmp_path / "old/a.parquet", n=[1])
+    (tmp_path / "old/b.parquet").write_text("no")
+    with pytest.raises(DamagedError, match=r"b\.parquet is no Parquet file"):
+        atio.migrate(tmp_path / "old", table)
+    assert not table.exists()
+
+
+def test_called_again_it_does_nothing_and_other_files_are_refused(tmp_path: Path, table: atio.Table) -> None:
+    """The same files aren't taken over twice, nor others behind them."""
+    put(tmp_path / "old/a.parquet", n=[1])
+    atio.migrate(tmp_path / "old", table)
+    assert atio.migrate(tmp_path / "old", table).written == 0
+    put(tmp_path / "old/b.parquet", n=[2])
+    with pytest.raises(AlreadyExistsError, match="doesn't come from"):
+        atio.migrate(tmp_path / "old", table)
+    assert table.read().equals(pd.DataFrame({"n": [1]}))
