@@ -73,18 +73,24 @@ def migrate(
         )
     if not source.versions:
         raise InvalidInputError(f"{folder} has no version that can be read: there is nothing to take over")
-    return _take_over(source, table)
+    return _take_over(source, table, skip=skip)
 
 
-def _take_over(source: Source, table: Table) -> Migration:
+def _take_over(source: Source, table: Table, *, skip: bool) -> Migration:
     there, newest = _there(table, source)
     places = {version.id: place for place, version in enumerate(source.versions)}
     next_place = max((places[id_] + 1 for id_ in _versions_of(there)), default=0)
     numbers = {id_: snapshot.version for id_, snapshot in there.items()}
     latest = max(numbers.values(), default=0)
-    written = 0
+    written, skipped = 0, dict(source.unreadable)
     for version in source.versions[next_place:]:
-        snapshot = _commit(source, version, table, latest)
+        try:
+            snapshot = _commit(source, version, table, latest)
+        except DamagedError as error:  # only its data, in the middle, tells
+            if not skip or version.number is None or error.table != source.location:
+                raise
+            skipped[version.number] = error.message
+            continue
         latest, newest = snapshot.version, version.id
         numbers[newest] = latest
         written += not snapshot.repeated
@@ -94,7 +100,7 @@ def _take_over(source: Source, table: Table) -> Migration:
     versions = {
         version.number or 0: numbers[version.id] for version in source.versions if version.id in numbers
     }
-    return Migration(table.path, source.kind, versions, written, dict(source.unreadable))
+    return Migration(table.path, source.kind, versions, written, skipped)
 
 
 def _there(table: Table, source: Source) -> tuple[dict[str, Snapshot], str]:
@@ -147,7 +153,8 @@ def _opened(version: OldVersion, source: Source, stack: ExitStack) -> Any:
         return stack.enter_context(version.opened())
     except (OSError, pa.ArrowException) as error:
         raise DamagedError(
-            f"{version.id} of {source.location} can't be read: {error}; the versions before it are taken over",
+            f"version {version.number} of {source.location} can't be read: {' '.join(str(error).split())}; the"
+            " versions before it are taken over",
             table=source.location,
             version=version.number,
         ) from error
@@ -196,8 +203,8 @@ def _require_apart(old: str, new: str) -> None:
     """Refuse a new table within the old one's folder, or around it: each would take the other's files for its own."""
     if new.startswith("memory://"):
         return
-    ours, theirs = os.path.realpath(new), os.path.realpath(old)
-    if os.path.commonpath([ours, theirs]) in (ours, theirs):
+    ours, theirs = Path(new).resolve(), Path(old).resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
         raise InvalidInputError(f"{new} and {old} lie in each other: give the new table a folder of its own")
 
 
@@ -210,6 +217,11 @@ def _source(folder: str) -> Source:
         from atio_core.migration.predecessor import read_source
     elif "_delta_log" in names:
         from atio_core.migration.delta import read_source
+    elif ".hoodie" in names or any(Path(folder, "metadata").glob("*.metadata.json")):
+        raise InvalidInputError(
+            f"{folder} is a table whose Parquet files alone don't say which rows count: of Iceberg or Hudi, or of"
+            " atio 2 or 3 whose _current_version.json is missing. Write it to a folder of Parquet files by what made it"
+        )
     else:
         from atio_core.migration.parquet_folder import read_source
     return read_source(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from atio_core.errors import DamagedError, InvalidInputError
@@ -19,21 +20,21 @@ def read_source(folder: str) -> Source:
         DamagedError: It can't read the table.
     """
     try:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
+        library: Any = import_module("deltalake")
+        errors: Any = import_module("deltalake.exceptions")
     except ImportError as error:
         raise InvalidInputError(
             f"{folder} is a Delta table, which takes the library deltalake: pip install deltalake"
         ) from error
     try:
-        table: Any = DeltaTable(folder)
+        table: Any = library.DeltaTable(folder)
         history: list[dict[str, Any]] = table.history(1)
         metadata: Any = table.metadata()
         number: int = table.version()
         dataset: Any = (
             table.to_pyarrow_dataset()
         )  # which refuses what it would read wrongly, as deletion vectors
-    except DeltaError as error:
+    except errors.DeltaError as error:
         raise DamagedError(f"the Delta table {folder} can't be read: {error}", path=folder) from error
     stamp = history[0].get("timestamp") if history else None
     version = OldVersion(

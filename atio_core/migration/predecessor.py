@@ -86,7 +86,7 @@ def _pointer(root: Path) -> int:
     path = root / "_current_version.json"
     try:
         number = _object(path).get("version_id")
-    except (UnreadableError, ValueError) as error:
+    except (UnreadableError, OSError, ValueError) as error:
         raise DamagedError(f"{path} can't be read: {error}", path=str(path)) from error
     if type(number) is not int:
         raise DamagedError(f"{path} names no version: its version_id is {number!r}", path=str(path))

@@ -12,6 +12,7 @@ import json
 import logging
 import shutil
 import tempfile
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def write_2(atio: Any, table: str) -> None:
             "n": pd.array([1, None], "Int64"),
             "text": ["x", None],
             "kind": pd.Categorical(["u", "v"]),
-            "at": pd.to_datetime(["2024-01-01 12:00", None]),
+            "at": pd.to_datetime(["2024-01-01 12:00", "NaT"]),
         },
         index=pd.Index(["first", "second"], name="key"),
     )
@@ -82,8 +83,7 @@ def read(atio: Any, table: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Write the table of the package that is installed."""
-    import atio
-
+    atio: Any = import_module("atio")
     name = version("atio")
     table = HOME / f"atio-{name}"
     shutil.rmtree(table, ignore_errors=True)

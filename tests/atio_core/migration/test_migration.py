@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,33 @@ def test_damage_is_refused_before_anything_is_written(
     assert str(next(iter(made.skipped.values()))) in str(made)
 
 
+@each_table
+def test_damage_that_only_the_data_tells(name: str, copied: Callable[[str], Path], tmp_path: Path) -> None:
+    """Where a file's end is whole and its rows aren't, the versions before stay, and skipping leaves the others out."""
+    old = copied(name)
+    for path in (old / "data").glob("*.parquet"):
+        data = bytearray(path.read_bytes())
+        data[4:24] = bytes(20)
+        path.write_bytes(data)
+    with pytest.raises(DamagedError, match=r"version 1 of .* the versions before it are taken over"):
+        atio.migrate(old, tmp_path / "new")
+    made = atio.migrate(old, tmp_path / "new", if_unreadable="skip")
+    assert not set(made.versions) & set(made.skipped)
+    assert set(made.versions) == ({8} if name == NAMES[1] else set())
+
+
+@each_table
+def test_two_at_once_double_nothing(name: str) -> None:
+    """Called twice at once, both take part, and each version is there once."""
+    whole = atio.Table(store=MemoryStore("whole"))
+    made = atio.migrate(TABLES / name, whole)
+    store = MemoryStore("new")
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(atio.migrate, TABLES / name, atio.Table(store=store)) for _ in range(2)]
+    assert [one.result().versions for one in both] == [made.versions] * 2
+    assert len(atio.Table(store=store).history()) == len(whole.history())
+
+
 def test_a_pickle_is_never_opened(copied: Callable[[str], Path], tmp_path: Path) -> None:
     """A version of 2.1.0 that was written as a pickle can't be taken over: running it could do anything."""
     old = copied(NAMES[0])
@@ -307,6 +335,10 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     """A folder that isn't there, an empty one, a table of this atio, no path: each is told."""
     with pytest.raises(NotFoundError, match="no folder"):
         atio.migrate(tmp_path / "nothing", tmp_path / "new")
+    (tmp_path / "iceberg/metadata").mkdir(parents=True)
+    (tmp_path / "iceberg/metadata/v1.metadata.json").touch()
+    with pytest.raises(InvalidInputError, match="which rows count"):
+        atio.migrate(tmp_path / "iceberg", tmp_path / "new")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInputError, match="no table that is known"):
         atio.migrate(tmp_path / "empty", tmp_path / "new")
