@@ -10,6 +10,7 @@ from typing import Any
 from atio_core.arguments import require_choice
 from atio_core.errors import AlreadyExistsError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.format.names import META
+from atio_core.migration import delta, parquet_folder, predecessor
 from atio_core.migration.report import Migration
 from atio_core.migration.source import OldVersion, Source
 from atio_core.model.tag_name import require_tag_name
@@ -96,7 +97,8 @@ def _take_over(source: Source, table: Table, *, skip: bool) -> Migration:
         written += not snapshot.repeated
     if source.current in numbers and newest.removeprefix(_CURRENT) != source.current:
         _restore(source.current, numbers[source.current], table, latest)
-    _tag(source, table, numbers)
+    if numbers:
+        _tag(source, table, numbers)
     versions = {
         version.number or 0: numbers[version.id] for version in source.versions if version.id in numbers
     }
@@ -214,14 +216,12 @@ def _source(folder: str) -> Source:
     if META in names:
         raise InvalidInputError(f"{folder} is a table of this atio already: there is nothing to take over")
     if "_current_version.json" in names:
-        from atio_core.migration.predecessor import read_source
-    elif "_delta_log" in names:
-        from atio_core.migration.delta import read_source
-    elif ".hoodie" in names or any(Path(folder, "metadata").glob("*.metadata.json")):
+        return predecessor.read_source(folder)
+    if "_delta_log" in names:
+        return delta.read_source(folder)
+    if ".hoodie" in names or any(Path(folder, "metadata").glob("*.metadata.json")):
         raise InvalidInputError(
             f"{folder} is a table whose Parquet files alone don't say which rows count: of Iceberg or Hudi, or of"
             " atio 2 or 3 whose _current_version.json is missing. Write it to a folder of Parquet files by what made it"
         )
-    else:
-        from atio_core.migration.parquet_folder import read_source
-    return read_source(folder)
+    return parquet_folder.read_source(folder)

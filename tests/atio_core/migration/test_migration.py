@@ -141,6 +141,7 @@ def test_it_goes_on_where_it_stopped(name: str, verb: str, after: bool) -> None:
     """Interrupted at any commit or file, it goes on when called again: the table is what one call would have made."""
     whole = atio.Table(store=MemoryStore("whole"))
     made = atio.migrate(TABLES / name, whole)
+    stop = 0
     for stop in itertools.count(1):
         store = MemoryStore("stopped")
         fault = Fault(verb, at=stop, after=after, error=KeyboardInterrupt)
