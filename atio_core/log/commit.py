@@ -332,9 +332,7 @@ class _Run:
         except NewerFormatError:
             return False  # a later release wrote it; reading the latest will say so
         except DamagedError:
-            return (
-                entry.commit_id.encode() in data
-            )  # whoever's it was, the latest will say whether it matters
+            return entry.commit_id.encode() in data  # another's, too, may be damaged; the latest will tell
 
     def failed(self, error: BaseException) -> None:
         """Leave nothing behind if it is certain that nothing landed; else say that it isn't."""

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import atio_core as atio
 from atio_core.errors import DamagedError
+from atio_core.format import schema_arrow
 from atio_core.format.names import TEMPORARY
 from atio_core.log.limits import Limits
 from atio_core.maintenance.repair_report import RepairReport
@@ -355,3 +357,43 @@ def test_another_tables_entry(tmp_path: Path) -> None:
     (tmp_path / "one" / newest).write_bytes((tmp_path / "other" / newest).read_bytes())
     with pytest.raises(DamagedError, match="another table"):
         Table(tmp_path / "one").repair()
+
+
+def test_a_damaged_expiry_may_have_cleaned(tmp_path: Path) -> None:
+    """What was staged before it is refused, since its files may be gone; versions that it let go are named."""
+    now = [1_700_000_000_000_000]
+    table = Table(tmp_path, clock=lambda: now[0])
+    table.overwrite(frame(1))
+    staged = table.stage(frame(2), "append")
+    table.overwrite(frame(3))
+    now[0] += 7_200_000_000
+    table.expire(keep_last=1)
+    damage(tmp_path / "_atio/log/999999/060-3.json", "flipped")
+    report = table.repair(dry_run=False)
+    assert (report.ok, report.restored) == (True, 2)
+    assert [problem.versions for problem in report.problems] == [(3,), (1,)]
+    assert table.snapshot().entry.horizon_us == now[0] - 3_600_000_000
+    with pytest.raises(atio.StagedFilesExpiredError):
+        table.commit([staged])
+    table.expire(keep_last=1)
+    assert table.verify("all").ok
+    assert table.read(output_as="arrow")["a"].to_pylist() == [3]
+
+
+def test_a_schema_that_nothing_needs(tmp_path: Path) -> None:
+    """It is left out of the latest version, if it is damaged and can't be made anew."""
+    with mock.patch.object(schema_arrow, "INLINE_BYTES", 0):
+        table = Table(tmp_path)
+        table.append(frame(1))
+        table.append(frame(2).append_column("c", [["x"]]), schema_mode="add")
+        table.delete([("a", "==", 1)])
+        table.expire(keep_last=1, grace=timedelta(0))
+    entry = table.snapshot().entry
+    assert len(entry.schemas) == 2
+    path = next(ref.path for number, ref in entry.schemas.items() if number != entry.schema)
+    assert path is not None
+    damage(tmp_path / path, "missing")
+    report = table.repair(dry_run=False)
+    assert (report.ok, report.restored) == (True, None)
+    assert table.verify().ok
+    assert table.read(output_as="arrow")["a"].to_pylist() == [2]
