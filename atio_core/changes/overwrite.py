@@ -28,15 +28,18 @@ from atio_core.changes.schema import (
     require_same_key,
     require_same_schema,
 )
+from atio_core.changes.stretches import write_stretches
 from atio_core.changes.unchanged import (
     SharedPartitions,
     Unchanged,
     find_unchanged,
     is_unchanged,
+    may_be_there,
     shared_partitions,
 )
 from atio_core.changes.writing import Writing, Written
 from atio_core.data.content import content_digest
+from atio_core.data.cuts import stable_radius
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
 from atio_core.data.incoming import Incoming
@@ -44,7 +47,7 @@ from atio_core.errors import CommitConflictError
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
-from atio_core.log.file_list import with_added, without
+from atio_core.log.file_list import files_of, with_added, without
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile, Scalar
@@ -70,6 +73,7 @@ class Overwrite:
         fields: Become the table's partition fields.
         sort_by: Ids of the columns that the table is sorted by from now on.
         begins: Only if there is no table yet. Else the change is another one, that looks at the rows there.
+        shares: All files in the order of the rows, if some of them are the base's; else none.
     """
 
     adds: Sequence[DataFile]
@@ -80,6 +84,7 @@ class Overwrite:
     fields: tuple[PartitionField, ...] = ()
     sort_by: tuple[int, ...] = ()
     begins: bool = False
+    shares: Sequence[DataFile] = ()
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
@@ -87,7 +92,8 @@ class Overwrite:
         """Apply the change to a base.
 
         Raises:
-            CommitConflictError: With `write_again`: there is a table by now, or its schema is another.
+            CommitConflictError: With `write_again`: there is a table by now, its schema is another, or it lacks a file
+                that is shared.
         """
         if self.begins and base.is_there:
             raise _begun(base, scratch.location)
@@ -95,12 +101,29 @@ class Overwrite:
             require_same_key(base, self.schema, self.operation, scratch)
         else:
             require_same_schema(base, self.schema, self.operation, scratch.location)
+        kept = self._kept_of(base, scratch)
         emptied = base.emptied(ROWS).arranged(self.fields, self.sort_by)
         emptied = emptied.with_(schemas=base.schemas)  # a schema that comes back keeps its number
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
-        files = [replace(file, schema=number) for file in self.adds]
-        return Rebased(with_added(entry, files, scratch, self.limits), Totals.of(files), base.totals)
+        files = [replace(file, schema=number) for file in self.shares or self.adds]
+        entry = with_added(entry, files, scratch, self.limits)
+        return Rebased(entry, Totals.of(self.adds), base.totals - kept)
+
+    def _kept_of(self, base: LogEntry, scratch: Scratch) -> Totals:
+        """What the base has in the files that are shared."""
+        shared = {file.path for file in self.shares} - {file.path for file in self.adds}
+        found = [file for file in files_of(scratch, base) if file.path in shared] if shared else []
+        if len(found) < len(shared):
+            raise CommitConflictError(
+                f"{self.operation} of {scratch.location} shares files with a version that is no longer the latest;"
+                " nothing was committed: write the data again",
+                table=scratch.location,
+                version=base.version,
+                winner=base.version,
+                write_again=True,
+            )
+        return Totals.of(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +232,12 @@ def write_overwrite(
     same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
     if not data.is_stream and find_unchanged(writing, fitted, schema, arrangement):
         return same
+    if not data.is_stream and not writing.apart and not arrangement.fields and not arrangement.sort_by:
+        there = writing.base.totals if writing.base.kind == ROWS else Totals()
+        if radius := stable_radius(fitted.table, there.rows, there.files):
+            share = may_be_there(writing, schema, arrangement)
+            cut = write_stretches(writing, fitted, radius, share=share)
+            return Overwrite(cut.adds, schema, cut.content, writing.limits, mode, shares=cut.files)
     written = writing.written(data, fitted, arrangement)
     if is_unchanged(writing, written, schema, arrangement):
         writing.store.delete([file.path for file in written.files])

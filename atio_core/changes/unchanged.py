@@ -80,14 +80,14 @@ def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrang
     """
     rows, base = piece.table, writing.base
     is_split = arrangement.fields or arrangement.sort_by
-    if is_split or rows.num_rows != base.totals.rows or not _may_be(writing, schema, arrangement):
+    if is_split or rows.num_rows != base.totals.rows or not may_be_there(writing, schema, arrangement):
         return False
     if content_digest(rows) != base.content:
         return False
     there, start = files_of(writing.store, base), 0
     for file in there:
-        info = {**slice_info(piece.info, start, file.rows), "content": base.content}
-        if canonical_json(info) != canonical_json(file.piece):
+        told = {key: one for key, one in file.piece.items() if key != "content"}  # of a stretch, maybe
+        if canonical_json(slice_info(piece.info, start, file.rows)) != canonical_json(told):
             return False
         start += file.rows
     return _are_intact(writing, there)
@@ -95,7 +95,7 @@ def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrang
 
 def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement) -> bool:
     """Say whether the latest has just the rows that were written now, file by file."""
-    if written.content != writing.base.content or not _may_be(writing, schema, arrangement):
+    if written.content != writing.base.content or not may_be_there(writing, schema, arrangement):
         return False
     there = files_of(writing.store, writing.base)
     return _told(there) == _told(written.files) and _are_intact(writing, there)
@@ -142,7 +142,7 @@ def shared_partitions(
         arrangement: Where they lie.
     """
     base = writing.base
-    if not _may_be(writing, schema, arrangement):
+    if not may_be_there(writing, schema, arrangement):
         return written, SharedPartitions(base.data.version)
     there = _by_partition(writing.store, base, written.partitions)
     new: dict[tuple[str, ...], list[DataFile]] = {}
@@ -199,7 +199,8 @@ def _by_partition(
     return found
 
 
-def _may_be(writing: Writing, schema: WrittenSchema, arrangement: Arrangement) -> bool:
+def may_be_there(writing: Writing, schema: WrittenSchema, arrangement: Arrangement) -> bool:
+    """Say whether the latest may have rows of a schema that lie as these do, and they may be shared."""
     base = writing.base
     return (
         writing.may_share

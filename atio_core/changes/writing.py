@@ -297,7 +297,7 @@ class Writing:
                 continue
             names, values = [field.name for field in arrangement.fields], arrangement.placed(())
             contents.setdefault(values, ContentDigest()).update(piece.table)
-            yield Part(self._new_path(names, values), piece.table, piece.info, values)
+            yield Part(self.new_path(names, values), piece.table, piece.info, values)
 
     def _parts(
         self,
@@ -315,7 +315,7 @@ class Writing:
             contents.setdefault(values, ContentDigest()).update(some)
             own = info_of(place.start, offsets[values], len(place))
             offsets[values] += len(place)
-            yield Part(self._new_path(fields, names), some, own, values)
+            yield Part(self.new_path(fields, names), some, own, values)
 
     def files(
         self,
@@ -325,7 +325,7 @@ class Writing:
         values: tuple[Scalar, ...] = (),
     ) -> tuple[list[DataFile], str]:
         """Write rows as data files; returns their records, without the schema's number, and the digest of the rows."""
-        return self._files(rows, info, values, lambda: self._new_path(fields, values))
+        return self._files(rows, info, values, lambda: self.new_path(fields, values))
 
     def files_like(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> list[DataFile]:
         """Write rows that stand in the place of a file's, in its partition; returns their records."""
@@ -363,7 +363,8 @@ class Writing:
         )
         return [_with_content(file, content) for file in files], content
 
-    def _new_path(self, fields: Sequence[str], names: Sequence[Scalar]) -> str:
+    def new_path(self, fields: Sequence[str] = (), names: Sequence[Scalar] = ()) -> str:
+        """Return a name for a data file in the partition of these fields and names."""
         return data_path(fields, names, self._new_id())
 
     def _new_id(self) -> uuid.UUID:

@@ -13,10 +13,10 @@ from typing import Any, cast
 import pyarrow as pa
 
 from atio_core.data import frames_arrow
+from atio_core.data.cuts import even_cuts
 from atio_core.data.frames import no_rows, stream_of, to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.data.pieces import Piece, joined, slice_info
-from atio_core.data.writer import cuts
 from atio_core.errors import CommitConflictError, InvalidInputError
 
 _PIECE_BYTES = 16 << 20  # of record batches that are handed on together
@@ -153,5 +153,5 @@ def of_size(pieces: Iterator[Piece], size_bytes: int) -> Iterator[Piece]:
 def _cut(held: list[Piece], size_bytes: int) -> Iterator[Piece]:
     piece = joined(held) or held[0]
     rows, size = piece.table.num_rows, piece.table.nbytes
-    for offset, count in cuts(rows, max(1, size // (2 * size_bytes))):
+    for offset, count in even_cuts(rows, max(1, size // (2 * size_bytes))):
         yield Piece(piece.table.slice(offset, count), slice_info(piece.info, offset, count))

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.data.conform import field_id
+from atio_core.data.cuts import even_cuts
 from atio_core.data.partition_columns import names_of, scalars_of
 from atio_core.data.sorting import sorted_order
-from atio_core.data.writer import cuts
 from atio_core.model.data_file import Scalar
 
 _TAKEN_BYTES = 64 << 20  # of rows that are brought into another order at a time
@@ -66,7 +66,7 @@ class Split:
         pieces = [
             (share, range(start + offset, start + offset + count))
             for share, start in zip(self.shares, starts, strict=False)
-            for offset, count in cuts(share.rows, max(1, share.rows * row_bytes // target_bytes))
+            for offset, count in even_cuts(share.rows, max(1, share.rows * row_bytes // target_bytes))
         ]
         if self.order is None:
             yield from ((share, place, table.slice(place.start, len(place))) for share, place in pieces)

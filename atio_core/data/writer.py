@@ -12,7 +12,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from atio_core.data.blocks import BlockDigester, Blocks
 from atio_core.data.conform import changed_by_parquet
+from atio_core.data.cuts import even_cuts
 from atio_core.data.encoding import choose_encoding
 from atio_core.data.fixed_lists import require_readable
 from atio_core.data.meter import Meter
@@ -58,6 +59,7 @@ def write_files(
     target_bytes: int = TARGET_BYTES,
     late: bool = False,
     meter: Meter | None = None,
+    places: Sequence[tuple[int, int]] | None = None,
 ) -> list[DataFile]:
     """Write a table's rows as data files, durably, and return their records in the order of the rows.
 
@@ -76,6 +78,7 @@ def write_files(
         target_bytes: About how many bytes of `table` go into one file.
         late: They come in by a descriptor or a kept stage.
         meter: Is told how far it is.
+        places: The offset and the number of the rows that go into each file; all, cut evenly, if None.
 
     Raises:
         NotPreservableError: Parquet can't keep a column.
@@ -85,7 +88,7 @@ def write_files(
         layout = _Layout.of(table, target_bytes)
     parts = [
         Part(new_path(), table.slice(offset, count), slice_info(info, offset, count), partition, layout)
-        for offset, count in cuts(table.num_rows, layout.files)
+        for offset, count in (even_cuts(table.num_rows, layout.files) if places is None else places)
     ]
     return write_parts(
         store, parts, schema=schema, commit_id=commit_id, time_us=time_us, late=late, meter=meter
@@ -204,12 +207,6 @@ def _files_of(size: int, target_bytes: int) -> int:
 def _up(number: int, by: int) -> int:
     """Divide, and round up."""
     return -(-number // by)
-
-
-def cuts(rows: int, files: int) -> list[tuple[int, int]]:
-    """Cut rows into pieces of equal length: the offset and the number of rows of each."""
-    bounds = [rows * index // files for index in range(files + 1)]
-    return [(start, stop - start) for start, stop in itertools.pairwise(bounds) if stop > start] or [(0, 0)]
 
 
 def _written(
