@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import databases, expiry, files, many, peers, scale, starting, tables, versions
+from benchmarks import daily, databases, expiry, files, many, peers, scale, starting, tables, versions
 from benchmarks.measure import Result
 
 _PARTS = {
@@ -21,6 +21,7 @@ _PARTS = {
     "scale": scale.run,
     "many": many.run,
     "versions": versions.run,
+    "daily": daily.run,
     "expiry": expiry.run,
 }
 

@@ -108,7 +108,7 @@ class Overwrite:
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
         files = [replace(file, schema=number) for file in self.shares or self.adds]
         entry = with_added(entry, files, scratch, self.limits)
-        return Rebased(entry, Totals.of(self.adds), base.totals - kept)
+        return Rebased(entry, Totals.of(list(self.adds)), base.totals - kept)
 
     def _kept_of(self, base: LogEntry, scratch: Scratch) -> Totals:
         """What the base has in the files that are shared."""

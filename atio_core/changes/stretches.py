@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from atio_core.changes.writing import Writing
@@ -59,13 +60,13 @@ def write_stretches(writing: Writing, piece: Piece, radius: int, *, share: bool)
     rows, places = piece.table, stable_cuts(piece.table, radius)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-digest") as pool:
         content = pool.submit(content_digest, rows)
-        contents = list(pool.map(lambda place: content_digest(rows.slice(*place)), places))
+        contents = list(pool.map(content_digest, [rows.slice(*place) for place in places]))
         infos = [
             {**slice_info(piece.info, *place), "content": own}
             for place, own in zip(places, contents, strict=True)
         ]
         wanted = [(count, info) for (_, count), info in zip(places, infos, strict=True)]
-        there = list(pool.map(lambda file: _if_intact(writing, file), _found(writing, wanted, share=share)))
+        there = list(pool.map(partial(_if_intact, writing), _found(writing, wanted, share=share)))
     missing = [place for place, file in zip(places, there, strict=True) if file is None]
     written = iter(adds := _written(writing, piece, missing) if missing else [])
     writing.meter.add(rows.num_rows - sum(count for _, count in missing))

@@ -18,8 +18,8 @@ import pyarrow as pa
 from atio_core.data import arrow_types
 
 LEAST_BYTES = 32 << 20  # of Arrow data; a smaller table isn't worth more than a file or two
-_FEWEST, _MOST = 120, 300  # stretches of a table that goes on with the radius of its parent
-_FRESH = 212  # at most, with a radius of its own; 150 at least
+_FEWEST, _MOST = 140, 340  # stretches of a table that goes on with the radius of its parent
+_FRESH = 250  # at most, with a radius of its own; 177 at least
 _LONGEST = 8  # times the radius: longer stretches of rows that all look alike are cut evenly
 
 _COLUMNS = 4  # of which a fingerprint is made
@@ -118,7 +118,7 @@ def _fingerprints(rows: pa.Table, start: int, stop: int) -> Any:
     part = rows.slice(first, stop - first)
     found = np.zeros(len(part), np.uint32)
     for place in _telling(rows.schema):
-        words = np.concatenate([_words(chunk) for chunk in part.column(place).chunks])
+        words = np.concatenate([_words(chunk) for chunk in part.column(place).chunks if len(chunk)])
         words *= np.uint64(_ODD)
         words >>= np.uint64(32)
         found *= np.uint32(_SMALL_ODD)
@@ -167,10 +167,10 @@ def _of_fixed(array: pa.Array) -> Any:
     import numpy as np
 
     width = _width(array.type)
-    data = np.frombuffer(array.buffers()[1], np.uint8, len(array) * width, array.offset * width)
+    data = memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
     if width in _WHOLE:
-        return data.view(f"<u{width}").astype(np.uint64)
-    return np.ndarray((len(array),), "<u8", memoryview(data), 0, (width,)).copy()
+        return np.frombuffer(data, f"<u{width}").astype(np.uint64)
+    return np.ndarray((len(array),), "<u8", data, 0, (width,)).copy()
 
 
 def _of_bytes(array: pa.Array) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from atio_core.data import cuts
@@ -31,7 +32,7 @@ def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
 def frame(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
     """Return rows of which no two are equal."""
     values = np.random.default_rng(seed).random(rows)
-    return pd.DataFrame({"a": values, "b": [f"the {value}" for value in values]})
+    return pd.DataFrame({"a": values, "b": pd.array([f"the {value}" for value in values], "str")})
 
 
 def edited(rows: pd.DataFrame, at: int = 1_000, gone: int = 30, new: int = 30) -> pd.DataFrame:
@@ -55,7 +56,12 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(edits=EDITS)
 def test_what_any_edits_leave_is_shared_and_comes_back(edits: Sequence[tuple[int, int, int]]) -> None:
     """Whatever is inserted, removed or changed: the rows are those written, and most files are the parent's."""
@@ -70,7 +76,7 @@ def test_what_any_edits_leave_is_shared_and_comes_back(edits: Sequence[tuple[int
     assert len(before & after) > len(before) - len(edits) * 15
     assert snapshot.added.files == len(after - before)
     assert snapshot.removed.files == len(before - after)
-    assert table.verify().ok
+    assert not table.verify(deep=True).problems
     plain = Table(store=MemoryStore())
     plain.overwrite(rows)
     assert plain.snapshot().content == snapshot.content
@@ -217,7 +223,7 @@ def test_transactions_and_stages_hold_the_rows() -> None:
         changes.overwrite(edited(frame()))
         changes.append(frame(5))
     assert len(table.read()) == ROWS + 5
-    staged = table.stage().overwrite(edited(frame(), at=500))
+    staged = table.stage(edited(frame(), at=500), mode="overwrite")
     table.commit([staged])
     pd.testing.assert_frame_equal(table.read(), edited(frame(), at=500))
 
@@ -227,9 +233,9 @@ def test_old_versions_stay_when_others_expire(tmp_path: Path) -> None:
     table, rows = Table(tmp_path / "t"), frame()
     for at in (100, 900, 1_700, 2_500):
         table.overwrite(rows := edited(rows, at=at))
-    table.expire(keep_last=1, grace_seconds=0)
+    table.expire(keep_last=1, grace=timedelta(0))
     pd.testing.assert_frame_equal(table.read(), rows)
-    assert table.verify().ok
+    assert not table.verify(deep=True).problems
 
 
 @pytest.mark.parametrize("where", [{"partition_by": ["c"]}, {"sort_by": ["a"]}], ids=["partitions", "sorted"])
