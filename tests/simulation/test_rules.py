@@ -189,6 +189,12 @@ RULES = [
         "if False",
     ),
     Rule(
+        "A version with a tag stays until the tag's end",
+        "retention:_protecting",
+        "if until_us is None or until_us > now_us",
+        "if until_us is None",
+    ),
+    Rule(
         "After a lost race an expiry decides again",
         "changes.expire:Expire.rebase",
         "decision = self.decide(base)",

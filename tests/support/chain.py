@@ -44,6 +44,7 @@ class Deed:
         expected: The data version that it must follow.
         refused: Its caller was told that it was not done, and won't be.
         instead: What it writes in the place of the word; what a transaction writes behind it.
+        until_us: When the tag ends.
     """
 
     commit_id: str
@@ -55,6 +56,7 @@ class Deed:
     expected: int | None = None
     refused: bool = False
     instead: str = ""
+    until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,13 @@ class Chain:
         promised(in_time, f"{told} goes back in time")
         new = [one for one in entry.retained if one != entry.version and one not in parent.retained]
         promised(not new, f"{told} retains {new}, which the one before had let go")
+        gone = [
+            name
+            for name, tag in parent.tags.items()
+            if name not in entry.tags and (tag.until_us is None or tag.until_us > entry.clock_us)
+        ]
+        untagged = link.deed is not None and link.deed.kind == "untag"
+        promised(untagged or not gone, f"{told} lets tags go that haven't ended: {gone}")
         ids = [one.hex() for one in entry.recent.commits]
         known = [one.entry.commit_id for one in reversed(self.links[-len(ids) :])]
         promised(

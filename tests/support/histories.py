@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any, cast
 from unittest import mock
@@ -36,6 +37,14 @@ WEATHERS = (
     Weather(fault=0.01, sleep=0.03, death=0.01, wrong_clocks=True),
 )
 GRACES_US = (0, 0, MINUTE_US, None)
+LASTING_US = (None, None, None, MINUTE_US, 60 * MINUTE_US)
+RULES = (
+    {"keep_hourly": 1},
+    {"keep_daily": 2},
+    {"keep_last": 1, "keep_weekly": 1},
+    {"keep_for": timedelta(minutes=1)},
+)
+"""What is kept by the calendar."""
 
 
 @dataclass(slots=True)
@@ -129,10 +138,13 @@ class Worker(Judge):
         self.commit("restore", change, version=self.data_version(number))
 
     def tag(self) -> None:
-        """Name a version."""
+        """Name a version, for good or for a while."""
         name, force = self.choices.choice("tu"), self.choices.random() < 0.5
-        change = SetTag(self.log, name, self.data_version(self._any_version()), force=force)
-        self.commit("tag", lambda _: change, version=change.version, tag=name)
+        lasting_us = self.choices.choice(LASTING_US)
+        until_us = None if lasting_us is None else self.party.clock() + lasting_us
+        number = self.data_version(self._any_version())
+        change = SetTag(self.log, name, number, force=force, until_us=until_us)
+        self.commit("tag", lambda _: change, version=change.version, tag=name, until_us=until_us)
 
     def untag(self) -> None:
         """Take a name away."""
@@ -143,8 +155,11 @@ class Worker(Judge):
         """Let versions go; now and then only look what would."""
         keep, grace_us = self.choices.choice((1, 1, 2, 3)), self.choices.choice(GRACES_US)
         dry_run = self.choices.random() < 0.1
+        rules: dict[str, Any] = {"keep_last": keep}
+        if self.choices.random() < 0.2:
+            rules = {"keep_last": None, **self.choices.choice(RULES)}
         report = self.look(
-            lambda: self.writer.expire(keep, grace_us=grace_us, dry_run=dry_run), may_write=not dry_run
+            lambda: self.writer.expire(**rules, grace_us=grace_us, dry_run=dry_run), may_write=not dry_run
         )
         if report is not None and report.version is not None:
             operation = self.chain.link(report.version).entry.operation

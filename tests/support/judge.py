@@ -10,6 +10,7 @@ from atio_core.errors import (
     AtioError,
     CommitConflictError,
     CommitUnknownError,
+    InvalidInputError,
     NotFoundError,
     StorageError,
     TableNotFoundError,
@@ -58,6 +59,7 @@ class Judge:
         word: str = "",
         version: int = 0,
         tag: str = "",
+        until_us: int | None = None,
         instead: str = "",
         **options: Any,
     ) -> bool:
@@ -65,7 +67,17 @@ class Judge:
         intent = make_intent(self.party.clock, **options)
         key, expected = options.get("idempotency_key"), intent.expected_version
         deed = self.chain.expect(
-            Deed(intent.commit_id.hex(), kind, word, version, tag, key, expected, instead=instead)
+            Deed(
+                intent.commit_id.hex(),
+                kind,
+                word,
+                version,
+                tag,
+                key,
+                expected,
+                instead=instead,
+                until_us=until_us,
+            )
         )
         self._begin()
         try:
@@ -77,7 +89,7 @@ class Judge:
             self._require_trouble()
             self._refuse(deed)
             return False
-        except (CommitConflictError, NotFoundError, AlreadyExistsError) as error:
+        except (CommitConflictError, NotFoundError, AlreadyExistsError, InvalidInputError) as error:
             self._refuse(deed)
             self._check_refusal(error, deed)
             return False
@@ -134,6 +146,11 @@ class Judge:
             case AlreadyExistsError():
                 right = any(
                     link and deed.tag in link.entry.tags and not self._tagged(link, deed) for link in seen
+                )
+            case InvalidInputError():
+                until_us = deed.until_us
+                right = until_us is not None and any(
+                    link and until_us < link.entry.horizon_us for link in seen
                 )
             case _:
                 right = self._explains(error, deed.version, deed.tag)
@@ -204,4 +221,4 @@ class Judge:
 
     def _tagged(self, link: Link, deed: Deed) -> bool:
         tag = link.entry.tags.get(deed.tag)
-        return tag is not None and tag.version == deed.version
+        return tag is not None and (tag.version, tag.until_us) == (deed.version, deed.until_us)
