@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from atio_core.data.object_files.read import StoredFile
 from atio_core.errors import AlreadyExistsError, DamagedError, NotFoundError, VersionExpiredError
 from atio_core.format.digest import digest, named, running_digest
 from atio_core.format.entry_json import encode_entry
@@ -209,6 +208,8 @@ def _log_of(log: CommitLog, newest: LogEntry, entries: Iterable[LogEntry]) -> tu
 
 
 def _copied(log: CommitLog, destination: Destination, target: str, chosen: Chosen) -> CopyReport:
+    from atio_core.data.object_files.read import StoredFile
+
     files, objects = _reached(log, chosen)
     copied: list[int] = []
     for file, version in files.values():
