@@ -103,6 +103,8 @@ def _with_a_column_more(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def _wide(rows: pa.Table) -> pa.Table:
+    if "id" not in rows.column_names:  # it was dropped, or is called otherwise
+        return rows
     return rows.set_column(rows.column_names.index("id"), "id", rows["id"].cast(pa.int64()))
 
 
