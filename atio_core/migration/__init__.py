@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from atio_core.arguments import require_choice
 from atio_core.errors import AlreadyExistsError, DamagedError, InvalidInputError, NotFoundError
@@ -25,7 +25,7 @@ def migrate(
     old_table: str | os.PathLike[str],
     new_table: str | os.PathLike[str] | Table,
     *,
-    if_unreadable: str = "refuse",
+    if_unreadable: Literal["refuse", "skip"] = "refuse",
 ) -> Migration:
     """Take over a table of `atio` 2 or 3 with its history, or a Delta table or a folder of Parquet files as it is now.
 

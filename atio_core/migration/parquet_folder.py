@@ -93,5 +93,7 @@ def _rows(dataset: ds.Dataset) -> AbstractContextManager[Any]:
 
 
 def _digest(folder: str, files: Sequence[str]) -> str:
-    told = [(os.path.relpath(path, folder), Path(path).stat().st_size) for path in files]
+    """Tell one state of the folder from another, by names, sizes and times."""
+    stats = [(path, Path(path).stat()) for path in files]
+    told = [(os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     return hashlib.sha256(repr(told).encode(errors="surrogateescape")).hexdigest()[:32]

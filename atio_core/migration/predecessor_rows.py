@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atio_core.data.frames import to_piece
+from atio_core.errors import NotPreservableError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,10 +31,18 @@ def require_row_files(files: Sequence[Path]) -> None:
 def read_row_files(files: Sequence[Path]) -> Any:
     """Return the rows of a version of `atio` 2: a pandas frame if pandas wrote it, else an Arrow table.
 
-    The files stand newest first, and the first one says which columns there are, as in the old package.
+    The files stand newest first, and the first one says which columns there are, as in the old package. What pandas
+    can't give back equal, such as arrays of arrays, stays in Arrow's hands.
     """
     table = _read(files)
-    return table.to_pandas() if table.schema.pandas_metadata else table
+    if not table.schema.pandas_metadata:
+        return table
+    frame = table.to_pandas()
+    try:
+        to_piece(frame)
+    except NotPreservableError:
+        return table
+    return frame
 
 
 def _read(files: Sequence[Path]) -> pa.Table:

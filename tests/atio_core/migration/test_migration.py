@@ -89,6 +89,16 @@ def test_dtypes_and_index_of_pandas_come_along() -> None:
     assert list(map(str, frame.dtypes))[:3] == ["Int64", "str", "category"]
 
 
+def test_what_pandas_cannot_give_back_is_taken_over_as_arrow(copied: Callable[[str], Path]) -> None:
+    """Lists of lists beside nulls have no equal in pandas: their values are kept, as Arrow has them."""
+    old, values = copied(NAMES[0]), [[["a"], []], None]
+    manifest = old / json.loads(snapshot_file(old, 1).read_text())["manifests"][0]
+    (told,) = json.loads(manifest.read_text())["files"]
+    pd.DataFrame({"nested": pd.Series(values)}).to_parquet(old / told["path"])
+    atio.migrate(old, table := atio.Table(store=MemoryStore("new")), if_unreadable="skip")
+    assert table.read(1, output_as="arrow")["nested"].to_pylist() == values
+
+
 def test_tags_come_along() -> None:
     """Tags name the new versions; one that can't be a tag here, as a number, is told in the properties."""
     made = atio.migrate(TABLES / NAMES[1], table := atio.Table(store=MemoryStore("new")))
@@ -349,7 +359,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="old_table"):
         atio.migrate(3, tmp_path / "new")  # pyright: ignore[reportArgumentType] - what is refused
     with pytest.raises(InvalidInputError, match="if_unreadable"):
-        atio.migrate(TABLES / NAMES[0], tmp_path / "new", if_unreadable="ignore")
+        atio.migrate(TABLES / NAMES[0], tmp_path / "new", if_unreadable="ignore")  # pyright: ignore[reportArgumentType] - what is refused
     assert not (tmp_path / "new").exists()
 
 

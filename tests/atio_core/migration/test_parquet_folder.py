@@ -77,7 +77,7 @@ def test_called_again_it_does_nothing_and_other_files_are_refused(tmp_path: Path
     put(tmp_path / "old/a.parquet", n=[1])
     atio.migrate(tmp_path / "old", table)
     assert atio.migrate(tmp_path / "old", table).written == 0
-    put(tmp_path / "old/b.parquet", n=[2])
+    put(tmp_path / "old/a.parquet", n=[2])
     with pytest.raises(AlreadyExistsError, match="doesn't come from"):
         atio.migrate(tmp_path / "old", table)
     assert table.read().equals(pd.DataFrame({"n": [1]}))
