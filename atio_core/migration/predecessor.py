@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-import pyarrow as pa
-
 from atio_core.errors import DamagedError
 from atio_core.migration.predecessor_rows import (
     read_columns,
@@ -64,6 +62,8 @@ def read_source(folder: str) -> Source:
     Raises:
         DamagedError: The pointer file or the tags can't be read.
     """
+    import pyarrow as pa
+
     root = Path(folder)
     pointer, tags = _pointer(root), _tags(root)
     unreadable: dict[int, str] = {}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.frames import to_piece
 from atio_core.errors import NotPreservableError
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def read_row_files(files: Sequence[Path]) -> Any:
     The files stand newest first, and the first one says which columns there are, as in the old package. What pandas
     can't give back equal, such as arrays of arrays, stays in Arrow's hands.
     """
+    from atio_core.data.frames import to_piece
+
     table = _read(files)
     if not table.schema.pandas_metadata:
         return table
