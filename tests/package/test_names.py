@@ -123,7 +123,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     assert loaded == {"atio_core"}
 
 
-ROWS = {"Changes", "Diff", "RowChange", "migrate"}
+ROWS = {"Changes", "Diff", "RowChange"}
 """The names that are made of rows."""
 
 
