@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from atio_core.databases.connect import Session
 from atio_core.databases.dialect import Column, Dialect, Name
+from atio_core.errors import CommitConflictError
 
 KEYS_TABLE = "atio_keys"
 
@@ -46,9 +47,16 @@ def note(session: Session, dialect: Dialect, name: Name, key: str) -> str | None
     sql = dialect.qualified(session, (name[0], KEYS_TABLE)) if table is None else table.sql
     mark = dialect.mark
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    added = session.run(
-        dialect.insert_new.format(sql=sql, marks=", ".join([mark] * 3)), (dialect.fold(name[1]), key, now)
-    )[1]
+    statement = dialect.insert_new.format(sql=sql, marks=", ".join([mark] * 3))
+    try:
+        added = session.run(statement, (dialect.fold(name[1]), key, now))[1]
+    except Exception as error:
+        # DuckDB leaves out a key that is there, but not one that another transaction has just noted.
+        if type(error).__name__ != "ConstraintException":
+            raise
+        raise CommitConflictError(
+            f"another write to {name[1]} with the idempotency_key {key!r} came first. Nothing was written. Write again."
+        ) from error
     found = session.execute(
         f"SELECT written_at FROM {sql} WHERE table_name = {mark} AND idempotency_key = {mark}",
         (dialect.fold(name[1]), key),

@@ -61,9 +61,11 @@ def _plain(column: Any) -> Any:
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     if pa.types.is_dictionary(column.type):
-        column = pa.chunked_array(
-            [chunk.dictionary_decode() for chunk in column.chunks], column.type.value_type
-        )
+        kind = column.type.value_type
+        if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):  # Arrow can't take from these
+            kind = pa.string() if pa.types.is_string_view(kind) else pa.binary()
+            column = column.cast(pa.dictionary(column.type.index_type, kind, column.type.ordered))
+        column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], kind)
     return column
 
 

@@ -373,4 +373,4 @@ class TestLoading:
         @dg.asset
         def down(up: dict[str, pd.DataFrame]) -> None: ...
 
-        assert "has no partitions" in refusal(up, down).message
+        assert "a frame without partitions" in refusal(up, down).message

@@ -27,6 +27,9 @@ _DATA = "its data comes from a program"
 _PROGRAM = "only within a program"
 VERBS = {
     "append": _DATA,
+    "copy_to": _PROGRAM,
+    "export": _PROGRAM,
+    "import_": _PROGRAM,
     "overwrite": _DATA,
     "overwrite_partitions": _DATA,
     "upsert": _DATA,
