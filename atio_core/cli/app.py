@@ -26,6 +26,8 @@ COMMANDS = {
     "verify": "verify:verify",
     "repair": "repair:repair",
     "compact": "compact:compact",
+    "export": "export:export",
+    "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",
 }

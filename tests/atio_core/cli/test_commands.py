@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from atio_core.cli.app import COMMANDS, app
+from atio_core.cli.exits import Exit
 from atio_core.store import Store
 from atio_core.table import Table
 from tests.atio_core.cli.conftest import Atio
@@ -28,7 +29,7 @@ _PROGRAM = "only within a program"
 VERBS = {
     "append": _DATA,
     "copy_to": _PROGRAM,
-    "export": _PROGRAM,
+    "export": ("export",),
     "import_": _PROGRAM,
     "overwrite": _DATA,
     "overwrite_partitions": _DATA,
@@ -356,3 +357,27 @@ def test_repair_mends_what_it_can(atio: Atio, flights: Path) -> None:
     done = atio("repair", flights, "--yes", "--json")
     assert (done.json["restored"], done.json["ok"]) == (2, True)
     assert len(atio("read", flights, "--json").json) == 4
+
+
+def test_export_copies_the_versions_chosen(atio: Atio, flights: Path, tmp_path: Path) -> None:
+    """All of them, some by their numbers, or the latest alone; what is there already is left alone."""
+    for number, (options, versions) in enumerate(
+        [((), [3, 2, 1]), (("--version", 1, "--version", 3), [3, 1]), (("--latest",), [3])]
+    ):
+        copy = tmp_path / f"copy {number}"
+        assert atio("export", flights, copy, *options, "--json").json["versions"] == versions[::-1]
+        assert [found.version for found in Table(copy).history()] == versions
+    assert atio("export", flights, tmp_path / "copy 0").code == Exit.REFUSED
+
+
+def test_migrate_takes_over_what_others_wrote(atio: Atio, tmp_path: Path) -> None:
+    """A table of the predecessor's with its history; twice changes nothing, and a folder that holds none is refused."""
+    old = Path(__file__).parents[2] / "migrate" / "tables" / "atio-3.1.0"
+    first = next(path for path in sorted(old.iterdir()) if path.is_dir())
+    done = atio("migrate", first, tmp_path / "new", "--json")
+    assert done.code == 0, done.err
+    assert done.json["written"] == len(done.json["versions"]) > 0
+    assert len(Table(tmp_path / "new").history()) == done.json["written"]
+    assert "0 versions taken over now" in atio("migrate", first, tmp_path / "new").out
+    (tmp_path / "empty").mkdir()
+    assert atio("migrate", tmp_path / "empty", tmp_path / "other").code == Exit.USAGE
