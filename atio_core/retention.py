@@ -14,11 +14,10 @@ from typing import Any, TypedDict, Unpack, cast
 
 from atio_core.arguments import refusal, require_duration, require_whole
 from atio_core.errors import InvalidInputError
+from atio_core.times import MICROSECOND, microseconds_of, time_of
 
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_FIRST_US = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_FIRST_US = microseconds_of(datetime.min.replace(tzinfo=UTC))
+_LAST_US = microseconds_of(datetime.max.replace(tzinfo=UTC))
 
 
 class Rules(TypedDict, total=False):
@@ -36,7 +35,7 @@ class Rules(TypedDict, total=False):
 def _plain(name: str, rule: object) -> timedelta | int:
     if name != "keep_for":
         return require_whole(name, rule, least=1)
-    return timedelta(microseconds=require_duration(name, rule) // _MICROSECOND)
+    return timedelta(microseconds=require_duration(name, rule) // MICROSECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Retention:
         """
         given = self._given()
         keep_for = given.pop("keep_for", None)
-        return ({} if keep_for is None else {"keep_for_us": keep_for // _MICROSECOND}) | given
+        return ({} if keep_for is None else {"keep_for_us": keep_for // MICROSECOND}) | given
 
     @classmethod
     def from_dict(cls, rules: Mapping[str, Any]) -> Retention:
@@ -119,7 +118,7 @@ class Retention:
 
 
 _NAMES = tuple(field.name for field in fields(Retention))
-_UNITS = {"keep_for_us": _MICROSECOND, "keep_for_hours": timedelta(hours=1)}
+_UNITS = {"keep_for_us": MICROSECOND, "keep_for_hours": timedelta(hours=1)}
 
 DEFAULT_RETENTION = Retention(keep_for=timedelta(days=7))
 
@@ -207,7 +206,7 @@ def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int
         for aged in versions:
             if (
                 aged.superseded_us is not None
-                and now_us - aged.superseded_us < policy.keep_for // _MICROSECOND
+                and now_us - aged.superseded_us < policy.keep_for // MICROSECOND
             ):
                 reasons[aged.version].append(f"kept for {told_duration(policy.keep_for)}")
     for name, period in _PERIODS.items():
@@ -271,4 +270,4 @@ def _newest_of_each(
 
 def _moment(time_us: int) -> datetime:
     """A time; what no calendar holds is as the first or the last that it does."""
-    return _EPOCH + timedelta(microseconds=min(max(time_us, _FIRST_US), _LAST_US))
+    return time_of(min(max(time_us, _FIRST_US), _LAST_US))

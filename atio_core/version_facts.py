@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from atio_core.log.commit_log import CommitLog
 from atio_core.model.entry import LogEntry, Totals
+from atio_core.times import time_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,7 @@ class VersionFacts(ABC):
     @property
     def time(self) -> datetime:
         """When the version was committed (UTC)."""
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.entry.data.time_us)
+        return time_of(self.entry.data.time_us)
 
     @property
     def operation(self) -> str:

@@ -9,15 +9,14 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypedDict
 
 from atio_core.arguments import require_text, require_texts, require_time, require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.log.key_list import key_digest
 from atio_core.model.ids import Clock, uuid7
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
+from atio_core.times import microseconds_of
 
 
 class CommitOptions(TypedDict, total=False):
@@ -102,9 +101,7 @@ def make_intent(
     return Intent(
         commit_id=uuid7(clock).bytes,
         key=key_digest(idempotency_key),
-        key_not_before_us=0
-        if key_not_before is None
-        else int((key_not_before - _EPOCH) // timedelta(microseconds=1)),
+        key_not_before_us=0 if key_not_before is None else microseconds_of(key_not_before),
         expected_version=expected_version,
         message=None if message is None else require_text("message", message),
         properties={} if properties is None else require_texts("properties", properties),

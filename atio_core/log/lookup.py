@@ -13,18 +13,18 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from atio_core.arguments import refusal, require_text, require_time, require_whole
 from atio_core.errors import InvalidInputError, TagNotFoundError, VersionExpiredError, VersionNotFoundError
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.model.tag_name import LATEST, looks_like_number
+from atio_core.times import microseconds_of, time_of
 
 AnyVersion = int | str | datetime
 """What names a version: a number, a tag or "latest", a time."""
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _ROUNDS = 10
 
 
@@ -77,7 +77,7 @@ def require_wanted(version: object = None, *, as_of: object = None, tag: object 
         raise InvalidInputError(f"{' and '.join(given)} each name a version: give one of them")
     if as_of is not None or isinstance(version, datetime):
         name, time = ("version", version) if as_of is None else ("as_of", as_of)
-        return Wanted(time_us=(require_time(name, time) - _EPOCH) // timedelta(microseconds=1))
+        return Wanted(time_us=microseconds_of(require_time(name, time)))
     if tag is not None:
         return Wanted(tag=require_text("tag", tag))
     if isinstance(version, str):
@@ -284,6 +284,6 @@ def _as_of(log: CommitLog, latest: LogEntry, time_us: int) -> LogEntry:
 def _told(time_us: int) -> str:
     """A time as people read it; those that no calendar holds as they are."""
     try:
-        return f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S.%f} UTC"
+        return f"{time_of(time_us):%Y-%m-%d %H:%M:%S.%f} UTC"
     except OverflowError:
         return f"{time_us} microseconds"

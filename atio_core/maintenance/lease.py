@@ -28,11 +28,10 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.tag_name import LEASE
+from atio_core.times import MICROSECOND, time_of
 
 _logger = logging.getLogger("atio")
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _SHORTEST = timedelta(seconds=1)
 _RENEWED_AFTER = 1 / 2  # of its time
 _TRIED_AGAIN_AFTER = 1 / 20
@@ -64,7 +63,7 @@ class Lease:
     ) -> None:
         if require_duration("ttl", ttl) < _SHORTEST:
             raise refusal("ttl", "a second or longer", ttl)
-        if ttl > _LAST - _time(clock()) - timedelta(days=1):
+        if ttl > _LAST - time_of(clock()) - timedelta(days=1):
             raise refusal("ttl", "a time that ends before the year 10000", ttl)
         self.version: int = version
         """The number of the version."""
@@ -82,7 +81,7 @@ class Lease:
     @property
     def until(self) -> datetime:
         """When it runs out if it isn't renewed (UTC)."""
-        return _time(self._until_us)
+        return time_of(self._until_us)
 
     def renew(self) -> None:
         """Renew it now. The thread does so by itself.
@@ -93,7 +92,7 @@ class Lease:
             As for `Table.tag` else: it stays until its former end, and will be tried again.
         """
         with self._one:
-            until_us = self._clock() + self._ttl // _MICROSECOND
+            until_us = self._clock() + self._ttl // MICROSECOND
             change = SetTag(self._log, self.name, self.version, force=True, until_us=until_us)
             commit(self._log, change, make_intent(self._clock), clock=self._clock)
             self._until_us, self._failure = until_us, None
@@ -172,7 +171,3 @@ class Lease:
             table=self._log.location,
             version=self.version,
         )
-
-
-def _time(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)

@@ -57,14 +57,15 @@ def purge(log: CommitLog, clock: Clock) -> tuple[ExpiryReport, int]:
 
 def _begin_bucket(log: CommitLog, clock: Clock) -> None:
     """Add entries that change nothing until the next one is the first of a bucket."""
-    names = log.sequence.names
-    last = names.bucket(log.latest().version)
+    names, latest = log.sequence.names, log.latest()
+    last = names.bucket(latest.version)
 
     def nothing_new(base: LogEntry) -> LetGo:
         return LetGo(base.retained, base.horizon_us)
 
-    while names.bucket(log.latest().version + 1) == last:
-        commit(log, Expire(nothing_new), make_intent(clock), clock=clock)
+    while names.bucket(latest.version + 1) == last:
+        made = commit(log, Expire(nothing_new), make_intent(clock), base=latest, clock=clock)
+        latest = made.entry or log.latest()
 
 
 def _forget_stages(log: CommitLog) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from atio_core.model.outline import Outline
+from atio_core.times import time_of
 
 _WIDTH = 80
 _NARROWEST = 20
@@ -42,7 +43,7 @@ class VersionLine:
     def of(cls, entry: Outline, reasons: tuple[str, ...] = ()) -> VersionLine:
         """Return the line of the data version that an entry holds."""
         data, totals = entry.data, entry.totals
-        time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=data.time_us)
+        time = time_of(data.time_us)
         return cls(data.version, time, data.operation, totals.rows, totals.bytes, reasons)
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from atio_core.errors import NotFoundError
@@ -18,11 +18,11 @@ from atio_core.maintenance.cleaning import leftovers, unreached
 from atio_core.maintenance.reach import Listed, Reach
 from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
 from atio_core.model.outline import Outline
+from atio_core.times import time_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _MANY = -1  # in place of a version: several have it
 
 
@@ -175,5 +175,5 @@ def _size(log: CommitLog, path: str) -> int:
 
 def _line(entry: Outline, own_bytes: int) -> VersionUsage:
     data, totals = entry.data, entry.totals
-    time = _EPOCH + timedelta(microseconds=data.time_us)
+    time = time_of(data.time_us)
     return VersionUsage(data.version, time, data.operation, totals.rows, totals.bytes, own_bytes)

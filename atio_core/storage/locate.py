@@ -6,6 +6,7 @@ import os
 import re
 import urllib.parse
 
+from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.local import LocalStore
@@ -46,6 +47,27 @@ def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, tempora
     if scheme == "file":
         return _local(text, _path_of_file_url(text, double, rest), temporary)
     raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './{text}'.)")
+
+
+def given_store(path: object, store: object, *, temporary: str, what: str = "a table") -> ObjectStore:
+    """Return the store that a caller gave, by a path or as it is.
+
+    Args:
+        path: As for `locate`, or None.
+        store: Or the store itself.
+        temporary: As for `locate`.
+        what: What is to lie there, for messages.
+
+    Raises:
+        InvalidInputError: Neither or both were given, or one of them won't do.
+    """
+    if (path is None) == (store is None):
+        raise InvalidInputError(f"{what} needs a path, or a store, and not both")
+    if store is None:
+        return locate(path, temporary=temporary)  # pyright: ignore[reportArgumentType] - it says so itself if it is none
+    if not isinstance(store, ObjectStore):
+        raise refusal("store", "an ObjectStore", store)
+    return store
 
 
 def above(location: str, levels: int) -> str:

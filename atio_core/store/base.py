@@ -12,7 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
-from atio_core.storage.locate import locate, memories_below
+from atio_core.storage.locate import given_store, locate, memories_below
 from atio_core.table import Table
 
 _DATA = "data/"
@@ -37,12 +37,9 @@ class StoreBase:
         store: ObjectStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        if (path is None) == (store is None):
-            raise InvalidInputError("a store of tables needs a path, or a store, and not both")
-        root = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
-        self._root: ObjectStore = root
+        self._root = given_store(path, store, temporary=TEMPORARY, what="a store of tables")
         self._clock = clock
-        self._log = StoreLog(root, clock)
+        self._log = StoreLog(self._root, clock)
 
     @property
     def path(self) -> str:

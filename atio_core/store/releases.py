@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from atio_core.arguments import refusal, require_text, require_whole
@@ -30,6 +30,7 @@ from atio_core.model.store_entry import ReleasedTable, StoreEntry
 from atio_core.model.tag_name import LATEST, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.store.base import StoreBase, require_table_name
+from atio_core.times import time_of
 
 _TRIES = 10
 
@@ -55,7 +56,7 @@ class Release:
     @property
     def time(self) -> datetime:
         """When it was made, by its maker's clock (UTC)."""
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.time_us)
+        return time_of(self.time_us)
 
 
 class Releases(StoreBase):
@@ -131,7 +132,7 @@ class Releases(StoreBase):
         Raises:
             ReleaseNotFoundError: There is none, or it was dropped.
         """
-        return StoreAt(self, _shown(self._find(release)), self._find(release))
+        return StoreAt(self, self._find(release))
 
     def drop_release(self, release: str | int) -> None:
         """End a release: its versions go when the retention says so.
@@ -178,15 +179,14 @@ class Releases(StoreBase):
     def _find(self, release: object) -> StoreEntry:
         if isinstance(release, str):
             wanted = require_text("release", release)
-            for entry in self._log.standing():
-                if wanted in {LATEST, entry.name}:
-                    return entry
         else:
-            number = require_whole("release", release, least=1)
-            for entry in self._log.standing():
-                if entry.number == number:
-                    return entry
-        names = ", ".join(repr(entry.name) for entry in self._log.standing()) or "none"
+            wanted = require_whole("release", release, least=1)
+        others: list[str] = []
+        for entry in self._log.standing():
+            if wanted in (LATEST, entry.name, entry.number):
+                return entry
+            others.append(repr(entry.name))
+        names = ", ".join(others) or "none"
         raise ReleaseNotFoundError(f"the store {self.path} has no release {release!r}; its releases: {names}")
 
     def _untag(self, tables: Iterable[str], names: list[str]) -> None:
@@ -208,8 +208,8 @@ class StoreAt:
         release: The release.
     """
 
-    def __init__(self, store: StoreBase, release: Release, entry: StoreEntry) -> None:
-        self.release = release
+    def __init__(self, store: StoreBase, entry: StoreEntry) -> None:
+        self.release = _shown(entry)
         self._store = store
         self._entry = entry
 

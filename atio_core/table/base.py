@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import cast
 
-from atio_core.arguments import refusal
-from atio_core.errors import InvalidInputError
 from atio_core.format.names import TEMPORARY
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.locate import locate
+from atio_core.storage.locate import given_store
 
 
 class TableBase:
@@ -37,14 +34,8 @@ class TableBase:
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
     ) -> None:
-        if (path is None) == (store is None):
-            raise InvalidInputError("a table needs a path, or a store, and not both")
-        given = cast("object", store)
-        if given is not None and not isinstance(given, ObjectStore):
-            raise refusal("store", "an ObjectStore", given)
-        store = locate(path, temporary=TEMPORARY) if store is None else store  # pyright: ignore[reportArgumentType]
         self._clock = clock
-        self._log = CommitLog(store, limits)
+        self._log = CommitLog(given_store(path, store, temporary=TEMPORARY), limits)
         self._handle = Handle(self._log, clock)
 
     @property

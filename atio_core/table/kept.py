@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
 from atio_core.arguments import refusal
@@ -27,6 +27,7 @@ from atio_core.model.entry import ROWS, LogEntry, empty_entry
 from atio_core.model.ids import Clock
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
 from atio_core.table.base import TableBase
+from atio_core.times import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 _Result = TypeVar("_Result")
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _REPLACES = ("overwrite", "overwrite_partitions")
 """What replaces whatever is there when it is published. Any other change is published on its base alone, and so is an
 overwrite of matching rows."""
@@ -247,7 +247,7 @@ class Stages:
         if version is not None:
             return self._not_found(wanted, f"was published as version {version}", version=version)
         if record is not None and record.until_us < latest.horizon_us:
-            return self._not_found(wanted, f"was kept until {_time(record.until_us):%Y-%m-%d %H:%M:%S} UTC")
+            return self._not_found(wanted, f"was kept until {time_of(record.until_us):%Y-%m-%d %H:%M:%S} UTC")
         return None
 
     def _dropped(self, wanted: uuid.UUID) -> int | None:
@@ -298,7 +298,7 @@ class KeptStage:
     @property
     def until(self) -> datetime:
         """Until when it is kept at least (UTC). After that an expiry ends it."""
-        return _time(self._record.until_us)
+        return time_of(self._record.until_us)
 
     @property
     def rows(self) -> int:
@@ -380,7 +380,3 @@ def _stage_id(given: object) -> uuid.UUID:
     if found is None or str(found) != text or stage_id_of(kept_path(found)) is None:
         raise refusal("stage_id", "the id of a kept stage", given)
     return found
-
-
-def _time(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)

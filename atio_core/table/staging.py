@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_time
@@ -21,13 +21,12 @@ from atio_core.storage.base import ObjectStore
 from atio_core.table.kept import KeptStage, KeptStages
 from atio_core.table.modes import NO_DATA, STAGED_MODES, change_by_mode
 from atio_core.table.rows import RowChanges
+from atio_core.times import MICROSECOND, microseconds_of
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _KEPT_FOR_US = 7 * DAY_US
 
 
@@ -126,11 +125,11 @@ class Staging(KeptStages):
             )
         now_us = self._clock()
         if until is not None:
-            until_us = (require_time("until", until) - _EPOCH) // _MICROSECOND
+            until_us = microseconds_of(require_time("until", until))
             if until_us < now_us:
                 raise refusal("until", "a time to come", until)
             return until_us
-        kept_us = _KEPT_FOR_US if keep_for is None else require_duration("keep_for", keep_for) // _MICROSECOND
+        kept_us = _KEPT_FOR_US if keep_for is None else require_duration("keep_for", keep_for) // MICROSECOND
         if now_us + kept_us > LAST_US:
             raise refusal("keep_for", "a time that ends before the year 10000", keep_for)
         return now_us + kept_us

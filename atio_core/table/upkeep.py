@@ -15,8 +15,7 @@ from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 from atio_core.table.telling import told
-
-_MICROSECOND = timedelta(microseconds=1)
+from atio_core.times import MICROSECOND
 
 
 class Upkeep(TableBase):
@@ -121,7 +120,7 @@ class Upkeep(TableBase):
 
         require_flag("dry_run", dry_run)
         keeping = Keeping(require_policy(policy, **rules), require_policy(default))
-        grace_us = None if grace is None else require_duration("grace", grace) // _MICROSECOND
+        grace_us = None if grace is None else require_duration("grace", grace) // MICROSECOND
         return expire(self._log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
 
     def du(self) -> DiskUsage:

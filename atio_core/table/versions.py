@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Self, Unpack
 
 from atio_core.arguments import refusal, require_flag, require_time
@@ -11,9 +11,7 @@ from atio_core.log.lookup import AnyVersion, Wanted, find, require_wanted
 from atio_core.model.tag_name import LEASE, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from atio_core.times import microseconds_of, time_of
 
 
 class TaggedVersion(int):
@@ -31,7 +29,7 @@ class TaggedVersion(int):
     @property
     def until(self) -> datetime | None:
         """When the tag ends (UTC); None for never."""
-        return None if self.until_us is None else _EPOCH + timedelta(microseconds=self.until_us)
+        return None if self.until_us is None else time_of(self.until_us)
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int | None]]:
         """It crosses processes whole."""
@@ -135,7 +133,7 @@ class Versions(TableBase):
         from atio_core.changes.tag import SetTag
 
         name, force = require_tag_name("name", name), require_flag("force", force)
-        until_us = None if until is None else (require_time("until", until) - _EPOCH) // _MICROSECOND
+        until_us = None if until is None else microseconds_of(require_time("until", until))
         if until_us is not None and until_us <= self._clock():
             raise refusal("until", "a time that lies ahead", until)
         snapshot = self._handle.find(require_wanted(version))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -54,7 +53,7 @@ def list_releases(store: StorePath, /, *, json: AsJson = False) -> None:
         print_json([_json(one) for one in releases])
         return
     rows = [
-        (str(one.number), one.name, told_minute(_time(one)), one.message or "", _tables(one))
+        (str(one.number), one.name, told_minute(one.time), one.message or "", _tables(one))
         for one in releases
     ]
     print_table(("number", "name", "time (UTC)", "message", "tables"), rows, right=("number",))
@@ -97,15 +96,11 @@ def _tables(release: Release) -> str:
     return ", ".join(f"{table} {version}" for table, version in release.tables.items())
 
 
-def _time(release: Release) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=release.time_us)
-
-
 def _json(release: Release) -> dict[str, Any]:
     return {
         "number": release.number,
         "name": release.name,
-        "time": _time(release).isoformat(timespec="microseconds"),
+        "time": release.time.isoformat(timespec="microseconds"),
         "message": release.message,
         "tables": dict(release.tables),
     }
