@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
@@ -34,55 +34,18 @@ from atio_core.maintenance.cleaning import (
     still_needed,
     unreached,
 )
+from atio_core.maintenance.expiry_plan import ExpiryPlan, carried_on, plan_expiry
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.reach import Reach
-from atio_core.maintenance.released import dead_release_tags
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.report_lines import VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
-from atio_core.model.outline import NamedFile, Outline
-from atio_core.model.ranges import VersionRanges
-from atio_core.retention import Aged, decide
+from atio_core.model.outline import Outline
 
 _logger = logging.getLogger("atio")
 _ROUNDS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ExpiryPlan:
-    """What an expiry would do to one base.
-
-    Attributes:
-        kept: Data versions that stay, each with its reasons.
-        removed: Data versions that go.
-        let_go: Entries retained no more: those of the versions that go, and older ones of those that stay.
-        standing: For each data version that stays, the newest entry that has it; the last is the base.
-        retained: Entries that stay retained beside the expire entry itself.
-        horizon_us: The new horizon.
-        freed: Files that only the dropped versions reach, to be deleted at once.
-        cleaned: Leftovers behind the horizon.
-        waiting: Leftovers, files that came in late and kept stages, whose time hasn't passed.
-        entries: Numbers of entries whose names are freed.
-        tags: Names that ran out, and go with the expire entry.
-    """
-
-    kept: dict[int, tuple[str, ...]]
-    removed: tuple[Outline, ...]
-    let_go: tuple[Outline, ...]
-    standing: tuple[Outline, ...]
-    retained: VersionRanges
-    horizon_us: int
-    freed: tuple[NamedFile, ...]
-    cleaned: tuple[Leftover, ...]
-    waiting: tuple[Leftover, ...]
-    entries: tuple[int, ...]
-    tags: tuple[str, ...]
-
-    @property
-    def nothing(self) -> bool:
-        """Whether nothing would go."""
-        return not (self.let_go or self.cleaned or self.entries or self.tags)
+_WHOLE_DECISIONS = 3
 
 
 def expire(
@@ -115,7 +78,7 @@ def expire(
         try:
             if dry_run:
                 base = log.latest()
-                plan = _plan(
+                plan = plan_expiry(
                     log, Reach(log), base, keeping=keeping, grace_us=grace_us, clock=clock, settle=False
                 )
                 return _report(log, plan, dry_run=True, version=None, now_us=clock())
@@ -138,8 +101,8 @@ class _Expiry:
         self.clock = clock
         self.reach = Reach(log)
         self.finished: tuple[list[Leftover], list[int]] = [], []
-        self.last: ExpiryPlan
-        self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
+        self.last: ExpiryPlan | None = None
+        self.decisions = 0
 
     def run(self, pause: Callable[[int], None]) -> ExpiryReport:
         """Do all steps, and say what was done."""
@@ -149,13 +112,13 @@ class _Expiry:
         change, intent = Expire(self.decide), make_intent(self.clock)
         committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
         entry = committed.entry
-        if entry is None:
+        plan = self.last
+        if entry is None or plan is None:
             raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
         if committed.nothing:
-            return self.report(self.last, None)
-        stored = (entry.version, entry.retained, entry.horizon_us)
-        plan = self.plans.get(stored)
-        if plan is None:
+            return self.report(plan, None)
+        planned = plan.retained.with_next(entry.version), plan.horizon_us
+        if plan.base.version != entry.version - 1 or (entry.retained, entry.horizon_us) != planned:
             raise VersionExpiredError("another expiry stands for the expire entry", table=self.log.location)
         return self.report(self.execute(plan, entry), entry.version)
 
@@ -189,10 +152,17 @@ class _Expiry:
         delete_entries(self.log, entries)
 
     def decide(self, base: LogEntry) -> LetGo:
-        """Plan from a base; the plan is kept for when its entry is on the chain."""
+        """Plan from a base; the plan is kept for when its entry is on the chain.
+
+        After some lost races only what came since is looked at: a plan takes longer than most commits.
+        """
         if not base.version:
             self.log.latest()
-        plan = self.last = _plan(
+        self.decisions += 1
+        last, plan = self.last, None
+        if last is not None and self.decisions > _WHOLE_DECISIONS and not last.nothing:
+            plan = carried_on(last, self.reach, base, self.keeping)
+        plan = self.last = plan or plan_expiry(
             self.log,
             self.reach,
             base,
@@ -201,8 +171,6 @@ class _Expiry:
             clock=self.clock,
             settle=True,
         )
-        version = base.version + 1
-        self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
 
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
@@ -216,8 +184,11 @@ class _Expiry:
         plan = self.without_kept(plan, entry)
         *others, parent = plan.standing
         reached = self.reach.keys([*others, Outline.of(entry)])
-        doomed = [file.path for file in (*plan.freed, *plan.cleaned, *parent.key_lists)]
-        paths = [path for path in doomed if file_key_of(path) not in reached]
+        freed = tuple(file for file in plan.freed if file_key_of(file.path) not in reached)
+        cleaned = tuple(left for left in plan.cleaned if file_key_of(left.path) not in reached)
+        lists = [ref for ref in parent.key_lists if file_key_of(ref.path) not in reached]
+        plan = replace(plan, freed=freed, cleaned=cleaned)
+        paths = [gone.path for gone in (*freed, *cleaned, *lists)]
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))
         self.log.store.delete(paths)
         delete_entries(self.log, plan.entries)
@@ -232,69 +203,6 @@ class _Expiry:
         spared = tuple(left for left in plan.cleaned if outdated or file_key_of(left.path) in needed)
         cleaned = tuple(left for left in plan.cleaned if left not in spared)
         return replace(plan, cleaned=cleaned, waiting=(*plan.waiting, *spared))
-
-
-def _plan(
-    log: CommitLog,
-    reach: Reach,
-    base: LogEntry,
-    *,
-    keeping: Keeping,
-    grace_us: int | None,
-    clock: Clock,
-    settle: bool,
-) -> ExpiryPlan:
-    """Decide what goes. Nothing is changed by it; but with `settle`, releases that died can't be made any more."""
-    entries = reach.entries(base)
-    newest = {entry.data.version: entry for entry in entries}
-    now_us = clock()
-    horizon_us = max(
-        base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000
-    )
-    dead = dead_release_tags(log, base, horizon_us, settle=settle, clock=clock)
-    kept = decide(_aged(newest, base.without_tags(dead)), keeping.policy(base, log.location), now_us)
-    removed = tuple(entry for version, entry in newest.items() if version not in kept)
-    standing = tuple(entry for version, entry in newest.items() if version in kept)
-    stays = {entry.version for entry in standing}
-    let_go = tuple(entry for entry in entries if entry.version not in stays)
-    there = unreached(log, reach.keys(standing))
-    # What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon.
-    freed = {key: file for key, file in reach.among(there.paths, let_go).items() if not file.late}
-    listed = leftovers(log, [(key, path) for key, path in there.ours if key not in freed])
-    retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
-    return ExpiryPlan(
-        kept=kept,
-        removed=removed,
-        let_go=let_go,
-        standing=standing,
-        retained=retained,
-        horizon_us=horizon_us,
-        freed=tuple(freed.values()),
-        cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
-        waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
-        entries=tuple(old_entries(log, base.version + 1, retained)),
-        tags=tuple(sorted(dead | _run_out(base, now_us))),
-    )
-
-
-def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
-    """Tags that protect nothing any more: who died in a lease leaves one, and entries stay small."""
-    return frozenset(
-        name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us
-    )
-
-
-def _aged(newest: dict[int, Outline], base: LogEntry) -> list[Aged]:
-    """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
-    tags: dict[int, list[tuple[str, int | None]]] = {}
-    for name, tag in base.tags.items():
-        tags.setdefault(tag.version, []).append((name, tag.until_us))
-    versions = sorted(newest)
-    times = [newest[version].data.time_us for version in versions]
-    return [
-        Aged(version, time_us, next_us, tuple(tags.get(version, ())))
-        for version, time_us, next_us in zip(versions, times, [*times[1:], None], strict=True)
-    ]
 
 
 def _report(

@@ -28,10 +28,14 @@ class Reach:
 
     Args:
         log: The table's log.
+
+    Attributes:
+        location: The table's, for messages.
     """
 
     def __init__(self, log: CommitLog) -> None:
         self._log = log
+        self.location = log.location
         self._entries: dict[int, Outline] = {}
         self._keys: dict[str, list[str]] = {}
 

@@ -56,10 +56,10 @@ def test_a_holder_that_is_killed(disk: Path) -> None:
         table.read(1)
 
 
-def read_leased(path: Path, times: int) -> int:
-    """Read leased versions; returns how many could be leased."""
+def read_leased(path: Path, ended: Path) -> int:
+    """Read leased versions until a file is there; returns how many could be leased."""
     table, done = Table(path), 0
-    for _ in range(times):
+    while not ended.exists():
         snapshot = table.snapshot()
         with ExitStack() as stack:
             try:
@@ -73,19 +73,23 @@ def read_leased(path: Path, times: int) -> int:
     return done
 
 
-def overwrite_and_expire(path: Path, times: int) -> None:
-    """Replace all rows and expire all but the latest, at once."""
+def overwrite_and_expire(path: Path, times: int, ended: Path) -> None:
+    """Replace all rows and expire all but the latest, at once; then make a file."""
     table = Table(path)
     for number in range(times):
         table.overwrite(rows(number))
         table.expire(keep_last=1, grace=NOW)
+    ended.touch()
 
 
 def test_readers_with_leases_beside_an_expiry(disk: Path) -> None:
-    """Readers hold their versions while writers replace and expire all that can be: no read fails in a lease."""
-    path = disk / "table"
+    """Readers hold their versions while a writer replaces and expires all that can be: no read fails in a lease.
+
+    They take leases without a pause until the writer is done: that keeps no expiry from its turn.
+    """
+    path, ended = disk / "table", disk / "ended"
     Table(path).overwrite(rows(0))
-    jobs = [partial(overwrite_and_expire, path, 40), *[partial(read_leased, path, 40)] * 2]
+    jobs = [partial(overwrite_and_expire, path, 40, ended), *[partial(read_leased, path, ended)] * 2]
     _, first, second = run_together(jobs)
     assert first + second > 0
     table = Table(path)

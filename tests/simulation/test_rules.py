@@ -148,7 +148,7 @@ RULES = [
     ),
     Rule(
         "Files that no version reaches stay until they are older than the horizon",
-        "maintenance.expiry:_plan",
+        "maintenance.expiry_plan:plan_expiry",
         "cleaned=tuple(left for left in listed if left.needed_us < horizon_us)",
         "cleaned=tuple(listed)",
     ),
@@ -160,7 +160,7 @@ RULES = [
     ),
     Rule(
         "The horizon never goes back",
-        "maintenance.expiry:_plan",
+        "maintenance.expiry_plan:plan_expiry",
         "base.horizon_us, (now_us",
         "0, (now_us",
     ),
@@ -179,7 +179,7 @@ RULES = [
     Rule(
         "Lists of keys that the expire entry names stay",
         "maintenance.expiry:_Expiry.execute",
-        " if file_key_of(path) not in reached",
+        " if file_key_of(ref.path) not in reached",
         "",
     ),
     Rule(

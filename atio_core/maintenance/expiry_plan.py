@@ -1,0 +1,163 @@
+"""What an expiry would do to one base: decided from what the base retains and what lies in the folders.
+
+A plan that lost its race to commits that need nothing of what it lets go still holds, if all that came since stays: so
+an expiry comes to an end, however busy the others are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from atio_core.log.commit_log import CommitLog
+from atio_core.maintenance.cleaning import Leftover, leftovers, old_entries, unreached
+from atio_core.maintenance.keeping import Keeping
+from atio_core.maintenance.reach import Reach
+from atio_core.maintenance.released import dead_release_tags
+from atio_core.model.entry import LogEntry
+from atio_core.model.ids import Clock
+from atio_core.model.outline import NamedFile, Outline
+from atio_core.model.ranges import VersionRanges
+from atio_core.retention import Aged, decide
+
+_MEANWHILE = ("written while this expiry was at work",)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryPlan:
+    """What an expiry would do to one base.
+
+    Attributes:
+        base: The entry that it was made for.
+        kept: Data versions that stay, each with its reasons.
+        removed: Data versions that go.
+        let_go: Entries retained no more: those of the versions that go, and older ones of those that stay.
+        standing: For each data version that stays, the newest entry that has it; the last is the base.
+        retained: Entries that stay retained beside the expire entry itself.
+        horizon_us: The new horizon.
+        freed: Files that only the dropped versions reach, to be deleted at once.
+        cleaned: Leftovers behind the horizon.
+        waiting: Leftovers, files that came in late and kept stages, whose time hasn't passed.
+        entries: Numbers of entries whose names are freed.
+        tags: Names that ran out, and go with the expire entry.
+    """
+
+    base: LogEntry
+    kept: dict[int, tuple[str, ...]]
+    removed: tuple[Outline, ...]
+    let_go: tuple[Outline, ...]
+    standing: tuple[Outline, ...]
+    retained: VersionRanges
+    horizon_us: int
+    freed: tuple[NamedFile, ...]
+    cleaned: tuple[Leftover, ...]
+    waiting: tuple[Leftover, ...]
+    entries: tuple[int, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing would go."""
+        return not (self.let_go or self.cleaned or self.entries or self.tags)
+
+
+def plan_expiry(
+    log: CommitLog,
+    reach: Reach,
+    base: LogEntry,
+    *,
+    keeping: Keeping,
+    grace_us: int | None,
+    clock: Clock,
+    settle: bool,
+) -> ExpiryPlan:
+    """Decide what goes. Nothing is changed by it; but with `settle`, releases that died can't be made any more."""
+    entries = reach.entries(base)
+    newest = {entry.data.version: entry for entry in entries}
+    now_us = clock()
+    horizon_us = max(
+        base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000
+    )
+    dead = dead_release_tags(log, base, horizon_us, settle=settle, clock=clock)
+    kept = decide(_aged(newest, base.without_tags(dead)), keeping.policy(base, log.location), now_us)
+    removed = tuple(entry for version, entry in newest.items() if version not in kept)
+    standing = tuple(entry for version, entry in newest.items() if version in kept)
+    stays = {entry.version for entry in standing}
+    let_go = tuple(entry for entry in entries if entry.version not in stays)
+    there = unreached(log, reach.keys(standing))
+    # What came in by descriptors or a kept stage may be about to be committed again: it waits for the horizon.
+    freed = {key: file for key, file in reach.among(there.paths, let_go).items() if not file.late}
+    listed = leftovers(log, [(key, path) for key, path in there.ours if key not in freed])
+    retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
+    return ExpiryPlan(
+        base=base,
+        kept=kept,
+        removed=removed,
+        let_go=let_go,
+        standing=standing,
+        retained=retained,
+        horizon_us=horizon_us,
+        freed=tuple(freed.values()),
+        cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
+        waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
+        entries=tuple(old_entries(log, base.version + 1, retained)),
+        tags=tuple(sorted(dead | _run_out(base, now_us))),
+    )
+
+
+def carried_on(plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping) -> ExpiryPlan | None:
+    """Return a plan for a later base: what it lets go still goes, and all that came since stays.
+
+    Args:
+        plan: For an earlier base, which lets something go.
+        reach: What has been read.
+        base: A later one.
+        keeping: Who says what is kept.
+
+    Returns:
+        The plan; None if what came since asks for another decision: another expiry's entry, another policy, a tag of
+        what would go.
+    """
+    old, location = plan.base, reach.location
+    retained = old.retained
+    for version in range(old.version + 1, base.version + 1):
+        retained = retained.with_next(version)
+    removed = {entry.data.version for entry in plan.removed}
+    if (
+        base.retained != retained
+        or base.horizon_us != old.horizon_us
+        or keeping.policy(base, location) != keeping.policy(old, location)
+        or any(tag.version in removed and tag != old.tags.get(name) for name, tag in base.tags.items())
+    ):
+        return None
+    later = {entry.data.version: entry for entry in reach.entries(base) if entry.version > old.version}
+    standing = (*(entry for entry in plan.standing if entry.data.version not in later), *later.values())
+    retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
+    return replace(
+        plan,
+        base=base,
+        kept=dict.fromkeys(later, _MEANWHILE) | plan.kept,
+        standing=standing,
+        retained=retained,
+        entries=tuple(number for number in plan.entries if number not in retained),  # the old base stays
+        tags=tuple(name for name in plan.tags if base.tags.get(name) == old.tags[name]),
+    )
+
+
+def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
+    """Tags that protect nothing any more: who died in a lease leaves one, and entries stay small."""
+    return frozenset(
+        name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us
+    )
+
+
+def _aged(newest: dict[int, Outline], base: LogEntry) -> list[Aged]:
+    """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
+    tags: dict[int, list[tuple[str, int | None]]] = {}
+    for name, tag in base.tags.items():
+        tags.setdefault(tag.version, []).append((name, tag.until_us))
+    versions = sorted(newest)
+    times = [newest[version].data.time_us for version in versions]
+    return [
+        Aged(version, time_us, next_us, tuple(tags.get(version, ())))
+        for version, time_us, next_us in zip(versions, times, [*times[1:], None], strict=True)
+    ]
