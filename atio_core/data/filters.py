@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pyarrow as pa
@@ -75,6 +75,9 @@ class RowFilter:
     schema: pa.Schema
     truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
     expressions: tuple[ArrowExpression, ...] = ()
+    _compared: dict[int, tuple[pa.Schema, set[int], set[int]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def asked_of(self) -> set[Ref]:
@@ -116,7 +119,13 @@ class RowFilter:
         return manifest_may_match(self.predicate, ref, self.fields, absent=absent, changed=changed)
 
     def _differences(self, kept: pa.Schema) -> tuple[set[int], set[int]]:
-        """The columns that a schema lacks, and those that have another type there."""
+        """The columns that a schema lacks, and those that have another type there: found once for all its files."""
+        known = self._compared.get(id(kept))
+        if known is None:
+            known = self._compared[id(kept)] = (kept, *self._compare(kept))
+        return known[1:]
+
+    def _compare(self, kept: pa.Schema) -> tuple[set[int], set[int]]:
         theirs = {field_id(field): field.type for field in kept}
         own = {field_id(field): field.type for field in self.schema}
         columns = [column for column in columns_of(self.predicate) if isinstance(column, int)]

@@ -36,6 +36,7 @@ from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 
 SMALL_FILE_BYTES = 1 << 20  # read as a whole: one request costs more than the bytes that it might save
+_IF_ALL_IS_WANTED = 8  # times as much
 _AT_ONCE_BYTES = 32 << 20  # of neighbouring row groups, before compression, that one thread reads together
 _CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
 _WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the other waits for the store
@@ -126,26 +127,23 @@ def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
 
 
 def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
-    opener, runs = Opener(wish), list(neighbours(files, SMALL_FILE_BYTES))
-    if len(runs) == 1 and _is_small(files[0]):  # not worth a thread
+    most_bytes = SMALL_FILE_BYTES * (_IF_ALL_IS_WANTED if wish.is_all_at_once else 1)
+    opener, runs = Opener(wish), list(neighbours(files, most_bytes))
+    if len(runs) == 1 and files[0].size <= most_bytes:  # not worth a thread
         yield from read_small_files(opener, files)
         return
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
         try:
-            opened = _in_order(pool, partial(_open, opener), runs, ahead=ahead)
+            opened = _in_order(pool, partial(_open, opener, most_bytes), runs, ahead=ahead)
             read = _in_order(pool, _call, itertools.chain.from_iterable(opened), ahead=ahead)
             yield from itertools.chain.from_iterable(read)
         finally:  # on an error, or left by the caller
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _is_small(file: DataFile) -> bool:
-    return file.size <= SMALL_FILE_BYTES
-
-
-def _open(opener: Opener, files: Sequence[DataFile]) -> list[_Read]:
+def _open(opener: Opener, most_bytes: int, files: Sequence[DataFile]) -> list[_Read]:
     """Return what reads a run of files, part by part. Of a large file, which is alone, the footer is read now."""
-    if _is_small(files[0]):
+    if files[0].size <= most_bytes:
         return [partial(read_small_files, opener, files)]
     return [partial(read_part, part) for part in parts_of(opener.wish, opener.open(files[0]))]
 

@@ -36,6 +36,11 @@ class Wish:
         names = dict.fromkeys([*self.schema.names, *self.row_filter.columns])
         return pa.schema([self.source.schema.field(name) for name in names], metadata=self.schema.metadata)
 
+    @property
+    def is_all_at_once(self) -> bool:
+        """Whether all rows of a file are wanted at once, with all columns."""
+        return bool(self.at_once) and self.row_filter is None and len(self.schema) == len(self.source.schema)
+
     def portion(self, file: DataFile, found: pa.Table, start: int, rows: int) -> Portion:
         """Return what is wanted of rows of a file that have all columns that are needed.
 

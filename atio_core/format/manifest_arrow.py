@@ -3,13 +3,14 @@
 `path`, `size` and `rows` are columns of their own, so that cleaning and counting read just these; `record` is the
 whole record as JSON (`format/records.py`). Compressed with zstd. Its digest stands in the entry that names it.
 
-A record batch has at most 256 rows. If there are several, the schema's metadata has `atio.spans`: a JSON list of what
+A record batch has some of the rows. If there are several, the schema's metadata has `atio.spans`: a JSON list of what
 is known of each one's files at once, so that a reader opens the records of those alone that it may want.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +21,9 @@ from atio_core.model.manifest import Span, span_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH_FILES = 256
+_LEAST_FILES = (
+    16  # of a batch: opening so many records takes about as long as looking at what is known of them
+)
 _SPANS_KEY = b"atio.spans"
 
 
@@ -53,13 +56,14 @@ def encode_manifest(files: Sequence[DataFile]) -> bytes:
         "record": records,
     }
     schema = _schema()
-    if len(files) > _BATCH_FILES:
-        batches = [files[start : start + _BATCH_FILES] for start in range(0, len(files), _BATCH_FILES)]
+    length = max(_LEAST_FILES, math.isqrt(len(files)))  # as many looks at batches as at the files of one
+    if len(files) > length:
+        batches = [files[start : start + length] for start in range(0, len(files), length)]
         spans = [span_to_json(span_of(batch)) for batch in batches]
         schema = schema.with_metadata({_SPANS_KEY: json.dumps(spans, separators=(",", ":"), allow_nan=False)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(pa.table(columns, schema=schema), max_chunksize=_BATCH_FILES)
+        writer.write_table(pa.table(columns, schema=schema), max_chunksize=length)
     return sink.getvalue().to_pybytes()
 
 

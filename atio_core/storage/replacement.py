@@ -119,9 +119,8 @@ class Replacement:
         """
         try:
             self._end_writing()
-            old = look(self.target.file) or self.target.old
-            if old is not None:
-                attributes.keep(self.target.file, old, self._fd)
+            if self.target.old is not None:  # its bits may be others by now
+                attributes.keep(self.target.file, look(self.target.file) or self.target.old, self._fd)
             if self._how.durable:
                 durable.sync_file(self._fd)
         except OSError as error:

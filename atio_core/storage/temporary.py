@@ -52,11 +52,14 @@ def name_beside(file: str, ending: str) -> str:
         >>> name_beside("/data/prices.csv", CONTENT)  # doctest: +ELLIPSIS
         '/data/.prices.csv....atio-tmp'
     """
-    name = os.path.basename(file)
-    own = os.fsencode(name)
+    folder, name = os.path.split(file)
     ending = f".{os.urandom(8).hex()}{ending}"
-    start = own[: max(len(own), _ALWAYS_BYTES) - len(ending) - 1].decode("utf-8", "ignore")
-    return f"{file.removesuffix(name)}.{start}{ending}"
+    if name.isascii():
+        start = name[: max(len(name), _ALWAYS_BYTES) - len(ending) - 1]
+    else:
+        own = os.fsencode(name)
+        start = own[: max(len(own), _ALWAYS_BYTES) - len(ending) - 1].decode("utf-8", "ignore")
+    return os.path.join(folder, f".{start}{ending}")
 
 
 def is_ours(name: str) -> bool:

@@ -112,6 +112,7 @@ class ShrinkingStore(CountingStore):
         return min(kept, count)
 
 
+@pytest.mark.usefixtures("large_path")
 def test_a_file_cut_while_it_is_read_is_damage() -> None:
     """A file that gets shorter between two reads raises, too."""
     store = ShrinkingStore(MemoryStore())
