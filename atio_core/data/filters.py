@@ -76,7 +76,7 @@ class RowFilter:
     truth: Callable[[pa.Table, tuple[Scalar, ...]], Any]
     expressions: tuple[ArrowExpression, ...] = ()
     _compared: dict[int, tuple[pa.Schema, set[int], set[int]]] = field(
-        default_factory=dict, init=False, repr=False
+        default_factory=dict[int, tuple[pa.Schema, set[int], set[int]]], init=False, repr=False
     )
 
     @property

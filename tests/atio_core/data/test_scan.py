@@ -176,6 +176,17 @@ def test_a_small_file_is_one_request() -> None:
     assert store.counts == {"read_into": 1}
 
 
+@pytest.mark.parametrize("columns", [None, ["a"]])
+def test_a_file_of_some_megabytes_is_one_request_if_all_is_wanted(columns: list[str] | None) -> None:
+    """A file that is read as a whole, or in its parts if some columns are wanted: as its size and the wish ask."""
+    store = CountingStore(MemoryStore())
+    rows = noise(150_000)
+    files = write(store.store, rows)
+    assert 1 << 20 < files[0].size < 8 << 20
+    read(store, files, rows.schema, columns=columns)
+    assert store.counts == {"read_into": 1 if columns is None else 2}
+
+
 class MeteredStore(CountingStore):
     """Counts the bytes that are asked for."""
 
