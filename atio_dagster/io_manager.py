@@ -7,21 +7,26 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, model_validator
 
-from atio_core.data.kinds import kind_of
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
-from atio_dagster.keys import Partitions, asset_folders, named, op_output_folders, partitions_of, plain
+from atio_dagster.keys import (
+    Partitions,
+    asset_folders,
+    described,
+    named,
+    op_output_folders,
+    partitions_of,
+    plain,
+)
 from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
-from atio_dagster.partitions import split
-from atio_dagster.provenance import append_key, latest_of, message_of, properties_of, require_owner, step_of
+from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
+from atio_dagster.writing import plan_write
 
-MODE = "atio/mode"
-FORMAT = "atio/format"
 COLUMNS = ("atio/columns", "columns")
 _OUTSIDE = "outside"
 
@@ -75,25 +80,16 @@ class AtioIOManager(dg.ConfigurableIOManager):
                 replaces the same rows (or, for appends, is recognised by its key).
         """
         if obj is None:
-            context.log.info("%s is None: nothing is stored, the table stays as it is", _what(context))
+            context.log.info("%s is None: nothing is stored, the table stays as it is", described(context))
             return
         partitions = partitions_of(context)
         table = self._table(context)
-        key = context.asset_key if context.has_asset_key else None
         latest = latest_of(table)
-        if latest is not None and key is not None:
-            require_owner(latest, key)
-        written = _write(context, table, obj, partitions, pickles=self.pickles)
-        # What it repeats may have expired: then the table as it is now is what can be shown.
-        snapshot = table.snapshot() if written.repeated else written
-        files = written_files(snapshot, partitions)
-        metadata = metadata_of(snapshot, files, key)
-        if written.repeated:
-            metadata["atio/repeats_version"] = written.version
-        context.add_output_metadata(without_overlap(metadata, context.output_metadata))
-        step = step_of(context)
-        if step is not None and key is not None:
-            step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
+        if latest is not None and context.has_asset_key:
+            require_owner(latest, context.asset_key)
+        planned = plan_write(context, obj, partitions, pickles=self.pickles)
+        written = planned.commit(table)
+        _report(context, table, written, partitions)
         _tell(context, written)
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -109,7 +105,7 @@ class AtioIOManager(dg.ConfigurableIOManager):
         snapshot = choose_version(context, self._table(context))
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
-        context.log.debug("%s is version %s of %s", _what(context), snapshot.version, snapshot.table)
+        context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         if partitions is None:
             return _read_whole(context, snapshot, wanted)
         return _read_partitions(context, snapshot, wanted, partitions)
@@ -121,52 +117,28 @@ class AtioIOManager(dg.ConfigurableIOManager):
         output = context if isinstance(context, dg.OutputContext) else context.upstream_output
         if output is None:
             raise InvalidInputError(
-                f"{_what(context)} comes from no output, so that there is no table to load it from"
+                f"{described(context)} comes from no output, so that there is no table to load it from"
             )
         return store.table_at(
             op_output_folders(_job(output), output.step_key, output.name, output.mapping_key)
         )
 
 
-def _write(
-    context: dg.OutputContext, table: Table, obj: Any, partitions: Partitions | None, *, pickles: bool
-) -> Snapshot:
-    options = {"properties": properties_of(context, partitions), "message": message_of(context)}
-    mode = plain(context.definition_metadata.get(MODE, "overwrite"))
-    if mode not in ("overwrite", "append"):
-        raise InvalidInputError(
-            f"the metadata {MODE!r} of {_what(context)} must be overwrite or append, not {mode!r}"
-        )
-    if mode == "append" and partitions is not None:
-        raise InvalidInputError(
-            f"{_what(context)} is partitioned, and a partition is always replaced as a whole: take"
-            f" {MODE!r} away, or the partitions. Nothing was written"
-        )
-    if partitions is not None:
-        return table.overwrite_partitions(
-            split(context, obj, partitions), partition_by=partitions.fields, **options
-        )
-    if mode == "append":
-        return table.append(obj, **append_key(context), **options)
-    return _overwrite(table, obj, plain(context.definition_metadata.get(FORMAT)), options, pickles=pickles)
-
-
-def _overwrite(
-    table: Table, obj: Any, format_name: Any, options: dict[str, Any], *, pickles: bool
-) -> Snapshot:
-    """Replace what is there; by a pickle only if that is allowed, and nothing else keeps the object."""
-    try:
-        return table.overwrite(obj, format=format_name, **options)
-    except InvalidInputError as error:
-        if format_name is not None or kind_of(obj) != "other":
-            raise
-        if not pickles:
-            error.add_note(
-                "If nothing else will do, a pickle keeps it: by the asset's metadata {'atio/format': 'pickle'}, or for"
-                " all by AtioIOManager(pickles=True)."
-            )
-            raise
-    return table.overwrite(obj, format="pickle", **options)
+def _report(
+    context: dg.OutputContext, table: Table, written: Snapshot, partitions: Partitions | None
+) -> None:
+    """Give Dagster the metadata and the data version of what was written."""
+    key = context.asset_key if context.has_asset_key else None
+    # What it repeats may have expired: then the table as it is now is what can be shown.
+    snapshot = table.snapshot() if written.repeated else written
+    files = written_files(snapshot, partitions)
+    metadata = metadata_of(snapshot, files, key)
+    if written.repeated:
+        metadata["atio/repeats_version"] = written.version
+    context.add_output_metadata(without_overlap(metadata, context.output_metadata))
+    step = step_of(context)
+    if step is not None and key is not None:
+        step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
 
 
 def _read_whole(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted) -> Any:
@@ -174,15 +146,15 @@ def _read_whole(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted) ->
     if snapshot.kind != ROWS:
         if columns is not None:
             raise InvalidInputError(
-                f"{_what(context)} asks for columns, and version {snapshot.version} of {snapshot.table} is no frame,"
-                f" but of kind {snapshot.kind!r}"
+                f"{described(context)} asks for columns, and version {snapshot.version} of {snapshot.table} is no"
+                f" frame, but of kind {snapshot.kind!r}"
             )
-        return wanted.object_of(snapshot, _what(context))
+        return wanted.object_of(snapshot, described(context))
     if wanted.by_key:
         raise InvalidInputError(
-            f"{_what(context)} is annotated as a dict, and what it loads is a frame without partitions"
+            f"{described(context)} is annotated as a dict, and what it loads is a frame without partitions"
         )
-    return wanted.of(snapshot, columns, None, _what(context))
+    return wanted.of(snapshot, columns, None, described(context))
 
 
 def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
@@ -190,7 +162,7 @@ def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
         context.log.warning(
             "%s was appended to %s before, as version %s: nothing was added now. A retry or a re-execution adds its"
             " rows once; launch a new run to add rows again",
-            *(_what(context), snapshot.table, snapshot.version),
+            *(described(context), snapshot.table, snapshot.version),
         )
         return
     what = f"{snapshot.rows:,} rows" if snapshot.kind == ROWS else snapshot.kind
@@ -206,7 +178,7 @@ def _read_partitions(
     found = {key: values for key, values in partitions.values.items() if values in there}
     if missing and not plain(context.definition_metadata.get("allow_missing_partitions", False)):
         raise NotFoundError(
-            f"{_what(context)} needs partitions that version {snapshot.version} of {snapshot.table} lacks:"
+            f"{described(context)} needs partitions that version {snapshot.version} of {snapshot.table} lacks:"
             f" {named(missing)}. Materialise them first, or give the input the metadata"
             " {'allow_missing_partitions': True}",
             table=snapshot.table,
@@ -214,9 +186,9 @@ def _read_partitions(
         )
     if missing:
         context.log.warning(
-            "%s lacks the partitions %s; the others are loaded", _what(context), named(missing)
+            "%s lacks the partitions %s; the others are loaded", described(context), named(missing)
         )
-    columns, what = _columns(context), _what(context)
+    columns, what = _columns(context), described(context)
     if wanted.by_key:
         return {key: wanted.of(snapshot, columns, [values], what) for key, values in found.items()}
     return wanted.of(snapshot, columns, list(found.values()), what) if found else None
@@ -228,15 +200,6 @@ def _columns(context: dg.InputContext) -> list[Any] | None:
         if columns is not None:
             return columns
     return None
-
-
-def _what(context: dg.OutputContext | dg.InputContext) -> str:
-    """What is stored or loaded, as messages call it."""
-    if isinstance(context, dg.InputContext) and context.has_input_name:
-        return f"the input {context.name!r}"
-    if context.has_asset_key:
-        return f"the asset {context.asset_key.to_user_string()}"
-    return f"the output {context.name!r}" if isinstance(context, dg.OutputContext) else "the input"
 
 
 def _job(output: dg.OutputContext) -> str:

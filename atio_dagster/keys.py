@@ -165,3 +165,12 @@ def named(values: Sequence[object], most: int = 10) -> str:
 def plain(value: Any) -> Any:
     """Return a metadata value as the Python value that it stands for."""
     return value.value if isinstance(value, dg.MetadataValue) else value
+
+
+def described(context: dg.OutputContext | dg.InputContext) -> str:
+    """Return what is stored or loaded, as messages call it."""
+    if isinstance(context, dg.InputContext) and context.has_input_name:
+        return f"the input {context.name!r}"
+    if context.has_asset_key:
+        return f"the asset {context.asset_key.to_user_string()}"
+    return f"the output {context.name!r}" if isinstance(context, dg.OutputContext) else "the input"
