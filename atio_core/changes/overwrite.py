@@ -190,15 +190,15 @@ def _begun(base: LogEntry, table: str) -> CommitConflictError:
     )
 
 
-def write_first(writing: Writing, piece: Piece, wishes: Wishes) -> Overwrite:
+def write_first(writing: Writing, data: Incoming, wishes: Wishes) -> Overwrite:
     """Write the files of a change that looks at the rows there, for a table that isn't there yet.
 
     Raises:
         As for `write_overwrite`.
     """
-    fitted, schema = writing.new_schema(piece)
+    fitted, schema = writing.new_schema(data.first)
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    written = writing.arranged(fitted, arrangement)
+    written = writing.written(data, fitted, arrangement)
     return Overwrite(
         written.files,
         schema,
@@ -299,25 +299,25 @@ def _partitions(
     )
 
 
-def write_overwrite_where(writing: Writing, piece: Piece, where: object, wishes: Wishes) -> Change:
+def write_overwrite_where(writing: Writing, data: Incoming, where: object, wishes: Wishes) -> Change:
     """Write the files of an overwrite of the rows that match a filter; a table that isn't there is made.
 
     Raises:
         InvalidInputError: `where` is no filter of the table's rows; or nothing says into which partitions they go.
-        SchemaMismatchError: The piece doesn't fit the table.
+        SchemaMismatchError: The data doesn't fit the table.
     """
     require_rows(writing.base, writing.store.location)
     if not writing.base.schema:
-        _, schema = writing.new_schema(piece)
+        _, schema = writing.new_schema(data.first)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_first(writing, piece, wishes)
-    fitted, _ = writing.own_schema(piece)
+        return write_first(writing, data, wishes)
+    fitted, _ = writing.own_schema(data.first)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
         content = content_digest(fitted.table)
-        if fitted.table.num_rows:
-            written = writing.arranged(fitted, arrangement)
+        if data.is_stream or fitted.table.num_rows:
+            written = writing.written(data, fitted, arrangement)
             matching.add(written.files)
             content = written.content
         for matched in matching.matched(row_filter):

@@ -20,6 +20,7 @@ from atio_core.changes.writing import Writing
 from atio_core.data.conform import field_id
 from atio_core.data.content import content_digest
 from atio_core.data.frames import Piece
+from atio_core.data.incoming import Incoming
 from atio_core.data.key_match import KeyColumns, Keys
 from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
@@ -52,7 +53,7 @@ def write_upsert(
             raise _no_key(f"there is no table {table} yet")
         fitted, _ = writing.new_schema(piece)
         Keys(fitted.table, KeyColumns.of(fitted.table.schema, labels), table)
-        return write_first(writing, piece, Wishes())
+        return write_first(writing, Incoming(piece), Wishes())
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
         arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), table)

@@ -158,7 +158,6 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.constraints import Constraints
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import object_writer
-        from atio_core.data.frames import to_piece
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
@@ -176,8 +175,8 @@ class RowChanges(MatchingChanges[Done]):
             write = object_writer(data, kind, skip=unchanged == "skip")
             return self._apply(told(write, show_progress, unit="bytes"), intent)
         require_rows(data, format)
+        incoming = Incoming.of(data)
         if where is None:
-            incoming = Incoming.of(data)
             return self._apply(
                 told(
                     lambda writing: write_overwrite(
@@ -192,9 +191,13 @@ class RowChanges(MatchingChanges[Done]):
             raise InvalidInputError(
                 f"{constraints.names} can't be had with where: overwrite the whole table with it"
             )
-        piece = to_piece(data)
         return self._apply(
-            told(lambda writing: write_overwrite_where(writing, piece, where, wishes), show_progress), intent
+            told(
+                lambda writing: write_overwrite_where(writing, incoming, where, wishes),
+                show_progress,
+                incoming.rows,
+            ),
+            intent,
         )
 
     def overwrite_partitions(

@@ -69,6 +69,34 @@ def test_a_stream_is_its_rows(kind: str, file_bytes: int) -> None:
     assert table.append(STREAMS[kind]()).rows == 2000
 
 
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_stream_takes_the_place_of_rows_that_match(kind: str, file_bytes: int) -> None:
+    """An overwrite of matching rows takes a stream too, as the first rows of a table as well."""
+    table = Table(store=MemoryStore())
+    first = table.overwrite(STREAMS[kind](), where=[("n", "<", 500)])
+    assert first.read("arrow").to_pydict() == ROWS.to_pydict()
+    second = table.overwrite(STREAMS[kind](), where=[("n", "<", 500)])
+    assert second.read("arrow").to_pydict() == pa.concat_tables([ROWS.slice(500), ROWS]).to_pydict()
+    empty = ROWS.slice(0, 0)
+    assert table.overwrite(reader(empty), where=[("n", ">=", 500)]).rows == 500
+
+
+def test_a_stream_for_rows_that_match_and_breaks_leaves_nothing(file_bytes: int) -> None:
+    """A stream that fails midway changes nothing, and leaves no file."""
+
+    def breaks() -> Iterator[pa.Table]:
+        yield from (ROWS.slice(start, 100) for start in range(0, 500, 100))
+        raise RuntimeError("the source is gone")
+
+    store = MemoryStore()
+    table = Table(store=store)
+    table.append(ROWS)
+    before = [*store.list()]
+    with pytest.raises(RuntimeError, match="the source is gone"):
+        table.overwrite(breaks(), where=[("n", "<", 500)])
+    assert [*store.list()] == before
+
+
 def test_a_default_index_goes_on(file_bytes: int) -> None:
     """Frames that each count from 0 are one frame that counts on; ranges that follow each other stay one range."""
     table = Table(store=MemoryStore())
