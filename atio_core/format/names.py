@@ -6,6 +6,7 @@
   descriptor is too small for
 - `_atio/tmp/<uuid7>.tmp`
 - `_atio/releases/999999/062-1.json`, in the root of a store of tables: its log, named as a table's
+- `_atio/runs/<reader>/<table id>.json`, likewise: the version of a table that a reader of many processes reads
 - `data/<field>=<value>/…/<uuid7>.parquet`
 - `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atio_core.model.data_file import Scalar
-from atio_core.model.partition import value_segment
+from atio_core.model.partition import segment, value_segment
 
 META = "_atio"
 LOG = "_atio/log/"
@@ -27,6 +28,7 @@ KEYS = "_atio/keys/"
 SCHEMAS = "_atio/schemas/"
 STAGED = "_atio/staged/"
 RELEASES = "_atio/releases/"
+PINS = "_atio/runs/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
 CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, STAGED, f"{TEMPORARY}/")
@@ -144,6 +146,21 @@ def pending_path(stage_id: uuid.UUID) -> str:
 def kept_path(stage_id: uuid.UUID) -> str:
     """Return the name of the record that makes a kept stage known."""
     return f"{STAGED}{stage_id}.json"
+
+
+def pins_folder(reader: str) -> str:
+    """Return the folder of a reader's pins.
+
+    Example:
+        >>> pins_folder("run 7")
+        '_atio/runs/run%207/'
+    """
+    return f"{PINS}{segment(reader)}/"
+
+
+def pin_path(reader: str, table_id: str) -> str:
+    """Return the name of the pin of a table by a reader."""
+    return f"{pins_folder(reader)}{segment(table_id)}.json"
 
 
 def stage_id_of(path: str) -> uuid.UUID | None:

@@ -199,20 +199,34 @@ class Steps(Iterator[tuple[Found, Found]]):
         return entry
 
 
-def history(log: CommitLog) -> list[Found]:
-    """Return the data versions that can be read, newest first. Raises `TableNotFoundError` if there is no table."""
+def history(log: CommitLog, limit: int | None = None) -> list[Found]:
+    """Return the data versions that can be read, newest first; no more than `limit`, if there is one.
+
+    Raises `TableNotFoundError` if there is no table.
+    """
     for _ in range(_ROUNDS):
         latest = log.latest()
-        older = [version for version in latest.retained if version != latest.version]
         try:
-            entries = log.read_retained(latest, older)
+            newest = _newest_entries(log, latest, limit)
         except VersionExpiredError:
             continue
-        newest = {entry.data.version: entry for entry in (*entries, latest) if entry.data.version}
         if not newest:
             raise no_table(log.location)
-        return [Found(newest[version], latest) for version in sorted(newest, reverse=True)]
+        return [Found(newest[version], latest) for version in sorted(newest, reverse=True)[:limit]]
     raise too_fast(log, "listed")
+
+
+def _newest_entries(log: CommitLog, latest: LogEntry, limit: int | None) -> dict[int, LogEntry]:
+    """The newest entry of each data version, or of at least so many of the last ones, as far as there are so many."""
+    older = [version for version in latest.retained if version != latest.version]
+    found = {latest.data.version: latest} if latest.data.version else {}
+    while older and (limit is None or len(found) < limit):
+        start = 0 if limit is None else max(0, len(older) - (limit - len(found)))
+        chunk, older = older[start:], older[:start]
+        for entry in reversed(log.read_retained(latest, chunk)):
+            if entry.data.version:
+                found.setdefault(entry.data.version, entry)
+    return found
 
 
 def no_tag(latest: LogEntry, name: str, table: str) -> TagNotFoundError:

@@ -1,14 +1,15 @@
-"""Store: a folder of tables, and releases that name a version of each of several at once."""
+"""Store: a folder of tables, releases that name a version of each of several at once, and pins of readers."""
 
 from __future__ import annotations
 
+from atio_core.store.pins import Pins
 from atio_core.store.releases import Release, StoreAt
 from atio_core.store.upkeep import StoreUpkeep
 
 __all__ = ["Release", "Store", "StoreAt"]
 
 
-class Store(StoreUpkeep):
+class Store(StoreUpkeep, Pins):
     """A folder of tables. Nothing is made on disk before the first release, or the first write to a table.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from atio_core.arguments import repeatable
+from atio_core.arguments import repeatable, require_whole
 from atio_core.log.lookup import AnyVersion, history, require_wanted
 from atio_core.reading import BATCH_ROWS
 from atio_core.snapshot import Output, Snapshot, Verify
@@ -40,13 +40,18 @@ class Reads(TableBase):
         """
         return self._handle.find(require_wanted(version))
 
-    def history(self) -> list[Snapshot]:
+    def history(self, *, limit: int | None = None) -> list[Snapshot]:
         """Return the versions that can be read, newest first.
+
+        Args:
+            limit: At most so many, the newest ones; the others' log entries aren't read.
 
         Raises:
             TableNotFoundError: There is no table.
+            InvalidInputError: `limit` is no positive number.
         """
-        return [Snapshot.of(self._log, found) for found in history(self._log)]
+        most = None if limit is None else require_whole("limit", limit, least=1)
+        return [Snapshot.of(self._log, found) for found in history(self._log, most)]
 
     def read(
         self,

@@ -3,11 +3,12 @@
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
 from tests.docs.reader_by_page import Json, Reader, require, unsealed
-from tests.docs.writer_by_page import commit, create, uuid7
+from tests.docs.writer_by_page import commit, create, sealed, uuid7
 
 
 def entries(store: Path) -> list[Json]:
@@ -89,3 +90,17 @@ def _next(log: list[Json]) -> Json:
         "time": max(time.time_ns() // 1000, last["time"]),
     }
     return fields | ({"retention": last["retention"]} if "retention" in last else {})
+
+
+def pin(store: Path, reader: str, table: str) -> int:
+    """Pins: the version that a reader reads, for one that is alone; it pins the latest if it has no pin."""
+    latest = Reader(store / table).latest()
+    path = store / f"_atio/runs/{quote(reader, safe='')}/{latest['table']}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        told = {"reader": reader, "table": latest["table"], "version": latest["data"][0]}
+        with path.open("xb") as file:
+            file.write(sealed({"format": 1, **told, "time": time.time_ns() // 1000}))
+    found = unsealed(path.read_bytes(), path.name)
+    require((reader, latest["table"]), (found["reader"], found["table"]), "whose pin it is")
+    return found["version"]

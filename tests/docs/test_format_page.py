@@ -288,6 +288,19 @@ def test_what_is_released_by_the_page_is_a_release_of_atio(tmp_path: Path) -> No
     assert [len(store.table(name).history()) for name in ("orders", "raw/customers")] == [1, 1]
 
 
+def test_pins_of_the_page_and_of_atio_are_the_same(tmp_path: Path) -> None:
+    """Whoever of both pins a version first, the other reads it."""
+    store = atio.Store(tmp_path)
+    store.table("raw/orders").append(frame(1))
+    assert store.pin("run/ü 1", "raw/orders").version == 1
+    assert store_by_page.pin(tmp_path, "run 2", "raw/orders") == 1
+    store.table("raw/orders").append(frame(2))
+    assert store_by_page.pin(tmp_path, "run/ü 1", "raw/orders") == 1
+    assert store.pin("run 2", "raw/orders").version == 1
+    assert store_by_page.pin(tmp_path, "run 3", "raw/orders") == 2
+    assert sorted(store.pins()) == ["run 2", "run 3", "run/ü 1"]
+
+
 def names_in(value: Json, but: tuple[str, ...] = ()) -> set[str]:
     """Return the names of an object's fields, and of those inside it, but for what is named freely."""
     inner = [each for name, each in value.items() if name not in but]

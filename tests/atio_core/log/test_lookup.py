@@ -97,6 +97,8 @@ def test_negative_numbers_count_back_data_versions() -> None:
     writer.tag("u", 6)
     assert [number_of(log, -back) for back in range(1, 4)] == [6, 5, 2]
     assert [one.entry.data.version for one in history(log)] == [6, 5, 2]
+    for limit in range(1, 5):
+        assert [one.entry.data.version for one in history(log, limit)] == [6, 5, 2][:limit]
     with pytest.raises(VersionNotFoundError, match="no version -4: its latest is 6, and the history lists 3"):
         number_of(log, -4)
 
