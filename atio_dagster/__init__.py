@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from atio_dagster.io_manager import AtioIOManager
-from atio_dagster.jobs import build_expiration_job, build_expiration_schedule
+from atio_dagster.jobs import build_expiration_asset, build_expiration_job, build_expiration_schedule
 from atio_dagster.resource import AtioResource
 
-__all__ = ["AtioIOManager", "AtioResource", "build_expiration_job", "build_expiration_schedule"]
+__all__ = [
+    "AtioIOManager",
+    "AtioResource",
+    "build_expiration_asset",
+    "build_expiration_job",
+    "build_expiration_schedule",
+]

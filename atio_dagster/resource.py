@@ -57,11 +57,25 @@ class AtioResource(dg.ConfigurableResource):
     )
 
     @property
+    def store(self) -> Store:
+        """The store that holds the tables, for what concerns several of them: releases, expiry, listing.
+
+        Example:
+            >>> import tempfile
+            >>> AtioResource(base_path=tempfile.mkdtemp()).store.tables()
+            []
+        """
+        return Store(self._root())
+
+    @property
     def retention(self) -> Retention:
-        """What is kept of a table that declares nothing else."""
+        """What is kept of a table that declares nothing else: by these rules, else by the store's own policy.
+
+        If neither says anything, versions are kept for 7 days.
+        """
         rules = {name: getattr(self, name) for name in _RULES}
         given = {name: rule for name, rule in rules.items() if rule is not None}
-        return Retention.from_dict(given) if given else DEFAULT_RETENTION
+        return Retention.from_dict(given) if given else self.store.retention() or DEFAULT_RETENTION
 
     @property
     def grace(self) -> timedelta | None:
@@ -87,13 +101,18 @@ class AtioResource(dg.ConfigurableResource):
             asset_key = dg.AssetKey.from_user_string(asset_key)
         return self.table_at(asset_folders(dg.AssetKey.from_coercible(asset_key)))
 
+    @staticmethod
+    def table_name(asset_key: dg.AssetKey) -> str:
+        """Return the name that an asset's table has in the store."""
+        return "/".join(asset_folders(asset_key))
+
     def table_at(self, folders: tuple[str, ...]) -> Table:
         """Return the table in a folder below the root."""
         return Table("/".join([self._root(), *folders]))
 
     def tables(self) -> Iterator[Table]:
         """Return every table below the root, sorted by folder."""
-        store = Store(self._root())
+        store = self.store
         return map(store.table, store.tables(dropped=True))
 
     def _root(self) -> str:

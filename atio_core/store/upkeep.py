@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Unpack, cast
 
-from atio_core.arguments import refusal, repeatable, require_duration, require_flag
+from atio_core.arguments import refusal, repeatable, require_duration, require_flag, require_list
+from atio_core.errors import InvalidInputError
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.keeping import policy_from
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.model.store_entry import StoreEntry
 from atio_core.retention import Retention, Rules, require_policy
+from atio_core.store.base import require_table_name
 from atio_core.store.releases import Releases
+from atio_core.store.side_by_side import side_by_side
+from atio_core.table import Table
 from atio_core.table.erasing import preview, require_named
-
-_TABLES_AT_ONCE = 8
 
 
 class StoreUpkeep(Releases):
@@ -50,8 +51,9 @@ class StoreUpkeep(Releases):
 
     def expire_all(
         self,
-        policy: Retention | timedelta | None = None,
+        policy: Retention | timedelta | Callable[[Table], Retention | None] | None = None,
         *,
+        tables: Iterable[str] | None = None,
         grace: timedelta | None = None,
         dry_run: bool = False,
         **rules: Unpack[Rules],
@@ -59,8 +61,10 @@ class StoreUpkeep(Releases):
         """Remove old versions of all tables, several tables at a time; what fails for one doesn't stop the others.
 
         Args:
-            policy: What is kept of every table; a timedelta is short for `keep_for`. If neither it nor a rule is given,
-                each table's own policy counts, else the store's: see `set_retention`.
+            policy: What is kept of every table; a timedelta is short for `keep_for`. A function is asked for each
+                table just before its turn, from several threads. If neither it nor a rule says anything, each table's
+                own policy counts, else the store's: see `set_retention`.
+            tables: Only the tables of these names.
             grace: As for `Table.expire`.
             dry_run: Report what would go, and remove nothing.
             **rules: The policy by its rules, as for `Table.expire`.
@@ -69,7 +73,7 @@ class StoreUpkeep(Releases):
             What was done to each table, and what failed; print it.
 
         Raises:
-            InvalidInputError: A rule makes no sense; nothing was removed.
+            InvalidInputError: An argument makes no sense; nothing was removed.
 
         Example:
             >>> import atio_core as atio, pandas as pd
@@ -79,23 +83,21 @@ class StoreUpkeep(Releases):
             >>> [line.version for line in store.expire_all(keep_last=1).reports["report"].removed]
             [1]
         """
-        asked, default = require_policy(policy, **rules), self.retention()
+        ask = policy if callable(policy) else None
+        asked, default = require_policy(None if ask else policy, **rules), self.retention()
+        if ask is not None and asked is not None:
+            raise InvalidInputError("policy is a function, which says everything; leave the rules out")
         if grace is not None:
             require_duration("grace", grace)
         require_flag("dry_run", dry_run)
 
-        def expire(name: str) -> ExpiryReport | Exception:
-            try:
-                return self.table(name).expire(asked, default=default, grace=grace, dry_run=dry_run)
-            except Exception as error:  # noqa: BLE001 - it is reported; the other tables go on
-                return error
+        def expire(name: str) -> ExpiryReport:
+            table = self.table(name)
+            wanted = asked if ask is None else ask(table)
+            return table.expire(wanted, default=default, grace=grace, dry_run=dry_run)
 
-        names = self.tables(dropped=True)
-        with ThreadPoolExecutor(_TABLES_AT_ONCE, thread_name_prefix="atio-expire") as pool:
-            done = dict(zip(names, pool.map(expire, names), strict=True))
-        reports = {name: one for name, one in done.items() if isinstance(one, ExpiryReport)}
-        failures = {name: one for name, one in done.items() if isinstance(one, Exception)}
-        return StoreExpiryReport(self.path, dry_run, reports, failures)
+        names = self.tables(dropped=True) if tables is None else _table_names(tables)
+        return StoreExpiryReport(self.path, dry_run, *side_by_side(names, expire))
 
     def erase(
         self,
@@ -158,3 +160,7 @@ class StoreUpkeep(Releases):
             raise refusal("releases", 'a list of names or numbers of releases, or "all"', named)
         wanted = cast("Sequence[object]", named)
         return [entry for entry in there if entry.name in wanted or entry.number in wanted]
+
+
+def _table_names(tables: object) -> list[str]:
+    return list(dict.fromkeys(map(require_table_name, require_list("tables", tables, "names of tables"))))

@@ -336,8 +336,33 @@ def test_whose_policy_counts(tmp_path: Path) -> None:
     assert store.retention() is None
 
 
+def test_a_policy_by_table(tmp_path: Path) -> None:
+    """A function says what is kept of each table; where it says nothing, or fails, that holds for this table alone."""
+    store = filled(tmp_path, "a", "b", "c", "d", versions=4)
+    store.set_retention(atio.Retention(keep_last=3))
+
+    def policy(table: atio.Table) -> atio.Retention | None:
+        name = Path(table.path).name
+        return {"a": atio.Retention(keep_last=1), "b": None, "d": atio.Retention(keep_last=1)}[name]
+
+    report = store.expire_all(policy, tables=["c", "a", "b", "a"])
+    assert [len(store.table(name).history()) for name in "abcd"] == [1, 3, 4, 4]
+    assert list(report.reports) == ["a", "b"]
+    assert isinstance(report.failures["c"], KeyError)
+
+
 @pytest.mark.parametrize(
-    "rules", [{"keep_last": 0}, {"policy": 3}, {"keep_last": 1, "dry_run": None}, {"grace": 3}]
+    "rules",
+    [
+        {"keep_last": 0},
+        {"policy": 3},
+        {"keep_last": 1, "dry_run": None},
+        {"grace": 3},
+        {"policy": lambda _: None, "keep_last": 1},
+        {"keep_last": 1, "tables": "a"},
+        {"keep_last": 1, "tables": ["../a"]},
+        {"keep_last": 1, "tables": [["a"]]},
+    ],
 )
 def test_an_expiry_that_makes_no_sense(tmp_path: Path, rules: dict[str, object]) -> None:
     """It is refused for all tables at once."""

@@ -51,10 +51,16 @@ def appended() -> Any:
     return pd.DataFrame({"n": [1]})
 
 
+@dg.asset(metadata={"atio/retention": {"keep_last": 2}})
+def kept() -> Any:
+    """Rows of which two versions are kept."""
+    return pd.DataFrame({"n": [1]})
+
+
 atio = AtioResource(base_path=str(TABLES), keep_last=1)
 expire_tables = build_expiration_job()
 defs = dg.Definitions(
-    assets=[up, down, appended],
+    assets=[up, down, appended, kept],
     jobs=[
         dg.define_asset_job("both", ["up", "down"], executor_def=dg.in_process_executor),
         dg.define_asset_job("in_processes", ["appended"], executor_def=dg.multiprocess_executor),

@@ -10,7 +10,12 @@ import pytest
 from atio_core.errors import InvalidInputError
 from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.retention import Retention
-from atio_dagster import AtioResource, build_expiration_job, build_expiration_schedule
+from atio_dagster import (
+    AtioResource,
+    build_expiration_asset,
+    build_expiration_job,
+    build_expiration_schedule,
+)
 from tests.support.dagster_runs import Materialize, values_of
 
 ROWS = pd.DataFrame({"n": range(100)})
@@ -167,6 +172,19 @@ def test_a_table_has_a_policy_of_its_own(
     assert versions(keeping_two, "declared") == [4]
 
 
+def test_the_stores_policy_comes_last(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """The store's own policy counts where nobody else says anything, before the 7 days."""
+    for _ in range(4):
+        materialize(asset("one"))
+    store.store.set_retention(Retention(keep_last=3))
+    run(store, instance)
+    assert versions(store, "one") == [4, 3, 2]
+    run(AtioResource(base_path=store.base_path, keep_last=1), instance)
+    assert versions(store, "one") == [4]
+
+
 def test_retention_by_age(
     materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
 ) -> None:
@@ -211,19 +229,51 @@ def test_it_goes_on_after_a_failure(
     assert versions(keeping_two, "a") == versions(keeping_two, "c") == [3, 2]
 
 
+@pytest.mark.parametrize(
+    "status",
+    [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
+    ids=lambda status: status.value,
+)
 def test_a_run_in_progress_keeps_what_it_may_read(
-    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+    materialize: Materialize,
+    keeping_two: AtioResource,
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus,
 ) -> None:
     """What was the latest version at any time since the oldest run in progress began stays, whatever retention says."""
     made = asset("one")
     for _ in range(4):
         materialize(made)
     job = dg.Definitions(assets=[made]).resolve_implicit_global_asset_job_def()
-    busy = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    busy = instance.create_run_for_job(job, status=status)
     assert run(keeping_two, instance).success
     assert versions(keeping_two, "one") == [4, 3, 2, 1]
     instance.report_run_failed(busy)
     assert run(keeping_two, instance).success
+    assert versions(keeping_two, "one") == [4, 3]
+
+
+def test_expiry_as_an_asset(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """An asset's materialisation expires tables and shows the report; a dry run of it removes nothing."""
+    for _ in range(4):
+        materialize(asset("one"))
+    expired = build_expiration_asset(["upkeep", "expired"])
+    assert isinstance(expired, dg.AssetsDefinition)
+
+    def materialized(*, dry_run: bool) -> dict[str, Any]:
+        config = {"ops": {"upkeep__expired": {"config": {"dry_run": dry_run}}}}
+        done = dg.materialize(
+            [expired], resources={"atio": keeping_two}, instance=instance, run_config=config
+        )
+        return values_of(done.asset_materializations_for_node("upkeep__expired")[0].metadata)
+
+    report = materialized(dry_run=True)
+    assert (report["versions_removed"], report["dry_run"], len(versions(keeping_two, "one"))) == (2, True, 4)
+    report = materialized(dry_run=False)
+    assert (report["versions_removed"], report["dry_run"]) == (2, False)
+    assert "| one | 2 | 2 | 2 |" in report["report"]
     assert versions(keeping_two, "one") == [4, 3]
 
 

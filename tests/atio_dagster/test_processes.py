@@ -1,5 +1,6 @@
 """Real runs, in processes of their own, in an instance on disk."""
 
+import json
 import os
 import signal
 import subprocess
@@ -93,3 +94,19 @@ def test_a_step_killed_after_its_append(execute: Execute, store: AtioResource) -
     assert versions(store, "appended") == [1]
     assert store.table("appended").read()["n"].tolist() == [1]
     assert "was appended to" in result.stderr
+
+
+def test_the_definition_goes_before_what_was_declared_once(execute: Execute, store: AtioResource) -> None:
+    """Retention that a definition of the code location declares now counts; so does that it declares none."""
+    for name, once in (("kept", 9), ("up", 9), ("unknown", 3)):
+        declared = {
+            "atio/retention": json.dumps({"keep_last": once}),
+            "dagster/asset_key": json.dumps([name]),
+        }
+        for number in range(4):
+            store.table(name).overwrite(pd.DataFrame({"n": [number]}), properties=declared)
+    expired = execute("expire_tables")
+    assert expired.returncode == 0, expired.stderr
+    assert versions(store, "kept") == [4, 3]
+    assert versions(store, "up") == [4]
+    assert versions(store, "unknown") == [4, 3, 2]
