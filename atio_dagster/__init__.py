@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from atio_dagster.io_manager import AtioIOManager
-from atio_dagster.jobs import build_expiration_asset, build_expiration_job, build_expiration_schedule
+from atio_dagster.jobs import (
+    build_expiration_asset,
+    build_expiration_job,
+    build_expiration_schedule,
+    build_maintenance_job,
+)
 from atio_dagster.resource import AtioResource
 
 __all__ = [
@@ -12,4 +17,5 @@ __all__ = [
     "build_expiration_asset",
     "build_expiration_job",
     "build_expiration_schedule",
+    "build_maintenance_job",
 ]

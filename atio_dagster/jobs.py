@@ -1,4 +1,4 @@
-"""The job that expires tables, its schedule, and the same as an asset.
+"""The jobs that expire and maintain tables, their schedule, and expiry as an asset.
 
 (No `from __future__ import annotations` here: Dagster wants to see the class of an op's context, not its name.)
 """
@@ -10,6 +10,7 @@ import dagster as dg
 
 from atio_dagster.chosen import Assets, Context, choose
 from atio_dagster.expiration import expire_tables, failed, summary
+from atio_dagster.maintenance import Wanted, maintain_tables
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import retention_of_definitions
 
@@ -20,6 +21,21 @@ _CONFIG = {
     "dry_run": dg.Field(
         bool, default_value=False, description="Only tell what would be removed, and remove nothing."
     )
+}
+
+MAINTAIN = "maintain"
+"""The only step of every maintenance job."""
+
+_MAINTENANCE_CONFIG = {
+    "dry_run": dg.Field(
+        bool, default_value=False, description="Merge and remove nothing; only tell what would be removed."
+    ),
+    "compact": dg.Field(bool, default_value=True, description="Merge small files."),
+    "verify": dg.Field(
+        dg.Enum("Versions", [dg.EnumValue(which) for which in ("latest", "all", "none")]),
+        default_value="latest",
+        description="Which versions are read back: latest, all or none.",
+    ),
 }
 
 
@@ -115,6 +131,58 @@ def build_expiration_asset(
     return expired
 
 
+def build_maintenance_job(
+    name: str = "maintain_tables",
+    *,
+    assets: Assets | None = None,
+    resource_key: str = "atio",
+    description: str = "Merges small files, removes old versions, and reads everything back.",
+    tags: dict[str, str] | None = None,
+) -> dg.JobDefinition:
+    """Return a job that merges the small files of tables, expires them, and reads everything back.
+
+    Expiry goes by the rules of `build_expiration_job`. Each of the three goes through all tables and goes on after a
+    failure; a table that is damaged, or that something failed for, fails the step at the end. Its run config says what
+    is done: `{"ops": {"maintain": {"config": {"dry_run": False, "compact": True, "verify": "latest"}}}}`; `verify` is
+    "latest", "all" (every version that is retained) or "none".
+
+    Args:
+        name: The job's name.
+        assets: Only the tables of these assets. All tables below the resource's root if None.
+        resource_key: Where the `AtioResource` is among the resources.
+        description: What the job's page says.
+        tags: Tags for its runs.
+
+    Raises:
+        InvalidInputError: The retention that an asset declares makes no sense.
+
+    Example:
+        >>> build_maintenance_job().name
+        'maintain_tables'
+    """
+    declared = None if assets is None else retention_of_definitions(assets)
+
+    @dg.op(
+        name=MAINTAIN,
+        config_schema=_MAINTENANCE_CONFIG,
+        required_resource_keys={resource_key},
+        out=dg.Out(dg.Nothing),
+    )
+    def maintain(context: dg.OpExecutionContext) -> None:
+        store: AtioResource = getattr(context.resources, resource_key)
+        chosen = choose(context, store, declared)
+        report, failures = maintain_tables(context, chosen, Wanted(**context.op_config))
+        if failures:
+            raise dg.Failure(f"{'; '.join(failures)}; all else was done", metadata=report)
+        context.add_output_metadata(report)
+
+    @dg.job(name=name, description=description, tags=tags)
+    def maintenance() -> None:
+        maintain()
+
+    return maintenance
+
+
 def build_expiration_schedule(
     job: dg.JobDefinition | None = None,
     *,
@@ -123,10 +191,10 @@ def build_expiration_schedule(
     execution_timezone: str | None = None,
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
 ) -> dg.ScheduleDefinition:
-    """Return a schedule for an expiration job.
+    """Return a schedule for an expiration job, or a maintenance job.
 
     Args:
-        job: The job; one for all tables if None.
+        job: The job; one that expires all tables if None.
         cron_schedule: When it runs; at four each morning if not given.
         name: The schedule's name; the job's with `_schedule` behind if None.
         execution_timezone: The zone of `cron_schedule`; UTC if None.
