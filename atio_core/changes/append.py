@@ -49,11 +49,15 @@ class Append:
         require_same_schema(base, self.schema, self.operation, scratch.location)
         require_arrangement(base, self.fields, self.sort_by, self.operation, scratch.location)
         entry, number = add_schema(base, self.schema, scratch)
-        content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
         files = [replace(file, schema=number) for file in self.adds]
+        added = Totals.of(files)
+        content = self.content
+        if base.is_there:  # no rows in the columns that are there leave the content as it is
+            same = not added.rows and number == base.schema
+            content = base.content if same else digest(f"{base.content} {self.content}".encode())
         entry = with_added(entry, files, scratch, self.limits)
         entry = entry.arranged(self.fields, self.sort_by).with_(content=content)
-        return Rebased(entry, Totals.of(files))
+        return Rebased(entry, added)
 
 
 def write_append(

@@ -1,8 +1,8 @@
 """Replace the rows that have a key of the data, and add the others of the data behind all rows.
 
 Only files that may hold one of the keys, by the bounds of their columns, are looked into; those that do are written
-anew, in their place. Where the key says nothing of the partition that a row lies in, a row that is replaced goes, and
-the new one comes behind.
+anew, in their place, unless the data says nothing new. Where the key says nothing of the partition that a row lies in,
+a row that is replaced goes, and the new one comes behind.
 """
 
 from __future__ import annotations
@@ -30,9 +30,16 @@ from atio_core.errors import InvalidInputError
 from atio_core.log.change import Change
 from atio_core.model.data_file import DataFile
 
+_NONE = Wishes()
+
 
 def write_upsert(
-    writing: Writing, piece: Piece, labels: Sequence[Any] | None, *, delete_missing: bool
+    writing: Writing,
+    piece: Piece,
+    labels: Sequence[Any] | None,
+    wishes: Wishes = _NONE,
+    *,
+    delete_missing: bool = False,
 ) -> Change:
     """Write the files of an upsert.
 
@@ -40,10 +47,12 @@ def write_upsert(
         writing: Where they go.
         piece: The data.
         labels: Those of the columns that tell rows apart; None for the table's primary key.
+        wishes: What the caller says of where rows go. Where values of external fields are given, only rows that lie
+            there are looked at.
         delete_missing: Rows whose key isn't in the data go.
 
     Raises:
-        InvalidInputError: The key can't be one, or there is none.
+        InvalidInputError: The key can't be one, or there is none; or the rows can't go where they are to.
         DuplicateKeyError: The data has one twice.
         SchemaMismatchError: The data doesn't fit the table.
     """
@@ -53,10 +62,10 @@ def write_upsert(
             raise _no_key(f"there is no table {table} yet")
         fitted, _ = writing.new_schema(piece)
         Keys(fitted.table, KeyColumns.of(fitted.table.schema, labels), table)
-        return write_first(writing, Incoming(piece), Wishes())
+        return write_first(writing, Incoming(piece), wishes)
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
-        arrangement = own_arrangement(writing.base, fitted.table.schema, Wishes(), table)
+        arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, table)
         own = key_of(matching.source.schema)
         if labels is None and not own.names:
             raise _no_key(f"the table {table} has no primary key")
@@ -64,9 +73,8 @@ def write_upsert(
         keys = Keys(fitted.table, key, table)
         ids = {field_id(fitted.table.schema.field(name)) for name in keys.names}
         upsert = _Upsert(matching, fitted, keys, in_place=set(arrangement.columns) <= ids)
-        row_filter = (
-            matching.filter([]) if delete_missing else keys.filter(matching.source.schema, matching.fields)
-        )
+        there = matching.filter([(name, "==", value) for name, value in wishes.partition.items()])
+        row_filter = there if delete_missing else keys.filter_among(there)
         for matched in matching.matched(row_filter):
             upsert.replace(matched.file, delete_missing=delete_missing)
         new = upsert.new_rows()
@@ -74,7 +82,8 @@ def write_upsert(
             matching.add(writing.arranged(new, arrangement).files)
         told = (f"{list(keys.names)} {delete_missing}", content_digest(fitted.table))
         change = matching.change("upsert", row_filter, *told)
-        return replace(change, may_double=set(keys.names) != set(own.names))
+        # In other partitions there may be rows with the same key: nobody has looked.
+        return replace(change, may_double=bool(wishes.partition) or set(keys.names) != set(own.names))
 
 
 def _no_key(what: str) -> InvalidInputError:
@@ -99,9 +108,10 @@ class _Upsert:
         """Write a file anew: rows with a key of the data become the data's, others stay or go."""
         import numpy as np
 
-        matching, found = self._matching, list[Any]()
+        matching, found, same = self._matching, list[Any](), file.rows > 0
 
         def changed(rows: pa.Table, _: int) -> pa.Table:
+            nonlocal same
             places = self._keys.places(rows)
             has = places.is_valid().to_numpy(zero_copy_only=False)
             stays = has if delete_missing else np.ones(len(has), bool)
@@ -111,10 +121,15 @@ class _Upsert:
             if self._in_place and has.any():
                 taken = places.drop_null()
                 self._placed[taken.to_numpy()] = True
-                rows = _with_rows(rows, has, self._data.table.take(taken))
+                theirs = self._data.table.take(taken)
+                same = same and content_digest(rows.filter(pa.array(has))) == content_digest(theirs)
+                rows = _with_rows(rows, has, theirs)
+            same = same and bool(stays.all())
             return rows if stays.all() else rows.filter(pa.array(stays))
 
         rows = matching.rows(file, changed)
+        if same:
+            return
         kept = np.flatnonzero(np.concatenate(found)) if found else np.arange(0)
         if len(kept):
             info = matching.source.info(file)

@@ -161,20 +161,39 @@ class Keys:
             keys=self,
         )
 
+    def filter_among(self, other: RowFilter) -> RowFilter:
+        """Return a filter of the rows that have one of the keys, and match another filter."""
+        own = self.filter(other.schema, other.fields)
+        both = own.and_also(other)
+        return _KeyFilter(
+            both.text,
+            both.predicate,
+            says_all=False,
+            columns=both.columns,
+            fields=both.fields,
+            schema=both.schema,
+            truth=both.truth,
+            keys=self,
+            among=other,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _KeyFilter(RowFilter):
     """A filter that asks a file whether it may hold one of many keys."""
 
     keys: Keys = field(kw_only=True)
+    among: RowFilter | None = None
 
     def file_may_match(self, file: DataFile, kept: pa.Schema) -> bool:
         """See `RowFilter`."""
-        return self.keys.may_hold(file, kept, self.schema)
+        may = self.among is None or self.among.file_may_match(file, kept)
+        return may and self.keys.may_hold(file, kept, self.schema)
 
     def manifest_may_match(self, ref: ManifestRef | Span, known: Mapping[int, pa.Schema]) -> bool:
         """See `RowFilter`."""
-        return ref.schema not in known or self.keys.may_hold(ref, known[ref.schema], self.schema)
+        may = self.among is None or self.among.manifest_may_match(ref, known)
+        return may and (ref.schema not in known or self.keys.may_hold(ref, known[ref.schema], self.schema))
 
 
 @dataclass(frozen=True, slots=True)

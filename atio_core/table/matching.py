@@ -56,6 +56,9 @@ class MatchingChanges(Applying[Done]):
         *,
         key: Sequence[Any] | None = None,
         delete_missing: bool = False,
+        partition_by: Sequence[str] | None = None,
+        partition: Mapping[str, Any] | None = None,
+        sort_by: Sequence[Any] | None = None,
         show_progress: bool = False,
         **options: Unpack[CommitOptions],
     ) -> Done:
@@ -63,13 +66,18 @@ class MatchingChanges(Applying[Done]):
 
         Rows are replaced in their place, new ones come behind. Of a partitioned table whose partition columns aren't
         all in the key, those that are replaced come behind too. Only files that may hold one of the keys are read, so
-        it is quick where the table is sorted by the key.
+        it is quick where the table is sorted by the key. If all rows of the data are there already, no version is made,
+        and the snapshot is `unchanged`.
 
         Args:
             data: As for `append`, with the table's columns.
             key: Labels of the columns that tell rows apart; those of the table's primary key if None. No two rows of
                 the data have the same, and none is null; a null in the table equals nothing.
-            delete_missing: Also delete the rows whose key isn't in the data.
+            delete_missing: Also delete the rows whose key isn't in the data; with `partition`, those that lie there.
+            partition_by: As for `append`.
+            partition: Values of further partition fields, which have no column: only rows that lie there are replaced,
+                and new ones go there.
+            sort_by: As for `append`.
             show_progress: As for `append`; rows that are written anew beside those of the data count too.
             **options: As for `overwrite`.
 
@@ -89,14 +97,19 @@ class MatchingChanges(Applying[Done]):
             >>> table.read()["n"].tolist()
             [10, 21, 30]
         """
+        from atio_core.changes.arrangement import Wishes
         from atio_core.changes.upsert import write_upsert
         from atio_core.data.frames import to_piece
 
         intent, piece = make_intent(self._clock, **options), to_piece(data)
+        wishes = Wishes.of(partition_by, partition, sort_by)
         labels = None if key is None else require_list("key", key, "labels")
         missing = require_flag("delete_missing", delete_missing)
         return self._apply(
-            told(lambda writing: write_upsert(writing, piece, labels, delete_missing=missing), show_progress),
+            told(
+                lambda writing: write_upsert(writing, piece, labels, wishes, delete_missing=missing),
+                show_progress,
+            ),
             intent,
         )
 

@@ -94,3 +94,13 @@ def test_a_partitioned_table_is_not_appended_to(tmp_path: Path) -> None:
     ):
         table_.append(pd.DataFrame({"a": [2]}))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_no_rows_leave_the_content_as_it_is() -> None:
+    """An append of no rows is a version with the content of the one before, unless it brings a column."""
+    table = Table("memory://append-nothing")
+    before = table.append(pa.table({"n": [1]}))
+    after = table.append(pa.table({"n": pa.array([], pa.int64())}))
+    assert (after.version, after.content) == (2, before.content)
+    more = pa.table({"n": pa.array([], pa.int64()), "m": pa.array([], pa.int64())})
+    assert table.append(more, schema_mode="add").content != before.content

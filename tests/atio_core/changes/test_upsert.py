@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atio_core.data import scan, writer
-from atio_core.errors import CommitConflictError, InvalidInputError, SchemaMismatchError
+from atio_core.errors import CommitConflictError, DuplicateKeyError, InvalidInputError, SchemaMismatchError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support.commits import SMALL
@@ -220,3 +220,84 @@ def test_in_a_transaction(table: Table) -> None:
         changes.append(part(40))
         changes.upsert(part(40, 41, n=1), key=["id"])
     assert rows(table)[-2:] == [(40, 1), (41, 1)]
+
+
+def test_rows_that_are_there_already_make_no_version(table: Table) -> None:
+    """An upsert that says nothing new writes no file; where it does in part, only what differs is written."""
+    before = table.snapshot()
+    same = table.upsert(part(1, 10), key=["id"])
+    assert (same.unchanged, same.version, same.content) == (True, before.version, before.content)
+    files = {file.path for file in before.data_files()}
+    changed = table.upsert(pa.concat_tables([part(1), part(10, n=3)]), key=["id"])
+    assert len(files - {file.path for file in changed.data_files()}) == 1
+    assert rows(table) == [(0, 0), (1, 0), (10, 3), (11, 0), (20, 0), (21, 0)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), None])
+def test_what_equals_nothing_is_the_same_nonetheless(value: float | None, store: MemoryStore) -> None:
+    """Rows with NaN or null that are there already are no change."""
+    table, data = Table(store=store), pa.table({"id": [1], "n": pa.array([value], pa.float64())})
+    table.append(data)
+    assert table.upsert(data, key=["id"]).unchanged
+
+
+class TestExternalPartitions:
+    """A partition whose field is no column: its value is said of the write."""
+
+    def upsert(self, table: Table, day: str, data: pa.Table, **options: Any) -> None:
+        """Upsert into the partition of a day."""
+        table.upsert(data, key=["id"], partition_by=["day"], partition={"day": day}, **options)
+
+    def of(self, table: Table, day: str) -> list[tuple[int, int]]:
+        """The rows of a day."""
+        read = table.snapshot().read("arrow", partitions=[day]).to_pylist()
+        return [(row["id"], row["n"]) for row in read]
+
+    def test_only_its_rows_are_replaced(self, store: MemoryStore) -> None:
+        """Rows of other partitions with the same key stay, and no file of theirs is opened."""
+        counting = CountingStore(store)
+        table = Table(store=counting, limits=SMALL)
+        for day in ("mon", "tue"):
+            self.upsert(table, day, part(1, 2))
+        monday = [file.path for file in table.snapshot().data_files(["mon"])]
+        counting.calls.clear()
+        self.upsert(table, "tue", part(2, 3, n=5))
+        assert not [name for verb, name in counting.calls if verb.startswith("read") and name in monday]
+        assert self.of(table, "mon") == [(1, 0), (2, 0)]
+        assert self.of(table, "tue") == [(1, 0), (2, 5), (3, 5)]
+
+    def test_missing_rows_go_from_it_alone(self, store: MemoryStore) -> None:
+        """`delete_missing` looks at the partition that is written, at no other."""
+        table = Table(store=store, limits=SMALL)
+        for day in ("mon", "tue"):
+            self.upsert(table, day, part(1, 2))
+        self.upsert(table, "tue", part(2, n=5), delete_missing=True)
+        assert (self.of(table, "mon"), self.of(table, "tue")) == ([(1, 0), (2, 0)], [(2, 5)])
+
+    def test_the_primary_key_holds_over_all_of_them(self, store: MemoryStore) -> None:
+        """A key that a row of another partition has is refused, if the table has it as its primary key."""
+        table = Table(store=store, limits=SMALL)
+        table.append(part(1), partition_by=["day"], partition={"day": "mon"}, key=["id"])
+        with pytest.raises(DuplicateKeyError):
+            self.upsert(table, "tue", part(1, n=1))
+        self.upsert(table, "mon", part(1, n=1))
+        assert rows(table) == [(1, 1)]
+
+    def test_what_the_table_is_not_is_refused(self, store: MemoryStore) -> None:
+        """The value must be said where rows need it, and nowhere else."""
+        table = Table(store=store, limits=SMALL)
+        self.upsert(table, "mon", part(1))
+        with pytest.raises(InvalidInputError, match="nothing says which day"):
+            table.upsert(part(1), key=["id"])
+        other = Table(store=MemoryStore())
+        other.append(part(1))
+        with pytest.raises(InvalidInputError, match="has no such field"):
+            other.upsert(part(1), key=["id"], partition={"day": "mon"})
+
+
+def test_it_begins_a_table_as_it_is_told(store: MemoryStore) -> None:
+    """A table that an upsert makes has the partitions and the order that it says."""
+    table = Table(store=store)
+    snapshot = table.upsert(part(3, 1, 2), key=["id"], partition_by=["n"], sort_by=["id"])
+    assert (snapshot.partition_fields, snapshot.sort_by) == (("n",), ("id",))
+    assert rows(table) == [(1, 0), (2, 0), (3, 0)]

@@ -42,7 +42,7 @@ def values(source: Any) -> list[int]:
 CHANGES: dict[str, tuple[dict[str, Any], list[int]]] = {
     "delete": ({"mode": "delete", "where": [("a", "in", [1, 3, 6])]}, [2, 2, 4, 4, 5, 5]),
     "update": ({"mode": "update", "where": [("a", "<", 3)], "set": {"a": 0}}, [0, 0, 0, 3, 3, 4, 4, 5, 5, 6]),
-    "upsert": ({"data": rows(1, 9), "mode": "upsert", "key": ["a"]}, [1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 9]),
+    "upsert": ({"data": rows(1, 9), "mode": "upsert", "key": ["a"], "delete_missing": True}, [1, 9]),
     "where": (
         {"data": rows(8), "mode": "overwrite", "where": [("a", "==", 3)]},
         [1, 2, 2, 4, 4, 5, 5, 6, 8],

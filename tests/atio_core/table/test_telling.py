@@ -30,7 +30,10 @@ WRITES: dict[str, tuple[Callable[[Table, bool], Any], str]] = {
         "4 rows",
     ),
     "partitions": (lambda table, show: table.overwrite_partitions(FRAME, show_progress=show), "3 rows"),
-    "upsert": (lambda table, show: table.upsert(FRAME, key=["p", "n"], show_progress=show), "3 rows"),
+    "upsert": (
+        lambda table, show: table.upsert(FRAME.assign(n=[4, 5, 6]), key=["p", "n"], show_progress=show),
+        "3 rows",
+    ),
     "object": (lambda table, show: table.overwrite(b"four", show_progress=show), "4 bytes"),
     "stage": (lambda table, show: table.stage(FRAME, show_progress=show), "3 rows"),
     "compact": (lambda table, show: table.compact(sort_by=["n"], show_progress=show), "3 rows"),
