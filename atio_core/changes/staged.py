@@ -311,7 +311,7 @@ class CommitStaged:
                     raise StagedFilesExpiredError(
                         f"{file.path} was staged before the horizon of the table {table}: cleaning may have taken it;"
                         " nothing was committed: stage the data again; if it has to wait for long, keep the stage"
-                        " (keep=True), or give the table a longer grace period",
+                        " (keep=True), or give the table a longer grace period (set_grace)",
                         table=table,
                         path=file.path,
                     )

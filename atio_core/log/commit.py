@@ -286,7 +286,8 @@ class _Run:
             if is_too_old(file.path, base):
                 raise StagedFilesExpiredError(
                     f"{file.path} was written before the horizon of the table {self.log.location}: cleaning may have"
-                    " taken it; nothing was committed: write the data again, or give the table a longer grace period",
+                    " taken it; nothing was committed: write the data again, or give the table a longer grace period"
+                    " (set_grace)",
                     table=self.log.location,
                     path=file.path,
                     write_again=True,

@@ -154,7 +154,7 @@ def _require_young(log: CommitLog, record: KeptRecord) -> None:
         if is_too_old(file.path, base):
             raise StagedFilesExpiredError(
                 f"{file.path} was written before the horizon of the table {log.location}: cleaning may have taken it;"
-                " the stage isn't kept: stage the data again, or give the table a longer grace period",
+                " the stage isn't kept: stage the data again, or give the table a longer grace period (set_grace)",
                 table=log.location,
                 path=file.path,
             )

@@ -91,7 +91,8 @@ class Upkeep(TableBase):
             policy: What is kept; a timedelta is short for `keep_for`. If neither it nor a rule is given, the table's
                 own policy counts: see `set_retention`.
             default: What is kept if the table has none either.
-            grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
+            grace: How old a file that belongs to no version must be before it goes; the table's own if None: see
+                `set_grace`.
             dry_run: Report what would go, and remove nothing.
             **rules: The policy by its rules: `keep_for`, `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly`,
                 `keep_monthly`, `keep_yearly`: see `Retention`.
@@ -183,3 +184,37 @@ class Upkeep(TableBase):
         from atio_core.maintenance.keeping import stored_policy
 
         return stored_policy(self._log.latest(), self.path)
+
+    def set_grace(self, grace: timedelta) -> None:
+        """Say how old a file that belongs to no version must be before an `expire` that isn't told takes it.
+
+        It is also the longest time that a write may take from its first file to its commit: one that takes longer
+        while an expiry comes between writes its files again, or is refused if it came by descriptors. Nothing is
+        removed by it.
+
+        Args:
+            grace: From now on, in place of what was said before; an hour when the table is made. With none at all, each
+                expiry disturbs the writes under way.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            InvalidInputError: That is no timedelta of zero or more.
+            As for `tag` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> from datetime import timedelta
+            >>> table = atio.Table("memory://grace-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> table.set_grace(timedelta(days=1))
+            >>> table.grace()
+            datetime.timedelta(days=1)
+        """
+        from atio_core.changes.set_grace import SetGrace
+
+        change = SetGrace(self._log, require_duration("grace", grace) // MICROSECOND)
+        self._handle.commit(lambda _: change, make_intent(self._clock))
+
+    def grace(self) -> timedelta:
+        """Return what `set_grace` said last, or an hour. Raises `TableNotFoundError` if there is no table."""
+        return self._log.latest().grace_us * MICROSECOND

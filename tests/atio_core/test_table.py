@@ -24,6 +24,8 @@ from atio_core.errors import (
     VersionExpiredError,
     VersionNotFoundError,
 )
+from atio_core.model.entry import HOUR_US
+from atio_core.model.ids import system_clock, uuid7
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import StoreWrapper
@@ -753,6 +755,38 @@ def test_an_odd_policy_of_its_own_is_refused(policy: Any, table: Table) -> None:
     with pytest.raises(TableNotFoundError):
         Table("memory://not there").retention()
     assert table.retention() is None
+
+
+def test_a_table_has_a_grace_period_of_its_own(table: Table) -> None:
+    """An expiry that isn't told goes by it, to the microsecond; it outlives changes."""
+    assert table.grace() == timedelta(hours=1)
+    grace = timedelta(days=2, microseconds=1)
+    table.set_grace(grace)
+    table.overwrite(frame(3))
+    table.drop()
+    assert Table(table.path).grace() == grace
+    entry = table.history()[0].entry
+    table.set_grace(grace)
+    assert table.history()[0].entry == entry
+    left = Path(table.path) / f"data/{uuid7(lambda: system_clock() - HOUR_US)}.parquet"
+    left.write_bytes(b"left")
+    (waiting,) = table.expire(keep_last=1).waiting
+    assert (waiting.path, left.exists()) == (f"data/{left.name}", True)
+    table.set_grace(timedelta(0))
+    table.expire(keep_last=1)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("grace", [None, 3600, "1h", timedelta(-1), pd.NaT], ids=str)
+def test_an_odd_grace_period_is_refused(grace: Any, table: Table) -> None:
+    """It is a duration of zero or more."""
+    with pytest.raises(InvalidInputError, match="grace must be a timedelta of zero or more"):
+        table.set_grace(grace)
+    with pytest.raises(TableNotFoundError):
+        Table("memory://not there").set_grace(timedelta(1))
+    with pytest.raises(TableNotFoundError):
+        Table("memory://not there").grace()
+    assert table.grace() == timedelta(hours=1)
 
 
 def test_every_refusal_is_one_of_ours(table: Table) -> None:

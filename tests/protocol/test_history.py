@@ -207,7 +207,7 @@ class History(StagedChanges):
             with pytest.raises(InvalidInputError if self.model.versions else TableNotFoundError):
                 self.tables[handle].expire(**policy)
             return
-        plan = self.model.plan(rules, HOUR_US if grace is None else grace, self.clock.now_us)
+        plan = self.model.plan(rules, grace, self.clock.now_us)
         removed = [version.number for version in self.model.versions if version not in plan.kept]
         waiting = self.model.leftovers.keys() - plan.leftovers
         run_out = sorted(self.model.tags.keys() - plan.tags.keys())
@@ -232,6 +232,15 @@ class History(StagedChanges):
         self.tables[handle].set_retention(policy)
         self.model.set_rules(rules, self.clock.now_us)
         assert self.tables[1 - handle].retention() == policy
+
+    @precondition(lambda self: self.model.versions)
+    @rule(handle=handles, grace_us=st.sampled_from([0, 1, HOUR_US, 2 * DAY_US]))
+    def set_grace(self, handle: int, grace_us: int) -> None:
+        """Give the table a grace period of its own."""
+        grace = timedelta(microseconds=grace_us)
+        self.tables[handle].set_grace(grace)
+        self.model.set_grace(grace_us, self.clock.now_us)
+        assert self.tables[1 - handle].grace() == grace
 
     # What happens beside
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from atio_core import errors
 from tests.support.held import Change, Held, applied
 
-DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 KEY_RETENTION_US = 30 * DAY_US
 
 Tags = dict[str, tuple[int, int | None]]
@@ -65,6 +66,7 @@ class TableModel:
     tags: Tags = field(default_factory=dict[str, tuple[int, int | None]])
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # -> version, time
     rules: Rules | None = None  # the policy that the table has of its own
+    grace_us: int = HOUR_US
     leftovers: dict[str, int] = field(default_factory=dict[str, int])  # a file of nobody -> when written
 
     def known(self, key: str | None) -> tuple[int | None, bool]:
@@ -137,8 +139,15 @@ class TableModel:
             self.rules = rules
             self.keep_rows(now_us)
 
-    def plan(self, rules: Rules, grace_us: int, now_us: int) -> Expiry:
+    def set_grace(self, grace_us: int, now_us: int) -> None:
+        """Make an entry that keeps the rows, if it is another grace period."""
+        if grace_us != self.grace_us:
+            self.grace_us = grace_us
+            self.keep_rows(now_us)
+
+    def plan(self, rules: Rules, grace_us: int | None, now_us: int) -> Expiry:
         """Return what an expiry would do."""
+        grace_us = self.grace_us if grace_us is None else grace_us
         *older, newest = self.versions
         days = {one.time_us // DAY_US: one.number for one in self.versions}  # the last of each day
         tags = {name: tag for name, tag in self.tags.items() if tag[1] is None or tag[1] > now_us}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from atio_core.cli.options import AsJson, DryRun, Yes
+from atio_core.cli.options import AsJson, DryRun, Yes, duration_of
 from atio_core.cli.output import print_json, print_text
 from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
 from atio_core.cli.retention_rules import RetentionRules, told_policy
 from atio_core.errors import InvalidInputError
-from atio_core.retention import Retention
+from atio_core.retention import told_duration
 from atio_core.store import Store
 from atio_core.table import Table
+from atio_core.times import MICROSECOND
 
 app = App(
     name="retention", version_flags=(), help="Say how long versions are kept by an expiry that isn't told."
@@ -28,21 +29,40 @@ All = Annotated[
 
 @app.command
 def show(place: Place, /, *, of_store: All = False, json: AsJson = False) -> None:
-    """Show the policy of a table, or of a store."""
+    """Show the policy of a table and its grace period, or the policy of a store."""
     _tell(_opened(place, of_store=of_store), json=json)
 
 
 @app.command(name="set")
 def set_policy(
-    place: Place, /, *, of_store: All = False, rules: RetentionRules | None = None, json: AsJson = False
+    place: Place,
+    /,
+    *,
+    of_store: All = False,
+    rules: RetentionRules | None = None,
+    grace: Annotated[
+        str | None, Parameter(help="How old files of no version must be to go: 30min, 1d. Of a table alone.")
+    ] = None,
+    json: AsJson = False,
 ) -> None:
-    """Give a table, or a store, a policy in place of the one that it has. Nothing is removed by it."""
+    """Give a table, or a store, a policy in place of the one that it has, or a table a grace period.
+
+    Nothing is removed by it.
+    """
     opened, policy = _opened(place, of_store=of_store), (rules or RetentionRules()).policy()
-    if policy is None:
+    patience = None if grace is None else duration_of("--grace", grace)
+    if policy is None and patience is None:
         raise InvalidInputError(
             "a policy needs a rule, such as --keep-last 10; atio retention remove takes it away"
         )
-    opened.set_retention(policy)
+    if patience is not None:
+        if isinstance(opened, Store):
+            raise InvalidInputError(
+                "a store has no grace period: give --grace to each table, or to atio expire"
+            )
+        opened.set_grace(patience)
+    if policy is not None:
+        opened.set_retention(policy)
     _tell(opened, json=json)
 
 
@@ -63,8 +83,13 @@ def _opened(place: str, *, of_store: bool) -> Table | Store:
 
 
 def _tell(opened: Table | Store, *, json: bool) -> None:
-    policy: Retention | None = opened.retention()
+    policy, grace = opened.retention(), opened.grace() if isinstance(opened, Table) else None
     if json:
-        print_json({"path": opened.path, "retention": None if policy is None else policy.to_dict()})
+        told: dict[str, Any] = {
+            "path": opened.path,
+            "retention": None if policy is None else policy.to_dict(),
+        }
+        print_json(told if grace is None else told | {"grace_us": grace // MICROSECOND})
     else:
-        print_text(f"{opened.path}: {told_policy(policy)}")
+        waits = "" if grace is None else f"; grace {told_duration(grace)}"
+        print_text(f"{opened.path}: {told_policy(policy)}{waits}")

@@ -61,6 +61,8 @@ VERBS = {
     "expire_all": ("expire",),
     "set_retention": ("retention", "set"),
     "retention": ("retention", "show"),
+    "set_grace": ("retention", "set"),
+    "grace": ("retention", "show"),
     "verify": ("verify",),
     "repair": ("repair",),
     "compact": ("compact",),
@@ -256,13 +258,26 @@ def test_a_policy_is_set_shown_and_removed(atio: Atio, flights: Path) -> None:
     assert atio("retention", "show", flights, "--json").json["retention"] is None
     assert atio("retention", "set", flights).code == 2
     told = atio("retention", "set", flights, "--keep-for", "1d 12h", "--keep-weekly", 4)
-    assert told.out.endswith(": keep for 36 hours, weekly 4\n")
+    assert told.out.endswith(": keep for 36 hours, weekly 4; grace 1 hour\n")
     shown = atio("retention", "show", flights, "--json").json["retention"]
     assert shown == {"keep_for_us": 36 * 3600 * 10**6, "keep_weekly": 4}
     assert atio("retention", "remove", flights).code == 4
     assert atio("retention", "remove", flights, "--yes").code == 0
     assert Table(flights).retention() is None
     assert atio("retention", "set", flights, "--keep-for", "soon").code == 2
+
+
+def test_a_grace_period_is_set_and_shown(atio: Atio, flights: Path) -> None:
+    """`retention set --grace` gives a table one, with a policy or alone; a store has none."""
+    assert atio("retention", "show", flights, "--json").json["grace_us"] == 3600 * 10**6
+    told = atio("retention", "set", flights, "--keep-last", 2, "--grace", "1d")
+    assert told.out.endswith(": keep last 2; grace 1 day\n")
+    assert atio("retention", "set", flights, "--grace", "0s").code == 0
+    shown = atio("retention", "show", flights, "--json").json
+    assert (shown["retention"], shown["grace_us"]) == ({"keep_last": 2}, 0)
+    refused = atio("retention", "set", "--all", flights.parents[1], "--grace", "1d")
+    assert (refused.code, "a store has no grace period" in refused.err) == (2, True)
+    assert atio("retention", "show", "--all", flights.parents[1]).out.endswith(": none\n")
 
 
 def test_verify_ends_with_one_if_there_is_damage(atio: Atio, flights: Path) -> None:
