@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.jobs import (
     build_expiration_asset,
@@ -17,5 +18,6 @@ __all__ = [
     "build_expiration_asset",
     "build_expiration_job",
     "build_expiration_schedule",
+    "build_integrity_checks",
     "build_maintenance_job",
 ]

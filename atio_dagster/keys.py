@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,37 @@ def asset_key_to_text(key: dg.AssetKey) -> str:
 def asset_key_from_text(text: str) -> dg.AssetKey:
     """Return the asset key that a version's properties keep."""
     return dg.AssetKey(json.loads(text))
+
+
+def asset_keys_of(
+    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.AssetKey | str],
+) -> list[dg.AssetKey]:
+    """Return the keys of assets, each once.
+
+    Raises:
+        InvalidInputError: Something else is among them, or they aren't a list of assets.
+
+    Example:
+        >>> asset_keys_of(["raw/orders", dg.AssetKey("totals")])
+        [AssetKey(['raw', 'orders']), AssetKey(['totals'])]
+    """
+    if isinstance(assets, str | dg.AssetKey | dg.AssetSpec | dg.AssetsDefinition):
+        raise InvalidInputError(f"assets must be a list of assets, not one of them: {assets!r}")
+    found: dict[dg.AssetKey, None] = {}
+    for asset in assets:
+        if isinstance(asset, dg.AssetsDefinition):
+            found |= dict.fromkeys(spec.key for spec in asset.specs)
+        elif isinstance(asset, dg.AssetSpec):
+            found[asset.key] = None
+        elif isinstance(asset, dg.AssetKey):
+            found[asset] = None
+        elif isinstance(asset, str):
+            found[dg.AssetKey.from_user_string(asset)] = None
+        else:
+            raise InvalidInputError(
+                f"assets must be assets or their keys, and {asset!r} is a {type(asset).__name__}"
+            )
+    return list(found)
 
 
 @dataclass(frozen=True, slots=True)
