@@ -242,14 +242,16 @@ def write_overwrite(
     if is_unchanged(writing, written, schema, arrangement):
         writing.store.delete([file.path for file in written.files])
         return same
+    new, shared = _without_shared(writing, written, schema, arrangement)
     return Overwrite(
-        written.files,
+        new.files,
         schema,
         written.content,
         writing.limits,
         mode,
         arrangement.fields,
         arrangement.sort_by,
+        shares=shared.instead_of(written.files),
     )
 
 
@@ -281,11 +283,7 @@ def _partitions(
     arrangement: Arrangement,
     if_unchanged: IfUnchanged,
 ) -> OverwritePartitions:
-    try:
-        new, shared = shared_partitions(writing, written, schema, arrangement)
-    except BaseException:
-        writing.store.delete([file.path for file in written.files])
-        raise
+    new, shared = _without_shared(writing, written, schema, arrangement)
     return OverwritePartitions(
         new.files,
         new.partitions,
@@ -297,6 +295,16 @@ def _partitions(
         shared,
         skip=if_unchanged == "skip",
     )
+
+
+def _without_shared(
+    writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement
+) -> tuple[Written, SharedPartitions]:
+    try:
+        return shared_partitions(writing, written, schema, arrangement)
+    except BaseException:
+        writing.store.delete([file.path for file in written.files])
+        raise
 
 
 def write_overwrite_where(writing: Writing, data: Incoming, where: object, wishes: Wishes) -> Change:

@@ -107,19 +107,19 @@ class SharedPartitions:
 
     Attributes:
         seen: The data version in which they do.
-        files: By a partition's values the paths of its files.
+        files: By a partition's values its files.
     """
 
     seen: int = 0
-    files: Mapping[tuple[Scalar, ...], frozenset[str]] = field(default_factory=dict[Any, Any])
+    files: Mapping[tuple[Scalar, ...], Sequence[DataFile]] = field(default_factory=dict[Any, Any])
 
     def require_there(self, base: LogEntry, scratch: Scratch) -> None:
         """Raise `CommitConflictError` with `write_again` if they may hold others in a base."""
         if not self.files or base.data.version == self.seen:
             return
         there = _by_partition(scratch, base, self.files)
-        for values, paths in self.files.items():
-            if frozenset(file.path for file in there.get(partition_key(values), ())) != paths:
+        for values, files in self.files.items():
+            if _paths(there.get(partition_key(values), ())) != _paths(files):
                 raise CommitConflictError(
                     f"overwrite_partitions of {scratch.location} found its rows in version {self.seen}, and other files"
                     " are there by now; nothing was committed: write the data again",
@@ -128,6 +128,20 @@ class SharedPartitions:
                     winner=base.version,
                     write_again=True,
                 )
+
+    def instead_of(self, written: Sequence[DataFile]) -> list[DataFile]:
+        """Return files that were written, in their order, with the shared ones of a partition in the place of its own.
+
+        Returns none if nothing is shared.
+        """
+        shared = {partition_key(values): files for values, files in self.files.items()}
+        if not shared:
+            return []
+        placed, keys = list[DataFile](), frozenset(shared)
+        for file in written:
+            key = partition_key(file.partition)
+            placed += shared.pop(key, ()) if key in keys else [file]
+        return placed
 
 
 def shared_partitions(
@@ -142,7 +156,7 @@ def shared_partitions(
         arrangement: Where they lie.
     """
     base = writing.base
-    if not may_be_there(writing, schema, arrangement):
+    if not written.partitions or not may_be_there(writing, schema, arrangement):
         return written, SharedPartitions(base.data.version)
     there = _by_partition(writing.store, base, written.partitions)
     new: dict[tuple[str, ...], list[DataFile]] = {}
@@ -150,11 +164,11 @@ def shared_partitions(
         new.setdefault(partition_key(file.partition), []).append(file)
     columns = read_schema(writing.store, base.schemas[base.schema], base.version)
     source = Source(writing.store, columns, {base.schema: columns}, writing.store.location, base.version)
-    found: dict[tuple[Scalar, ...], frozenset[str]] = {}
+    found: dict[tuple[Scalar, ...], Sequence[DataFile]] = {}
     for values in written.partitions:
         key = partition_key(values)
         if key in there and _hold_the_same(source, there[key], new.get(key, []), base.schema):
-            found[values] = frozenset(file.path for file in there[key])
+            found[values] = there[key]
     keys = {partition_key(values) for values in found}
     gone = [file for key in keys for file in new.get(key, ())]
     writing.store.delete([file.path for file in gone])
@@ -185,6 +199,10 @@ def _hold_the_same(source: Source, there: Sequence[DataFile], new: Sequence[Data
     except (DamagedError, NotFoundError):
         return False
     return found.result() == content
+
+
+def _paths(files: Iterable[DataFile]) -> frozenset[str]:
+    return frozenset(file.path for file in files)
 
 
 def _by_partition(

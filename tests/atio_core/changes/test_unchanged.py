@@ -285,3 +285,63 @@ def test_a_partition_that_changes_meanwhile_is_replaced(choice: Any) -> None:
     snapshot = write({"x": rows(1), "z": rows(6)}, between(store, lambda: write({"y": rows(5)})))
     assert (snapshot.version, snapshot.added.rows, snapshot.removed.rows) == (5, 1, 0)
     assert sorted(snapshot.read()["a"]) == [1, 5, 6]
+
+
+def days(*values: int) -> pa.Table:
+    """Rows of three days, one of which has these values."""
+    frame = {"day": ["mon", "tue", "mon", "wed"] + ["tue"] * len(values), "a": [1, 2, 3, 4, *values]}
+    return pa.table(frame)
+
+
+@pytest.mark.parametrize("sort_by", [None, ["a"]], ids=["plain", "sorted"])
+@pytest.mark.parametrize("stream", [False, True], ids=["frame", "stream"])
+def test_an_overwrite_shares_partitions_that_are_the_same(
+    *, stream: bool, sort_by: list[str] | None, tmp_path: Path
+) -> None:
+    """A full overwrite keeps what hasn't changed, too: partition by partition, in the order of the rows."""
+    table, beside = Table(tmp_path / "t"), Table(tmp_path / "beside")
+    table.overwrite(days(7, 8), partition_by=["day"], sort_by=sort_by)
+    mon, tue, wed = files_of(table)
+    snapshot = table.overwrite(iter([days(9)]) if stream else days(9))
+    assert [path for path in files_of(table) if path in (mon, tue, wed)] == [mon, wed]
+    assert (snapshot.added.files, snapshot.added.rows) == (1, 2)
+    assert (snapshot.removed.files, snapshot.removed.rows) == (1, 3)
+    written = beside.overwrite(days(9), partition_by=["day"], sort_by=sort_by)
+    assert snapshot.read("arrow").equals(written.read("arrow"))
+    assert snapshot.content == written.content
+    assert len(data_files(tmp_path / "t")) == 4  # tuesdays of both versions, and the other days once
+    assert table.read(1, "arrow").num_rows == 6
+
+
+def test_an_overwrite_of_partitions_that_are_not_the_same_any_more() -> None:
+    """What it would have shared and is replaced by the time it is committed is written after all."""
+    store = MemoryStore()
+    Table(store=store).overwrite(days(7), partition_by=["day"])
+    late = between(store, lambda: Table(store=store).overwrite(days(8)[2:]))
+    assert Table(store=late).overwrite(days(9)).read("arrow").sort_by("a")["a"].to_pylist() == [1, 2, 3, 4, 9]
+    assert len(list(store.list("data/"))) == len(
+        {file for s in Table(store=store).history() for file in paths(s)}
+    )
+
+
+def paths(snapshot: Any) -> list[str]:
+    """The data files that a version names."""
+    return [file.path for file in snapshot.data_files()]
+
+
+def test_an_overwrite_that_splits_otherwise_shares_nothing(tmp_path: Path) -> None:
+    """Other fields, another order or another column make other files."""
+    table = Table(tmp_path / "t")
+    table.overwrite(days(7), partition_by=["day"])
+    changes: list[dict[str, Any]] = [
+        {"partition_by": ["a"]},
+        {"partition_by": ["day"], "sort_by": ["a"]},
+        {"partition_by": ["day"], "sort_by": []},
+    ]
+    for changed in changes:
+        there = set(files_of(table))
+        table.overwrite(days(7), **changed)
+        assert there.isdisjoint(files_of(table))
+    there = set(files_of(table))
+    table.overwrite(days(7).append_column("b", [[None] * 5]))
+    assert there.isdisjoint(files_of(table))
