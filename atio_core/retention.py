@@ -7,7 +7,7 @@ version isn't counted, so that `keep_daily=7` keeps what the last seven days wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack, cast
@@ -182,6 +182,30 @@ class Aged:
     tags: tuple[tuple[str, int | None], ...] = ()
 
 
+def aged(times_us: Mapping[int, int], tags: Iterable[tuple[str, int, int | None]]) -> list[Aged]:
+    """Return versions as retention sees them, oldest first.
+
+    A version's age counts from when the next retained one came: never longer ago than it was superseded.
+
+    Args:
+        times_us: When each version was committed, by its number, in microseconds since 1970.
+        tags: Names, each with its version, and the time until which it protects that, None for good.
+
+    Example:
+        >>> aged({2: 10, 1: 5}, [("first", 1, None)])[0]
+        Aged(version=1, time_us=5, superseded_us=10, tags=(('first', None),))
+    """
+    named: dict[int, list[tuple[str, int | None]]] = {}
+    for name, version, until_us in tags:
+        named.setdefault(version, []).append((name, until_us))
+    versions = sorted(times_us)
+    next_us = [*(times_us[version] for version in versions[1:]), None]
+    return [
+        Aged(version, times_us[version], superseded_us, tuple(named.get(version, ())))
+        for version, superseded_us in zip(versions, next_us, strict=True)
+    ]
+
+
 def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int, tuple[str, ...]]:
     """Return the versions to be kept, each with its reasons.
 
@@ -213,6 +237,22 @@ def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int
         for version, label in _newest_of_each(versions, period, getattr(policy, name) or 0):
             reasons[version].append(label)
     return {version: tuple(why) for version, why in reasons.items() if why}
+
+
+def told_policy(policy: Retention | None) -> str:
+    """Return a policy in words.
+
+    Example:
+        >>> told_policy(Retention(keep_last=3, keep_daily=7))
+        'keep last 3, daily 7'
+    """
+    if policy is None:
+        return "none"
+    rules = {
+        name.removeprefix("keep_"): rule for name, rule in policy.to_dict().items() if name != "keep_for_us"
+    }
+    told = [] if policy.keep_for is None else [f"for {told_duration(policy.keep_for)}"]
+    return "keep " + ", ".join([*told, *(f"{name} {rule}" for name, rule in rules.items())])
 
 
 def told_duration(lasting: timedelta) -> str:

@@ -30,6 +30,7 @@ COMMANDS = {
     "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",
+    "ui": "ui:ui",
 }
 """The commands, each with its module in `commands` and its name there."""
 _HELP = ("--help", "-h")

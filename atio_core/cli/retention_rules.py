@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from atio_core.cli.options import duration_of
-from atio_core.retention import Retention, require_policy, told_duration
+from atio_core.retention import Retention, require_policy
 
 _Count = int | None
 
@@ -46,19 +46,3 @@ class RetentionRules:
             keep_monthly=self.keep_monthly,
             keep_yearly=self.keep_yearly,
         )
-
-
-def told_policy(policy: Retention | None) -> str:
-    """Return a policy in words.
-
-    Example:
-        >>> told_policy(Retention(keep_last=3, keep_daily=7))
-        'keep last 3, daily 7'
-    """
-    if policy is None:
-        return "none"
-    rules = {
-        name.removeprefix("keep_"): rule for name, rule in policy.to_dict().items() if name != "keep_for_us"
-    }
-    told = [] if policy.keep_for is None else [f"for {told_duration(policy.keep_for)}"]
-    return "keep " + ", ".join([*told, *(f"{name} {rule}" for name, rule in rules.items())])

@@ -17,7 +17,7 @@ from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock
 from atio_core.model.outline import NamedFile, Outline
 from atio_core.model.ranges import VersionRanges
-from atio_core.retention import Aged, decide
+from atio_core.retention import Aged, aged, decide
 
 _MEANWHILE = ("written while this expiry was at work",)
 
@@ -151,13 +151,5 @@ def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
 
 
 def _aged(newest: dict[int, Outline], base: LogEntry) -> list[Aged]:
-    """A version's age counts from when the next retained one came: never longer ago than it was superseded."""
-    tags: dict[int, list[tuple[str, int | None]]] = {}
-    for name, tag in base.tags.items():
-        tags.setdefault(tag.version, []).append((name, tag.until_us))
-    versions = sorted(newest)
-    times = [newest[version].data.time_us for version in versions]
-    return [
-        Aged(version, time_us, next_us, tuple(tags.get(version, ())))
-        for version, time_us, next_us in zip(versions, times, [*times[1:], None], strict=True)
-    ]
+    tags = [(name, tag.version, tag.until_us) for name, tag in base.tags.items()]
+    return aged({version: entry.data.time_us for version, entry in newest.items()}, tags)

@@ -10,9 +10,9 @@ from atio_core.cli.options import AsJson, DryRun, Yes, duration_of
 from atio_core.cli.output import print_json, print_text
 from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
-from atio_core.cli.retention_rules import RetentionRules, told_policy
+from atio_core.cli.retention_rules import RetentionRules
 from atio_core.errors import InvalidInputError
-from atio_core.retention import told_duration
+from atio_core.retention import told_duration, told_policy
 from atio_core.store import Store
 from atio_core.table import Table
 from atio_core.times import MICROSECOND

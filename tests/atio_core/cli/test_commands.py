@@ -77,6 +77,7 @@ VERBS = {
     "releases": ("release", "list"),
     "at": ("release", "read"),
     "drop_release": ("release", "drop"),
+    "write_page": ("ui",),
 }
 
 

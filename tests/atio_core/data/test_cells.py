@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from atio_core.cli.cells import json_cells, json_rows, text_cells
+from atio_core.data.cells import json_cells, json_rows, text_cells
 
 AT = dt.datetime(2026, 1, 31, 12, 30, 0, 123456, tzinfo=dt.UTC)
 
