@@ -78,6 +78,9 @@ VERBS = {
     "at": ("release", "read"),
     "drop_release": ("release", "drop"),
     "write_page": ("ui",),
+    "pin": _PROGRAM,
+    "pins": _PROGRAM,
+    "unpin": _PROGRAM,
 }
 
 
