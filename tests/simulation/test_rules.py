@@ -230,6 +230,36 @@ RULES = [
         "if log.latest().retained.holds_all(latest.retained):",
         "if True:",
     ),
+    Rule(
+        "Files of a kept stage stay until its time",
+        "maintenance.cleaning:leftovers",
+        "needed_us = max(written_us, kept.get(key, written_us))",
+        "needed_us = written_us",
+    ),
+    Rule(
+        "Publishing and dropping have one key",
+        "table.kept:Stages.drop",
+        "commit_id=drop_id(wanted), key=stage_key(wanted)",
+        "commit_id=drop_id(wanted)",
+    ),
+    Rule(
+        "What was checked is what is published",
+        "table.kept:Stages._intent",
+        "intent = replace(intent, expected_version=staged.base_version)",
+        "pass",
+    ),
+    Rule(
+        "After some lost races an expiry keeps what came since",
+        "maintenance.expiry_plan:carried_on",
+        ", *later.values())",
+        ",)",
+    ),
+    Rule(
+        "An expiry that goes on from its last decision frees no entry that stays",
+        "maintenance.expiry_plan:carried_on",
+        "for number in plan.entries if number not in retained",
+        "for number in plan.entries",
+    ),
 ]
 
 

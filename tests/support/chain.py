@@ -7,6 +7,7 @@ moment, without asking the code under test, which versions there are, what each 
   an expectation follows the version that was expected (P4);
 - all that a version names is there when it comes (P1), and stays as long as the latest retains it (P6); so do the names
   in the newest bucket;
+- the file of a kept stage stays until the horizon has passed its time, whatever became of it;
 - times and the horizon never go back; nothing is retained that the version before didn't retain; what a tag names is.
 """
 
@@ -59,6 +60,25 @@ class Deed:
     until_us: int | None = None
 
 
+@dataclass(slots=True)
+class Stage:
+    """A change that is kept.
+
+    Attributes:
+        id: Its id.
+        kind: "append" or "overwrite".
+        word: What it writes.
+        until_us: How long it is kept at least.
+        path: Of its file.
+    """
+
+    id: str
+    kind: str
+    word: str
+    until_us: int
+    path: str
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A version: its entry, its rows, all files that it reaches, and whose it is (None for what was there at first)."""
@@ -82,6 +102,7 @@ class Chain:
     limits: Limits
     links: list[Link] = field(default_factory=list[Link])
     deeds: dict[str, Deed] = field(default_factory=dict[str, Deed])
+    stages: list[Stage] = field(default_factory=list[Stage])
     strays: int = 0
 
     def __post_init__(self) -> None:
@@ -206,6 +227,9 @@ class Chain:
         for version in self.links[-1].entry.retained if self.links else ():
             is_needed = name in self.link(version).reach or number == version
             promised(not is_needed, f"{name} was deleted, which version {version} needs")
+        for stage in self.stages:
+            ended = self.links and self.links[-1].entry.horizon_us > stage.until_us
+            promised(ended or name != stage.path, f"{name} was deleted, which is kept as a stage")
         if number and self.links:
             newest = self.names.bucket(number) == self.names.bucket(self.tip)
             promised(not newest, f"{name} was freed in the newest bucket")

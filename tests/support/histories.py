@@ -21,9 +21,9 @@ from atio_core.log.lookup import Wanted, find, history
 from atio_core.model.entry import DAY_US
 from tests.support.chain import Chain, Link
 from tests.support.commits import SMALL, Writer, needed, verify
-from tests.support.judge import Judge
 from tests.support.races import LATER_US, read_entry, table
 from tests.support.schedule import Direct, Randomness
+from tests.support.stages import StageJudge
 from tests.support.world import MINUTE_US, Party, Weather, World, promised
 
 SIZES = (0, 1, 2, 2, 3, 3, 6, 7, 7, 15)
@@ -55,7 +55,7 @@ class _OnTime(Writer):
         return cast("Party", self.store).clock()
 
 
-class Worker(Judge):
+class Worker(StageJudge):
     """One party: it does this and that with a table.
 
     Args:
@@ -65,10 +65,7 @@ class Worker(Judge):
     """
 
     def __init__(self, party: Party, chain: Chain, choices: random.Random) -> None:
-        super().__init__(party, chain)
-        self.choices = choices
-        self.writer = _OnTime(party, limits=chain.limits)
-        self._written = 0
+        super().__init__(party, chain, choices, _OnTime(party, limits=chain.limits))
 
     def append(self) -> None:
         """Append a new word."""
@@ -94,8 +91,7 @@ class Worker(Judge):
 
     def update(self) -> None:
         """Put a new word in the place of one that may be there."""
-        self._written += 1
-        self._rewrite("update", self._any_word(), f"{self.party.name}{self._written}")
+        self._rewrite("update", self._any_word(), self.new_word())
 
     def compact(self) -> None:
         """Write a file anew: the rows stay."""
@@ -104,8 +100,7 @@ class Worker(Judge):
 
     def transact(self) -> None:
         """Append two new words, each by a change of its own, as one version."""
-        self._written += 2
-        words = [f"{self.party.name}{number}" for number in (self._written - 1, self._written)]
+        words = [self.new_word(), self.new_word()]
 
         def change(writing: Any) -> Several:
             early = writing.base.horizon_us
@@ -186,8 +181,7 @@ class Worker(Judge):
             promised(versions in right, f"{versions} were listed, and there were {right}")
 
     def _write(self, kind: str, **options: Any) -> None:
-        self._written += 1
-        word = f"{self.party.name}{self._written}"
+        word = self.new_word()
         making = self.writer.appending if kind == "append" else self.writer.overwriting
 
         def change(writing: Any) -> Any:
@@ -221,6 +215,18 @@ ACTS = (
     Worker.read,
     Worker.list_versions,
 )
+STAGING = (
+    Worker.keep,
+    Worker.keep,
+    Worker.publish,
+    Worker.publish,
+    Worker.drop,
+    Worker.append,
+    Worker.overwrite,
+    Worker.expire,
+)
+STAGING_SHARE = 0.2
+"""Of the histories in this share stages are kept, published and dropped: of others they would take the room."""
 
 
 def play(seed: int) -> World:
@@ -233,9 +239,11 @@ def play(seed: int) -> World:
     objects, links = _beginning(choices.choice(SIZES))
     chain = Chain(dict(objects), SMALL, list(links))
     world = World(seed, chain.objects, choices.choice(WEATHERS), chain.watch, LATER_US)
-    kinds = choices.sample(ACTS, choices.randint(2, 6))
+    staging = choices.random() < STAGING_SHARE
+    kinds = STAGING if staging else choices.sample(ACTS, choices.randint(2, 6))
     for name in ("ann", "bob", "cid", "dan")[: choices.randint(1, 4)]:
-        _take_part(world, name, chain, choices.choices(kinds, k=choices.randint(1, 2)))
+        acts = choices.choices(kinds, k=choices.randint(1, 2))
+        _take_part(world, name, chain, [Worker.keep, *acts] if staging else acts)
     for name in ("eve", "fay")[: choices.choice((0, 1, 1, 2))]:
         commits = choices.choices((Worker.append, Worker.append, Worker.overwrite), k=choices.randint(0, 6))
         rest = choices.choice(((), (), (Worker.expire,), (Worker.append, Worker.expire)))
