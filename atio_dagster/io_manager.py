@@ -25,13 +25,14 @@ from atio_dagster.metadata import content_of, metadata_of, without_overlap, writ
 from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
+from atio_dagster.settings import WriteConfig, settings_of
 from atio_dagster.writing import plan_write
 
 COLUMNS = ("atio/columns", "columns")
 _OUTSIDE = "outside"
 
 
-class AtioIOManager(dg.ConfigurableIOManager):
+class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
     It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy
@@ -41,9 +42,9 @@ class AtioIOManager(dg.ConfigurableIOManager):
 
     Give it a folder, or the `AtioResource` that other definitions use as well.
 
-    Asset metadata: `atio/mode` ("overwrite" or "append"), `atio/format` ("pickle", or what is natural to the output),
-    `atio/retention`, `partition_expr`. Input metadata:
-    `atio/columns`, `atio/version`, `allow_missing_partitions`.
+    How outputs are written is said by `mode`, `key` and so on: of all by these fields, of an asset by its metadata
+    (`atio/mode`, `atio/key`, …), of a run at its launch. Further asset metadata: `atio/retention`, `partition_expr`.
+    Input metadata: `atio/columns`, `atio/version`, `allow_missing_partitions`.
 
     Example:
         >>> import dagster as dg, pandas as pd, tempfile
@@ -66,10 +67,17 @@ class AtioIOManager(dg.ConfigurableIOManager):
         " they are loaded.",
     )
 
+    @classmethod
+    def output_config_schema(cls) -> type[dg.Config]:
+        """What can be said of an output in the config of a run."""
+        return WriteConfig
+
     @model_validator(mode="after")
     def _one_root(self) -> AtioIOManager:
         if (self.base_path is None) == (self.resource is None):
-            raise InvalidInputError("AtioIOManager takes either base_path or resource")
+            raise InvalidInputError(
+                "AtioIOManager takes either base_path or resource (in a run's config base_path has to stand again)"
+            )
         return self
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -87,7 +95,8 @@ class AtioIOManager(dg.ConfigurableIOManager):
         latest = latest_of(table)
         if latest is not None and context.has_asset_key:
             require_owner(latest, context.asset_key)
-        planned = plan_write(context, obj, partitions, pickles=self.pickles)
+        settings = settings_of(context, self)
+        planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
         written = planned.commit(table)
         _report(context, table, written, partitions)
         _tell(context, written)
@@ -161,7 +170,7 @@ def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
     if snapshot.repeated:
         context.log.warning(
             "%s was appended to %s before, as version %s: nothing was added now. A retry or a re-execution adds its"
-            " rows once; launch a new run to add rows again",
+            " rows once; launch a new run to add rows again, or let each re-execution add by append_scope='run'",
             *(described(context), snapshot.table, snapshot.version),
         )
         return

@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
 from atio_core.errors import AlreadyExistsError, TableNotFoundError
+from atio_core.format.digest import digest
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions, asset_key_from_text, asset_key_to_text, plain
@@ -26,6 +27,9 @@ from atio_dagster.retention import RETENTION, check_retention
 
 if TYPE_CHECKING:
     from dagster import StepExecutionContext
+
+AppendScope = Literal["root_run", "run"]
+"""Within what an append happens once: a run with all its re-executions, or each of them."""
 
 ASSET_KEY = "dagster/asset_key"
 RUN_ID = "dagster/run_id"
@@ -74,18 +78,23 @@ def message_of(context: dg.OutputContext) -> str | None:
     return None if step is None else f"step {context.step_key} of run {step.dagster_run.run_id}"
 
 
-def append_key(context: dg.OutputContext) -> dict[str, Any]:
+def append_key(
+    context: dg.OutputContext, partitions: Partitions | None, scope: AppendScope
+) -> dict[str, Any]:
     """Return the options that make an append happen once, whatever is retried or executed again.
 
-    The key is made of the root run, the step, the output and the mapping key. It can't have been used before the root
-    run began. Outside of a run there is nothing to tell a retry by.
+    The key is made of the root run, or of the run itself, the step, the output, the mapping key and the partitions. It
+    can't have been used before that run began. Outside of a run there is nothing to tell a retry by.
     """
     step = step_of(context)
     if step is None:
         return {}
-    root = step.dagster_run.root_run_id or step.dagster_run.run_id
-    parts = [root, context.step_key, context.name, context.mapping_key]
-    record = step.instance.get_run_record_by_id(root)
+    run = step.dagster_run
+    within = run.run_id if scope == "run" else run.root_run_id or run.run_id
+    parts = [within, context.step_key, context.name, context.mapping_key]
+    if partitions is not None:
+        parts.append(digest(json.dumps(sorted(partitions.values)).encode()))
+    record = step.instance.get_run_record_by_id(within)
     began: datetime | None = None if record is None else record.create_timestamp
     return {"idempotency_key": json.dumps(parts), "key_not_before": began}
 

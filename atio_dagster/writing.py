@@ -8,72 +8,153 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.data.frames import to_piece
 from atio_core.data.kinds import kind_of
-from atio_core.data.object_files.kinds import checked_kind
+from atio_core.data.object_files.kinds import checked_kind, object_kind, require_rows_format
 from atio_core.errors import InvalidInputError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
-from atio_dagster.keys import Partitions, described, plain
+from atio_dagster.keys import Partitions, described
 from atio_dagster.partitions import split
 from atio_dagster.provenance import append_key, message_of, properties_of
+from atio_dagster.settings import WriteSettings
 
 if TYPE_CHECKING:
     import dagster as dg
 
-MODE = "atio/mode"
-FORMAT = "atio/format"
-
 
 @dataclass(frozen=True, slots=True)
-class PlannedWrite:
-    """A change of a table, and what is said of its commit.
+class PlannedChange:
+    """A change of a table.
 
     Attributes:
-        method: The name of the change, as `Table.stage` takes it.
+        method: Its name, as `Table.stage` takes it.
         data: What is written.
         options: What the change takes.
-        said: What is said of the commit: properties, message, and the key of an append.
     """
 
     method: str
     data: Any
     options: Mapping[str, Any]
+
+    def apply(self, changes: Any, **said: Any) -> Any:
+        """Make the change, of a table or in a transaction."""
+        return getattr(changes, self.method)(self.data, **self.options, **said)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One version of a table.
+
+    Attributes:
+        changes: What makes it: mostly one change; several where rows are added to several partitions.
+        said: What is said of the commit: properties, message, and the key of an append.
+    """
+
+    changes: tuple[PlannedChange, ...]
     said: Mapping[str, Any]
 
     def commit(self, table: Table) -> Snapshot:
         """Make it the table's next version."""
-        return getattr(table, self.method)(self.data, **self.options, **self.said)
+        if len(self.changes) == 1:
+            return self.changes[0].apply(table, **self.said)
+        with table.transaction(**self.said) as transaction:
+            for change in self.changes:
+                change.apply(transaction)
+        return transaction.snapshot or table.snapshot()
 
 
 def plan_write(
-    context: dg.OutputContext, obj: Any, partitions: Partitions | None, *, pickles: bool
+    context: dg.OutputContext,
+    obj: Any,
+    partitions: Partitions | None,
+    settings: WriteSettings,
+    *,
+    pickles: bool,
 ) -> PlannedWrite:
     """Decide what an output does to its table. Nothing is written yet.
 
     Raises:
-        InvalidInputError: The asset's metadata says what can't be, or the output doesn't fit its partitions.
+        InvalidInputError: What is said of the write doesn't go together, or the output doesn't fit its partitions.
     """
-    said = {"properties": properties_of(context, partitions), "message": message_of(context)}
-    mode = plain(context.definition_metadata.get(MODE, "overwrite"))
-    if mode not in ("overwrite", "append"):
-        raise InvalidInputError(
-            f"the metadata {MODE!r} of {described(context)} must be overwrite or append, not {mode!r}"
+    said: dict[str, Any] = {
+        "properties": {**settings.properties, **properties_of(context, partitions)},
+        "message": message_of(context),
+    }
+    if settings.mode == "append":
+        said |= append_key(context, partitions, settings.append_scope)
+    if settings.mode != "overwrite" or partitions is not None:
+        if settings.format is not None:
+            require_rows_format(settings.format)
+        if settings.schema_mode == "replace":
+            raise _misfit(context, "schema_mode", "replace", "takes away columns of rows that stay")
+    if settings.mode == "upsert" and settings.schema_mode not in (None, "exact"):
+        raise _misfit(context, "schema_mode", settings.schema_mode, "isn't there for an upsert")
+    if partitions is None:
+        return PlannedWrite((_whole(obj, settings, pickles=pickles),), said)
+    if settings.partition_by is not None:
+        raise _misfit(
+            context,
+            "partition_by",
+            settings.partition_by,
+            "can't be had beside partitions of Dagster's, which the table has already",
         )
-    if mode == "append" and partitions is not None:
-        raise InvalidInputError(
-            f"{described(context)} is partitioned, and a partition is always replaced as a whole: take"
-            f" {MODE!r} away, or the partitions. Nothing was written"
-        )
-    if partitions is not None:
-        rows = split(context, obj, partitions)
-        return PlannedWrite("overwrite_partitions", rows, {"partition_by": partitions.fields}, said)
-    if mode == "append":
-        return PlannedWrite("append", obj, {}, said | append_key(context))
-    format_name = _format(obj, plain(context.definition_metadata.get(FORMAT)), pickles=pickles)
-    return PlannedWrite("overwrite", obj, {"format": format_name}, said)
+    return PlannedWrite(_of_partitions(split(context, obj, partitions), partitions, settings), said)
 
 
-def _format(obj: Any, named: Any, *, pickles: bool) -> Any:
+def _misfit(context: dg.OutputContext, name: str, value: object, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{name}={value!r} of {described(context)} {why}. Nothing was written: leave it out"
+    )
+
+
+def _whole(obj: Any, settings: WriteSettings, *, pickles: bool) -> PlannedChange:
+    """Return the change of a table without partitions of Dagster's."""
+    arranged = {"partition_by": settings.partition_by, "sort_by": settings.sort_by}
+    if settings.mode == "append":
+        return _change("append", obj, **arranged, schema_mode=settings.schema_mode)
+    if settings.mode == "upsert":
+        return _change("upsert", obj, **arranged, key=settings.key)
+    kept_as = _format(obj, settings.format, pickles=pickles)
+    columns = object_kind(obj, kept_as) == ROWS  # an object has none
+    return _change(
+        "overwrite",
+        obj,
+        **arranged,
+        format=kept_as,
+        schema_mode=settings.schema_mode if columns else None,
+        if_unchanged=settings.if_unchanged,
+    )
+
+
+def _of_partitions(
+    rows: Mapping[tuple[str, ...], Any], partitions: Partitions, settings: WriteSettings
+) -> tuple[PlannedChange, ...]:
+    """Return the changes of a table whose partitions are Dagster's."""
+    fields = partitions.fields
+    arranged = {"partition_by": fields, "sort_by": settings.sort_by}
+    if settings.mode == "overwrite":
+        replaced = _change(
+            "overwrite_partitions",
+            rows,
+            **arranged,
+            schema_mode=settings.schema_mode,
+            if_unchanged=settings.if_unchanged,
+        )
+        return (replaced,)
+    own: dict[str, Any] = {"key": settings.key}
+    if settings.mode == "append":
+        own = {"schema_mode": settings.schema_mode}
+    return tuple(
+        _change(settings.mode, frame, **arranged, **own, partition=dict(zip(fields, values, strict=True)))
+        for values, frame in rows.items()
+    )
+
+
+def _change(method: str, data: Any, **options: Any) -> PlannedChange:
+    return PlannedChange(method, data, {name: value for name, value in options.items() if value is not None})
+
+
+def _format(obj: Any, named: str | None, *, pickles: bool) -> str | None:
     """Return what keeps an object: a pickle only if that is allowed, and nothing else does."""
     if named is not None or kind_of(obj) != "other":
         return named

@@ -48,7 +48,7 @@ def real_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def materialize(store: AtioResource, instance: dg.DagsterInstance) -> Materialize:
-    """Materialise assets in the store: all of those given, or just those in `only`."""
+    """Materialise assets in the store: all of those given, or just those in `only`. More options are the manager's."""
 
     def run(
         *assets: Any,
@@ -57,14 +57,17 @@ def materialize(store: AtioResource, instance: dg.DagsterInstance) -> Materializ
         between: tuple[str, str] | None = None,
         raise_on_error: bool = True,
         run_config: Any = None,
+        tags: dict[str, str] | None = None,
+        **manager: Any,
     ) -> dg.ExecuteInProcessResult:
+        fields: dict[str, Any] = {"base_path": store.base_path} | manager
         return dg.materialize(
             list(assets),
             selection=only,
-            resources={"io_manager": AtioIOManager(base_path=store.base_path)},
+            resources={"io_manager": AtioIOManager(**fields)},
             instance=instance,
             partition_key=partition,
-            tags=dict(zip(RANGE, between, strict=True)) if between else None,
+            tags=(tags or {}) | (dict(zip(RANGE, between, strict=True)) if between else {}),
             raise_on_error=raise_on_error,
             run_config=run_config,
         )

@@ -255,12 +255,6 @@ def test_a_run_without_a_partition_is_refused(
     assert by_partition(store) == {"2024-01-01": [1]}
 
 
-def test_appending_to_partitions_is_refused(refusal: Refusal) -> None:
-    """Partitions are replaced, never appended to."""
-    asset = parted(DAYS, lambda _: pd.DataFrame({"n": [1]}), metadata={"atio/mode": "append"})
-    assert "a partition is always replaced as a whole" in refusal(asset, partition="2024-01-01").message
-
-
 class TestLoading:
     """How partitions are loaded."""
 

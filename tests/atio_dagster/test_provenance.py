@@ -1,4 +1,5 @@
 import json
+import os
 from typing import Any
 
 import dagster as dg
@@ -60,16 +61,37 @@ def test_a_retention_that_makes_no_sense_is_refused(refusal: Refusal, store: Ati
     assert not store.table("made").exists()
 
 
+@dg.asset(name="appended", metadata={"atio/mode": "append"})
+def appended_asset() -> Any:
+    """Rows that come behind those before."""
+    return ROWS
+
+
 def appending_job() -> dg.JobDefinition:
     """A job that appends to an asset: named here, so that Dagster can make it again."""
+    return _appending_by(AtioIOManager)
 
-    @dg.asset(metadata={"atio/mode": "append"})
-    def appended() -> Any:
-        return ROWS
 
-    resources = {"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}
+def _appending_by(manager: type[AtioIOManager]) -> dg.JobDefinition:
+    resources = {"io_manager": manager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))}
     job = dg.define_asset_job("appending", executor_def=dg.in_process_executor)
-    return dg.Definitions(assets=[appended], jobs=[job], resources=resources).resolve_job_def("appending")
+    defs = dg.Definitions(assets=[appended_asset], jobs=[job], resources=resources)
+    return defs.resolve_job_def("appending")
+
+
+class FailingAfterwards(AtioIOManager):
+    """Fails once it has committed, if it is told so."""
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Commit, then fail."""
+        super().handle_output(context, obj)
+        if "ATIO_TEST_FAILS" in os.environ:
+            raise RuntimeError("after the commit")
+
+
+def failing_job() -> dg.JobDefinition:
+    """The same, whose step fails afterwards."""
+    return _appending_by(FailingAfterwards)
 
 
 class TestAppends:
@@ -136,11 +158,93 @@ class TestAppends:
         [event] = late.asset_materializations_for_node("appended")
         assert (event.metadata["atio/repeats_version"].value, event.metadata["atio/version"].value) == (1, 2)
 
-    def test_an_unknown_mode_is_refused(self, refusal: Refusal) -> None:
-        """A mode that doesn't exist is refused."""
+    def test_partitions_are_told_apart(self, materialize: Materialize, store: AtioResource) -> None:
+        """A run of one partition, and one of a range that has it, add their rows; a retry of the range doesn't."""
+        attempts: list[int] = []
 
-        @dg.asset(metadata={"atio/mode": "upset"})
-        def made() -> Any:
-            return ROWS
+        class Failing(AtioIOManager):
+            def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+                super().handle_output(context, obj)
+                attempts.append(1)
+                if len(attempts) == 1:
+                    raise RuntimeError("after the commit")
 
-        assert "must be overwrite or append" in refusal(made).message
+        @dg.asset(
+            partitions_def=dg.StaticPartitionsDefinition(["a", "b"]),
+            metadata={"atio/mode": "append"},
+            retry_policy=dg.RetryPolicy(max_retries=1),
+        )
+        def parted(context: dg.AssetExecutionContext) -> Any:
+            return dict.fromkeys(context.partition_keys, ROWS)
+
+        tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
+        result = dg.materialize(
+            [parted], resources={"io_manager": Failing(base_path=store.base_path)}, tags=tags
+        )
+        assert (len(attempts), store.table("parted").snapshot().rows) == (2, 4)
+        for event in result.asset_materializations_for_node("parted"):
+            assert event.metadata["atio/repeats_version"].value == 1
+        materialize(parted, partition="a")
+        assert store.table("parted").snapshot().rows == 6
+
+    def test_outputs_are_told_apart(self, store: AtioResource, instance: dg.DagsterInstance) -> None:
+        """Outputs of one step, and the parts of a dynamic one, that append to tables of their own are all added."""
+
+        @dg.op(out=dg.DynamicOut(metadata={"atio/mode": "append"}))
+        def parts() -> Any:
+            for letter in "xy":
+                yield dg.DynamicOutput(ROWS, mapping_key=letter)
+
+        @dg.op(out={name: dg.Out(metadata={"atio/mode": "append"}) for name in ("left", "right")})
+        def both(part: pd.DataFrame) -> Any:
+            yield dg.Output(part, "left")
+            yield dg.Output(part, "right")
+
+        @dg.job(resource_defs={"io_manager": AtioIOManager(base_path=store.base_path)})
+        def flow() -> Any:
+            parts().map(lambda part: both(part).left)
+
+        assert flow.execute_in_process(instance=instance).success
+        assert {table.path.split("/flow/")[1]: table.snapshot().rows for table in store.tables()} == {
+            "parts/result/x": 2,
+            "parts/result/y": 2,
+            "both%5Bx%5D/left": 2,
+            "both%5Bx%5D/right": 2,
+            "both%5By%5D/left": 2,
+            "both%5By%5D/right": 2,
+        }
+
+    def test_each_re_execution_may_add(
+        self, store: AtioResource, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the scope "run" each re-execution adds its rows, if a person says so at its launch."""
+        monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
+        job = dg.reconstructable(appending_job)
+        with dg.execute_job(job, real_instance) as first:
+            assert first.success
+        again = dg.ReexecutionOptions(parent_run_id=first.run_id)
+        with dg.execute_job(
+            job, real_instance, reexecution_options=again, tags={"atio/append_scope": "run"}
+        ) as second:
+            assert second.success
+        assert store.table("appended").snapshot().rows == 4
+
+    def test_a_re_execution_from_the_failure(
+        self, store: AtioResource, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where a step failed after its rows were committed, a re-execution from there adds nothing, and says so."""
+        monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
+        monkeypatch.setenv("ATIO_TEST_FAILS", "yes")
+        job = dg.reconstructable(failing_job)
+        with dg.execute_job(job, real_instance, raise_on_error=False) as first:
+            assert not first.success
+        assert store.table("appended").snapshot().rows == 2
+        monkeypatch.delenv("ATIO_TEST_FAILS")
+        options = dg.ReexecutionOptions.from_failure(first.run_id, real_instance)
+        with dg.execute_job(job, real_instance, reexecution_options=options) as second:
+            assert second.success
+        assert store.table("appended").snapshot().rows == 2
+        [event] = second.asset_materializations_for_node("appended")
+        assert event.metadata["atio/repeats_version"].value == 1
+        told = [record.user_message for record in real_instance.all_logs(second.run_id)]
+        assert any("was appended to" in message and "as version 1" in message for message in told)
