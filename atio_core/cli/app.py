@@ -27,6 +27,7 @@ COMMANDS = {
     "repair": "repair:repair",
     "compact": "compact:compact",
     "export": "export:export",
+    "import": "import_:import_",
     "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",

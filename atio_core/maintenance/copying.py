@@ -30,6 +30,7 @@ from atio_core.model.ids import Clock, uuid7
 from atio_core.model.ranges import VersionRanges
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.new_folder import NewFolder
+from atio_core.storage.tar import TarWriter
 
 _ROUNDS = 10
 _STEP_BYTES = 1 << 20
@@ -43,8 +44,8 @@ class Destination(Protocol):
         """Say whether a file is there, and has this digest."""
         ...
 
-    def add(self, name: str, fill: Fill) -> None:
-        """Make a file durably; `fill` writes it by the function that it is given."""
+    def add(self, name: str, size: int, fill: Fill) -> None:
+        """Make a file of so many bytes durably; `fill` writes it by the function that it is given."""
         ...
 
     def add_entry(self, name: str, data: bytes) -> None:
@@ -214,13 +215,13 @@ def _copied(log: CommitLog, destination: Destination, target: str, chosen: Chose
     copied: list[int] = []
     for file, version in files.values():
         if not destination.has(file.path, file.digest):
-            destination.add(file.path, StoredFile(log.store, file, version).copy)
+            destination.add(file.path, file.size, StoredFile(log.store, file, version).copy)
             copied.append(file.size)
     for name, expected in objects.items():
         if not destination.has(name, expected):
             data = chosen.made.get(name) or log.store.read(name)
             _require(log, name, expected, digest(data))
-            destination.add(name, lambda write, data=data: write(memoryview(data)))
+            destination.add(name, len(data), lambda write, data=data: write(memoryview(data)))
             copied.append(len(data))
     for name, data in chosen.log:
         destination.add_entry(name, data)
@@ -266,14 +267,39 @@ class FolderDestination:
         """See `Destination`."""
         return name in self._added
 
-    def add(self, name: str, fill: Fill) -> None:
+    def add(self, name: str, size: int, fill: Fill) -> None:  # noqa: ARG002 - the folder needs no size
         """See `Destination`."""
         self._folder.add_file(name, fill, executable=False)
         self._added.add(name)
 
     def add_entry(self, name: str, data: bytes) -> None:
         """See `Destination`."""
-        self.add(name, lambda write: write(memoryview(data)))
+        self.add(name, len(data), lambda write: write(memoryview(data)))
+
+
+class TarDestination:
+    """A new tar file, in which nothing is yet.
+
+    Args:
+        tar: The file.
+    """
+
+    def __init__(self, tar: TarWriter) -> None:
+        self._tar = tar
+        self._added: set[str] = set()
+
+    def has(self, name: str, expected: str) -> bool:  # noqa: ARG002 - what was added was checked
+        """See `Destination`."""
+        return name in self._added
+
+    def add(self, name: str, size: int, fill: Fill) -> None:
+        """See `Destination`."""
+        self._tar.add(name, size, fill)
+        self._added.add(name)
+
+    def add_entry(self, name: str, data: bytes) -> None:
+        """See `Destination`."""
+        self.add(name, len(data), lambda write: write(memoryview(data)))
 
 
 class StoreDestination:
@@ -298,7 +324,7 @@ class StoreDestination:
             return False
         return named(running) == expected
 
-    def add(self, name: str, fill: Fill) -> None:
+    def add(self, name: str, size: int, fill: Fill) -> None:  # noqa: ARG002 - a store needs no size
         """See `Destination`. What is there of an earlier try goes."""
         self._store.delete([name])
         writer = self._store.open_write(name)

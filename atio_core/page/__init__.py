@@ -39,7 +39,7 @@ def write_page(path: str | os.PathLike[str], title: str, look: Callable[[], dict
     publication = plan_publication(path)
     page = rendered(title, look())
     with replacement(publication) as new:
-        new.file.write(page)
+        new.write(page)
         new.sync()
         new.publish()
     return Path(publication.target.path)

@@ -94,6 +94,13 @@ class Replacement:
         """Return how many bytes have reached the file so far."""
         return os.fstat(self._fd).st_size if self._size is None else self._size
 
+    def write(self, data: bytes | memoryview) -> int:
+        """Add to the content; returns how many bytes, always all of them. Raises `StorageError`."""
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            raise storage_error("Writing", self.target.path, error) from error
+
     def digest(self, name: str) -> str:
         """Finish the content, and return its digest.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 from atio_core.arguments import refusal, require_list, require_whole
@@ -11,9 +11,11 @@ from atio_core.errors import InvalidInputError
 from atio_core.format.names import TEMPORARY
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.copying import (
+    Chosen,
     CopyReport,
     FolderDestination,
     StoreDestination,
+    TarDestination,
     choose_all,
     choose_some,
     copy,
@@ -22,7 +24,10 @@ from atio_core.maintenance.copying import (
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import locate
 from atio_core.storage.new_folder import find_folder, new_folder
+from atio_core.storage.publication import plan_publication
+from atio_core.storage.replacement import replacement
 from atio_core.storage.source_files import require_apart
+from atio_core.storage.tar import TarWriter, names_tar, open_tar
 from atio_core.table.base import TableBase
 
 
@@ -32,13 +37,14 @@ class Copying(TableBase):
     def export(
         self, path: str | os.PathLike[str], versions: Sequence[int] | Literal["all", "latest"] = "all"
     ) -> CopyReport:
-        """Write a copy with the history chosen into a new folder, which is a table itself.
+        """Write a copy with the history chosen into a new folder, which is a table itself; or into one tar file.
 
         Versions keep their numbers, times and tags; kept stages stay behind. Every byte is checked on the way. The
-        folder appears whole, or not at all.
+        folder, or the file, appears whole, or not at all.
 
         Args:
-            path: The folder to make; what is there may only be an empty one.
+            path: The folder to make; what is there may only be an empty one. A path that ends with `.tar` is that of a
+                file: `import_` takes it, and a tar program makes the folder of it.
             versions: "all" that are retained, "latest", or numbers of data versions.
 
         Returns:
@@ -78,10 +84,24 @@ class Copying(TableBase):
                 raise InvalidInputError("versions is empty: name a version at least")
             choose = choose_some(numbers, self._clock)
         self._log.latest()
+        if names_tar(path):
+            return self._export_tar(path, choose)
         target = find_folder(path)
         require_apart(target, self.path)
         with new_folder(target) as folder:
             return copy(self._log, FolderDestination(folder), target, choose)
+
+    def _export_tar(self, path: str | os.PathLike[str], choose: Callable[[CommitLog], Chosen]) -> CopyReport:
+        publication = plan_publication(path, if_exists="fail")
+        publication.is_skipped()  # or raise, before anything is read
+        require_apart(os.path.realpath(publication.target.file), self.path)
+        with replacement(publication) as new:
+            tar = TarWriter(new, self._clock() // 1_000_000)
+            report = copy(self._log, TarDestination(tar), publication.target.path, choose)
+            tar.end()
+            new.sync()
+            new.publish()
+        return report
 
     def copy_to(self, target: str | os.PathLike[str] | ObjectStore) -> CopyReport:
         """Copy the table with all its history to another place, or bring a copy there up to date.
@@ -120,13 +140,15 @@ class Copying(TableBase):
         As `copy_to`, the other way: broken off anywhere, it goes on when it is done again.
 
         Args:
-            path: Where the other table lies.
+            path: Where the other table lies; or the tar file that it was exported to.
 
         Returns:
             What was copied; print it.
 
         Raises:
-            As for `copy_to`.
+            DamagedError: Also if the tar file is cut off, or none. InvalidInputError: Also if it holds what no export
+                does, such as a link, or a name that leads elsewhere. NotFoundError: There is no such file.
+            As for `copy_to` else.
 
         Example:
             >>> import atio_core as atio, pandas as pd
@@ -135,7 +157,10 @@ class Copying(TableBase):
             >>> table.import_("memory://import-example").versions
             (1,)
         """
-        return _copied(_log_at(path, self._log), self._log)
+        if not names_tar(path):
+            return _copied(_log_at(path, self._log), self._log)
+        with open_tar(cast("str | os.PathLike[str]", path)) as tar:
+            return _copied(CommitLog(tar, self._log.limits), self._log)
 
 
 def _log_at(place: str | os.PathLike[str] | ObjectStore, like: CommitLog) -> CommitLog:

@@ -13,7 +13,9 @@ from atio_core.cli.places import open_table
 
 def export(
     table: TablePath,
-    folder: Annotated[str, Parameter(help="The folder to make, which is a table itself.")],
+    target: Annotated[
+        str, Parameter(help="The folder to make, which is a table itself; or one file that ends with .tar.")
+    ],
     /,
     *,
     version: Annotated[
@@ -25,8 +27,8 @@ def export(
     latest: Annotated[bool, Parameter(negative="", help="Only the latest version.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Copy a table, with the versions chosen, into a new folder. Every byte is checked on the way."""
-    done = open_table(table).export(folder, "latest" if latest else version or "all")
+    """Copy a table, with the versions chosen, into a new folder or one tar file. Every byte is checked on the way."""
+    done = open_table(table).export(target, "latest" if latest else version or "all")
     if json:
         print_json(done.to_dict())
     else:

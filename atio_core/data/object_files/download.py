@@ -43,7 +43,7 @@ def download_file(stored: StoredFile, target: Any, *, if_exists: str, executable
     publication.is_skipped()  # or raise, before anything is read
     require_apart(os.path.realpath(publication.target.file), stored.store.location)
     with replacement(publication) as new:
-        stored.copy(new.file.write)
+        stored.copy(new.write)
         if executable:
             attributes.make_executable(new.file.fileno())
         new.sync()

@@ -30,7 +30,7 @@ VERBS = {
     "append": _DATA,
     "copy_to": _PROGRAM,
     "export": ("export",),
-    "import_": _PROGRAM,
+    "import_": ("import",),
     "overwrite": _DATA,
     "overwrite_partitions": _DATA,
     "upsert": _DATA,
@@ -400,3 +400,17 @@ def test_migrate_takes_over_what_others_wrote(atio: Atio, tmp_path: Path) -> Non
     assert "0 versions taken over now" in atio("migrate", first, tmp_path / "new").out
     (tmp_path / "empty").mkdir()
     assert atio("migrate", tmp_path / "empty", tmp_path / "other").code == Exit.USAGE
+
+
+def test_a_table_is_exported_and_imported(atio: Atio, flights: Path, tmp_path: Path) -> None:
+    """`export` puts a table into a folder or one file, `import` takes it over; what was tampered with is refused."""
+    for target in ("copy", "copy.tar"):
+        exported = atio("export", flights, tmp_path / target, "--version", 1, "--version", 3, "--json").json
+        assert exported["versions"] == [1, 3]
+        done = atio("import", tmp_path / target, tmp_path / f"of-{target}")
+        assert (done.code, done.out.startswith(f"Copied {tmp_path / target} to ")) == (0, True)
+        assert [one.version for one in Table(tmp_path / f"of-{target}").history()] == [3, 1]
+    (tmp_path / "copy.tar").write_bytes((tmp_path / "copy.tar").read_bytes()[:-9_000])
+    assert atio("import", tmp_path / "copy.tar", tmp_path / "new").code == Exit.FOUND
+    assert atio("import", tmp_path / "no.tar", tmp_path / "new").code == Exit.NOT_THERE
+    assert atio("import", "memory://x", tmp_path / "new").code == Exit.USAGE

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 import re
 import threading
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ import pyarrow as pa
 import pytest
 
 import atio_core as atio
-from atio_core.errors import DamagedError, InvalidInputError, TableNotFoundError
+from atio_core.errors import DamagedError, InvalidInputError, StorageError, TableNotFoundError
 from atio_core.retention import Retention
 from atio_core.store import Store
 from atio_core.table import Table
+from tests.crash.test_full_disk import fill, needs_mount, on_small_disk
+from tests.support.crowd import run_together
 
 FACTS = re.compile(r'<script type="application/json" id="facts">(.*?)</script>', re.DOTALL)
 
@@ -201,3 +205,29 @@ def test_a_page_beside_writers_and_expiries(tmp_path: Path) -> None:
     finally:
         worker.join()
     assert facts_of_table(table.write_page(tmp_path / "page.html"))["versions"][0]["rows"] == 1
+
+
+@needs_mount
+def test_a_full_disk_leaves_the_old_page(flights: Table, tmp_path: Path) -> None:
+    """However little room there is, the page appears whole, or the old one stays."""
+    small = partial(write_with_little_room, flights.path)
+    run_together([partial(on_small_disk, tmp_path / "disk", small)])
+
+
+def write_with_little_room(table: str, disk: Path) -> None:
+    """Write with no room at all, then with a page more each time, until it is enough."""
+    page = disk / "page.html"
+    page.write_text("old")
+    for pages in range(0, 40, 4):
+        fill(disk, pages)
+        try:
+            Table(table).write_page(page)
+        except StorageError as error:
+            assert error.errno == errno.ENOSPC  # noqa: PT017 - it may also have had room
+            assert page.read_text() == "old"
+            assert sorted(path.name for path in disk.iterdir()) == ["filler", "page.html"]
+        else:
+            assert pages > 0
+            break
+        (disk / "filler").unlink()
+    assert facts_of(page)["tables"]
