@@ -31,6 +31,7 @@ COMMANDS = {
     "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",
+    "erase": "erase:erase",
     "ui": "ui:ui",
 }
 """The commands, each with its module in `commands` and its name there."""

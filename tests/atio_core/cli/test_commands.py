@@ -69,7 +69,7 @@ VERBS = {
     "diff": ("diff",),
     "changes": "its readers are programs, which keep a cursor",
     "du": ("du",),
-    "erase": "who erases a person's rows keeps a record of it, by a program",
+    "erase": ("erase",),
     "drop": ("drop",),
     "table": ("ls",),
     "tables": ("ls",),
@@ -110,7 +110,9 @@ def test_each_command_has_json_and_help(atio: Atio, command: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    "command", [("expire",), ("repair",), ("drop",), ("tag", "remove"), ("release", "drop")], ids=" ".join
+    "command",
+    [("expire",), ("repair",), ("drop",), ("erase",), ("tag", "remove"), ("release", "drop")],
+    ids=" ".join,
 )
 def test_what_removes_can_be_tried_and_asks(atio: Atio, command: tuple[str, ...]) -> None:
     """Whatever removes something has a dry run, and a way not to be asked."""
