@@ -5,6 +5,7 @@ marked `console` run there too, each `$ atio …` in them. What isn't meant to r
 otherwise.
 """
 
+import ast
 import doctest
 import re
 import shlex
@@ -103,3 +104,12 @@ def test_the_examples_of_a_module_run(
 def test_the_readme_has_examples() -> None:
     """The page that everybody reads first shows code that runs."""
     assert blocks_of(ROOT / "README.md")
+
+
+def test_the_korean_readme_shows_the_same() -> None:
+    """What the README shows in one language it shows in the other, but for comments."""
+    english, korean = (
+        [ast.dump(ast.parse(code)) for _, code in blocks_of(ROOT / name)]
+        for name in ("README.md", "README.ko.md")
+    )
+    assert english == korean
