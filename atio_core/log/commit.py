@@ -305,11 +305,11 @@ class _Run:
             raise
         if created.answer is Answer.UNKNOWN:
             raise self.unknown("the store didn't answer") from created.cause
-        if created.answer is Answer.GONE:
-            return None  # "taken" may have been said of our own, which was expired since: it stays unclear
-        if created.answer is Answer.TAKEN:
-            self.unclear.discard(entry.version)
-            self._discard_scratch()
+        if created.answer is not Answer.OURS:
+            # Ours may have landed all the same, and have been expired since; another's may be a stray in its place.
+            if created.answer is Answer.TAKEN and not self.log.sequence.newer_bucket(entry.version):
+                self.unclear.discard(entry.version)
+                self._discard_scratch()
             return None
         stored = entry if created.data == sent else self.log.decode(entry.version, created.data)
         confirmed = on_chain(self.log, stored)

@@ -42,6 +42,7 @@ from atio_core.maintenance.report_lines import VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.outline import Outline
+from atio_core.model.ranges import VersionRanges
 
 _logger = logging.getLogger("atio")
 _ROUNDS = 100
@@ -102,6 +103,7 @@ class _Expiry:
         self.reach = Reach(log)
         self.finished: tuple[list[Leftover], list[int]] = [], []
         self.last: ExpiryPlan | None = None
+        self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
         self.decisions = 0
 
     def run(self, pause: Callable[[int], None]) -> ExpiryReport:
@@ -112,13 +114,12 @@ class _Expiry:
         change, intent = Expire(self.decide), make_intent(self.clock)
         committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
         entry = committed.entry
-        plan = self.last
-        if entry is None or plan is None:
+        if entry is None or self.last is None:
             raise VersionExpiredError("the expire entry has been let go already", table=self.log.location)
         if committed.nothing:
-            return self.report(plan, None)
-        planned = plan.retained.with_next(entry.version), plan.horizon_us
-        if plan.base.version != entry.version - 1 or (entry.retained, entry.horizon_us) != planned:
+            return self.report(self.last, None)
+        plan = self.plans.get((entry.version, entry.retained, entry.horizon_us))
+        if plan is None:
             raise VersionExpiredError("another expiry stands for the expire entry", table=self.log.location)
         return self.report(self.execute(plan, entry), entry.version)
 
@@ -152,7 +153,7 @@ class _Expiry:
         delete_entries(self.log, entries)
 
     def decide(self, base: LogEntry) -> LetGo:
-        """Plan from a base; the plan is kept for when its entry is on the chain.
+        """Plan from a base; each plan is kept, for one of them is that of the entry that gets on the chain.
 
         After some lost races only what came since is looked at: a plan takes longer than most commits.
         """
@@ -171,6 +172,8 @@ class _Expiry:
             clock=self.clock,
             settle=True,
         )
+        version = base.version + 1
+        self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
 
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:

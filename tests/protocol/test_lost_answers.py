@@ -20,6 +20,7 @@ from atio_core.errors import (
     SchemaMismatchError,
     StorageError,
 )
+from atio_core.format.entry_json import encode_entry
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
@@ -226,6 +227,32 @@ def test_a_commit_that_was_let_go_unseen_is_found() -> None:
     done = append()
     assert (done.version, done.entry, done.repeated) == (4, None, False)
     assert writer.words()[3:] == ["a", *(f"later {number}" for number in range(6))]
+
+
+@pytest.mark.parametrize("unseen", [lost_answer, taken])
+@pytest.mark.parametrize("size", range(7))
+def test_another_s_entry_under_a_freed_name_is_no_proof(size: int, unseen: Callable[[], Exception]) -> None:
+    """A commit that landed unseen and was let go is found, and keeps its lists, though a stray has its name by now."""
+    inner = MemoryStore()
+    for number in range(size):
+        Writer(inner).append(f"old {number}")
+    later = Writer(inner, START_US + DAY_US)
+
+    def told() -> Exception:
+        entry = later.log.latest()
+        stray = encode_entry(entry.with_(commit_id=later.clock().to_bytes(16).hex()))
+        for number in range(5):
+            base = later.log.latest()
+            later.commit(later.appending(later.file(f"later {number}", not_before_us=base.horizon_us)))
+        later.expire(1, grace_us=0)
+        inner.put_if_absent(later.log.sequence.names.name(entry.version), stray)
+        return unseen()
+
+    store = FaultyStore(inner, Fault("put_if_absent", after=True, error=told, name=entries))
+    done = Writer(store).append("a")
+    assert (done.version, done.entry, done.repeated) == (size + 1, None, False)
+    assert later.words()[size:] == ["a", *(f"later {number}" for number in range(5))]
+    verify(inner)
 
 
 def test_a_commit_that_nobody_remembers_is_unknown() -> None:
