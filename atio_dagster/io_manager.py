@@ -21,7 +21,14 @@ from atio_dagster.keys import (
     partitions_of,
     plain,
 )
-from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
+from atio_dagster.metadata import (
+    content_of,
+    metadata_of,
+    partition_rows,
+    without_overlap,
+    written_files,
+)
+from atio_dagster.preview import preview_of
 from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
@@ -30,6 +37,9 @@ from atio_dagster.writing import plan_write
 
 COLUMNS = ("atio/columns", "columns")
 _OUTSIDE = "outside"
+_LINEAGE = "dagster/column_lineage"
+MOST_PARTITIONS = 100
+"""Of so many partitions in one run each is told its rows: Dagster takes time for each that grows with their number."""
 
 
 class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
@@ -98,7 +108,7 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         settings = settings_of(context, self)
         planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
         written = planned.commit(table)
-        _report(context, table, written, partitions)
+        _report(context, table, written, partitions, before=latest, shown_rows=settings.preview)
         _tell(context, written)
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -134,20 +144,47 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
 
 
 def _report(
-    context: dg.OutputContext, table: Table, written: Snapshot, partitions: Partitions | None
+    context: dg.OutputContext,
+    table: Table,
+    written: Snapshot,
+    partitions: Partitions | None,
+    *,
+    before: Snapshot | None,
+    shown_rows: int,
 ) -> None:
     """Give Dagster the metadata and the data version of what was written."""
     key = context.asset_key if context.has_asset_key else None
     # What it repeats may have expired: then the table as it is now is what can be shown.
     snapshot = table.snapshot() if written.repeated else written
     files = written_files(snapshot, partitions)
-    metadata = metadata_of(snapshot, files, key)
+    metadata = metadata_of(snapshot, files, key, None if written.repeated else before)
     if written.repeated:
         metadata["atio/repeats_version"] = written.version
+    if _LINEAGE in context.definition_metadata:  # which Dagster looks for at materialisations alone
+        metadata[_LINEAGE] = context.definition_metadata[_LINEAGE]
+    preview = preview_of(snapshot, partitions, shown_rows)
+    if preview is not None:
+        metadata["atio/preview"] = dg.MetadataValue.md(preview)
     context.add_output_metadata(without_overlap(metadata, context.output_metadata))
     step = step_of(context)
-    if step is not None and key is not None:
-        step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
+    if step is None or key is None:
+        return
+    step.set_data_version(key, dg.DataVersion(content_of(snapshot, files)))
+    if files is not None and partitions is not None and 1 < len(partitions.values) <= MOST_PARTITIONS:
+        for name, rows in partition_rows(files, partitions).items():
+            _tell_partition(context, step, name, rows)
+
+
+def _tell_partition(context: dg.OutputContext, step: dg.StepExecutionContext, name: str, rows: int) -> None:
+    """Show the rows of one of several partitions, unless the asset itself says how many there are."""
+    key, told = context.asset_key, {"dagster/partition_row_count": rows}
+    own = {
+        **context.output_metadata,
+        **(step.get_asset_metadata(key) or {}),
+        **(step.get_asset_metadata(key, name) or {}),
+    }
+    if told.keys() - own.keys():
+        step.add_asset_metadata(told, key, name)
 
 
 def _read_whole(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted) -> Any:

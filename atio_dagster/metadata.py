@@ -17,7 +17,10 @@ from atio_dagster.keys import Partitions
 
 
 def metadata_of(
-    snapshot: Snapshot, files: Sequence[DataFile] | None, key: dg.AssetKey | None
+    snapshot: Snapshot,
+    files: Sequence[DataFile] | None,
+    key: dg.AssetKey | None,
+    before: Snapshot | None = None,
 ) -> dict[str, Any]:
     """Return the metadata of a version that was just written.
 
@@ -25,6 +28,7 @@ def metadata_of(
         snapshot: The version.
         files: The data files of the run's partitions; None if the asset has none.
         key: The asset, if it is one.
+        before: The version that was the latest before it; None if that isn't known, or there was none.
     """
     found: dict[str, Any] = {
         "atio/version": snapshot.version,
@@ -34,23 +38,53 @@ def metadata_of(
         "atio/content": content_of(snapshot, files),
         "dagster/uri": Path(snapshot.table).as_uri(),
         "dagster/storage_kind": "atio",
+        **_since(before, snapshot),
+        **_seconds(snapshot.seconds),
     }
     if snapshot.kind != ROWS:
         found["atio/kind"] = snapshot.kind
     else:
         found |= {
-            "atio/rows_added": snapshot.added.rows,
-            "atio/rows_removed": snapshot.removed.rows,
+            "atio/rows_added": 0 if snapshot.unchanged else snapshot.added.rows,
+            "atio/rows_removed": 0 if snapshot.unchanged else snapshot.removed.rows,
             "dagster/row_count": snapshot.rows,
             "dagster/column_schema": column_schema(snapshot),
         }
-    if (
-        files is not None and len({file.partition for file in files}) == 1
-    ):  # of several, Dagster shows each the same
+    if files is not None and len({file.partition for file in files}) == 1:  # each of several gets its own
         found["dagster/partition_row_count"] = sum(file.rows for file in files)
     if key is not None:
         found["dagster/table_name"] = ".".join(key.path)
     return found
+
+
+def _since(before: Snapshot | None, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what is different from the version before, but for its rows."""
+    if before is None:
+        return {}
+    found: dict[str, Any] = {"atio/version_before": before.version}
+    if ROWS == snapshot.kind == before.kind:
+        now, then = _types(snapshot), _types(before)
+        changes = {
+            "atio/columns_added": [name for name in now if name not in then],
+            "atio/columns_removed": [name for name in then if name not in now],
+            "atio/columns_retyped": [name for name in now if then.get(name, now[name]) != now[name]],
+        }
+        found |= {name: dg.MetadataValue.json(columns) for name, columns in changes.items() if columns}
+    return found
+
+
+def _types(snapshot: Snapshot) -> dict[str, str]:
+    return {column.name: column.type for column in column_schema(snapshot).columns}
+
+
+def _seconds(by_phase: Mapping[str, float]) -> dict[str, Any]:
+    if not by_phase:
+        return {}
+    rounded = {phase: round(seconds, 6) for phase, seconds in by_phase.items()}
+    return {
+        "atio/seconds": round(sum(by_phase.values()), 6),
+        "atio/seconds_by_phase": dg.MetadataValue.json(rounded),
+    }
 
 
 def written_files(snapshot: Snapshot, partitions: Partitions | None) -> tuple[DataFile, ...] | None:
@@ -59,11 +93,23 @@ def written_files(snapshot: Snapshot, partitions: Partitions | None) -> tuple[Da
 
 
 def content_of(snapshot: Snapshot, files: Sequence[DataFile] | None) -> str:
-    """Return the digest of what a materialisation stored: equal for equal data, whatever was there before."""
+    """Return the digest of what a materialisation stored: equal for equal data, whatever was there before.
+
+    Of partitions it is that of their pieces: what one commit wrote into one of them, whose files all have its digest. A
+    file that was written anew in part has one of its own.
+    """
     if files is None:
         return snapshot.content or ""
-    pieces = sorted({f"{file.partition!r} {file.piece.get('content')}" for file in files})
-    return digest("\n".join(pieces).encode())
+    pieces = {(file.partition, file.piece.get("content") or file.digest, file.commit_id) for file in files}
+    return digest("\n".join(sorted(f"{partition!r} {content}" for partition, content, _ in pieces)).encode())
+
+
+def partition_rows(files: Sequence[DataFile], partitions: Partitions) -> dict[str, int]:
+    """Return the number of rows in each partition, by its key in Dagster."""
+    rows = dict.fromkeys(partitions.values.values(), 0)
+    for file in files:
+        rows[tuple(str(value) for value in file.partition)] += file.rows
+    return {name: rows[values] for name, values in partitions.values.items()}
 
 
 def column_schema(snapshot: Snapshot) -> dg.TableSchema:

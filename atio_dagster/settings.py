@@ -39,7 +39,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "append_scope": ("root_run", "run"),
 }
 _LISTS = ("key", "sort_by", "partition_by")
-_NAMES = (*_CHOICES, *_LISTS, "properties")
+_NAMES = (*_CHOICES, *_LISTS, "properties", "preview")
+_MOST_SHOWN = 1000
+"""Rows of a preview: Dagster keeps it with each materialisation."""
 _RESERVED = ("dagster/", "atio/")
 
 
@@ -83,6 +85,10 @@ class WriteConfig(dg.Config):
         description="root_run: neither a retry nor a re-execution adds rows again. run: each re-execution adds its"
         " rows, a retry doesn't.",
     )
+    preview: int | None = Field(
+        default=None,
+        description="Show so many of the first rows in the metadata; none if nothing says otherwise.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class WriteSettings:
         if_unchanged: What becomes of an overwrite by what is there.
         properties: Facts for the history.
         append_scope: Within what an append happens once.
+        preview: How many of the first rows are shown.
     """
 
     mode: Mode = "overwrite"
@@ -110,6 +117,7 @@ class WriteSettings:
     if_unchanged: IfUnchanged | None = None
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
     append_scope: AppendScope = "root_run"
+    preview: int = 0
 
 
 def settings_of(context: dg.OutputContext, manager: WriteConfig) -> WriteSettings:
@@ -184,6 +192,8 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_text(name: str, text: str) -> Any:
     """Return the value of a tag: JSON for lists and properties; a list may also be one label as it is."""
+    if name == "preview" and text.isdecimal():
+        return int(text)
     if name not in (*_LISTS, "properties") or not text.lstrip().startswith(("[", "{")):
         return text
     try:
@@ -202,6 +212,10 @@ def _checked(place: str, name: str, value: Any) -> Any:
         if not isinstance(labels, list | tuple) or not all(map(_is_label, cast("list[Any]", labels))):
             raise _refusal(place, "a list of column names", value)
         return list(cast("list[Any]", labels))
+    if name == "preview":
+        if type(value) is not int or not 0 <= value <= _MOST_SHOWN:
+            raise _refusal(place, f"a number of rows, {_MOST_SHOWN} at most", value)
+        return value
     return _checked_properties(place, value)
 
 

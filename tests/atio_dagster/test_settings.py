@@ -118,6 +118,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "key": (7, "a list of column names, not 7"),
     "sort_by": ([None], "a list of column names"),
     "partition_by": ({"a": 1}, "a list of column names"),
+    "preview": (-1, "a number of rows, 1000 at most"),
     "properties": ({"n": 1}, "a dict of texts to texts"),
 }
 
