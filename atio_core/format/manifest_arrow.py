@@ -77,9 +77,7 @@ def decode_manifest(data: bytes, wanted: Callable[[Span], bool] = lambda _: True
     Raises:
         ValueError: The bytes are none. Also KeyError.
     """
-    import pyarrow as pa
-
-    reader = pa.ipc.open_file(pa.py_buffer(data))
+    reader = _open(data, "record")
     metadata = cast("dict[bytes, bytes]", reader.schema.metadata or {})
     spans: list[Any] = json.loads(metadata.get(_SPANS_KEY, b"[]"))
     numbers = range(reader.num_record_batches)
@@ -115,15 +113,20 @@ def decode_difference(
 
 
 def _records(data: bytes) -> list[pa.Array]:
-    import pyarrow as pa
-
-    return pa.ipc.open_file(pa.py_buffer(data)).read_all().column("record").chunks
+    return _open(data, "record").read_all().column("record").chunks
 
 
 def decode_paths(data: bytes) -> list[tuple[str, int, bool]]:
     """Return path, size and `late` of the files that a manifest lists, without opening their records."""
+    names = ("path", "size", "late")
+    table = _open(data, *names).read_all()
+    return list(zip(*[table.column(name).to_pylist() for name in names], strict=True))
+
+
+def _open(data: bytes, *columns: str) -> pa.RecordBatchFileReader:
+    """Open a manifest for some of its columns. Batches are small: threads would take longer."""
     import pyarrow as pa
 
-    table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
-    columns = [table.column(name).to_pylist() for name in ("path", "size", "late")]
-    return list(zip(*columns, strict=True))
+    places = [_schema().get_field_index(name) for name in columns]
+    options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=places)
+    return pa.ipc.open_file(pa.py_buffer(data), options=options)
