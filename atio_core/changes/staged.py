@@ -38,7 +38,8 @@ from atio_core.errors import (
 from atio_core.format.digest import digest
 from atio_core.format.names import change_path
 from atio_core.format.schema_arrow import decode_schema, inline_bytes
-from atio_core.format.staged_json import UNFIT, StagedChange, decode_change
+from atio_core.format.seal import UNFIT
+from atio_core.format.staged_json import StagedChange, decode_change
 from atio_core.log.change import Rebased
 from atio_core.log.commit import is_too_old
 from atio_core.log.commit_log import CommitLog

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from atio_core.errors import DamagedError, NewerFormatError
+from atio_core.errors import NewerFormatError
 from atio_core.format.records import file_from_json, file_to_json, inside, stats_from_json, stats_to_json
-from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.format.seal import open_sealed, seal
 from atio_core.model.entry import (
     NO_KEY,
     DataVersion,
@@ -107,19 +106,21 @@ class Outlines:
 def _decode(
     parse: Callable[[dict[str, Any]], _Decoded], data: bytes, path: str, version: int, table: str
 ) -> _Decoded:
-    try:
-        text = unseal(data)
-    except BrokenSealError as error:
-        raise _damaged(table, version, path, str(error), expected=error.expected, found=error.found) from None
-    try:
-        fields: dict[str, Any] = json.loads(text)
+    def read(fields: dict[str, Any]) -> _Decoded | None:
         _require_format(fields["format"], version, table)
         entry = parse(fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(table, version, path, f"it doesn't follow the format ({error!r})") from error
-    if entry.version != version:
-        raise _damaged(table, version, path, f"it holds version {entry.version}")
-    return entry
+        return entry if entry.version == version else None
+
+    return open_sealed(
+        data,
+        read,
+        what=f"the log entry {path} of the table {table}",
+        advice="bring the file back from a backup, or read another version",
+        kind="a log entry",
+        table=table,
+        version=version,
+        path=path,
+    )
 
 
 def _tag_to_json(tag: Tag) -> list[Any]:
@@ -140,16 +141,6 @@ def _require_format(number: int, version: int, table: str) -> None:
             table=table,
             version=version,
         )
-
-
-def _damaged(table: str, version: int, path: str, why: str, **facts: str) -> DamagedError:
-    message = (
-        f"the log entry {path} of the table {table} is damaged: {why}; bring the file back from a backup, or read"
-        f" another version"
-    )
-    return DamagedError(
-        message, table=table, version=version, path=path, **({"expected": "", "found": ""} | facts)
-    )
 
 
 def _to_json(entry: LogEntry) -> dict[str, Any]:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from atio_core.errors import DamagedError
-from atio_core.format.seal import BrokenSealError, seal, unseal
-from atio_core.format.staged_json import UNFIT, StagedChange, require_format, staged_from_json, staged_to_json
+from atio_core.format.seal import open_sealed, seal
+from atio_core.format.staged_json import StagedChange, require_format, staged_from_json, staged_to_json
 from atio_core.model.staged import StagedFiles
 
 LAST_US = 253_402_300_799_999_999
@@ -57,26 +55,21 @@ def decode_kept(data: bytes, *, path: str, stage_id: uuid.UUID, table: str) -> K
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
-    expected, found = "a record of a kept stage", "something else"
-    try:
-        fields: dict[str, Any] = json.loads(unseal(data))
+
+    def read(fields: dict[str, Any]) -> KeptRecord | None:
         require_format(fields["format"])
         staged = staged_from_json(fields["staged"], StagedChange)
         record = KeptRecord(staged, _time(fields["until"]))
-        if staged.id == stage_id and isinstance(staged.change, StagedFiles):
-            return record
-        why = "it holds another stage"
-    except BrokenSealError as error:
-        why, expected, found = str(error), error.expected, error.found
-    except UNFIT as error:
-        why = f"it doesn't follow the format ({error!r})"
-    raise DamagedError(
-        f"the record {path} of a kept stage of the table {table} is damaged: {why}; bring the file back from a backup,"
-        " or delete it if the stage isn't wanted any more",
+        return record if staged.id == stage_id and isinstance(staged.change, StagedFiles) else None
+
+    return open_sealed(
+        data,
+        read,
+        what=f"the record {path} of a kept stage of the table {table}",
+        advice="bring the file back from a backup, or delete it if the stage isn't wanted any more",
+        kind="a record of a kept stage",
         table=table,
         path=path,
-        expected=expected,
-        found=found,
     )
 
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from atio_core.errors import DamagedError, NewerFormatError
+from atio_core.errors import NewerFormatError
 from atio_core.format.names import pin_path
-from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.format.seal import open_sealed, seal
 
 _FORMAT = 1
 
@@ -58,26 +57,22 @@ def decode_pin(data: bytes, *, path: str, store: str) -> Pin:
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
-    expected, found = "a pin", "something else"
-    try:
-        fields: dict[str, Any] = json.loads(unseal(data))
+
+    def read(fields: dict[str, Any]) -> Pin | None:
         if fields["format"] != _FORMAT:
             raise NewerFormatError(
                 f"to read {path} of the store {store}, a later release is needed; upgrade atio", path=path
             )
         texts, numbers = (fields["reader"], fields["table"]), (fields["version"], fields["time"])
         fits = all(isinstance(text, str) for text in texts) and all(type(one) is int for one in numbers)
-        if fits and pin_path(*texts) == path and min(numbers) >= 0 < fields["version"]:
-            return Pin(*texts, *numbers)
-        why = "it holds another pin, or none"
-    except BrokenSealError as error:
-        why, expected, found = str(error), error.expected, error.found
-    except (KeyError, TypeError, ValueError) as error:
-        why = f"it doesn't follow the format ({error!r})"
-    raise DamagedError(
-        f"the pin {path} of the store {store} is damaged: {why}; bring the file back from a backup, or delete it if its"
-        " reader has come to its end",
+        fits = fits and pin_path(*texts) == path and min(numbers) >= 0 < fields["version"]
+        return Pin(*texts, *numbers) if fits else None
+
+    return open_sealed(
+        data,
+        read,
+        what=f"the pin {path} of the store {store}",
+        advice="bring the file back from a backup, or delete it if its reader has come to its end",
+        kind="a pin",
         path=path,
-        expected=expected,
-        found=found,
     )

@@ -19,7 +19,7 @@ from atio_core.arguments import refusal, shown
 from atio_core.errors import DamagedError, InvalidInputError, NewerFormatError
 from atio_core.format.names import change_path, file_id_of, is_data_path, is_object_path
 from atio_core.format.records import file_from_json, file_to_json, inside
-from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.format.seal import UNFIT, BrokenSealError, seal, unseal
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import ROWS, PartitionField, SchemaRef, Totals
 from atio_core.model.staged import NO_SCHEMA, Replaced, StagedFiles, StoredChange
@@ -29,9 +29,6 @@ OPERATIONS = ("append", "overwrite", "overwrite_partitions", "delete", "update",
 """The changes that can be staged."""
 
 _Staged = TypeVar("_Staged", bound="StagedChange")
-
-UNFIT = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
-"""What parsing comes to if JSON isn't what it should be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, get_args
 
-from atio_core.errors import DamagedError, NewerFormatError
-from atio_core.format.seal import BrokenSealError, seal, unseal
+from atio_core.errors import NewerFormatError
+from atio_core.format.seal import open_sealed, seal
 from atio_core.model.store_entry import Kind, ReleasedTable, StoreEntry
 
 _FORMAT = 1
@@ -43,9 +42,8 @@ def decode_store_entry(data: bytes, *, path: str, number: int, store: str) -> St
         DamagedError: The bytes are not what was written, or belong under another name.
         NewerFormatError: A later release wrote them.
     """
-    expected, found = "an entry of a store's log", "something else"
-    try:
-        fields: dict[str, Any] = json.loads(unseal(data))
+
+    def read(fields: dict[str, Any]) -> StoreEntry | None:
         if fields["format"] != _FORMAT or fields["kind"] not in get_args(Kind):
             raise NewerFormatError(
                 f"to read {path} of the store {store}, a later release is needed; upgrade atio", path=path
@@ -62,16 +60,13 @@ def decode_store_entry(data: bytes, *, path: str, number: int, store: str) -> St
             dropped=fields.get("dropped"),
             retention=fields.get("retention", {}),
         )
-        if entry.number == number:
-            return entry
-        why = "it holds another entry"
-    except BrokenSealError as error:
-        why, expected, found = str(error), error.expected, error.found
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        why = f"it doesn't follow the format ({error!r})"
-    raise DamagedError(
-        f"the entry {path} of the store {store} is damaged: {why}; bring the file back from a backup",
+        return entry if entry.number == number else None
+
+    return open_sealed(
+        data,
+        read,
+        what=f"the entry {path} of the store {store}",
+        advice="bring the file back from a backup",
+        kind="an entry of a store's log",
         path=path,
-        expected=expected,
-        found=found,
     )

@@ -60,11 +60,11 @@ def test_a_flipped_bit_is_found(bit: int) -> None:
 
 
 def test_a_record_under_another_name_is_found() -> None:
-    """A record that was copied to another stage's name is damage; so is one that lists no files itself."""
-    with pytest.raises(DamagedError, match="another stage"):
+    """A record that was copied to the one of this name's name is damage; so is one that lists no files itself."""
+    with pytest.raises(DamagedError, match="the one of this name"):
         decode(encode_kept(RECORD), uuid.UUID(int=ID.int ^ 1))
     stored = replace(RECORD.staged, change=StoredChange("xxh3-128:00", 7))
-    with pytest.raises(DamagedError, match="another stage"):
+    with pytest.raises(DamagedError, match="the one of this name"):
         decode(encode_kept(KeptRecord(stored, 0)))
     with pytest.raises(TypeError):
         _ = KeptRecord(stored, 0).files

@@ -62,7 +62,7 @@ def test_a_flipped_bit_is_found() -> None:
 )
 def test_what_is_no_pin_of_this_name(changes: dict[str, Any]) -> None:
     """A pin of another reader or table, and values that none has, are damage."""
-    with pytest.raises(DamagedError, match="another pin, or none"):
+    with pytest.raises(DamagedError, match="the one of this name"):
         decode(resealed(**changes))
 
 
