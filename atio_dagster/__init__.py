@@ -10,6 +10,7 @@ from atio_dagster.jobs import (
     build_expiration_schedule,
     build_maintenance_job,
 )
+from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "build_expiration_schedule",
     "build_integrity_checks",
     "build_maintenance_job",
+    "with_publishing",
 ]

@@ -33,6 +33,7 @@ from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import Wanted, choose_version, wanted_of
 from atio_dagster.resource import AtioResource
 from atio_dagster.settings import WriteConfig, settings_of
+from atio_dagster.staged import repeated, report_staged, require_publish, staged_version, waits_for_checks
 from atio_dagster.writing import plan_write
 
 COLUMNS = ("atio/columns", "columns")
@@ -53,8 +54,9 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
     Give it a folder, or the `AtioResource` that other definitions use as well.
 
     How outputs are written is said by `mode`, `key` and so on: of all by these fields, of an asset by its metadata
-    (`atio/mode`, `atio/key`, …), of a run at its launch. Further asset metadata: `atio/retention`, `partition_expr`.
-    Input metadata: `atio/columns`, `atio/version`, `allow_missing_partitions`.
+    (`atio/mode`, `atio/key`, …), of a run at its launch. Further asset metadata: `atio/retention`, `partition_expr`,
+    `atio/publish` ("at_once" or "after_checks": see `with_publishing`). Input metadata: `atio/columns`, `atio/version`,
+    `allow_missing_partitions`.
 
     Example:
         >>> import dagster as dg, pandas as pd, tempfile
@@ -77,6 +79,12 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         " they are loaded.",
     )
 
+    publish: str = Field(
+        default="at_once",
+        description="When an asset's output becomes the latest version: 'at_once', or 'after_checks', which takes"
+        " with_publishing around the definitions.",
+    )
+
     @classmethod
     def output_config_schema(cls) -> type[dg.Config]:
         """What can be said of an output in the config of a run."""
@@ -88,6 +96,7 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
             raise InvalidInputError(
                 "AtioIOManager takes either base_path or resource (in a run's config base_path has to stand again)"
             )
+        require_publish(self.publish, "AtioIOManager")
         return self
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -106,8 +115,13 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         if latest is not None and context.has_asset_key:
             require_owner(latest, context.asset_key)
         settings = settings_of(context, self)
+        after_checks = waits_for_checks(context, self.publish)
         planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
-        written = planned.commit(table)
+        if not after_checks:
+            written = planned.commit(table)
+        elif (written := repeated(context, planned.said)) is None:
+            report_staged(context, planned.stage(table), planned.said, latest, partitions)
+            return
         _report(context, table, written, partitions, before=latest, shown_rows=settings.preview)
         _tell(context, written)
 
@@ -121,7 +135,7 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         partitions = partitions_of(context)
         if partitions is not None and not partitions.values:
             return {} if wanted.by_key else None  # no partition is mapped: what Dagster's own managers do
-        snapshot = choose_version(context, self._table(context))
+        snapshot = staged_version(context) or choose_version(context, self._table(context))
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)

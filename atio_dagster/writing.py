@@ -21,6 +21,8 @@ from atio_dagster.settings import WriteSettings
 if TYPE_CHECKING:
     import dagster as dg
 
+    from atio_core.table.kept import KeptStage
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
@@ -61,6 +63,21 @@ class PlannedWrite:
             for change in self.changes:
                 change.apply(transaction)
         return transaction.snapshot or table.snapshot()
+
+    def stage(self, table: Table) -> KeptStage:
+        """Keep it beside the table's versions, to be published later: what is said of its commit is said then.
+
+        Raises:
+            InvalidInputError: It is several changes.
+        """
+        first, *others = self.changes
+        if others:
+            raise InvalidInputError(
+                "rows that are added to several partitions at once can't be staged: launch a run for each partition, or"
+                " publish them at once. Nothing was written"
+            )
+        options = {name: value for name, value in first.options.items() if name != "if_unchanged"}
+        return table.stage(first.data, first.method, keep=True, **options)
 
 
 def plan_write(

@@ -1,0 +1,266 @@
+"""The helper over definitions that lets outputs be published behind their checks.
+
+A step can't run behind the blocking checks of an asset, and yet be chosen with it and hold up what is downstream:
+Dagster exempts the checks of an asset from waiting for one another, and chooses nothing but checks along with it. So
+the checks themselves publish: the last one that passes does, in its own step, before anything downstream runs. An asset
+without a blocking check in a step of its own gets one, called `published`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import dagster as dg
+
+from atio_core.errors import InvalidInputError
+from atio_dagster.keys import plain
+from atio_dagster.staged import (
+    PREPARED,
+    PUBLISH,
+    STAGED_INPUT,
+    Publish,
+    publish_if_passed,
+    require_publish,
+)
+
+PUBLISHED = "published"
+"""The check of an asset that has no other blocking check in a step of its own."""
+
+_Gates = Mapping[dg.AssetKey, tuple[str, ...]]
+
+
+def with_publishing(defs: dg.Definitions) -> dg.Definitions:
+    """Return definitions in which assets that ask for it are published behind their blocking checks.
+
+    An asset asks by the metadata `{"atio/publish": "after_checks"}`, or its `AtioIOManager(publish="after_checks")` for
+    all. What it returns is staged then. Its checks, declared on the asset or apart, read the staged version. Once all
+    that block have passed, it becomes the latest; what is downstream in the same run waits for that, and reads it. If
+    one fails, the old version stands, and the staged one is kept for inspection, for 7 days.
+
+    Args:
+        defs: All that belongs together: the assets, their checks, the resources.
+
+    Raises:
+        InvalidInputError: An asset asks for what can't be, or has a check that can't publish it.
+
+    Example:
+        >>> import pandas as pd, tempfile
+        >>> from atio_dagster import AtioIOManager, AtioResource
+        >>> @dg.asset(metadata={"atio/publish": "after_checks"})
+        ... def orders() -> pd.DataFrame:
+        ...     return pd.DataFrame({"amount": [2, -1]})
+        >>> @dg.asset_check(asset=orders, blocking=True)
+        ... def amounts_are_positive(orders: pd.DataFrame) -> dg.AssetCheckResult:
+        ...     return dg.AssetCheckResult(passed=bool((orders["amount"] > 0).all()))
+        >>> atio = AtioResource(base_path=tempfile.mkdtemp())
+        >>> resources = {"io_manager": AtioIOManager(resource=atio)}
+        >>> defs = with_publishing(
+        ...     dg.Definitions(assets=[orders], asset_checks=[amounts_are_positive], resources=resources)
+        ... )
+        >>> job = defs.resolve_implicit_global_asset_job_def()
+        >>> with dg.DagsterInstance.ephemeral() as instance:
+        ...     result = job.execute_in_process(instance=instance, raise_on_error=False)
+        >>> result.success, atio.table("orders").exists()
+        (False, False)
+    """
+    assets, checks = list(defs.assets or ()), list(defs.asset_checks or ())
+    known = [one for one in [*assets, *checks] if isinstance(one, dg.AssetsDefinition)]
+    gates = _gates(known, _asking(known, defs.resources or {}))
+    alone = gates.keys() - {spec.asset_key for one in known for spec in _gates_apart(one)}
+    added = [_published_check(key, gates[key]) for key in gates if key in alone]
+    return dg.Definitions(
+        assets=[_prepared(one, gates) for one in assets],
+        asset_checks=[*(_prepared(one, gates) for one in checks), *added],
+        schedules=defs.schedules,
+        sensors=defs.sensors,
+        jobs=defs.jobs,
+        resources=defs.resources,
+        executor=defs.executor,
+        loggers=defs.loggers,
+        metadata=defs.metadata,
+        component_tree=defs.component_tree,
+    )
+
+
+def _asking(known: Iterable[dg.AssetsDefinition], resources: Mapping[str, Any]) -> dict[dg.AssetKey, Publish]:
+    """When each asset is to be published, as it or its manager asks."""
+    found: dict[dg.AssetKey, Publish] = {}
+    for asset in known:
+        for spec in asset.specs if asset.is_executable else ():
+            asked = plain(spec.metadata.get(PUBLISH))
+            if asked is None and spec.key in asset.keys:
+                asked = getattr(
+                    resources.get(asset.get_io_manager_key_for_asset_key(spec.key)), "publish", None
+                )
+            if asked is not None:
+                found[spec.key] = require_publish(asked, f"the asset {spec.key.to_user_string()}")
+    return found
+
+
+def _gates(known: Iterable[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Publish]) -> _Gates:
+    """The names of the blocking checks of each asset that is published behind them."""
+    gates: dict[dg.AssetKey, list[str]] = {
+        key: [] for key, asked in asking.items() if asked == "after_checks"
+    }
+    for asset in known:
+        for spec in asset.check_specs:
+            if spec.asset_key not in gates:
+                continue
+            if spec.name == PUBLISHED:
+                raise InvalidInputError(
+                    f"the asset {spec.asset_key.to_user_string()} has a check {PUBLISHED!r}, which is what its"
+                    " publication may be called: call the check otherwise"
+                )
+            if spec.blocking:
+                _require_gate(asset, spec)
+                gates[spec.asset_key].append(spec.name)
+    return {key: tuple(names) for key, names in gates.items()}
+
+
+def _require_gate(asset: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> None:
+    """See that a blocking check is in the step that makes the asset, or in one that can publish behind it."""
+    if not isinstance(asset.node_def, dg.OpDefinition):
+        raise InvalidInputError(
+            f"the blocking check {spec.name!r} of {spec.asset_key.to_user_string()}, which is published behind its"
+            " checks, is declared in a graph: declare it by asset_check or multi_asset_check"
+        )
+
+
+def _gates_apart(asset: dg.AssetsDefinition) -> list[dg.AssetCheckSpec]:
+    """The blocking checks of a definition that makes no asset."""
+    return [] if asset.keys else [spec for spec in asset.check_specs if spec.blocking]
+
+
+def _prepared(one: Any, gates: _Gates) -> Any:
+    """Make a definition ready: an asset knows the checks that let it pass, and checks read what is staged."""
+    if not isinstance(one, dg.AssetsDefinition):
+        return one
+    if one.keys:
+        return one.map_asset_specs(lambda spec: _told(spec, gates)) if one.keys & gates.keys() else one
+    reads = {name for name, key in one.node_keys_by_input_name.items() if key in gates}
+    passing = {spec.asset_key: gates[spec.asset_key] for spec in _gates_apart(one) if spec.asset_key in gates}
+    targets = {spec.asset_key for spec in one.check_specs} & gates.keys()
+    if not targets or not isinstance(one.node_def, dg.OpDefinition):
+        return one
+    reads = {name for name in reads if one.node_keys_by_input_name[name] in targets}
+    return dg.AssetChecksDefinition.create(
+        keys_by_input_name=one.node_keys_by_input_name,
+        node_def=_publishing_op(one.node_def, reads, passing),
+        check_specs_by_output_name=dict(one.check_specs_by_output_name),
+        can_subset=one.can_subset,
+        resource_defs=dict(one.resource_defs),
+    )
+
+
+def _told(spec: dg.AssetSpec, gates: _Gates) -> dg.AssetSpec:
+    names = gates.get(spec.key)
+    if names is None:
+        return spec
+    return spec.merge_attributes(metadata={PUBLISH: "after_checks", PREPARED: list(names) or [PUBLISHED]})
+
+
+def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], passing: _Gates) -> dg.OpDefinition:
+    """The same op, which reads what is staged, and publishes what it is the last to let pass."""
+    ins = dict(op.ins)
+    for name in reads:
+        ins[name] = _reading_staged(ins[name])
+    compute: Any = op.compute_fn
+    if passing:
+        by_decorator = op.is_from_decorator()
+        function = _then_publishing(compute.decorated_fn if by_decorator else compute, passing)
+        compute = compute._replace(decorated_fn=function) if by_decorator else function
+    return dg.OpDefinition(
+        compute_fn=compute,
+        name=op.name,
+        ins=ins,
+        outs=dict(op.outs),
+        description=op.description,
+        config_schema=op.config_schema,
+        required_resource_keys=set(op.required_resource_keys),
+        tags=op.tags,
+        retry_policy=op.retry_policy,
+        pool=op.pool,
+    )
+
+
+def _reading_staged(given: dg.In) -> dg.In:
+    """The same input, of what is staged. A check's own input can't say which partitions may be missing: any may."""
+    return dg.In(
+        dagster_type=given.dagster_type,
+        description=given.description,
+        default_value=given.default_value,
+        metadata={"allow_missing_partitions": True, **(given.metadata or {}), STAGED_INPUT: True},
+        asset_key=given.asset_key,
+        asset_partitions=given.asset_partitions,
+        input_manager_key=given.input_manager_key,
+    )
+
+
+def _then_publishing(check: Callable[..., Any], passing: _Gates) -> Callable[..., Any]:
+    """The same check as a generator that publishes behind what it yields. Its signature stays as it is."""
+    if inspect.iscoroutinefunction(check) or inspect.isasyncgenfunction(check):
+
+        @functools.wraps(check)
+        async def run_async(*args: Any, **inputs: Any) -> AsyncIterator[Any]:
+            if inspect.isasyncgenfunction(check):
+                async for event in check(*args, **inputs):
+                    yield event
+            else:
+                for event in _results(await check(*args, **inputs)):
+                    yield event
+            for event in _publish_all(passing):
+                yield event
+
+        return run_async
+
+    @functools.wraps(check)
+    def run(*args: Any, **inputs: Any) -> Iterator[Any]:
+        yield from _results(check(*args, **inputs))
+        yield from _publish_all(passing)
+
+    return run
+
+
+def _results(returned: Any) -> Iterable[Any]:
+    """What a check's function yields, or returns: a result, or several."""
+    return (
+        returned
+        if isinstance(returned, Iterable) and not isinstance(returned, dg.AssetCheckResult)
+        else [returned]
+    )
+
+
+def _publish_all(passing: _Gates) -> Iterator[dg.AssetMaterialization]:
+    context = _context()
+    for key, names in passing.items():
+        yield from publish_if_passed(context, key, names)
+
+
+def _context() -> dg.OpExecutionContext:
+    """The context of the step that runs, whichever of Dagster's kinds its function takes."""
+    for kind in (dg.AssetCheckExecutionContext, dg.AssetExecutionContext):
+        with suppress(dg.DagsterInvariantViolationError):
+            return kind.get().op_execution_context
+    return dg.OpExecutionContext.get()
+
+
+def _published_check(key: dg.AssetKey, names: Iterable[str]) -> dg.AssetChecksDefinition:
+    """The check of an asset that is published behind the step that makes it."""
+
+    @dg.asset_check(
+        asset=key,
+        name=PUBLISHED,
+        blocking=True,
+        description="Makes what was staged the latest version, once the checks in the asset's own step have passed.",
+    )
+    def published() -> dg.AssetCheckResult:
+        context = _context()
+        for event in publish_if_passed(context, key, names):
+            context.log_event(event)
+        return dg.AssetCheckResult(passed=True)
+
+    return published
