@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class VersionFacts(ABC):
-    """What stands in a version's log entry."""
+class EntryFacts(ABC):
+    """What stands in a version's log entry, and can be told without its schema."""
 
     version: int
     _log: CommitLog
@@ -25,11 +25,6 @@ class VersionFacts(ABC):
     @abstractmethod
     def entry(self) -> LogEntry:
         """The log entry."""
-
-    @property
-    @abstractmethod
-    def schema(self) -> pa.Schema:
-        """The Arrow schema of the stored columns."""
 
     @property
     def table(self) -> str:
@@ -101,6 +96,15 @@ class VersionFacts(ABC):
     def partition_fields(self) -> tuple[str, ...]:
         """Names of the partition fields."""
         return tuple(field.name for field in self.entry.partition_fields)
+
+
+class VersionFacts(EntryFacts):
+    """What stands in a version's log entry and its schema."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the stored columns."""
 
     @property
     def sort_by(self) -> tuple[Any, ...]:

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from cyclopts import CycloptsError
-
 from atio_core.cli.exits import Exit, exit_of
 from atio_core.cli.plain import one_line
 
@@ -34,7 +32,7 @@ def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
 
 def _told(error: BaseException) -> int:
     code, text = exit_of(error), one_line(str(error))
-    if isinstance(error, CycloptsError):
+    if _is_misuse(error):
         code, text = Exit.USAGE, f"{text} See atio --help."
     elif code is Exit.INTERRUPTED:
         text = "interrupted"
@@ -43,6 +41,12 @@ def _told(error: BaseException) -> int:
     with suppress(OSError, ValueError):  # a closed stderr changes nothing
         sys.stderr.write(f"atio: {text}\n")
     return code
+
+
+def _is_misuse(error: BaseException) -> bool:
+    """Whether the library that reads command lines has raised it; which isn't loaded to find that out."""
+    library = sys.modules.get("cyclopts")
+    return library is not None and isinstance(error, library.CycloptsError)
 
 
 def _forget(stream: TextIO) -> None:

@@ -7,6 +7,9 @@ import io
 import sys
 from collections.abc import Sequence
 
+from atio_core.cli.ending import guarded
+from atio_core.cli.quick import PlainLog, plain_log
+
 _MISSING = "atio: the command line needs libraries that are not installed: pip install 'atio[cli]'\n"
 
 
@@ -26,6 +29,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is spelled
             stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if tokens is None else tokens)
+    if (plain := plain_log(given)) is not None:
+        return guarded(lambda: _log(plain), debug=False)
     try:
         from atio_core.cli.app import run
     except ModuleNotFoundError as error:
@@ -33,4 +39,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(_MISSING)
         return 2
-    return run(sys.argv[1:] if tokens is None else tokens)
+    return run(given)
+
+
+def _log(asked: PlainLog) -> None:
+    from atio_core.cli.listing import list_history
+
+    list_history(asked.table, limit=asked.limit, json=asked.json)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, TextIO
 
 from atio_core.cli.plain import printable
@@ -36,7 +37,7 @@ def print_table(
         wraps: Title of the column whose cells may take several lines, on a terminal; the last if none is named.
     """
     shown = [[printable(cell) for cell in row] for row in rows]
-    if is_terminal(sys.stdout):
+    if is_terminal(sys.stdout) and _has_rich():
         _draw(titles, shown, right, wraps or titles[-1])
     else:
         sys.stdout.writelines(f"{line}\n" for line in aligned(titles, shown, right))
@@ -73,6 +74,14 @@ def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
         ).rstrip()
         for line in lines
     ]
+
+
+def _has_rich() -> bool:
+    """Whether what draws tables is installed: `log` needs nothing else of the extra."""
+    try:
+        return find_spec("rich") is not None
+    except ValueError:  # it is kept from being imported
+        return False
 
 
 def _draw(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str], wraps: str) -> None:

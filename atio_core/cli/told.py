@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from atio_core.model.entry import Totals
-from atio_core.snapshot import Snapshot
+from atio_core.version_facts import EntryFacts
 
 
-def version_json(snapshot: Snapshot) -> dict[str, Any]:
+def version_json(snapshot: EntryFacts) -> dict[str, Any]:
     """Return what a version says of itself, as plain values."""
     return {
         "table": snapshot.table,
         "version": snapshot.version,
         "time": snapshot.time.isoformat(timespec="microseconds"),
         "operation": snapshot.operation,
-        "kind": snapshot.kind,
+        "kind": snapshot.entry.kind,
         "rows": snapshot.rows,
         "files": snapshot.files,
         "bytes": snapshot.bytes,

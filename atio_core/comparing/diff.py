@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from atio_core.amounts import counted, readable_bytes
 from atio_core.arguments import require_flag, require_list
 from atio_core.comparing.file_changes import FileChanges, file_changes
 from atio_core.comparing.giving import RowsAs, given, given_in_order
@@ -18,7 +19,7 @@ from atio_core.data.conform import field_id
 from atio_core.data.key_match import KeyColumns
 from atio_core.data.primary_key import key_of
 from atio_core.errors import InvalidInputError, VersionExpiredError
-from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
+from atio_core.maintenance.report_lines import aligned
 from atio_core.reading.selection import Version
 
 _WIDTH = 80

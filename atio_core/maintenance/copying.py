@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from atio_core.amounts import counted, readable_bytes
 from atio_core.errors import AlreadyExistsError, DamagedError, NotFoundError, VersionExpiredError
 from atio_core.format.digest import digest, named, running_digest
 from atio_core.format.entry_json import encode_entry
@@ -23,7 +24,6 @@ from atio_core.log.file_list import files_of, missing_file
 from atio_core.log.key_list import push
 from atio_core.log.lookup import history
 from atio_core.log.scratch import Scratch
-from atio_core.maintenance.report_lines import counted, readable_bytes
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import NO_KEY, LogEntry
 from atio_core.model.ids import Clock, uuid7

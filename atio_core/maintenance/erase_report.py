@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from atio_core.maintenance.report_lines import counted, readable_bytes
+from atio_core.amounts import counted, readable_bytes
 
 
 @dataclass(frozen=True, slots=True)

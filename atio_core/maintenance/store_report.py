@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atio_core.amounts import counted, readable_bytes
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import aligned, counted, readable_bytes
+from atio_core.maintenance.report_lines import aligned
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from atio_core.maintenance.report_lines import FileLine, counted, files_told, readable_bytes
+from atio_core.amounts import counted, readable_bytes
+from atio_core.maintenance.report_lines import FileLine, files_told
 
 _SHOWN = 20
 

@@ -7,8 +7,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from atio_core.amounts import readable_bytes
 from atio_core.errors import InvalidInputError
-from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.retention import Retention
 from atio_dagster import (
     AtioResource,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from atio_core.amounts import counted
 from atio_core.cli.filter_values import labels_named
 from atio_core.cli.options import AsJson, TablePath
 from atio_core.cli.output import is_terminal, print_json, print_text
 from atio_core.cli.places import open_table
 from atio_core.cli.told import version_json
-from atio_core.maintenance.report_lines import counted
 
 
 def compact(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from atio_core.amounts import counted
 from atio_core.cli.filter_text import parse_filter
 from atio_core.cli.filter_values import as_filter
 from atio_core.cli.options import AsJson, DryRun, Yes
@@ -16,7 +17,6 @@ from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
 from atio_core.errors import InvalidInputError
 from atio_core.maintenance.erase_report import EraseReport
-from atio_core.maintenance.report_lines import counted
 from atio_core.model.entry import ROWS
 from atio_core.table import Table
 

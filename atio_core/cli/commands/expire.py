@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
+from atio_core.amounts import counted, readable_bytes
 from atio_core.cli.exits import Exit, exit_of
 from atio_core.cli.options import AsJson, DryRun, Yes, duration_of
 from atio_core.cli.output import print_json, print_text
@@ -16,7 +17,6 @@ from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
 from atio_core.cli.retention_rules import RetentionRules
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import counted, readable_bytes
 from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.retention import Retention
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from atio_core.amounts import readable_bytes
 from atio_core.cli.exits import Exit, exit_of
 from atio_core.cli.options import AsJson, StorePath
 from atio_core.cli.output import print_json, print_table
@@ -14,7 +15,6 @@ from atio_core.cli.places import open_store, open_table
 from atio_core.cli.plain import one_line, told_minute
 from atio_core.cli.told import version_json
 from atio_core.errors import AtioError, InvalidInputError, NotFoundError, TableNotFoundError
-from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from atio_core.amounts import counted
 from atio_core.cli.options import AsJson, DryRun, StorePath, Yes, version_of
 from atio_core.cli.output import print_json, print_table, print_text
 from atio_core.cli.places import open_store
@@ -14,7 +15,6 @@ from atio_core.cli.question import confirm
 from atio_core.cli.row_options import RowOptions
 from atio_core.cli.row_output import put_rows
 from atio_core.log.lookup import AnyVersion
-from atio_core.maintenance.report_lines import counted
 from atio_core.store import Release
 
 app = App(

@@ -162,13 +162,26 @@ def test_without_its_libraries_the_script_says_what_to_install() -> None:
 import sys
 sys.modules["cyclopts"] = None
 from atio_core.cli.main import main
-sys.exit(main(["log", "x"]))
+sys.exit(main(["ls", "x"]))
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == (
         "atio: the command line needs libraries that are not installed: pip install 'atio[cli]'\n"
     )
+
+
+def test_a_history_is_listed_without_them(flights: Path) -> None:
+    """Where the extra isn't installed, `log` lists a history all the same, as a plain table on a terminal."""
+    code = """
+import sys
+sys.modules["cyclopts"] = sys.modules["rich"] = None
+sys.stdout.isatty = lambda: True
+from atio_core.cli.main import main
+sys.exit(main(["log", sys.argv[1]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, flights], check=True, capture_output=True, text=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["version", "3", "2", "1"]
 
 
 def test_completion_knows_the_commands() -> None:
