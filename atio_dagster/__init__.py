@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from atio_dagster.difference import build_diff_check
 from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.jobs import (
@@ -16,6 +17,7 @@ from atio_dagster.resource import AtioResource
 __all__ = [
     "AtioIOManager",
     "AtioResource",
+    "build_diff_check",
     "build_expiration_asset",
     "build_expiration_job",
     "build_expiration_schedule",
