@@ -13,6 +13,7 @@ from atio_dagster.jobs import (
 )
 from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
+from atio_dagster.restoring import build_restore_job
 
 __all__ = [
     "AtioIOManager",
@@ -23,5 +24,6 @@ __all__ = [
     "build_expiration_schedule",
     "build_integrity_checks",
     "build_maintenance_job",
+    "build_restore_job",
     "with_publishing",
 ]

@@ -149,6 +149,17 @@ def partitions_of(context: dg.OutputContext | dg.InputContext) -> Partitions | N
     return Partitions((PARTITION_FIELD,), {key: (key,) for key in _in_order(keys, definition, context)})
 
 
+def partition_key_of(fields: Sequence[str], values: Sequence[object]) -> str:
+    """Return the partition key in Dagster that values of a table's partition fields stand for.
+
+    Example:
+        >>> partition_key_of(["partition"], ["2024-01-01"]), partition_key_of(["b", "a"], ["x", "y"])
+        ('2024-01-01', 'y|x')
+    """
+    texts = [str(value) for value in values]
+    return texts[0] if len(texts) == 1 else dg.MultiPartitionKey(dict(zip(fields, texts, strict=True)))
+
+
 def partitions_definition(context: dg.OutputContext | dg.InputContext) -> dg.PartitionsDefinition | None:
     """Return the partitions definition of the asset that is stored or loaded; None if it isn't partitioned."""
     try:
