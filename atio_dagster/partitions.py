@@ -5,7 +5,8 @@
   is named by the asset's metadata `partition_expr`, a dict by dimension if there are several. It holds the keys
   themselves or, for time windows, dates or timestamps within them.
 
-Where such a column is declared, every row must belong to a partition of the run, even if there is only one.
+Where such a column is declared, every row must belong to a partition of the run, even if there is only one; and of a
+dict to that of its key.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ def split(context: dg.OutputContext, obj: Any, partitions: Partitions) -> dict[t
             belongs to which partition.
     """
     asset = f"the asset {context.asset_key.to_user_string()}"
+    columns = _columns(context, partitions, asset)
     if isinstance(obj, Mapping):
         partitions.check_keys(list(obj), asset)
-        return {values: obj[key] for key, values in partitions.values.items()}
-    columns = _columns(context, partitions, asset)
+        rows = {values: obj[key] for key, values in partitions.values.items()}
+        return rows if columns is None else _checked(context, rows, partitions, columns)
     if columns is not None:
         return _by_columns(obj, _dimensions(context, partitions, columns), partitions, asset)
     if len(partitions.values) == 1:
@@ -49,6 +51,21 @@ def split(context: dg.OutputContext, obj: Any, partitions: Partitions) -> dict[t
         f" which: return a dict by partition key, or name a column in the asset's metadata {PARTITION_EXPR!r}. Nothing"
         " was written"
     )
+
+
+def _checked(
+    context: dg.OutputContext,
+    rows: dict[tuple[str, ...], Any],
+    partitions: Partitions,
+    columns: tuple[str, ...],
+) -> dict[tuple[str, ...], Any]:
+    """Hold rows that were given by partition against the columns that tell it."""
+    found: dict[tuple[str, ...], Any] = {}
+    for key, values in partitions.values.items():
+        one = Partitions(partitions.fields, {key: values})
+        asset = f"the asset {context.asset_key.to_user_string()}, for the partition {key!r},"
+        found |= _by_columns(rows[values], _dimensions(context, one, columns), one, asset)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

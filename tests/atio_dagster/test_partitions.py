@@ -199,6 +199,73 @@ def test_rows_outside_are_refused(between: tuple[str, str], refusal: Refusal, st
     assert not store.table("parted").exists()
 
 
+def test_rows_of_a_dict_are_held_against_the_column(
+    materialize: Materialize, refusal: Refusal, store: AtioResource
+) -> None:
+    """Where a column tells the partition, rows that a dict gives to another one are refused, naming both."""
+    day = "2024-01-0{}".format
+    right = {day(n): pd.DataFrame({"n": [n], "when": pd.to_datetime([day(n)])}) for n in (1, 2)}
+    materialize(parted(DAYS, lambda _: right, metadata={"partition_expr": "when"}), between=(day(1), day(2)))
+    assert by_partition(store) == {day(1): [1], day(2): [2]}
+    swapped = {day(1): right[day(2)], day(2): right[day(1)]}
+    asset = parted(DAYS, lambda _: swapped, metadata={"partition_expr": "when"})
+    error = refusal(asset, between=(day(1), day(2)))
+    assert "for the partition '2024-01-01', returned rows that belong to no partition" in error.message
+    assert store.table("parted").snapshot().version == 1
+
+
+def test_dynamic_partitions_in_several_dimensions(store: AtioResource, instance: dg.DagsterInstance) -> None:
+    """One of several dimensions may be made while Dagster runs; ranges of it come in the order of its keys."""
+    files = dg.DynamicPartitionsDefinition(name="files")
+    instance.add_dynamic_partitions("files", ["z /.csv", "ä"])
+    both = dg.MultiPartitionsDefinition({"day": DAYS, "file": files})
+    asset = parted(both, lambda context: {key: pd.DataFrame({"n": [key]}) for key in context.partition_keys})
+    resources = {"io_manager": AtioIOManager(base_path=store.base_path)}
+    tags = {
+        "dagster/asset_partition_range_start": "2024-01-01|z /.csv",
+        "dagster/asset_partition_range_end": "2024-01-02|z /.csv",
+    }
+    assert dg.materialize([asset], resources=resources, instance=instance, tags=tags).success
+    keys = [("2024-01-01", "z /.csv"), ("2024-01-02", "z /.csv")]
+    assert by_partition(store) == {key: ["|".join(key)] for key in keys}
+
+
+@pytest.mark.parametrize(
+    ("definition", "keys", "rows"),
+    [
+        (
+            dg.HourlyPartitionsDefinition("2024-03-31-00:00", timezone="Europe/Berlin"),
+            ("2024-03-31-01:00", "2024-03-31-03:00"),
+            ["2024-03-31T00:30Z", "2024-03-31T01:30Z"],
+        ),
+        (
+            dg.MonthlyPartitionsDefinition("2024-01-01"),
+            ("2024-01-01", "2024-02-01"),
+            ["2024-01-31T23:59Z", "2024-02-29T00:00Z"],
+        ),
+        (
+            dg.WeeklyPartitionsDefinition("2024-01-01", day_offset=1),
+            ("2024-01-01", "2024-01-08"),
+            ["2024-01-07T23:59Z", "2024-01-08T00:00Z"],
+        ),
+        (
+            dg.TimeWindowPartitionsDefinition(start="2024", fmt="%Y", cron_schedule="0 0 1 1 *"),
+            ("2024", "2025"),
+            ["2024-12-31T23:59Z", "2025-01-01T00:00Z"],
+        ),
+    ],
+    ids=["hours", "months", "weeks", "years"],
+)
+def test_time_windows_of_any_length(
+    definition: Any, keys: tuple[str, str], rows: list[str], materialize: Materialize, store: AtioResource
+) -> None:
+    """Rows fall into hours, weeks, months or years, also where clocks are put forward."""
+    frame = pd.DataFrame({"n": [1, 2], "when": pd.to_datetime(rows)})
+    asset = parted(definition, lambda _: frame, metadata={"partition_expr": "when"})
+    materialize(asset, between=keys)
+    assert by_partition(store) == {keys[0]: [1], keys[1]: [2]}
+
+
 @pytest.mark.parametrize(
     ("index", "expected"), [(None, [0, 0, 1]), (pd.Index([7, 8, 9], name="i"), [8, 7, 9])]
 )
