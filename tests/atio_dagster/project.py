@@ -2,6 +2,7 @@
 
 ATIO_TEST_TABLES is the folder of the tables. ATIO_TEST_KILL="before:up" kills the process that commits to the table
 `up`, before its entry is linked ("after": when it has been), once: a file `killed` in that folder tells of it.
+ATIO_TEST_SIGNAL="SIGTERM" sends it another signal.
 """
 
 import os
@@ -26,7 +27,7 @@ def deadly_link(source: Any, target: Any, **options: Any) -> None:
         link(source, target, **options)
     if dies:
         (TABLES / "killed").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[os.environ.get("ATIO_TEST_SIGNAL", "SIGKILL")])
 
 
 if MOMENT:

@@ -66,6 +66,21 @@ def test_killed_runs(execute: Execute, store: AtioResource) -> None:
     assert store.table("down").read()["twice"].tolist() == [2, 4, 6]
 
 
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_terminated_runs(
+    sent: str, execute: Execute, store: AtioResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is told to end in the middle of a commit ends; the old version stands, and the next run works."""
+    assert execute("both").returncode == 0
+    monkeypatch.setenv("ATIO_TEST_SIGNAL", sent)
+    ended = execute("both", kill="before:up")
+    assert ended.returncode != 0, ended.stderr
+    assert (Path(store.base_path) / "killed").exists()
+    assert (versions(store, "up"), versions(store, "down")) == ([1], [1])
+    assert execute("both").returncode == 0
+    assert (versions(store, "up"), versions(store, "down")) == ([2, 1], [2, 1])
+
+
 def test_runs_are_known_to_the_instance(execute: Execute, store: AtioResource, home: Path) -> None:
     """The versions name runs that the instance knows, and the expiration job leaves the last of them."""
     for name in ("up", "down"):
