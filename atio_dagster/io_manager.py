@@ -225,6 +225,12 @@ def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
             *(described(context), snapshot.table, snapshot.version),
         )
         return
+    if snapshot.unchanged:
+        context.log.info(
+            "%s is what version %s of %s holds already: no version was made",
+            *(described(context), snapshot.version, snapshot.table),
+        )
+        return
     what = f"{snapshot.rows:,} rows" if snapshot.kind == ROWS else snapshot.kind
     size = f"{what}, {readable_bytes(snapshot.bytes)}"
     context.log.info("Committed version %s of %s: %s", snapshot.version, snapshot.table, size)

@@ -13,6 +13,7 @@ Properties are taken from all of them, each name from the first.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -124,8 +125,10 @@ def settings_of(context: dg.OutputContext, manager: WriteConfig) -> WriteSetting
     """Return how an output is to be written.
 
     Raises:
-        InvalidInputError: Something that is said makes no sense; the message tells what, and where it was said.
+        InvalidInputError: Something that is said makes no sense, or was meant for a setting and misspelt; the message
+            tells what, and where it was said.
     """
+    _require_known(context)
     found: dict[str, Any] = {}
     properties: dict[str, str] = {}
     for place, said in _places(context, manager):
@@ -136,6 +139,24 @@ def settings_of(context: dg.OutputContext, manager: WriteConfig) -> WriteSetting
             else:
                 found.setdefault(name, checked)
     return WriteSettings(**found, properties=properties)
+
+
+def _require_known(context: dg.OutputContext) -> None:
+    """Refuse names that are nearly those of settings: an append that is misspelt would overwrite."""
+    step = step_of(context)
+    places = {f"the metadata of {described(context)}": context.definition_metadata}
+    if step is not None:
+        places["the run's tags"] = step.dagster_run.tags
+    for place, said in places.items():
+        for name in said:
+            setting = name.removeprefix("atio/")
+            if setting in (name, *_NAMES):
+                continue
+            meant = difflib.get_close_matches(setting, _NAMES, n=1, cutoff=0.75)
+            if meant:
+                raise InvalidInputError(
+                    f"{name!r} among {place} is no setting: 'atio/{meant[0]}' may be meant. Nothing was written"
+                )
 
 
 _Place = tuple[Callable[[str], str], Mapping[str, Any]]

@@ -151,6 +151,20 @@ def test_none_stores_nothing(materialize: Materialize, store: AtioResource) -> N
     assert "atio/version" not in result.asset_materializations_for_node("sometimes")[0].metadata
 
 
+def test_none_after_a_retry(materialize: Materialize, store: AtioResource) -> None:
+    """A step that fails and returns None when it is tried again stores nothing, and succeeds."""
+    attempts = iter([RuntimeError("once"), None])
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=1))
+    def sometimes() -> Any:
+        outcome = next(attempts)
+        if outcome is not None:
+            raise outcome
+
+    assert materialize(sometimes).success
+    assert not store.table("sometimes").exists()
+
+
 def test_each_materialisation_is_one_version(materialize: Materialize, store: AtioResource) -> None:
     """Each run adds one version, and every older one can still be read."""
     numbers = iter([1, 2, 3])

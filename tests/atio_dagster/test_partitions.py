@@ -199,6 +199,41 @@ def test_rows_outside_are_refused(between: tuple[str, str], refusal: Refusal, st
     assert not store.table("parted").exists()
 
 
+@pytest.mark.parametrize("by", ["dict", "column"])
+def test_a_backfill_leaves_other_partitions(by: str, materialize: Materialize, store: AtioResource) -> None:
+    """A single run for some partitions replaces those, all in one version, and deletes no other."""
+    letters = dg.StaticPartitionsDefinition(["a", "b", "c"])
+    given: list[Any] = [
+        {key: pd.DataFrame({"n": [0], "p": [key]}) for key in "abc"},
+        {key: pd.DataFrame({"n": [1], "p": [key]}) for key in "ab"},
+    ]
+    if by == "column":
+        given = [pd.concat(frames.values()) for frames in given]
+    asset = parted(letters, lambda _: given.pop(0), metadata={"partition_expr": "p"})
+    materialize(asset, between=("a", "c"))
+    materialize(asset, between=("a", "b"))
+    assert by_partition(store) == {"a": [1], "b": [1], "c": [0]}
+    assert store.table("parted").snapshot().version == 2
+
+
+def test_a_range_of_one_partition_returned_bare(materialize: Materialize, store: AtioResource) -> None:
+    """A backfill that comes down to one partition takes its frame as it is, or in a dict."""
+    given: list[Any] = [pd.DataFrame({"n": [1]}), {"a/..": pd.DataFrame({"n": [2]})}]
+    asset = parted(LETTERS, lambda _: given.pop(0))
+    for expected in ([1], [2]):
+        materialize(asset, between=("a/..", "a/.."))
+        assert by_partition(store) == {"a/..": expected}
+
+
+def test_none_for_a_partition(materialize: Materialize, store: AtioResource) -> None:
+    """A run that returns None leaves its partition, and all others, as they are."""
+    given: list[Any] = [pd.DataFrame({"n": [1]}), None]
+    asset = parted(LETTERS, lambda _: given.pop(0))
+    for _ in range(2):
+        materialize(asset, partition="z")
+    assert by_partition(store) == {"z": [1]}
+
+
 def test_rows_of_a_dict_are_held_against_the_column(
     materialize: Materialize, refusal: Refusal, store: AtioResource
 ) -> None:

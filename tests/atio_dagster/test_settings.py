@@ -152,6 +152,23 @@ def test_the_place_is_told(
     assert f"{where} must be one of" in error.message
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("moed", "mode"), ("keys", "key"), ("schema-mode", "schema_mode"), ("Mode", "mode")]
+)
+def test_a_misspelt_name_is_refused(name: str, meant: str, refusal: Refusal, store: AtioResource) -> None:
+    """What is nearly the name of a setting isn't passed over: an append that is misspelt would overwrite."""
+    for error in (refusal(made(**{name: "append"})), refusal(made(), tags={f"atio/{name}": "append"})):
+        assert f"'atio/{name}' among the" in error.message
+        assert f"'atio/{meant}' may be meant" in error.message
+    assert not store.table("made").exists()
+
+
+def test_other_names_are_the_users(materialize: Materialize, store: AtioResource) -> None:
+    """Metadata and tags that look like no setting are let alone."""
+    materialize(made(owner="me", retention={"keep_last": 1}), tags={"atio/note": "x", "mode": "append"})
+    assert store.table("made").exists()
+
+
 def test_what_a_version_says_of_its_run_can_not_be_forged(refusal: Refusal) -> None:
     """Properties with the names of atio's and Dagster's own are refused: appends and expiry go by them."""
     for name in ("dagster/run_id", "atio/retention"):

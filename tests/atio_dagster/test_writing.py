@@ -64,7 +64,13 @@ class TestModes:
         [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas],
         ids=["pandas", "polars", "arrow"],
     )
-    def test_upsert(self, made_as: Any, materialize: Materialize, store: AtioResource) -> None:
+    def test_upsert(
+        self,
+        made_as: Any,
+        materialize: Materialize,
+        store: AtioResource,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
         """Rows with a key that is there replace it, the others are added, none is doubled or lost."""
         first, second = people(_1="Ada", _2="Bob"), people(_2="Rob", _3="Cy")
         asset = outputs(made_as(first), made_as(second), made_as(second), mode="upsert", key=["id"])
@@ -73,6 +79,7 @@ class TestModes:
         assert rows_of(store) == [(1, "Ada"), (2, "Rob"), (3, "Cy")]
         materialize(asset)
         assert store.table("made").snapshot().version == 2  # nothing new: no version
+        assert "no version was made" in capfd.readouterr().err
 
     def test_upsert_by_the_primary_key(self, materialize: Materialize, store: AtioResource) -> None:
         """Without a key, that of the table counts."""
