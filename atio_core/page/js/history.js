@@ -18,7 +18,7 @@ function historyList(table, state) {
     ["rows", "number", cell((row) => (row.kind === "table" ? number(row.rows) : row.kind))],
     ["change", "number", cell((row) => change(row.added.rows, row.removed.rows))],
     ["size", "number wide", cell((row) => size(row.bytes))],
-    ["tags, message", "", cell((row) => [tags(row.tags), row.message === null ? null : text(row.message)])],
+    ["tags, message", "roomy", cell((row) => [tags(row.tags), row.message === null ? null : text(row.message)])],
     ["who", "wide", cell((row) => (row.who === null ? null : text(row.who)))],
   ];
   if (keeps) columns.push(["next expiry", "wide", cell((row) => (row.kept && !row.kept.length ? h("span", { class: "went" }, "goes") : "stays"))]);

@@ -101,9 +101,10 @@ function steps(order, x, value, told, bounds) {
   const most = Math.max(1, ...order.map(value));
   const y = (of) => bounds.bottom - of / most * (bounds.bottom - bounds.top);
   const path = order.map((one, at) => `${at ? `H${x[at].toFixed(1)}V` : `M${x[at].toFixed(1)},`}${y(value(one)).toFixed(1)}`).join("");
-  const radius = order.length > 200 ? 1.5 : 3.5;
+  const many = order.length > 200;
+  const kind = (one) => `dot${one.kept && !one.kept.length ? " goes" : ""}${many ? " small" : ""}`;
   return [...grid([0, most], told, { ...bounds, y }), s("path", { class: "line", d: path }),
-    ...order.map((one, at) => s("circle", { class: one.kept && !one.kept.length ? "dot goes" : "dot", cx: x[at].toFixed(1), cy: y(value(one)).toFixed(1), r: radius }))];
+    ...order.map((one, at) => s("circle", { class: kind(one), cx: x[at].toFixed(1), cy: y(value(one)).toFixed(1), r: many ? 1.5 : 3.5 }))];
 }
 
 function bars(order, x, bounds) {
