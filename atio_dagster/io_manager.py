@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, model_validator
 
-from atio_core.errors import InvalidInputError, NotFoundError
+from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
@@ -16,11 +16,10 @@ from atio_dagster.keys import (
     Partitions,
     asset_folders,
     described,
-    named,
     op_output_folders,
     partitions_of,
-    plain,
 )
+from atio_dagster.loading import load
 from atio_dagster.metadata import (
     content_of,
     metadata_of,
@@ -30,20 +29,20 @@ from atio_dagster.metadata import (
 )
 from atio_dagster.preview import preview_of
 from atio_dagster.provenance import latest_of, require_owner, step_of
-from atio_dagster.reads import Wanted, choose_version, wanted_of
+from atio_dagster.reads import ReadConfig, choose_version, note_unwritten
 from atio_dagster.resource import AtioResource
 from atio_dagster.settings import WriteConfig, settings_of
 from atio_dagster.staged import repeated, report_staged, require_publish, staged_version, waits_for_checks
+from atio_dagster.wanted import wanted_of
 from atio_dagster.writing import plan_write
 
-COLUMNS = ("atio/columns", "columns")
 _OUTSIDE = "outside"
 _LINEAGE = "dagster/column_lineage"
 MOST_PARTITIONS = 100
 """Of so many partitions in one run each is told its rows: Dagster takes time for each that grows with their number."""
 
 
-class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
+class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
     It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy
@@ -108,6 +107,7 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         """
         if obj is None:
             context.log.info("%s is None: nothing is stored, the table stays as it is", described(context))
+            note_unwritten(context, self._store().store, self._name(context), None)
             return
         partitions = partitions_of(context)
         table = self._table(context)
@@ -122,11 +122,13 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         elif (written := repeated(context, planned.said)) is None:
             report_staged(context, planned.stage(table), planned.said, latest, partitions)
             return
+        if written.repeated or written.unchanged:
+            note_unwritten(context, self._store().store, self._name(context), written)
         _report(context, table, written, partitions, before=latest, shown_rows=settings.preview)
         _tell(context, written)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read what an input is annotated with, from the version that this run wrote, or else the latest.
+        """Read what an input is annotated with, from the version that this run reads: see `atio_dagster/reads.py`.
 
         Raises:
             AtioError: There is no such table, version, partition or column; or the bytes are damaged.
@@ -134,27 +136,40 @@ class AtioIOManager(WriteConfig, dg.ConfigurableIOManager):
         wanted = wanted_of(context)
         partitions = partitions_of(context)
         if partitions is not None and not partitions.values:
-            return {} if wanted.by_key else None  # no partition is mapped: what Dagster's own managers do
-        snapshot = staged_version(context) or choose_version(context, self._table(context))
+            return wanted.nothing  # no partition is mapped: what Dagster's own managers do
+        snapshot = staged_version(context)
+        try:
+            if snapshot is None:
+                snapshot = choose_version(context, self._store().store, self._name(context), self)
+        except TableNotFoundError as error:
+            if not wanted.optional:
+                raise
+            context.log.info("%s is None: %s", described(context), error)
+            return None
+        if snapshot is None:
+            context.log.info("%s is None: this run stored nothing there", described(context))
+            return None
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
-        if partitions is None:
-            return _read_whole(context, snapshot, wanted)
-        return _read_partitions(context, snapshot, wanted, partitions)
+        return load(context, snapshot, wanted, partitions)
 
-    def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
-        store = self.resource or AtioResource(base_path=self.base_path or "")
+    def _store(self) -> AtioResource:
+        return self.resource or AtioResource(base_path=self.base_path or "")
+
+    def _table(self, context: dg.OutputContext) -> Table:
+        return self._store().store.table(self._name(context))
+
+    def _name(self, context: dg.OutputContext | dg.InputContext) -> str:
+        """The name of the table in its store."""
         if context.has_asset_key:
-            return store.table_at(asset_folders(context.asset_key))
+            return "/".join(asset_folders(context.asset_key))
         output = context if isinstance(context, dg.OutputContext) else context.upstream_output
         if output is None:
             raise InvalidInputError(
                 f"{described(context)} comes from no output, so that there is no table to load it from"
             )
-        return store.table_at(
-            op_output_folders(_job(output), output.step_key, output.name, output.mapping_key)
-        )
+        return "/".join(op_output_folders(_job(output), output.step_key, output.name, output.mapping_key))
 
 
 def _report(
@@ -201,22 +216,6 @@ def _tell_partition(context: dg.OutputContext, step: dg.StepExecutionContext, na
         step.add_asset_metadata(told, key, name)
 
 
-def _read_whole(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted) -> Any:
-    columns = _columns(context)
-    if snapshot.kind != ROWS:
-        if columns is not None:
-            raise InvalidInputError(
-                f"{described(context)} asks for columns, and version {snapshot.version} of {snapshot.table} is no"
-                f" frame, but of kind {snapshot.kind!r}"
-            )
-        return wanted.object_of(snapshot, described(context))
-    if wanted.by_key:
-        raise InvalidInputError(
-            f"{described(context)} is annotated as a dict, and what it loads is a frame without partitions"
-        )
-    return wanted.of(snapshot, columns, None, described(context))
-
-
 def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
     if snapshot.repeated:
         context.log.warning(
@@ -234,38 +233,6 @@ def _tell(context: dg.OutputContext, snapshot: Snapshot) -> None:
     what = f"{snapshot.rows:,} rows" if snapshot.kind == ROWS else snapshot.kind
     size = f"{what}, {readable_bytes(snapshot.bytes)}"
     context.log.info("Committed version %s of %s: %s", snapshot.version, snapshot.table, size)
-
-
-def _read_partitions(
-    context: dg.InputContext, snapshot: Snapshot, wanted: Wanted, partitions: Partitions
-) -> Any:
-    there = set(snapshot.partitions())
-    missing = [key for key, values in partitions.values.items() if values not in there]
-    found = {key: values for key, values in partitions.values.items() if values in there}
-    if missing and not plain(context.definition_metadata.get("allow_missing_partitions", False)):
-        raise NotFoundError(
-            f"{described(context)} needs partitions that version {snapshot.version} of {snapshot.table} lacks:"
-            f" {named(missing)}. Materialise them first, or give the input the metadata"
-            " {'allow_missing_partitions': True}",
-            table=snapshot.table,
-            version=snapshot.version,
-        )
-    if missing:
-        context.log.warning(
-            "%s lacks the partitions %s; the others are loaded", described(context), named(missing)
-        )
-    columns, what = _columns(context), described(context)
-    if wanted.by_key:
-        return {key: wanted.of(snapshot, columns, [values], what) for key, values in found.items()}
-    return wanted.of(snapshot, columns, list(found.values()), what) if found else None
-
-
-def _columns(context: dg.InputContext) -> list[Any] | None:
-    for name in COLUMNS:
-        columns = plain(context.definition_metadata.get(name))
-        if columns is not None:
-            return columns
-    return None
 
 
 def _job(output: dg.OutputContext) -> str:

@@ -1,182 +1,234 @@
-"""Which version an input is, and what it is loaded as."""
+"""Which version an input is.
+
+1. The one that the input's metadata name: `atio/version`, `atio/as_of` or `atio/tag`.
+2. The one that this very run wrote, whatever others have written since.
+3. The one that the run's tags name (`atio/as_of`, `atio/tag`), or else the manager's configuration (`versions`, `as_of`
+   or `tag`), which can be given at launch.
+4. The one that the run's first reader has pinned; the first one pins the latest.
+
+What a name stands for (a tag, a time, a number that counts back) is looked up once for a run, and pinned likewise. An
+op's output is no table that others mend: it is always the version that the run it comes from wrote. With
+`reads="root_run"` a run that executes another again reads what its root run has pinned, and what the runs between
+wrote.
+"""
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
-from typing import Any, Literal
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from dagster import DagsterInvariantViolationError
+import dagster as dg
+from pydantic import Field
 
-from atio_core.data.layout import layout_of
-from atio_core.data.object_files.kinds import FOLDER
 from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpiredError
 from atio_core.snapshot import Snapshot
-from atio_core.table import Table
-from atio_dagster.keys import plain
-from atio_dagster.provenance import RUN_ID, latest_of, step_of
+from atio_core.store import Store
+from atio_dagster.keys import described, plain
+from atio_dagster.pins import reader_of
+from atio_dagster.provenance import RUN_ID, step_of
 
-if typing.TYPE_CHECKING:
-    import dagster as dg
+if TYPE_CHECKING:
+    from dagster import StepExecutionContext
 
 VERSION = "atio/version"
+AS_OF = "atio/as_of"
+TAG = "atio/tag"
+READS = "atio/reads"
 
-Load = Literal["pandas", "polars", "polars-lazy", "arrow", "arrow-reader", "path", "object"]
-_LOADS: dict[tuple[str, str], Load] = {
-    ("pandas", "DataFrame"): "pandas",
-    ("polars", "DataFrame"): "polars",
-    ("polars", "LazyFrame"): "polars-lazy",
-    ("pyarrow", "Table"): "arrow",
-    ("pyarrow", "RecordBatchReader"): "arrow-reader",
-    ("pathlib", "PurePath"): "path",
-}
+Named = int | str | datetime
+"""What names a version: a number, a tag or "latest", a time."""
+
+_LOOKED_AT = (16, 256, None)  # so many versions of the history, then more
 
 
-def choose_version(context: dg.InputContext, table: Table) -> Snapshot:
-    """Return the version that an input is.
+class ReadConfig(dg.Config):
+    """What a manager's configuration says of inputs whose metadata say nothing."""
 
-    1. The one that the input's metadata `atio/version` names.
-    2. The one that this very run wrote, whatever others have written since.
-    3. The latest. (Of an op's output, the one that the run it comes from wrote, as it is no table that others mend.)
+    reads: str = Field(
+        default="run",
+        description='Whose inputs a run that executes another again reads: "run", what is the latest when it begins to'
+        ' read; "root_run", what the first run read and wrote.',
+    )
+    versions: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        description="Versions to read of assets that the run doesn't make, by asset key (parts joined by /): a number,"
+        " or a tag.",
+    )
+    as_of: str | None = Field(
+        default=None,
+        description="Read the others as of this time, with its zone: 2024-01-31T12:00:00+00:00.",
+    )
+    tag: str | None = Field(default=None, description="Read the others at this tag, instead.")
+
+    def version_of(self, context: dg.InputContext, tags: Mapping[str, str]) -> Named | None:
+        """Return what names an asset's version: the tags of its run, or else this; None if nothing does.
+
+        Args:
+            context: The input's.
+            tags: The run's tags.
+
+        Raises:
+            InvalidInputError: It can't be meant.
+        """
+        if not context.has_asset_key:
+            return None
+        of_run = named_version({name: tags.get(name) for name in (AS_OF, TAG)}, "the run's tags")
+        if of_run is not None:
+            return of_run
+        of_asset = self.versions.get(context.asset_key.to_user_string())
+        if of_asset is not None:
+            return named_version({VERSION: of_asset}, "the manager's versions")
+        return named_version({AS_OF: self.as_of, TAG: self.tag}, "the manager's configuration")
+
+
+def named_version(said: Mapping[str, Any], whose: str) -> Named | None:
+    """Return what names a version in metadata or configuration; None if nothing does.
+
+    Raises:
+        InvalidInputError: It can't be meant, or several do.
+
+    Example:
+        >>> (
+        ...     named_version({"atio/version": "3"}, "the input"),
+        ...     named_version({"atio/tag": "good"}, "the input"),
+        ... )
+        (3, 'good')
+    """
+    given = {name: said[name] for name in (VERSION, AS_OF, TAG) if said.get(name) is not None}
+    if len(given) > 1:
+        raise InvalidInputError(f"{whose}: {' and '.join(given)} each name a version: give one of them")
+    if AS_OF in given:
+        return _time(given[AS_OF], whose)
+    value = plain(given.get(VERSION, given.get(TAG)))
+    if isinstance(value, str) and VERSION in given:
+        return int(value) if value.removeprefix("-").isdecimal() else value
+    if TAG in given and not isinstance(value, str):
+        raise InvalidInputError(f"{whose}: {TAG} must be the name of a tag, not {value!r}")
+    return value
+
+
+def _time(said: object, whose: str) -> datetime:
+    if isinstance(said, dg.TimestampMetadataValue):
+        return datetime.fromtimestamp(said.value, UTC)
+    value = plain(said)
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        time = None
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise InvalidInputError(
+            f"{whose}: {AS_OF} must be a time with a zone, such as '2024-01-31T12:00:00+00:00', not {value!r}"
+        )
+    return time
+
+
+def choose_version(context: dg.InputContext, store: Store, table: str, config: ReadConfig) -> Snapshot | None:
+    """Return the version that an input is; None if it is an output of this run that was None.
+
+    Args:
+        context: The input's.
+        store: Holds the table.
+        table: Its name.
+        config: What the manager's configuration says.
 
     Raises:
         TableNotFoundError: Nothing was ever stored.
-        VersionNotFoundError: There is no version of that number.
+        VersionNotFoundError: There is no version of that number, or at that time.
+        TagNotFoundError: There is no such tag.
         VersionExpiredError: The version has expired.
+        InvalidInputError: What names a version can't be meant.
     """
-    pinned = plain(context.definition_metadata.get(VERSION))
-    if pinned is not None:
-        return table.snapshot(pinned)
-    latest = latest_of(table)
-    if latest is None:
-        raise _nothing_stored(context, table)
-    writer = _writer(context)
-    if writer is None or latest.properties.get(RUN_ID) == writer:
-        return latest
-    for snapshot in table.history():
-        if snapshot.properties.get(RUN_ID) == writer:
-            return snapshot
-    if context.has_asset_key:
-        context.log.info("This run stored nothing in %s: its version %s is read", table.path, latest.version)
-        return latest
-    message = f"the version of {table.path} that run {writer} wrote has expired, or was never stored"
-    raise VersionExpiredError(f"{message}: run the whole job again", table=table.path)
-
-
-def _writer(context: dg.InputContext) -> str | None:
-    """The run whose version is wanted: this run, if it makes the input; for an op's output, the run that made it."""
-    step, upstream = step_of(context), context.upstream_output
-    if step is None or upstream is None:
-        return None
-    if context.has_asset_key and upstream.run_id != step.run_id:
-        return None
-    return upstream.run_id
-
-
-def _nothing_stored(context: dg.InputContext, table: Table) -> TableNotFoundError:
-    what = f"the asset {context.asset_key.to_user_string()}" if context.has_asset_key else "the output"
-    message = f"{what} has no table yet (it would be {table.path}): materialise it first, or in the same run"
-    return TableNotFoundError(message, table=table.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an input's annotation asks for.
-
-    Attributes:
-        load: The kind of frame; None for that of the library which wrote the table. "path" is a file or folder, and
-            "object" any other type, whose values are kept whole.
-        by_key: A dict by partition key.
-        annotation: For messages.
-    """
-
-    load: Load | None
-    by_key: bool
-    annotation: Any = field(default=None, compare=False)
-
-    def of(
-        self,
-        snapshot: Snapshot,
-        columns: list[Any] | None,
-        partitions: list[tuple[str, ...]] | None,
-        what: str,
-    ) -> Any:
-        """Read a version that holds rows."""
-        load = self.load or layout_of(snapshot.schema).library
-        if load in ("path", "object"):
-            raise InvalidInputError(
-                f"{what} is annotated with {self.annotation!r}, and version {snapshot.version} of {snapshot.table} is a"
-                " frame: it can be loaded as a pandas DataFrame, a polars DataFrame or LazyFrame, or an Arrow Table or"
-                " RecordBatchReader; partitions as a dict[str, …] of these"
-            )
-        if load == "polars-lazy":
-            return snapshot.read("polars", columns=columns, partitions=partitions).lazy()
-        if load == "arrow-reader":
-            return snapshot.read("arrow", columns=columns, partitions=partitions).to_reader()
-        return snapshot.read(load, columns=columns, partitions=partitions)
-
-    def object_of(self, snapshot: Snapshot, what: str) -> Any:
-        """Read a version that holds an object. A folder, or what is wanted as a path, is put on the disk.
-
-        It lies in a temporary folder, which goes when the process ends.
-        """
-        if self.load == "path" or snapshot.kind == FOLDER:
-            folder = tempfile.mkdtemp(prefix="atio-")
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            return snapshot.download(Path(folder) / PurePath(snapshot.table).name)
-        if self.load not in (None, "object"):
-            raise InvalidInputError(
-                f"{what} is annotated with {self.annotation!r}, and version {snapshot.version} of {snapshot.table} is"
-                f" no frame, but of kind {snapshot.kind!r}: annotate it with that type, or with Any"
-            )
-        return snapshot.read()
-
-
-def wanted_of(context: dg.InputContext) -> Wanted:
-    """Return what an input's annotation asks for. One without, as in a context made for a test, asks for nothing."""
+    said, step, upstream = context.definition_metadata, step_of(context), context.upstream_output
+    named = named_version(said, described(context))
+    if step is None:
+        return store.table(table).snapshot(config.version_of(context, {}) if named is None else named)
+    tags = step.dagster_run.tags
+    reads = plain(said.get(READS)) or tags.get(READS) or config.reads
+    writer = None if named is not None or upstream is None else _writer(context, step, upstream, reads)
     try:
-        annotation: Any = context.dagster_type.typing_type
-    except DagsterInvariantViolationError:
-        return wanted_by(None)
-    if not context.has_asset_key and typing.get_origin(annotation) is list:
-        annotation = typing.get_args(annotation)[
-            0
-        ]  # an op's input that collects outputs: each is loaded by itself
-    return wanted_by(annotation)
+        own = None if writer is None else _written_by(store, table, writer)
+        if own is None and writer is not None and not context.has_asset_key:
+            return _none_of_op(store, table, writer)
+        if own is not None:
+            return own
+        wanted = config.version_of(context, tags) if named is None else named
+        return _pinned(store, reader_of(step, reads), table, wanted)
+    except TableNotFoundError as error:
+        if writer is not None and (writer == step.run_id or not context.has_asset_key):
+            return None  # its step has come to its end, and stored nothing
+        raise _nothing_stored(context, error) from None
 
 
-def wanted_by(annotation: Any) -> Wanted:
-    """Return what an annotation asks for.
+def note_unwritten(context: dg.OutputContext, store: Store, table: str, snapshot: Snapshot | None) -> None:
+    """Note what an output is that made no version, for the inputs that take it.
 
-    Example:
-        >>> import pyarrow as pa
-        >>> wanted_by(dict[str, pa.Table])
-        Wanted(load='arrow', by_key=True, annotation=<class 'pyarrow.lib.Table'>)
+    Args:
+        context: The output's.
+        store: Holds the table.
+        table: Its name.
+        snapshot: The version that was there already; None if the output is None.
     """
-    annotation = _without_none(annotation)
-    origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        value = arguments[-1] if arguments else Any
-        return Wanted(_load(value), by_key=True, annotation=value)
-    return Wanted(_load(annotation), by_key=False, annotation=annotation)
+    step = step_of(context)
+    if step is None:
+        return
+    if snapshot is not None:
+        with suppress(VersionExpiredError):  # the table as it is now has the rows
+            store.pin(f"{step.run_id} wrote", table, snapshot.version)
+    elif not context.has_asset_key and store.table(table).exists():
+        store.pin(f"{step.run_id} none", table)
 
 
-def _without_none(annotation: Any) -> Any:
-    arguments = [argument for argument in typing.get_args(annotation) if argument is not type(None)]
-    is_optional = len(arguments) == 1 and type(None) in typing.get_args(annotation)
-    return arguments[0] if is_optional else annotation
+def _pinned(store: Store, reader: str, table: str, named: Named | None) -> Snapshot:
+    if named is None:
+        return store.pin(reader, table)
+    if isinstance(named, int) and named >= 0:
+        return store.table(table).snapshot(named)
+    told = named.isoformat() if isinstance(named, datetime) else repr(named)
+    return store.pin(f"{reader} {told}", table, named)
 
 
-def _load(annotation: Any) -> Load | None:
-    if annotation in (Any, object, type(None), None) or isinstance(annotation, typing.TypeVar):
-        return None
-    for base in getattr(typing.get_origin(annotation) or annotation, "__mro__", ()):
-        load = _LOADS.get((base.__module__.partition(".")[0], base.__name__))
-        if load is not None:
-            return load
-    return "object"
+def _writer(
+    context: dg.InputContext, step: StepExecutionContext, upstream: dg.OutputContext, reads: str
+) -> str | None:
+    """The run whose version is wanted: this run, if it makes the input; for an op's output, the run that made it."""
+    run_id = upstream.run_id
+    if not context.has_asset_key or run_id == step.run_id:
+        return run_id
+    # An input that no run of the lineage makes has a run id that stands for none.
+    is_older = reads == "root_run" and step.instance.get_run_by_id(run_id) is not None
+    return run_id if is_older else None
+
+
+def _written_by(store: Store, table: str, run_id: str) -> Snapshot | None:
+    """The newest version that a run wrote, or found there already; None if there is none, or none any more."""
+    latest = store.table(table).snapshot()
+    if latest.properties.get(RUN_ID) == run_id:
+        return latest
+    found = store.pinned(f"{run_id} wrote", table)
+    least = 0 if found is None else found.version
+    for limit in _LOOKED_AT:
+        history = store.table(table).history(limit=limit)
+        for snapshot in history:
+            if snapshot.version > least and snapshot.properties.get(RUN_ID) == run_id:
+                return snapshot
+        if history[-1].version <= least or limit is None or len(history) < limit:
+            break
+    return found
+
+
+def _none_of_op(store: Store, table: str, run_id: str) -> None:
+    """None, if that is what an op returned; else its version has gone."""
+    if store.pinned(f"{run_id} none", table) is not None:
+        return
+    path = store.table(table).path
+    message = f"the version of {path} that run {run_id} wrote has expired, or was never stored"
+    raise VersionExpiredError(f"{message}: run the whole job again", table=path)
+
+
+def _nothing_stored(context: dg.InputContext, error: TableNotFoundError) -> TableNotFoundError:
+    what = f"the asset {context.asset_key.to_user_string()}" if context.has_asset_key else "the output"
+    place = error.table
+    message = f"{what} has no table yet (it would be {place}): materialise it first, or in the same run"
+    return TableNotFoundError(message, table=place)

@@ -76,6 +76,28 @@ class Pins(StoreBase):
             return Snapshot.of(log, Found(latest, latest))
         return _pinned(log, pin)
 
+    def pinned(self, reader: str, table: str) -> Snapshot | None:
+        """Return the version of a table that a reader has pinned, or None if it has pinned none.
+
+        Args:
+            reader: As for `pin`.
+            table: As for `pin`; it needs not be there.
+
+        Raises:
+            VersionExpiredError: The version has expired.
+            InvalidInputError: An argument can't be meant.
+            DamagedError: The pin isn't what was written.
+
+        Example:
+            >>> import atio_core as atio
+            >>> atio.Store("memory://pinned-example").pinned("run 7", "orders") is None
+            True
+        """
+        reader, log = require_text("reader", reader), self._table_log(require_table_name(table))
+        latest = log.find_latest()
+        pin = None if latest is None else self._find_pin(pin_path(reader, latest.table_id))
+        return None if pin is None else _pinned(log, pin)
+
     def pins(self) -> dict[str, datetime]:
         """Return the readers that have pins, each with the time (UTC) at which it made one of them.
 
@@ -138,11 +160,11 @@ class Pins(StoreBase):
 def _pinned(log: CommitLog, pin: Pin) -> Snapshot:
     try:
         return Snapshot.of(log, find(log, Wanted(number=pin.version)))
-    except VersionExpiredError as error:
+    except VersionExpiredError:
         raise VersionExpiredError(
             f"version {pin.version} of the table {log.location}, which {pin.reader!r} has read since"
             f" {time_of(pin.time_us):%Y-%m-%d %H:%M:%S} UTC, has expired: begin again as another reader, and keep"
             " versions for longer than readers take (keep_for, a tag or a lease)",
             table=log.location,
             version=pin.version,
-        ) from error
+        ) from None

@@ -32,8 +32,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> atio.Store:
 
 def test_a_reader_goes_on_reading_what_it_read_first(store: atio.Store) -> None:
     """What a reader has opened once stays its version; another reader, and one that was forgotten, gets the latest."""
+    assert store.pinned("run", "raw/orders") is store.pinned("run", "none") is None
     assert store.pin("run", "raw/orders").read("arrow") == rows(1)
     store.table("raw/orders").overwrite(rows(2))
+    assert getattr(store.pinned("run", "raw/orders"), "version", None) == 1
     assert store.pin("run", "raw/orders").read("arrow") == rows(1)
     assert store.pin("run", "raw/orders", 2).version == 1
     assert store.pin("other", "raw/orders").version == 2

@@ -123,7 +123,7 @@ def test_an_annotation_that_no_table_has(refusal: Refusal) -> None:
         return FRAMES["pandas"]
 
     @dg.asset
-    def down(up: list) -> None: ...
+    def down(up: set) -> None: ...
 
     error = refusal(up, down)
     assert error.cls_name == "InvalidInputError"

@@ -180,7 +180,7 @@ def test_a_wrong_annotation_is_refused(refusal: Refusal) -> None:
 
     @dg.asset
     def array() -> Any:
-        return np.arange(3)
+        return np.zeros((2, 2, 2))
 
     @dg.asset
     def frame() -> Any:
@@ -190,14 +190,14 @@ def test_a_wrong_annotation_is_refused(refusal: Refusal) -> None:
     def reads_array(array: pd.DataFrame) -> None: ...
 
     @dg.asset
-    def reads_frame(frame: np.ndarray) -> None: ...
+    def reads_frame(frame: bytes) -> None: ...
 
     @dg.asset(ins={"array": dg.AssetIn(metadata={"atio/columns": ["a"]})})
     def reads_columns(array: Any) -> None: ...
 
     assert "kind 'array'" in refusal(array, reads_array).message
     assert "is a frame" in refusal(frame, reads_frame).message
-    assert "asks for columns" in refusal(array, reads_columns).message
+    assert "asks for columns or rows" in refusal(array, reads_columns).message
 
 
 def test_what_is_told_of_an_object(materialize: Materialize) -> None:

@@ -1,15 +1,17 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
-import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 
+from atio_core import Store
+from atio_core.errors import InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource
-from atio_dagster.reads import Wanted, wanted_by
+from atio_dagster.pins import PINS_KEPT, reader_of, remove_old_pins
+from tests.atio_dagster import reading_jobs
 from tests.support.dagster_runs import Materialize, Refusal
 
 
@@ -43,6 +45,340 @@ def test_a_run_reads_what_it_wrote(materialize: Materialize, store: AtioResource
     assert store.table("counted").read()["n"].tolist() == [1, 100, 101]
     materialize(up, meddler, down, only=[down])
     assert seen == [1, 1, 100, 101]
+
+
+@pytest.fixture
+def jobs_tables(store: AtioResource, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The tables of `reading_jobs`, with a source of one row."""
+    monkeypatch.setenv("ATIO_TEST_TABLES", store.base_path)
+    store.table("source").overwrite(pd.DataFrame({"n": [1]}))
+    return store.store
+
+
+def numbers(store: Store, *names: str) -> list[list[int]]:
+    """The rows of tables."""
+    return [store.table(name).read()["n"].tolist() for name in names]
+
+
+def test_a_run_never_reads_another_runs_rows(jobs_tables: Store, real_instance: dg.DagsterInstance) -> None:
+    """Two runs interleaved: what one writes while the other is at it, the other never reads; the next run does."""
+    for number in (1, 2):
+        with dg.execute_job(dg.reconstructable(reading_jobs.in_one), real_instance) as run:
+            assert run.success
+        assert numbers(jobs_tables, "first", "second", "source") == [[number], [number], [number + 1]]
+
+
+def test_all_processes_and_retries_of_a_run_read_one_version(
+    jobs_tables: Store, real_instance: dg.DagsterInstance
+) -> None:
+    """Steps in processes of their own, and one that is killed and retried, read what the run's first step read."""
+    with dg.execute_job(dg.reconstructable(reading_jobs.in_processes), real_instance) as run:
+        assert run.success
+    assert (Path(jobs_tables.path) / "killed").exists()
+    assert numbers(jobs_tables, "first", "second", "killed_once", "source") == [[1], [1], [1], [100]]
+
+
+@pytest.mark.parametrize(("job", "read"), [(reading_jobs.failing, 2), (reading_jobs.failing_root, 1)])
+def test_what_a_re_execution_reads(
+    jobs_tables: Store, real_instance: dg.DagsterInstance, job: Any, read: int
+) -> None:
+    """A re-execution sees what was mended since; with reads="root_run" it reads what the first run read."""
+    recon = dg.reconstructable(job)
+    with dg.execute_job(recon, real_instance) as run:
+        assert not run.success
+    again = dg.ReexecutionOptions.from_failure(run.run_id, real_instance)
+    with dg.execute_job(recon, real_instance, reexecution_options=again) as second:
+        assert second.success
+    assert numbers(jobs_tables, "first", "source", "fails_once") == [[1], [2], [read]]
+
+
+def test_a_root_run_that_nobody_knows_any_more(jobs_tables: Store, real_instance: dg.DagsterInstance) -> None:
+    """What a deleted run read can't be told: that is an error, and never another version."""
+    recon = dg.reconstructable(reading_jobs.failing_root)
+    with dg.execute_job(recon, real_instance) as run:
+        assert not run.success
+    again = dg.ReexecutionOptions.from_failure(run.run_id, real_instance)
+    with dg.execute_job(recon, real_instance, reexecution_options=again) as second:
+        assert second.success
+    record = real_instance.get_run_by_id(second.run_id)
+    assert record is not None
+    real_instance.delete_run(run.run_id)
+    step = cast("Any", SimpleNamespace(dagster_run=record, instance=real_instance))
+    with pytest.raises(InvalidInputError, match="isn't kept any more"):
+        reader_of(step, "root_run")
+    with pytest.raises(InvalidInputError, match="must be 'run' or 'root_run'"):
+        reader_of(step, "parent")
+    assert reader_of(step, "run") == second.run_id
+
+
+def test_a_pinned_version_that_has_expired(store: AtioResource, refusal: Refusal) -> None:
+    """A run whose version has expired under it fails, and is never given another one."""
+
+    @dg.asset
+    def early(source: pd.DataFrame) -> None: ...
+
+    @dg.asset(deps=["early"])
+    def expires() -> None:
+        store.table("source").overwrite(pd.DataFrame({"n": [2]}))
+        store.table("source").expire(keep_last=1, grace=timedelta(0))
+
+    @dg.asset(deps=["expires"])
+    def late(source: pd.DataFrame) -> None: ...
+
+    store.table("source").overwrite(pd.DataFrame({"n": [1]}))
+    error = refusal(dg.AssetSpec("source"), early, expires, late)
+    assert error.cls_name == "VersionExpiredError"
+    assert "keep versions for longer than readers take" in error.message
+
+
+def test_an_output_that_was_there_already(jobs_tables: Store, real_instance: dg.DagsterInstance) -> None:
+    """A re-executed append that adds nothing is read as the version that it repeats, whatever came since."""
+    recon = dg.reconstructable(reading_jobs.appending)
+    with dg.execute_job(recon, real_instance) as run:
+        assert run.success
+    jobs_tables.table("events").append(pd.DataFrame({"n": [2]}))
+    again = dg.ReexecutionOptions(parent_run_id=run.run_id)
+    with dg.execute_job(recon, real_instance, reexecution_options=again) as second:
+        assert second.success
+    assert numbers(jobs_tables, "events", "reads_events") == [[1, 2], [1]]
+
+
+def test_a_runs_own_version_is_found_behind_many_others(
+    materialize: Materialize, store: AtioResource
+) -> None:
+    """However many versions others have committed since, the run reads its own."""
+    seen: list[int] = []
+
+    @dg.asset(deps=["counted"])
+    def meddler() -> None:
+        for number in range(40):
+            store.table("counted").overwrite(pd.DataFrame({"n": [100 + number]}))
+
+    @dg.asset(deps=["meddler"])
+    def down(counted: pd.DataFrame) -> None:
+        seen.extend(counted["n"])
+
+    materialize(counting(store), meddler, down)
+    assert seen == [1]
+
+
+def versions_of(store: AtioResource, name: str, count: int) -> None:
+    """Write versions of a table, each with its number as its row."""
+    for number in range(1, count + 1):
+        store.table(name).overwrite(pd.DataFrame({"n": [number]}))
+
+
+def test_what_names_the_version_of_an_input(materialize: Materialize, store: AtioResource) -> None:
+    """Metadata of an input name its version: a number, one that counts back, a tag, or a time."""
+    versions_of(store, "source", 2)
+    between = datetime.now(UTC)
+    store.table("source").overwrite(pd.DataFrame({"n": [3]}))
+    store.table("source").tag("good", 1)
+    seen: dict[str, int] = {}
+
+    def reads(name: str, **metadata: Any) -> dg.AssetsDefinition:
+        @dg.asset(name=name, ins={"source": dg.AssetIn(metadata=metadata)})
+        def reader(source: pd.DataFrame) -> None:
+            seen[name] = source["n"].item()
+
+        return reader
+
+    named: dict[str, Any] = {
+        "number": {"atio/version": 1},
+        "text": {"atio/version": "2"},
+        "back": {"atio/version": -2},
+        "tag": {"atio/tag": "good"},
+        "version_tag": {"atio/version": "good"},
+        "latest": {"atio/version": "latest"},
+        "as_of": {"atio/as_of": between.isoformat()},
+        "time": {"atio/as_of": dg.MetadataValue.timestamp(between)},
+        "metadata_value": {"atio/version": dg.MetadataValue.int(1)},
+    }
+    materialize(dg.AssetSpec("source"), *(reads(name, **said) for name, said in named.items()))
+    assert seen == {
+        "number": 1,
+        "text": 2,
+        "back": 2,
+        "tag": 1,
+        "version_tag": 1,
+        "latest": 3,
+        "as_of": 2,
+        "time": 2,
+        "metadata_value": 1,
+    }
+
+
+def test_a_name_stands_for_one_version_in_a_run(materialize: Materialize, store: AtioResource) -> None:
+    """A tag that is moved while a run is at it, and "latest", stay what they were when the run looked first."""
+    seen: list[tuple[str, int]] = []
+    versions_of(store, "source", 2)
+    store.table("source").tag("good", 1)
+
+    def reads(name: str, version: str, deps: list[str]) -> dg.AssetsDefinition:
+        ins = {"source": dg.AssetIn(metadata={"atio/version": version})}
+
+        @dg.asset(name=name, ins=ins, deps=deps)
+        def reader(source: pd.DataFrame) -> None:
+            seen.append((name, source["n"].item()))
+
+        return reader
+
+    @dg.asset(deps=["early_good", "early_latest"])
+    def moves() -> None:
+        store.table("source").overwrite(pd.DataFrame({"n": [3]}))
+        store.table("source").tag("good", 2, force=True)
+
+    readers = [reads(f"early_{version}", version, []) for version in ("good", "latest")]
+    readers += [reads(f"late_{version}", version, ["moves"]) for version in ("good", "latest")]
+    materialize(dg.AssetSpec("source"), moves, *readers)
+    assert sorted(seen) == [("early_good", 1), ("early_latest", 2), ("late_good", 1), ("late_latest", 2)]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"atio/version": 1, "atio/tag": "good"}, "atio/version and atio/tag each name a version"),
+        ({"atio/as_of": "2024-01-01"}, "atio/as_of must be a time with a zone"),
+        ({"atio/as_of": "yesterday"}, "atio/as_of must be a time with a zone"),
+        ({"atio/tag": 1}, "atio/tag must be the name of a tag"),
+        ({"atio/version": 1.5}, "version must be"),
+        ({"atio/version": True}, "version must be"),
+        ({"atio/reads": "parent"}, "must be 'run' or 'root_run'"),
+    ],
+    ids=str,
+)
+def test_what_names_no_version(
+    refusal: Refusal, store: AtioResource, metadata: dict[str, Any], told: str
+) -> None:
+    """Metadata that can't be meant are refused, and say what could be."""
+    versions_of(store, "source", 1)
+
+    @dg.asset(ins={"source": dg.AssetIn(metadata=metadata)})
+    def down(source: pd.DataFrame) -> None: ...
+
+    error = refusal(dg.AssetSpec("source"), down)
+    assert error.cls_name == "InvalidInputError"
+    assert told in error.message
+
+
+def test_versions_named_at_launch(store: AtioResource, instance: dg.DagsterInstance) -> None:
+    """Run config of the manager names versions of what the run doesn't make; metadata of an input go before it."""
+    versions_of(store, "source", 3)
+    store.table("source").tag("good", 2)
+    between = store.table("source").snapshot(2).time
+    seen: list[int] = []
+
+    @dg.asset
+    def made(source: pd.DataFrame) -> pd.DataFrame:
+        seen.append(source["n"].item())
+        return pd.DataFrame({"n": [0]})
+
+    @dg.asset(ins={"source": dg.AssetIn(metadata={"atio/version": 3})})
+    def down(made: pd.DataFrame, source: pd.DataFrame) -> None:
+        seen.extend([made["n"].item(), source["n"].item()])
+
+    defs = dg.Definitions(
+        assets=[dg.AssetSpec("source"), made, down],
+        jobs=[dg.define_asset_job("both", ["made", "down"])],
+        resources={"io_manager": AtioIOManager.configure_at_launch(base_path=store.base_path)},
+    )
+    configs: list[dict[str, Any]] = [
+        {"versions": {"source": 1}},
+        {"versions": {"source": "good"}},
+        {"tag": "good"},
+        {"as_of": between.isoformat()},
+        {},
+    ]
+    for config in configs:
+        run_config = {"resources": {"io_manager": {"config": {"base_path": store.base_path, **config}}}}
+        assert (
+            defs.resolve_job_def("both").execute_in_process(instance=instance, run_config=run_config).success
+        )
+    run_config = {"resources": {"io_manager": {"config": {"base_path": store.base_path, "tag": "good"}}}}
+    tags = {"atio/as_of": store.table("source").snapshot(1).time.isoformat()}
+    job = defs.resolve_job_def("both")
+    assert job.execute_in_process(instance=instance, run_config=run_config, tags=tags).success
+    assert seen == [*(1, 0, 3), *(2, 0, 3), *(2, 0, 3), *(2, 0, 3), *(3, 0, 3), *(1, 0, 3)]
+
+
+def test_old_pins_are_removed(
+    materialize: Materialize, store: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """Pins of runs that can't be executed again with what they read go; those of runs in progress stay."""
+    versions_of(store, "source", 1)
+    kept: list[list[str]] = []
+    later = datetime.now(UTC) + PINS_KEPT + timedelta(days=2)
+
+    @dg.asset
+    def down(context: dg.AssetExecutionContext, source: pd.DataFrame) -> None:
+        kept.append(remove_old_pins(context.instance, store.store, now=later))
+
+    first = materialize(dg.AssetSpec("source"), down).run_id
+    second = materialize(dg.AssetSpec("source"), down).run_id
+    assert kept == [[], [first]]
+    assert list(store.store.pins()) == [second]
+    assert remove_old_pins(instance, store.store) == []
+    assert remove_old_pins(instance, store.store, now=later, dry_run=True) == [second]
+    assert remove_old_pins(instance, store.store, now=later) == [second]
+    assert store.store.pins() == {}
+
+
+class TestNone:
+    """What returned None, or was never stored."""
+
+    def test_an_output_of_this_run(self, materialize: Materialize) -> None:
+        """An asset that returned None, and was never stored, is None for those that take it."""
+        seen: list[Any] = []
+
+        @dg.asset
+        def nothing() -> Any:
+            return None
+
+        @dg.asset
+        def down(nothing: Any) -> None:
+            seen.append(nothing)
+
+        materialize(nothing, down)
+        assert seen == [None]
+
+    def test_an_optional_input(self, materialize: Materialize, store: AtioResource, refusal: Refusal) -> None:
+        """An input that may be None is None where nothing is stored; one that may not be is an error."""
+        seen: list[Any] = []
+
+        @dg.asset
+        def optional(source: pd.DataFrame | None) -> None:
+            seen.append(None if source is None else source["n"].item())
+
+        @dg.asset
+        def needs(source: pd.DataFrame) -> None: ...
+
+        source = dg.AssetSpec("source")
+        materialize(source, optional)
+        assert refusal(source, needs).cls_name == "TableNotFoundError"
+        versions_of(store, "source", 1)
+        materialize(source, optional)
+        assert seen == [None, 1]
+
+    def test_ops(self, store: AtioResource, instance: dg.DagsterInstance) -> None:
+        """An op's None is None for the next one, also if an earlier run of the job returned something."""
+        seen: list[Any] = []
+
+        @dg.op(config_schema={"value": dg.Noneable(int)})
+        def one(context: dg.OpExecutionContext) -> Any:
+            return context.op_config["value"]
+
+        @dg.op
+        def two(value: Any) -> None:
+            seen.append(value)
+
+        @dg.job(resource_defs={"io_manager": AtioIOManager(base_path=store.base_path)})
+        def flow() -> None:
+            two(one())
+
+        for value in (None, 7, None):
+            config = {"ops": {"one": {"config": {"value": value}}}}
+            assert flow.execute_in_process(instance=instance, run_config=config).success
+        assert seen == [None, 7, None]
 
 
 def mending_job() -> dg.JobDefinition:
@@ -141,28 +477,3 @@ def test_an_ops_input_is_what_its_run_wrote(store: AtioResource, instance: dg.Da
     result = flow.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     assert "run the whole job again" in str(result.failure_data_for_node("two"))
     assert seen == [1]
-
-
-@pytest.mark.parametrize(
-    ("annotation", "wanted"),
-    [
-        (None, Wanted(None, by_key=False)),
-        (Any, Wanted(None, by_key=False)),
-        (pd.DataFrame, Wanted("pandas", by_key=False)),
-        (type("Mine", (pd.DataFrame,), {}), Wanted("pandas", by_key=False)),
-        (pl.LazyFrame, Wanted("polars-lazy", by_key=False)),
-        (pa.RecordBatchReader, Wanted("arrow-reader", by_key=False)),
-        (pl.DataFrame | None, Wanted("polars", by_key=False)),
-        (dict, Wanted(None, by_key=True)),
-        (dict[str, pa.Table], Wanted("arrow", by_key=True)),
-        (dict[str, pl.DataFrame] | None, Wanted("polars", by_key=True)),
-        (dict[str, Any], Wanted(None, by_key=True)),
-        (Path, Wanted("path", by_key=False)),
-        (np.ndarray, Wanted("object", by_key=False)),
-        (list[pd.DataFrame], Wanted("object", by_key=False)),
-        (dict[str, int], Wanted("object", by_key=True)),
-    ],
-)
-def test_annotations(annotation: Any, wanted: Wanted) -> None:
-    """An annotation says which frame is loaded, or an object or a path; and whether partitions come by key."""
-    assert wanted_by(annotation) == wanted
