@@ -118,7 +118,7 @@ def write(
         durable: Wait until the disk holds the file. Else a power loss soon after may leave an empty one.
         if_exists: What to do if there is a file: "replace" it (the default), "fail", or "skip" the writing. Of several
             processes that write with "fail" or "skip" at once, exactly one makes the file. If there is a table: "fail"
-            (the default there, as in pandas and polars), "replace", "append", "truncate" or "upsert".
+            (the default there, as in pandas and polars), "replace", "append", "truncate", "upsert" or "overwrite".
         keep_previous: Keep the file that is replaced: True as `<name>.previous`, a path under that, a number of
             them as `<name>.previous.<n>`, the newest with the highest n.
         mkdir: Make folders that are missing.

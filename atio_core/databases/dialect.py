@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -152,6 +153,25 @@ class Dialect(ABC):
     def settings(self, session: Session) -> contextlib.AbstractContextManager[None]:
         """Set the connection up, until the end of a block."""
         return contextlib.nullcontext()
+
+    def beside_marks(self, sql: str) -> str:
+        """Return SQL without parameters as it stands in a statement that has some."""
+        return sql.replace("%", "%%") if self.mark == "%s" else sql
+
+    def compared(self, column: str, held: SqlType) -> tuple[str, str]:
+        """Return how a column, quoted, and a parameter are written to be compared exactly."""
+        del held
+        return column, self.mark
+
+    def bound(self, values: pa.Array, held: SqlType) -> list[Any]:
+        """Return values, as `sql_types.fit` returns them, as parameters."""
+        del held
+        return values.to_pylist()
+
+    def selected(self, column: str, held: SqlType) -> str:
+        """Return how a column, quoted, is written to be read as its family says."""
+        del held
+        return column
 
     @abstractmethod
     def parse(self, declared: str) -> SqlType:

@@ -43,6 +43,21 @@ def translated(session: Session, table: str, *, stands: str = _STANDS) -> Genera
         raise made from (error if made.__cause__ is None and not _tells(error, session) else None)
 
 
+@contextlib.contextmanager
+def told_of_reading(session: Session, table: str) -> Generator[None]:
+    """Turn what a driver raises while a table is read into an error of ours."""
+    try:
+        yield
+    except AtioError:
+        raise
+    except Exception as error:
+        if _kind_of(error) is None:
+            raise
+        text = " ".join(hidden(str(error), session.secrets).split()).rstrip(".")
+        message = f"Reading {table} failed: {text}. See to the database, then read again."
+        raise StorageError(message) from (None if _tells(error, session) else error)
+
+
 def translate(session: Session, error: BaseException, table: str, stands: str) -> AtioError | None:
     """Return the error of ours for a driver's, or None if it is no driver's."""
     kind = _kind_of(error)

@@ -6,6 +6,7 @@
 | append | make it | add the rows | refuse |
 | truncate | make it | delete the rows, add the new ones | refuse |
 | upsert | make it, with the key | put each row in place of the one with its key, or beside | refuse |
+| overwrite | make it | delete the rows that match `where`, add the new ones, which have to match | refuse |
 | replace | make it | delete the rows, add the new ones | change the columns too |
 
 A column of a table that is replaced keeps its type as long as it holds every new value exactly.
@@ -27,7 +28,7 @@ from atio_core.errors import AlreadyExistsError, InvalidInputError, NotPreservab
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Step = Literal["create", "add", "clear", "reshape", "merge", "upsert"]
+Step = Literal["create", "add", "clear", "overwrite", "reshape", "merge", "upsert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Plan:
     """What is done to a table.
 
     Attributes:
-        step: "create" it, "add" rows, "clear" and add, "reshape" its columns and add, "merge" (clear by key, for what
+        step: "create" it, "add" rows, "clear" and add, "overwrite" those that
+            match, "reshape" its columns and add, "merge" (clear by key, for what
             foreign keys refer to), "upsert".
         columns: Those that are written, in the order of the rows.
         shape: How the columns change.
@@ -88,6 +90,8 @@ def _decide(
     columns = _existing(dialect, table, rows.schema)
     if request.mode == "upsert":
         return Plan("upsert", columns, key=_key_of(dialect, request.key, table, columns))
+    if request.mode == "overwrite":
+        return _overwritten(table, columns)
     return Plan("add", columns) if request.mode == "append" else _cleared(dialect, table, columns)
 
 
@@ -101,6 +105,12 @@ def _cleared(dialect: Dialect, table: Table, columns: tuple[Column, ...]) -> Pla
             table, f"foreign keys of other tables refer to {', '.join(table.referenced)}; give these columns"
         )
     return Plan("merge", columns, key=table.referenced)
+
+
+def _overwritten(table: Table, columns: tuple[Column, ...]) -> Plan:
+    if table.referenced:
+        _mismatch(table, "foreign keys of other tables refer to it, whose rows would follow; use upsert")
+    return Plan("overwrite", columns)
 
 
 def _replace(

@@ -175,6 +175,15 @@ class MySQL(Dialect):
             raise InvalidInputError("The connection is to no database. Give schema=. Nothing was written.")
         return str(schema)
 
+    def compared(self, column: str, held: SqlType) -> tuple[str, str]:
+        """Compare texts byte by byte: a column's own order may fold case, accents, and spaces at the end."""
+        if held.family != "text":
+            return column, self.mark
+        return (
+            f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)",
+            f"CAST(CONVERT({self.mark} USING utf8mb4) AS BINARY)",
+        )
+
     def qualified(self, session: Session, name: Name) -> str:
         """Return a new table's name."""
         return f"{self.quote(self.schema(session, name))}.{self.quote(name[1])}"

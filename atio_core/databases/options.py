@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from atio_core.databases.conditions import Where, read_where
 from atio_core.errors import InvalidInputError
 
-Mode = Literal["fail", "replace", "append", "truncate", "upsert"]
+Mode = Literal["fail", "replace", "append", "truncate", "upsert", "overwrite"]
 CHUNK_ROWS = 65_536
 
 _SYNONYMS = {"delete_rows": "truncate"}  # pandas' word
@@ -26,6 +27,7 @@ _KNOWN = {
         "index_label",
         "chunksize",
         "key",
+        "where",
         "idempotency_key",
         "method",
         "engine",
@@ -49,6 +51,7 @@ class Request:
         key: Columns that tell rows apart.
         idempotency_key: What makes a retry change nothing.
         strict: Refuse what can't be kept.
+        where: Which rows an overwrite replaces.
     """
 
     con: Any
@@ -62,6 +65,7 @@ class Request:
     key: tuple[str, ...]
     idempotency_key: str | None
     strict: bool = False
+    where: Where = ()
 
 
 def read_options(options: Mapping[str, Any]) -> Request:
@@ -111,6 +115,7 @@ def read_options(options: Mapping[str, Any]) -> Request:
         key,
         _token(options.get("idempotency_key")),
         bool(options.get("strict", False)),
+        _where(options.get("where"), mode),
     )
 
 
@@ -145,6 +150,16 @@ def _key(key: Any) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
         raise InvalidInputError(f"key={key!r} is no list of different column names.")
     return names
+
+
+def _where(where: Any, mode: str) -> Where:
+    if (mode == "overwrite") != (where is not None):
+        if where is None:
+            raise InvalidInputError(
+                "overwrite needs where=[...], which rows are replaced; replace takes all."
+            )
+        raise InvalidInputError(f"where= is for overwrite, not for {mode}.")
+    return () if where is None else read_where(where)
 
 
 def _dtype(dtype: Any) -> Mapping[str | None, Any]:

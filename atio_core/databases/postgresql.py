@@ -175,6 +175,10 @@ class PostgreSQL(Dialect):
             return _REAL if first is not None and first <= 24 else _DOUBLE  # noqa: PLR2004 - digits of a REAL
         return SqlType(declared, "other", nul=False)
 
+    def selected(self, column: str, held: SqlType) -> str:
+        """Read as text what has no other form here."""
+        return f"{column}::text" if held.family in {"json", "uuid", "other"} else column
+
     def qualified(self, session: Session, name: Name) -> str:
         """Return a new table's name, in the first schema of the search path if none is named."""
         schema, table = name

@@ -84,7 +84,7 @@ def fit(values: Any, to: SqlType, *, as_text: bool = False) -> Any:
     """
     values = plain(values)
     if pa.types.is_null(values.type):
-        return pa.nulls(len(values), _CARRIERS[to.family])
+        return pa.nulls(len(values), CARRIERS[to.family])
     try:
         return _FITS[to.family](values, to, as_text)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError) as error:
@@ -329,7 +329,7 @@ _FITS: dict[Family, Callable[[Any, SqlType, bool], Any]] = {
     "json": _fit_json,
     "array": _fit_array,
 }
-_CARRIERS: dict[Family, Any] = {
+CARRIERS: dict[Family, Any] = {
     "bool": pa.bool_(),
     "int": pa.int64(),
     "float": pa.float64(),

@@ -89,6 +89,14 @@ class SQLite(Dialect):
         # NUMERIC, or nothing: a text that looks like a number would become one
         return SqlType(declared, "float" if name else "other", nan=False)
 
+    def compared(self, column: str, held: SqlType) -> tuple[str, str]:
+        """Compare texts byte by byte: a column's own order may fold case."""
+        return (f"{column} COLLATE BINARY" if held.family == "text" else column), self.mark
+
+    def bound(self, values: pa.Array, held: SqlType) -> list[Any]:
+        """Return values as they are loaded."""
+        return _bound(values, held).to_pylist()
+
     def claim(self, session: Session, name: Name) -> None:
         """Nothing is needed: the transaction has begun immediate."""
 

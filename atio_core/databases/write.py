@@ -12,25 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from atio_core.databases import keys, shadow
+from atio_core.databases.conditions import of_matching
 from atio_core.databases.connect import Session, connected
 from atio_core.databases.dialect import Column, Dialect, Name, Table
-from atio_core.databases.duckdb import DuckDB
+from atio_core.databases.dialects import dialect_of
 from atio_core.databases.failures import translated
 from atio_core.databases.frames import rows_of
 from atio_core.databases.modes import Plan, decide
 from atio_core.databases.mysql import MySQL
 from atio_core.databases.options import Request, read_options
-from atio_core.databases.postgresql import PostgreSQL
 from atio_core.databases.rows import Rows
 from atio_core.databases.sql_types import UnfitError, fit
-from atio_core.databases.sqlite import SQLite
 from atio_core.databases.transaction import is_begun, transaction
 from atio_core.errors import (
     CommitConflictError,
@@ -40,13 +39,6 @@ from atio_core.errors import (
     UnsupportedStoreError,
 )
 from atio_core.progress import Teller, Watched
-
-_DIALECTS: Mapping[str, Callable[[], Dialect]] = {
-    "postgresql": PostgreSQL,
-    "sqlite": SQLite,
-    "duckdb": DuckDB,
-    "mysql": MySQL,
-}
 
 
 @dataclass(slots=True)
@@ -93,7 +85,7 @@ def write_table(obj: Any, options: Mapping[str, Any], teller: Teller) -> Written
     request = read_options(options)
     rows = rows_of(obj, index=request.index, index_label=request.index_label)
     with connected(request.con) as session:
-        dialect = _DIALECTS[session.database]()
+        dialect = dialect_of(session)
         done = Written(request.name, session.database, columns=len(rows.schema), losses=list(rows.losses))
         _check_names(dialect, request, rows)
         teller.step("%s: %s rows of %s columns", request.name, session.database, len(rows.schema))
@@ -181,7 +173,7 @@ class _Writing:
         plan = decide(dialect, self.request, table, self.rows)
         swaps = plan.step in {"create", "reshape"}
         if table is not None and not table.transactional:
-            if plan.step in {"add", "upsert"}:
+            if plan.step in {"add", "upsert", "overwrite"}:
                 raise UnsupportedStoreError(
                     f"{table.label} has an engine without transactions: half of the rows could stay. "
                     f"Nothing was written. ALTER TABLE {table.sql} ENGINE=InnoDB, or use if_exists='replace'."
@@ -237,6 +229,7 @@ class _Writing:
             self._merge(made, plan)
         else:
             self._load(made.sql, plan)
+            self._check_where(made.sql, plan.columns)
         self.session.execute("COMMIT")
         if plan.step == "create" and self.rows.index and self.rows.index != plan.key:
             self.dialect.create_index(self.session, self.name, made.sql, self.rows.index)
@@ -251,7 +244,11 @@ class _Writing:
         else:
             if plan.step == "clear":
                 self.session.execute(f"DELETE FROM {table.sql}")
+            if plan.step == "overwrite":
+                start = f"DELETE FROM {table.sql}"
+                self.session.execute(*of_matching(self.dialect, start, table.columns, self.request.where))
             self._load(table.sql, plan)
+            self._check_where(table.sql, table.columns)
 
     def _create(self, plan: Plan) -> None:
         sql = self.dialect.qualified(self.session, self.name)
@@ -260,6 +257,7 @@ class _Writing:
             self._merge(Table(sql, self.request.name, plan.columns, (plan.key,)), plan)
         else:
             self._load(sql, plan)
+            self._check_where(sql, plan.columns)
         if self.rows.index and self.rows.index != plan.key:
             self.dialect.create_index(self.session, self.name, sql, self.rows.index)
 
@@ -309,6 +307,17 @@ class _Writing:
     def _load(self, sql: str, plan: Plan) -> None:
         with contextlib.closing(self._batches(plan)) as batches:
             self.dialect.load(self.session, sql, plan.columns, batches)
+
+    def _check_where(self, sql: str, columns: Sequence[Column]) -> None:
+        """Refuse rows that don't match: the next overwrite wouldn't replace them."""
+        if not self.request.where:
+            return
+        start = f"SELECT count(*) FROM {sql}"
+        ((count,),) = self.session.execute(*of_matching(self.dialect, start, columns, self.request.where))
+        if count != self.done.rows:
+            raise InvalidInputError(
+                f"{self.done.rows - count:,} of {self.done.rows:,} rows don't match where=. Nothing was written."
+            )
 
     def _batches(self, plan: Plan) -> Generator[pa.RecordBatch]:
         names = [str(i) for i in range(len(plan.columns))]
