@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from atio_dagster.database import AtioDatabaseIOManager
 from atio_dagster.difference import build_diff_check
 from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
@@ -16,6 +17,7 @@ from atio_dagster.resource import AtioResource
 from atio_dagster.restoring import build_restore_job
 
 __all__ = [
+    "AtioDatabaseIOManager",
     "AtioIOManager",
     "AtioResource",
     "build_diff_check",

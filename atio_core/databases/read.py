@@ -31,6 +31,7 @@ def read_rows(
     schema: str | None = None,
     columns: Sequence[str] | None = None,
     where: object = None,
+    limit: int | None = None,
 ) -> pa.Table:
     """Read a table.
 
@@ -40,6 +41,7 @@ def read_rows(
         schema: Its schema; None for the connection's own.
         columns: Names of columns, in order; None for all.
         where: Which rows, as for `write` with `if_exists="overwrite"`; None for all.
+        limit: At most so many rows: with 0, the columns' types alone.
 
     Returns:
         The rows, in no order that is promised.
@@ -67,7 +69,8 @@ def read_rows(
                     f"{'' if schema is None else f', schema {schema}'}. Write it first.",
                     table=name,
                 )
-            return _read(session, dialect, table, _chosen(dialect, table, columns), wanted)
+            chosen = _chosen(dialect, table, columns)
+            return _read(session, table, chosen, *_statement(dialect, table, chosen, wanted, limit))
 
 
 def _chosen(dialect: Dialect, table: Table, names: Sequence[str] | None) -> list[Column]:
@@ -80,11 +83,19 @@ def _chosen(dialect: Dialect, table: Table, names: Sequence[str] | None) -> list
     return [there[dialect.fold(name)] for name in names]
 
 
-def _read(session: Session, dialect: Dialect, table: Table, columns: list[Column], where: Where) -> pa.Table:
+def _statement(
+    dialect: Dialect, table: Table, columns: list[Column], where: Where, limit: int | None
+) -> tuple[str, tuple[Any, ...]]:
     shown = ", ".join(dialect.selected(dialect.quote(c.name), c.type) for c in columns)
     sql, parameters = f"SELECT {shown} FROM {table.sql}", ()
     if where:
         sql, parameters = of_matching(dialect, sql, table.columns, where)
+    return sql + ("" if limit is None else f" LIMIT {int(limit)}"), parameters
+
+
+def _read(
+    session: Session, table: Table, columns: list[Column], sql: str, parameters: tuple[Any, ...]
+) -> pa.Table:
     names = [column.name for column in columns]
     if session.database == "duckdb":
         found = session.raw.sql(sql, params=parameters or None).to_arrow_table().rename_columns(names)

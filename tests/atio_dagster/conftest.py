@@ -9,6 +9,19 @@ import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
 from tests.support.dagster_runs import Materialize, Refusal
+from tests.support.database_fixtures import database_of, db, mariadb, postgresql
+
+__all__ = [
+    "database_of",
+    "db",
+    "instance",
+    "mariadb",
+    "materialize",
+    "postgresql",
+    "real_instance",
+    "refusal",
+    "store",
+]
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 HERE = Path(__file__).parent
