@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
@@ -33,6 +33,8 @@ AppendScope = Literal["root_run", "run"]
 
 ASSET_KEY = "dagster/asset_key"
 RUN_ID = "dagster/run_id"
+_CLOCKS = timedelta(days=1)
+"""So much the clock of Dagster's database may be ahead of those of the machines that commit."""
 _MOST_KEYS = 100  # a version's properties lie in its log entry, which stays small
 
 
@@ -84,7 +86,8 @@ def append_key(
     """Return the options that make an append happen once, whatever is retried or executed again.
 
     The key is made of the root run, or of the run itself, the step, the output, the mapping key and the partitions. It
-    can't have been used before that run began. Outside of a run there is nothing to tell a retry by.
+    can't have been used before that run began, by whichever clock that was noted. Outside of a run there is nothing to
+    tell a retry by.
     """
     step = step_of(context)
     if step is None:
@@ -95,7 +98,7 @@ def append_key(
     if partitions is not None:
         parts.append(digest(json.dumps(sorted(partitions.values)).encode()))
     record = step.instance.get_run_record_by_id(within)
-    began: datetime | None = None if record is None else record.create_timestamp
+    began: datetime | None = None if record is None else record.create_timestamp - _CLOCKS
     return {"idempotency_key": json.dumps(parts), "key_not_before": began}
 
 

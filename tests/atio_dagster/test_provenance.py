@@ -1,5 +1,6 @@
 import json
 import os
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
+from atio_dagster.provenance import append_key
 from tests.support.dagster_runs import Materialize, Refusal
 
 ROWS = pd.DataFrame({"n": [1, 2]})
@@ -157,6 +159,22 @@ class TestAppends:
             assert late.success
         [event] = late.asset_materializations_for_node("appended")
         assert (event.metadata["atio/repeats_version"].value, event.metadata["atio/version"].value) == (1, 2)
+
+    def test_the_clock_of_the_database_may_be_ahead(
+        self, appended: dg.AssetsDefinition, store: AtioResource, instance: dg.DagsterInstance
+    ) -> None:
+        """Keys are looked for from well before the run was noted: its time is another machine's."""
+        seen: list[Any] = []
+
+        class Looking(AtioIOManager):
+            def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+                seen.append(append_key(context, None, "root_run")["key_not_before"])
+
+        resources = {"io_manager": Looking(base_path=store.base_path)}
+        run = dg.materialize([appended], resources=resources, instance=instance)
+        record = instance.get_run_record_by_id(run.run_id)
+        assert record is not None
+        assert seen == [record.create_timestamp - timedelta(days=1)]
 
     def test_partitions_are_told_apart(self, materialize: Materialize, store: AtioResource) -> None:
         """A run of one partition, and one of a range that has it, add their rows; a retry of the range doesn't."""
