@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
+from dagster_shared.libraries import DagsterLibraryRegistry
+
+from atio_dagster.component import AtioStoreComponent
 from atio_dagster.database import AtioDatabaseIOManager
 from atio_dagster.difference import build_diff_check
 from atio_dagster.integrity import build_integrity_checks
@@ -20,6 +25,7 @@ __all__ = [
     "AtioDatabaseIOManager",
     "AtioIOManager",
     "AtioResource",
+    "AtioStoreComponent",
     "build_diff_check",
     "build_expiration_asset",
     "build_expiration_job",
@@ -29,3 +35,6 @@ __all__ = [
     "build_restore_job",
     "with_publishing",
 ]
+
+# So that a deployment tells which release it runs.
+DagsterLibraryRegistry.register("atio", version("atio"), is_dagster_package=False)

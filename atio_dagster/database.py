@@ -24,10 +24,10 @@ from atio_dagster.keys import Partitions, described, partitions_of, plain
 from atio_dagster.metadata import without_overlap
 from atio_dagster.provenance import append_key
 from atio_dagster.reads import Wanted, wanted_of
-from atio_dagster.writing import MODE
+from atio_dagster.settings import WriteConfig, settings_of
 
-TABLE, SCHEMA, KEY = "atio/table", "schema", "atio/key"
-_MODES = {"overwrite": "replace", "append": "append", "upsert": "upsert"}
+TABLE, SCHEMA = "atio/table", "schema"
+_FOREIGN = ("schema_mode", "sort_by", "partition_by", "format", "if_unchanged")
 _TRIES = 5
 
 
@@ -157,7 +157,7 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
         return url if self.password is None else url.set(password=self.password)
 
     def _kind(self) -> str:
-        scheme = self._url().drivername.partition("+")[0]
+        scheme = str(self._url().drivername).partition("+")[0]
         return {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
 
     def _place(self, context: dg.OutputContext | dg.InputContext) -> tuple[str | None, str]:
@@ -174,25 +174,26 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
 
 
 def _options(context: dg.OutputContext, partitions: Partitions | None) -> dict[str, Any]:
-    mode = plain(context.definition_metadata.get(MODE, "overwrite"))
-    key = plain(context.definition_metadata.get(KEY))
-    if mode not in _MODES:
+    settings = settings_of(context, WriteConfig())
+    what = described(context)
+    for name in _FOREIGN:
+        if getattr(settings, name) is not None:
+            raise InvalidInputError(
+                f"{name!r} of {what} is for tables of atio, and this one lies in a database. Nothing was written: leave"
+                " it out"
+            )
+    if (settings.mode == "upsert") != bool(settings.key):
         raise InvalidInputError(
-            f"the metadata {MODE!r} of {described(context)} must be one of {', '.join(_MODES)}, not {mode!r}"
+            f"'atio/key' of {what} names the columns that tell rows apart in upserts, and the mode is"
+            f" {settings.mode!r}: give both, or neither. Nothing was written"
         )
-    if (mode == "upsert") != bool(key):
-        raise InvalidInputError(
-            f"the metadata {KEY!r} of {described(context)} names the columns that tell rows apart in upserts: "
-            + (f"give it, or take {MODE!r} away" if not key else f"take it away, or say {MODE!r}: 'upsert'")
-        )
-    options: dict[str, Any] = {"if_exists": _MODES[mode]}
-    if mode == "overwrite" and partitions is not None:
+    options: dict[str, Any] = {"if_exists": "replace" if settings.mode == "overwrite" else settings.mode}
+    if settings.mode == "overwrite" and partitions is not None:
         options["if_exists"] = "overwrite"
-    if mode == "upsert":
-        options["key"] = [key] if isinstance(key, str) else list(key)
-    if mode == "append" and (said := append_key(context)):
-        text = f"{said['idempotency_key']} {list(partitions.values) if partitions else ''}"
-        options["idempotency_key"] = hashlib.sha256(text.encode()).hexdigest()
+    if settings.mode == "upsert":
+        options["key"] = settings.key
+    if settings.mode == "append" and (said := append_key(context, partitions, settings.append_scope)):
+        options["idempotency_key"] = hashlib.sha256(said["idempotency_key"].encode()).hexdigest()
     return options
 
 

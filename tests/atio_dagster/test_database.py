@@ -319,11 +319,12 @@ def test_a_named_index_is_kept(lite: Runs) -> None:
 @pytest.mark.parametrize(
     ("metadata", "match"),
     [
-        ({"atio/mode": "add"}, "must be one of overwrite, append, upsert"),
+        ({"atio/mode": "add"}, "one of overwrite, append, upsert"),
+        ({"atio/sort_by": ["n"]}, "is for tables of atio"),
         ({"atio/mode": "upsert"}, "names the columns"),
         ({"atio/key": "n"}, "names the columns"),
     ],
-    ids=["mode", "no key", "key"],
+    ids=["mode", "foreign", "no key", "key"],
 )
 def test_metadata_that_makes_no_sense(lite: Runs, metadata: dict[str, Any], match: str) -> None:
     """It is refused, and nothing is written."""
