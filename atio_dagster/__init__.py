@@ -9,6 +9,7 @@ from dagster_shared.libraries import DagsterLibraryRegistry
 from atio_dagster.component import AtioStoreComponent
 from atio_dagster.database import AtioDatabaseIOManager
 from atio_dagster.difference import build_diff_check
+from atio_dagster.importing import ImportReport, import_from
 from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.jobs import (
@@ -26,6 +27,7 @@ __all__ = [
     "AtioIOManager",
     "AtioResource",
     "AtioStoreComponent",
+    "ImportReport",
     "build_diff_check",
     "build_expiration_asset",
     "build_expiration_job",
@@ -33,6 +35,7 @@ __all__ = [
     "build_integrity_checks",
     "build_maintenance_job",
     "build_restore_job",
+    "import_from",
     "with_publishing",
 ]
 
