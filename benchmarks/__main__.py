@@ -10,7 +10,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import daily, databases, expiry, files, many, peers, scale, starting, tables, versions
+from benchmarks import (
+    dagster,
+    daily,
+    databases,
+    expiry,
+    files,
+    many,
+    peers,
+    scale,
+    starting,
+    tables,
+    versions,
+)
 from benchmarks.measure import Result
 
 _PARTS = {
@@ -23,6 +35,7 @@ _PARTS = {
     "versions": versions.run,
     "daily": daily.run,
     "expiry": expiry.run,
+    "dagster": dagster.run,
 }
 
 
