@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 import atio_core as atio
-from atio_core.data.frames import to_output, to_piece
+from atio_core.data.frames import OutputAs, to_output, to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.databases.read import read_rows
 from atio_core.errors import CommitConflictError, InvalidInputError
@@ -23,12 +23,13 @@ from atio_dagster.database_partitions import empty_like, has_named_index, rows_i
 from atio_dagster.keys import Partitions, described, partitions_of, plain
 from atio_dagster.metadata import without_overlap
 from atio_dagster.provenance import append_key
-from atio_dagster.reads import Wanted, wanted_of
 from atio_dagster.settings import WriteConfig, settings_of
+from atio_dagster.wanted import Wanted, wanted_of
 
 TABLE, SCHEMA = "atio/table", "schema"
 _FOREIGN = ("schema_mode", "sort_by", "partition_by", "format", "if_unchanged")
 _TRIES = 5
+_LIBRARIES: dict[str, OutputAs] = {"pandas": "pandas", "polars": "polars", "arrow": "arrow"}
 
 
 class AtioDatabaseIOManager(dg.ConfigurableIOManager):
@@ -110,11 +111,14 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
         if partitions is None:
             return self._read(context, wanted, None)
         if not partitions.values:
-            return {} if wanted.by_key else None  # no partition is mapped: what Dagster's own managers do
-        if not wanted.by_key:
+            return wanted.nothing  # no partition is mapped: what Dagster's own managers do
+        if wanted.shape == "one":
             return self._read(context, wanted, partitions)
-        parts = {key: Partitions(partitions.fields, {key: one}) for key, one in partitions.values.items()}
-        return {key: self._read(context, wanted, part) for key, part in parts.items()}
+        parts = {
+            key: self._read(context, wanted, Partitions(partitions.fields, {key: one}))
+            for key, one in partitions.values.items()
+        }
+        return parts if wanted.shape == "dict" else list(parts.values())
 
     def _read(self, context: dg.InputContext, wanted: Wanted, partitions: Partitions | None) -> Any:
         schema, table = self._place(context)
@@ -199,16 +203,17 @@ def _options(context: dg.OutputContext, partitions: Partitions | None) -> dict[s
 
 def _as_wanted(rows: Any, wanted: Wanted, what: str) -> Any:
     load = wanted.load or "pandas"
-    if load in ("path", "object"):
+    if load == "arrow-reader":
+        return rows.to_reader()
+    library = {"polars-lazy": "polars"}.get(load, load)
+    if library not in _LIBRARIES:
         raise InvalidInputError(
             f"{what} is annotated with {wanted.annotation!r}, and what a database holds are rows: they can be loaded as"
             " a pandas DataFrame, a polars DataFrame or LazyFrame, or an Arrow Table or RecordBatchReader"
         )
-    if load == "arrow-reader":
-        return rows.to_reader()
     piece = to_piece(rows)
-    library = "polars" if load == "polars-lazy" else load
-    frame = to_output(piece.table, piece.table.schema, [(rows.num_rows, piece.info)], library)
+    pieces = [(rows.num_rows, piece.info)]
+    frame = to_output(piece.table, piece.table.schema, pieces, _LIBRARIES[library])
     return frame.lazy() if load == "polars-lazy" else frame
 
 
