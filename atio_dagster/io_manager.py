@@ -54,8 +54,8 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
 
     How outputs are written is said by `mode`, `key` and so on: of all by these fields, of an asset by its metadata
     (`atio/mode`, `atio/key`, …), of a run at its launch. Further asset metadata: `atio/retention`, `partition_expr`,
-    `atio/publish` ("at_once" or "after_checks": see `with_publishing`). Input metadata: `atio/columns`, `atio/version`,
-    `allow_missing_partitions`.
+    `atio/publish` ("at_once", "after_checks" or "after_run": see `with_publishing`). Input metadata: `atio/columns`,
+    `atio/version`, `allow_missing_partitions`.
 
     Example:
         >>> import dagster as dg, pandas as pd, tempfile
@@ -80,8 +80,8 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
 
     publish: str = Field(
         default="at_once",
-        description="When an asset's output becomes the latest version: 'at_once', or 'after_checks', which takes"
-        " with_publishing around the definitions.",
+        description="When an asset's output is published: 'at_once', 'after_checks', or 'after_run' with the others"
+        " of its run; the latter two take with_publishing around the definitions.",
     )
 
     @classmethod

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from atio_core.errors import InvalidInputError
 from atio_dagster.keys import plain
+from atio_dagster.releasing import Gates, release_if_complete
 from atio_dagster.staged import (
     PREPARED,
     PUBLISH,
@@ -30,7 +32,39 @@ from atio_dagster.staged import (
 PUBLISHED = "published"
 """The check of an asset that has no other blocking check in a step of its own."""
 
-_Gates = Mapping[dg.AssetKey, tuple[str, ...]]
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which assets are published behind which blocking checks.
+
+    Attributes:
+        staged: Those that are staged until then.
+        released: Those that are released together with all others of the run.
+        alone: Those that have no blocking check in a step of its own, and get one.
+    """
+
+    staged: Gates
+    released: Gates
+    alone: tuple[dg.AssetKey, ...] = ()
+
+    @property
+    def keys(self) -> frozenset[dg.AssetKey]:
+        """All these assets."""
+        return frozenset(self.staged) | frozenset(self.released)
+
+    def behind(self, targets: Iterable[dg.AssetKey]) -> _Plan:
+        """What a step may publish that has the last check of some of them."""
+        targets = set(targets)
+        staged = {key: names for key, names in self.staged.items() if key in targets}
+        return _Plan(staged, self.released if targets & self.released.keys() else {})
+
+    def publish(self) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+        """Publish what has passed all of its checks, in the step that runs."""
+        context = _context()
+        for key, names in self.staged.items():
+            yield from publish_if_passed(context, key, names)
+        if self.released:
+            yield from release_if_complete(context, self.released)
 
 
 def with_publishing(defs: dg.Definitions) -> dg.Definitions:
@@ -40,6 +74,9 @@ def with_publishing(defs: dg.Definitions) -> dg.Definitions:
     all. What it returns is staged then. Its checks, declared on the asset or apart, read the staged version. Once all
     that block have passed, it becomes the latest; what is downstream in the same run waits for that, and reads it. If
     one fails, the old version stands, and the staged one is kept for inspection, for 7 days.
+
+    `"after_run"` publishes at once, and releases all such assets of a run together, under the run's id, when the last
+    of them is there and has passed its blocking checks: `AtioResource.store.at("latest")` reads them as of one moment.
 
     Args:
         defs: All that belongs together: the assets, their checks, the resources.
@@ -69,12 +106,11 @@ def with_publishing(defs: dg.Definitions) -> dg.Definitions:
     """
     assets, checks = list(defs.assets or ()), list(defs.asset_checks or ())
     known = [one for one in [*assets, *checks] if isinstance(one, dg.AssetsDefinition)]
-    gates = _gates(known, _asking(known, defs.resources or {}))
-    alone = gates.keys() - {spec.asset_key for one in known for spec in _gates_apart(one)}
-    added = [_published_check(key, gates[key]) for key in gates if key in alone]
+    plan = _plan(known, _asking(known, defs.resources or {}))
+    added = [_published_check(key) for key in plan.alone]
     return dg.Definitions(
-        assets=[_prepared(one, gates) for one in assets],
-        asset_checks=[*(_prepared(one, gates) for one in checks), *added],
+        assets=[_prepared(one, plan) for one in assets],
+        asset_checks=[_prepared(one, plan) for one in [*checks, *added]],
         schedules=defs.schedules,
         sensors=defs.sensors,
         jobs=defs.jobs,
@@ -101,11 +137,9 @@ def _asking(known: Iterable[dg.AssetsDefinition], resources: Mapping[str, Any]) 
     return found
 
 
-def _gates(known: Iterable[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Publish]) -> _Gates:
-    """The names of the blocking checks of each asset that is published behind them."""
-    gates: dict[dg.AssetKey, list[str]] = {
-        key: [] for key, asked in asking.items() if asked == "after_checks"
-    }
+def _plan(known: Sequence[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Publish]) -> _Plan:
+    """Which assets are published behind which blocking checks."""
+    gates: dict[dg.AssetKey, list[str]] = {key: [] for key, asked in asking.items() if asked != "at_once"}
     for asset in known:
         for spec in asset.check_specs:
             if spec.asset_key not in gates:
@@ -118,7 +152,16 @@ def _gates(known: Iterable[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Pu
             if spec.blocking:
                 _require_gate(asset, spec)
                 gates[spec.asset_key].append(spec.name)
-    return {key: tuple(names) for key, names in gates.items()}
+    apart = {spec.asset_key for asset in known for spec in _gates_apart(asset)}
+    alone = tuple(sorted(gates.keys() - apart))
+    # What is released waits for the check that is added: that one runs when the asset's own step has come to its end.
+    released = {
+        key: (*names, PUBLISHED) if key in alone else tuple(names)
+        for key, names in gates.items()
+        if asking[key] == "after_run"
+    }
+    staged = {key: tuple(names) for key, names in gates.items() if key not in released}
+    return _Plan(staged, released, alone)
 
 
 def _require_gate(asset: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> None:
@@ -135,43 +178,44 @@ def _gates_apart(asset: dg.AssetsDefinition) -> list[dg.AssetCheckSpec]:
     return [] if asset.keys else [spec for spec in asset.check_specs if spec.blocking]
 
 
-def _prepared(one: Any, gates: _Gates) -> Any:
+def _prepared(one: Any, plan: _Plan) -> Any:
     """Make a definition ready: an asset knows the checks that let it pass, and checks read what is staged."""
     if not isinstance(one, dg.AssetsDefinition):
         return one
     if one.keys:
-        return one.map_asset_specs(lambda spec: _told(spec, gates)) if one.keys & gates.keys() else one
-    reads = {name for name, key in one.node_keys_by_input_name.items() if key in gates}
-    passing = {spec.asset_key: gates[spec.asset_key] for spec in _gates_apart(one) if spec.asset_key in gates}
-    targets = {spec.asset_key for spec in one.check_specs} & gates.keys()
+        return one.map_asset_specs(lambda spec: _told(spec, plan)) if one.keys & plan.keys else one
+    targets = {spec.asset_key for spec in one.check_specs} & plan.keys
     if not targets or not isinstance(one.node_def, dg.OpDefinition):
         return one
-    reads = {name for name in reads if one.node_keys_by_input_name[name] in targets}
+    reads = {
+        name for name, key in one.node_keys_by_input_name.items() if key in targets and key in plan.staged
+    }
+    behind = plan.behind(spec.asset_key for spec in _gates_apart(one))
     return dg.AssetChecksDefinition.create(
         keys_by_input_name=one.node_keys_by_input_name,
-        node_def=_publishing_op(one.node_def, reads, passing),
+        node_def=_publishing_op(one.node_def, reads, behind),
         check_specs_by_output_name=dict(one.check_specs_by_output_name),
         can_subset=one.can_subset,
         resource_defs=dict(one.resource_defs),
     )
 
 
-def _told(spec: dg.AssetSpec, gates: _Gates) -> dg.AssetSpec:
-    names = gates.get(spec.key)
-    if names is None:
+def _told(spec: dg.AssetSpec, plan: _Plan) -> dg.AssetSpec:
+    if spec.key not in plan.keys:
         return spec
-    return spec.merge_attributes(metadata={PUBLISH: "after_checks", PREPARED: list(names) or [PUBLISHED]})
+    asked, names = ("after_checks", plan.staged) if spec.key in plan.staged else ("after_run", plan.released)
+    return spec.merge_attributes(metadata={PUBLISH: asked, PREPARED: list(names[spec.key]) or [PUBLISHED]})
 
 
-def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], passing: _Gates) -> dg.OpDefinition:
+def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], behind: _Plan) -> dg.OpDefinition:
     """The same op, which reads what is staged, and publishes what it is the last to let pass."""
     ins = dict(op.ins)
     for name in reads:
         ins[name] = _reading_staged(ins[name])
     compute: Any = op.compute_fn
-    if passing:
+    if behind.keys:
         by_decorator = op.is_from_decorator()
-        function = _then_publishing(compute.decorated_fn if by_decorator else compute, passing)
+        function = _then_publishing(compute.decorated_fn if by_decorator else compute, behind)
         compute = compute._replace(decorated_fn=function) if by_decorator else function
     return dg.OpDefinition(
         compute_fn=compute,
@@ -200,7 +244,7 @@ def _reading_staged(given: dg.In) -> dg.In:
     )
 
 
-def _then_publishing(check: Callable[..., Any], passing: _Gates) -> Callable[..., Any]:
+def _then_publishing(check: Callable[..., Any], behind: _Plan) -> Callable[..., Any]:
     """The same check as a generator that publishes behind what it yields. Its signature stays as it is."""
     if inspect.iscoroutinefunction(check) or inspect.isasyncgenfunction(check):
 
@@ -212,7 +256,7 @@ def _then_publishing(check: Callable[..., Any], passing: _Gates) -> Callable[...
             else:
                 for event in _results(await check(*args, **inputs)):
                     yield event
-            for event in _publish_all(passing):
+            for event in behind.publish():
                 yield event
 
         return run_async
@@ -220,7 +264,7 @@ def _then_publishing(check: Callable[..., Any], passing: _Gates) -> Callable[...
     @functools.wraps(check)
     def run(*args: Any, **inputs: Any) -> Iterator[Any]:
         yield from _results(check(*args, **inputs))
-        yield from _publish_all(passing)
+        yield from behind.publish()
 
     return run
 
@@ -234,12 +278,6 @@ def _results(returned: Any) -> Iterable[Any]:
     )
 
 
-def _publish_all(passing: _Gates) -> Iterator[dg.AssetMaterialization]:
-    context = _context()
-    for key, names in passing.items():
-        yield from publish_if_passed(context, key, names)
-
-
 def _context() -> dg.OpExecutionContext:
     """The context of the step that runs, whichever of Dagster's kinds its function takes."""
     for kind in (dg.AssetCheckExecutionContext, dg.AssetExecutionContext):
@@ -248,19 +286,16 @@ def _context() -> dg.OpExecutionContext:
     return dg.OpExecutionContext.get()
 
 
-def _published_check(key: dg.AssetKey, names: Iterable[str]) -> dg.AssetChecksDefinition:
-    """The check of an asset that is published behind the step that makes it."""
+def _published_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The check of an asset that is published behind the step that makes it, and nothing else."""
 
     @dg.asset_check(
         asset=key,
         name=PUBLISHED,
         blocking=True,
-        description="Makes what was staged the latest version, once the checks in the asset's own step have passed.",
+        description="Publishes the asset, once the checks in its own step have passed: no other step would.",
     )
     def published() -> dg.AssetCheckResult:
-        context = _context()
-        for event in publish_if_passed(context, key, names):
-            context.log_event(event)
         return dg.AssetCheckResult(passed=True)
 
     return published

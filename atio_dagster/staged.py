@@ -23,12 +23,13 @@ from atio_core.table import Table
 from atio_dagster.keys import described, plain
 from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
 from atio_dagster.provenance import step_of
+from atio_dagster.run_events import lets_pass, noted
 
 if TYPE_CHECKING:
     from atio_core.table.kept import KeptStage
     from atio_dagster.keys import Partitions
 
-Publish = Literal["at_once", "after_checks"]
+Publish = Literal["at_once", "after_checks", "after_run"]
 PUBLISH = "atio/publish"
 """What an asset asks for."""
 
@@ -79,14 +80,15 @@ def waits_for_checks(context: dg.OutputContext, of_manager: str) -> bool:
     if not context.has_asset_key:
         return False
     asked = plain(context.definition_metadata.get(PUBLISH, of_manager))
-    if require_publish(asked, described(context)) == "at_once":
+    asked = require_publish(asked, described(context))
+    if asked == "at_once":
         return False
     if not plain(context.definition_metadata.get(PREPARED)):
         raise InvalidInputError(
-            f"{described(context)} is to be published after its checks, and nothing would ever do so: give its"
-            " definitions to atio_dagster.with_publishing. Nothing was written"
+            f"{described(context)} is to be published {asked.replace('_', ' its ')}, and nothing would ever do so: give"
+            " its definitions to atio_dagster.with_publishing. Nothing was written"
         )
-    return True
+    return asked == "after_checks"
 
 
 def staged_version(context: dg.InputContext) -> Snapshot | None:
@@ -164,29 +166,15 @@ class StagedOutput:
 def find_staged(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey) -> StagedOutput | None:
     """Return what a run, or the last of those that it executes again, has staged of an asset; None if nothing."""
     found: StagedOutput | None = None
-    for event in _noted(instance, run_id):
+    for event in noted(instance, run_id, _NOTED):
         materialization = event.asset_materialization
         if materialization is not None and materialization.asset_key == key:
             found = _after(found, materialization)
         elif materialization is None and found is not None and event.dagster_event is not None:
             checked = event.dagster_event.asset_check_evaluation_data
             if checked.asset_key == key:
-                lets_pass = checked.passed or checked.severity != dg.AssetCheckSeverity.ERROR
-                found.outcomes[checked.check_name] = lets_pass
+                found.outcomes[checked.check_name] = lets_pass(checked)
     return found
-
-
-def _noted(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.EventLogEntry]:
-    """What was noted of assets and checks by a run and those that it executes again, oldest first."""
-    runs: list[str] = []
-    wanted: str | None = run_id
-    while wanted is not None and wanted not in runs:
-        runs.append(wanted)
-        run = instance.get_run_by_id(wanted)
-        wanted = None if run is None else run.parent_run_id
-    for one in reversed(runs):
-        for record in instance.get_records_for_run(one, of_type=_NOTED).records:
-            yield record.event_log_entry
 
 
 def _after(found: StagedOutput | None, told: dg.AssetMaterialization) -> StagedOutput | None:

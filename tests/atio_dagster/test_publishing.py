@@ -350,7 +350,11 @@ def test_what_the_helper_refuses(definitions: Definitions, store: AtioResource) 
     for assets, checks, reason in (
         ([of_graph], [], "in a graph"),
         ([gated(feed)], [taken], "call the check otherwise"),
-        ([gated(feed, metadata={"atio/publish": "soon"})], [], "must be one of at_once, after_checks"),
+        (
+            [gated(feed, metadata={"atio/publish": "soon"})],
+            [],
+            "must be one of at_once, after_checks, after_run",
+        ),
     ):
         with pytest.raises(InvalidInputError, match=reason):
             definitions(assets, checks)
