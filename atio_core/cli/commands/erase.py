@@ -94,4 +94,4 @@ def _filter(table: Table, where: str) -> Any:
     for snapshot in table.history():
         if snapshot.entry.is_there and snapshot.kind == ROWS:
             return as_filter(snapshot, conditions)
-    raise InvalidInputError(f"no version of {table.path} holds rows; atio expire removes versions")
+    return []  # nothing is left that it could be asked of

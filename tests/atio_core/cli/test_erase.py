@@ -96,3 +96,10 @@ def test_it_must_be_said_which_rows(atio: Atio, flights: Path, tokens: tuple[str
     """Without a filter, or with half of one, nothing is done."""
     assert atio("erase", flights, *tokens).code == Exit.USAGE
     assert told(flights)
+
+
+def test_it_may_be_done_again(atio: Atio, flights: Path) -> None:
+    """Erased once more, when nothing is left of a dropped table, is erased."""
+    Table(flights).drop()
+    for _ in range(2):
+        assert atio("erase", flights, *WHERE, "--yes").code == 0
