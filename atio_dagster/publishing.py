@@ -82,7 +82,8 @@ def with_publishing(defs: dg.Definitions) -> dg.Definitions:
         defs: All that belongs together: the assets, their checks, the resources.
 
     Raises:
-        InvalidInputError: An asset asks for what can't be, or has a check that can't publish it.
+        InvalidInputError: An asset asks for what can't be, or has a check that can't publish it, or has got a blocking
+            check since it was made ready.
 
     Example:
         >>> import pandas as pd, tempfile
@@ -127,6 +128,9 @@ def _asking(known: Iterable[dg.AssetsDefinition], resources: Mapping[str, Any]) 
     found: dict[dg.AssetKey, Publish] = {}
     for asset in known:
         for spec in asset.specs if asset.is_executable else ():
+            if PREPARED in spec.metadata:
+                _require_prepared(spec, known)
+                continue
             asked = plain(spec.metadata.get(PUBLISH))
             if asked is None and spec.key in asset.keys:
                 asked = getattr(
@@ -135,6 +139,18 @@ def _asking(known: Iterable[dg.AssetsDefinition], resources: Mapping[str, Any]) 
             if asked is not None:
                 found[spec.key] = require_publish(asked, f"the asset {spec.key.to_user_string()}")
     return found
+
+
+def _require_prepared(spec: dg.AssetSpec, known: Iterable[dg.AssetsDefinition]) -> None:
+    """See that an asset that was made ready before waits for all checks that block it."""
+    names = plain(spec.metadata[PREPARED])
+    for asset in known:
+        for check in asset.check_specs:
+            if check.asset_key == spec.key and check.blocking and check.name not in (*names, PUBLISHED):
+                raise InvalidInputError(
+                    f"with_publishing made {spec.key.to_user_string()} ready without its blocking check {check.name!r}:"
+                    " give it all definitions at once, after they were merged"
+                )
 
 
 def _plan(known: Sequence[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Publish]) -> _Plan:

@@ -362,6 +362,17 @@ def test_what_the_helper_refuses(definitions: Definitions, store: AtioResource) 
         AtioIOManager(resource=store, publish="later")
 
 
+def test_the_helper_around_the_helper(definitions: Definitions, store: AtioResource, run: Any) -> None:
+    """What is ready stays as it is; a blocking check that came since is refused, as nothing would wait for it."""
+    defs = definitions([gated(Feed(OLD, BAD)), other], [positive])
+    again = with_publishing(defs)
+    assert [run(again).success for _ in range(2)] == [True, False]
+    assert rows(store) == OLD
+    late = dg.Definitions.merge(with_publishing(defs), dg.Definitions(asset_checks=[always]))
+    with pytest.raises(InvalidInputError, match="without its blocking check 'always'"):
+        with_publishing(late)
+
+
 def test_a_check_by_itself(definitions: Definitions, store: AtioResource, run: Any) -> None:
     """A check that is run without its asset looks at the latest version, and publishes nothing of other runs."""
     defs = definitions([gated(Feed(OLD, BAD))], [positive])
