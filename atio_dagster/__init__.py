@@ -18,6 +18,7 @@ from atio_dagster.jobs import (
     build_expiration_schedule,
     build_maintenance_job,
 )
+from atio_dagster.opening import open_asset
 from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
 from atio_dagster.restoring import build_restore_job
@@ -36,6 +37,7 @@ __all__ = [
     "build_maintenance_job",
     "build_restore_job",
     "import_from",
+    "open_asset",
     "with_publishing",
 ]
 

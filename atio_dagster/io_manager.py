@@ -12,6 +12,7 @@ from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
+from atio_dagster.inputs import tell_read
 from atio_dagster.keys import (
     Partitions,
     asset_folders,
@@ -151,6 +152,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
             return None
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
+        tell_read(context, self._store().store.table(self._name(context)), snapshot, partitions)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         return load(context, snapshot, wanted, partitions)
 

@@ -125,7 +125,7 @@ class Partitions:
 
 
 def partitions_of(context: dg.OutputContext | dg.InputContext) -> Partitions | None:
-    """Return the partitions that an output or input stands for; None if its asset isn't partitioned.
+    """Return the partitions that an output or input stands for; None if its asset isn't partitioned, or all are read.
 
     Raises:
         InvalidInputError: The asset is partitioned, and the run has no partition.
@@ -134,7 +134,7 @@ def partitions_of(context: dg.OutputContext | dg.InputContext) -> Partitions | N
         return None
     definition = partitions_definition(context)
     if not context.has_asset_partitions:
-        if definition is not None:
+        if definition is not None and isinstance(context, dg.OutputContext):
             raise InvalidInputError(
                 f"the asset {context.asset_key.to_user_string()} is partitioned, and this run names no partition:"
                 " launch it for a partition or a range of them. Nothing was written"

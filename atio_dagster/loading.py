@@ -77,6 +77,11 @@ def load(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted, partition
                 f" of kind {snapshot.kind!r}"
             )
         return _object(snapshot, wanted, what)
+    if partitions is None and snapshot.partition_fields and wanted.shape != "one":
+        there = [
+            tuple(map(str, values)) for values in snapshot.partitions()
+        ]  # it asks for none: all are meant
+        partitions = Partitions(snapshot.partition_fields, {"|".join(values): values for values in there})
     if partitions is not None:
         return _partitions(context, snapshot, wanted, partitions, selection)
     rows = wanted.shape == "list" and wanted.load in (None, "object")

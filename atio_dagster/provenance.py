@@ -6,6 +6,7 @@ The properties of a version, all of them text:
     dagster/run_id           and root_run_id, job_name, step_key, output, mapping_key likewise
     dagster/partition_keys   a JSON list, of the first 100; dagster/partition_count tells how many there are
     dagster/code_version
+    dagster/inputs           a JSON object: the versions that the step has read, by asset key, of the first 100 inputs
     atio/retention           what the asset declares; the expiration job goes by it
 """
 
@@ -15,6 +16,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 
@@ -36,6 +38,7 @@ RUN_ID = "dagster/run_id"
 _CLOCKS = timedelta(days=1)
 """So much the clock of Dagster's database may be ahead of those of the machines that commit."""
 _MOST_KEYS = 100  # a version's properties lie in its log entry, which stays small
+_READ: WeakKeyDictionary[object, dict[str, int]] = WeakKeyDictionary()
 
 
 def step_of(context: dg.OutputContext | dg.InputContext) -> StepExecutionContext | None:
@@ -44,6 +47,17 @@ def step_of(context: dg.OutputContext | dg.InputContext) -> StepExecutionContext
         return context.step_context
     except dg.DagsterInvariantViolationError:  # there is no way to ask first
         return None
+
+
+def note_read(step: StepExecutionContext, key: dg.AssetKey, version: int) -> None:
+    """Note which version of an asset a step has read."""
+    _READ.setdefault(step, {})[key.to_user_string()] = version
+
+
+def read_by(step: StepExecutionContext | None) -> dict[str, int]:
+    """Return the versions that a step has read, by asset key; no more than some."""
+    read = {} if step is None else _READ.get(step, {})
+    return dict(list(read.items())[:_MOST_KEYS])
 
 
 def properties_of(context: dg.OutputContext, partitions: Partitions | None) -> dict[str, str]:
@@ -66,6 +80,7 @@ def properties_of(context: dg.OutputContext, partitions: Partitions | None) -> d
             "dagster/root_run_id": run.root_run_id or run.run_id,
             "dagster/job_name": run.job_name,
             "dagster/step_key": context.step_key,
+            "dagster/inputs": json.dumps(read_by(step), ensure_ascii=False) if read_by(step) else None,
             "dagster/code_version": context.asset_spec.code_version if context.has_asset_key else None,
         }
     retention = plain(context.definition_metadata.get(RETENTION))
