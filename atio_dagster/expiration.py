@@ -2,7 +2,8 @@
 
 1. Look which runs are in progress, and since when they may be reading.
 2. Expire all tables, several at a time; what fails for one doesn't stop the others.
-3. Tell: in the log, on each asset's page, and in sum as metadata. Then fail, if a table has.
+3. Forget what runs have pinned that can't be executed again with what they read.
+4. Tell: in the log, on each asset's page, and in sum as metadata. Then fail, if a table has.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.errors import AtioError
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.retention import Retention
+from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.chosen import Chosen, Context
 from atio_dagster.in_progress import reading_now
 from atio_dagster.metadata import markdown_table
+from atio_dagster.pins import remove_old_pins
 
 _HEAD = ("table", "versions kept", "versions removed", "files removed", "bytes freed", "waiting for grace")
 
@@ -33,7 +37,30 @@ class Expired:
     outcome: ExpiryReport | Exception
 
 
-def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> list[Expired]:
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """What became of all tables, and of old pins.
+
+    Attributes:
+        tables: What became of each table.
+        pins: The readers whose pins were removed, or would be; or the error that stopped it.
+        dry_run: Whether nothing was done.
+    """
+
+    tables: Sequence[Expired]
+    pins: Sequence[str] | AtioError
+    dry_run: bool
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, a line each."""
+        failed = [one.title for one in self.tables if isinstance(one.outcome, Exception)]
+        told = [f"{len(failed)} of {len(self.tables)} tables could not be expired: {', '.join(failed)}"]
+        pins = ["old pins of runs could not be removed"] if isinstance(self.pins, AtioError) else []
+        return (told if failed else []) + pins
+
+
+def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expiration:
     """Expire tables side by side, and say in the log and on the assets' pages what became of each."""
     reading = reading_now(context.instance, context.run.run_id)
     if reading.run_id is not None:
@@ -53,7 +80,15 @@ def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> list[Ex
     done = [Expired(chosen.title(name), chosen.owners.get(name), outcomes[name]) for name in chosen.names]
     for one in done:
         _tell(context, one)
-    return done
+    return Expiration(done, _forget_pins(context, store, dry_run=dry_run), dry_run)
+
+
+def _forget_pins(context: Context, store: Store, *, dry_run: bool) -> list[str] | AtioError:
+    try:
+        return remove_old_pins(context.instance, store, dry_run=dry_run)
+    except AtioError as error:
+        context.log.exception("Old pins of runs could not be removed")
+        return error
 
 
 def _tell(context: Context, done: Expired) -> None:
@@ -79,13 +114,9 @@ def _tell(context: Context, done: Expired) -> None:
         )
 
 
-def failed(done: Sequence[Expired]) -> list[str]:
-    """Return the tables that could not be expired."""
-    return [one.title for one in done if isinstance(one.outcome, Exception)]
-
-
-def summary(done: Sequence[Expired], *, dry_run: bool) -> dict[str, Any]:
-    """Return what all tables came to, as metadata: a table in markdown, and sums."""
+def summary(expiration: Expiration) -> dict[str, Any]:
+    """Return what all of it came to, as metadata: a table in markdown, and sums."""
+    done, dry_run = expiration.tables, expiration.dry_run
     reports = [one.outcome for one in done if isinstance(one.outcome, ExpiryReport)]
     title = "Nothing was removed: this was a dry run. A real run would do this:\n\n" if dry_run else ""
     return {
@@ -95,6 +126,7 @@ def summary(done: Sequence[Expired], *, dry_run: bool) -> dict[str, Any]:
         "versions_removed": sum(len(report.removed) for report in reports),
         "files_removed": sum(report.files_removed for report in reports),
         "bytes_freed": sum(report.bytes_removed for report in reports),
+        "pins_removed": 0 if isinstance(expiration.pins, AtioError) else len(expiration.pins),
         "dry_run": dry_run,
     }
 

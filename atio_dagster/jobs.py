@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from atio_dagster.chosen import Assets, Context, choose
-from atio_dagster.expiration import expire_tables, failed, summary
+from atio_dagster.expiration import expire_tables, summary
 from atio_dagster.maintenance import Wanted, maintain_tables
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import retention_of_definitions
@@ -223,10 +223,9 @@ def _expiring(
         store: AtioResource = getattr(context.resources, resource_key)
         dry_run: bool = config["dry_run"]
         done = expire_tables(context, choose(context, store, declared), dry_run=dry_run)
-        report = summary(done, dry_run=dry_run)
-        if names := failed(done):
-            message = f"{len(names)} of {len(done)} tables could not be expired: {', '.join(names)}; the others were"
-            raise dg.Failure(message, metadata=report)
+        report = summary(done)
+        if done.failures:
+            raise dg.Failure(f"{'; '.join(done.failures)}; all else was done", metadata=report)
         return report
 
     return expire

@@ -18,7 +18,6 @@ from atio_core.model.entry import ROWS
 from atio_core.store.side_by_side import side_by_side
 from atio_dagster.chosen import Chosen, Context
 from atio_dagster.expiration import expire_tables, summary
-from atio_dagster.expiration import failed as failed_to_expire
 from atio_dagster.metadata import markdown_table
 
 Verify = Literal["latest", "all", "none"]
@@ -62,11 +61,11 @@ def maintain_tables(context: Context, chosen: Chosen, wanted: Wanted) -> tuple[d
     damaged = {name: report for name, report in read.items() if not report.ok}
     for name, report in damaged.items():
         context.log.error("%s is damaged: %s", chosen.title(name), report)
-    failures = [f"{title} could not be expired" for title in failed_to_expire(expired)]
+    failures = expired.failures
     failures += _told(context, chosen, unmerged, "could not be compacted")
     failures += _told(context, chosen, unread, "could not be verified")
     failures += [f"{chosen.title(name)} is damaged" for name in damaged]
-    report = summary(expired, dry_run=wanted.dry_run)
+    report = summary(expired)
     report |= {} if not wanted.compact else _compaction(chosen, merged)
     report |= {} if wanted.verify == "none" else _verification(chosen, read)
     return report, failures

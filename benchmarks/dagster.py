@@ -2,9 +2,9 @@
 
 Net of the in-memory manager, so that what Dagster itself does isn't counted. Dagster's manager syncs nothing; ours is
 synced.
-"""
 
-from __future__ import annotations
+(No `from __future__ import annotations` here: Dagster wants to see the class of an asset's context, not its name.)
+"""
 
 import logging
 from collections.abc import Callable, Iterator

@@ -9,7 +9,9 @@ import pytest
 
 from atio_core.amounts import readable_bytes
 from atio_core.errors import InvalidInputError
+from atio_core.model.ids import system_clock
 from atio_core.retention import Retention
+from atio_core.store import Store
 from atio_dagster import (
     AtioResource,
     build_expiration_asset,
@@ -93,6 +95,7 @@ def test_every_table_is_expired(
         "versions_removed": 4,
         "files_removed": 4,
         "bytes_freed": sum(removed.values()),
+        "pins_removed": 0,
         "dry_run": False,
     }
     assert f"| one | 2 | 2 | 2 | {readable_bytes(removed['one'])} | 0 B |" in report["report"]
@@ -251,6 +254,38 @@ def test_a_run_in_progress_keeps_what_it_may_read(
     instance.report_run_failed(busy)
     assert run(keeping_two, instance).success
     assert versions(keeping_two, "one") == [4, 3]
+
+
+def test_old_pins_are_removed(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """What runs have pinned is forgotten when they can't be executed again with it; young pins stay."""
+    materialize(asset("one"))
+    old = Store(keeping_two.base_path, clock=lambda: system_clock() - 32 * 86_400_000_000)
+    old.pin("long ago", "one")
+    keeping_two.store.pin("today", "one")
+    assert report_of(run(keeping_two, instance, dry_run=True))["pins_removed"] == 1
+    assert set(keeping_two.store.pins()) == {"long ago", "today"}
+    assert report_of(run(keeping_two, instance))["pins_removed"] == 1
+    assert set(keeping_two.store.pins()) == {"today"}
+
+
+def test_a_pin_that_is_damaged(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """Pins that can't be read fail the step when the tables have been expired."""
+    for _ in range(3):
+        materialize(asset("one"))
+    keeping_two.store.pin("today", "one")
+    [pin] = [path for path in (Path(keeping_two.base_path) / "_atio").rglob("*.json") if "today" in str(path)]
+    pin.write_bytes(b"x")
+    result = run(keeping_two, instance)
+    assert not result.success
+    failure = result.failure_data_for_node("expire")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert "old pins of runs could not be removed" in (failure.user_failure_data.description or "")
+    assert versions(keeping_two, "one") == [3, 2]
 
 
 def test_expiry_as_an_asset(
