@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from atio_core.errors import VersionExpiredError
 from atio_core.log.commit_log import CommitLog
 from atio_core.model.entry import LogEntry, Totals
 from atio_core.times import time_of
@@ -58,8 +59,11 @@ class EntryFacts(ABC):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Its names, as the table had them when the version was looked up."""
-        tags = {} if self._latest is None else self._latest.tags
+        """Its names, as the table had them when the version was looked up; as it has them now if those are lost."""
+        try:
+            tags = {} if self._latest is None else self._log.tags_of(self._latest)
+        except VersionExpiredError:
+            tags = self._log.tags()
         return tuple(sorted(name for name, tag in tags.items() if tag.version == self.version))
 
     @property

@@ -50,7 +50,8 @@ class SetTag:
             InvalidInputError: The tag would end before the base's horizon.
         """
         version = self.log.held_by(base, self.version).data.version
-        tag, there = Tag(version, self.until_us, self.release), base.tags.get(self.name)
+        tags = self.log.tags_of(base)
+        tag, there = Tag(version, self.until_us, self.release), tags.get(self.name)
         if there == tag:
             return None
         if self.until_us is not None and self.until_us < base.horizon_us:
@@ -66,7 +67,7 @@ class SetTag:
                 table=scratch.location,
                 version=there.version,
             )
-        return Rebased(base.with_(tags=base.tags | {self.name: tag}))
+        return Rebased(self.log.tag_lists.with_tags(base, tags | {self.name: tag}, scratch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,10 @@ class RemoveTag:
             TagNotFoundError: It has no such tag.
         """
         self.log.require_table(base)
-        if self.name not in base.tags:
-            raise no_tag(base, self.name, scratch.location)
-        return Rebased(base.without_tags([self.name]))
+        tags = self.log.tags_of(base)
+        if tags.pop(self.name, None) is None:
+            raise no_tag(tags, self.name, scratch.location)
+        return Rebased(self.log.tag_lists.with_tags(base, tags, scratch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,14 @@ class EndLease:
     operation: str = field(default="untag", init=False)
     changes_rows: bool = field(default=False, init=False)
 
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:  # noqa: ARG002 - nothing to be written first
+    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply the change to a base; nothing is left to be done if the tag ran out and was cleaned away.
 
         Raises:
             VersionExpiredError: The base doesn't retain the version any more.
         """
         self.log.held_by(base, self.version)
-        return Rebased(base.without_tags([self.name])) if self.name in base.tags else None
+        tags = self.log.tags_of(base)
+        if tags.pop(self.name, None) is None:
+            return None
+        return Rebased(self.log.tag_lists.with_tags(base, tags, scratch))

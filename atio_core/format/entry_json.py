@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from atio_core.errors import NewerFormatError
 from atio_core.format.records import file_from_json, file_to_json, inside, stats_from_json, stats_to_json
 from atio_core.format.seal import open_sealed, seal
+from atio_core.format.tags_json import tags_from_json, tags_to_json
 from atio_core.model.entry import (
     NO_KEY,
     DataVersion,
@@ -25,9 +26,9 @@ from atio_core.model.entry import (
     LogEntry,
     PartitionField,
     Recent,
-    ReleaseRef,
     SchemaRef,
-    Tag,
+    TagListRef,
+    Tags,
     Totals,
 )
 from atio_core.model.manifest import ManifestRef
@@ -84,7 +85,7 @@ class Outlines:
                 self._file(one["path"], one["size"], one.get("late", False)) for one in fields["files"]
             ),
             schemas=tuple(self._file(path, 0) for path in schemas),
-            key_lists=tuple(self._file(path, size) for path, _, size, *_ in fields.get("key_lists", ())),
+            other_lists=tuple(self._file(path, size) for path, _, size, *_ in _other_lists(fields)),
             reader_features=tuple(fields.get("reader_features", ())),
         )
 
@@ -121,16 +122,6 @@ def _decode(
         version=version,
         path=path,
     )
-
-
-def _tag_to_json(tag: Tag) -> list[Any]:
-    release = tag.release
-    of = [] if release is None else [[release.levels, release.store_id, release.number, release.entry_id]]
-    return [tag.version, tag.until_us, *of]
-
-
-def _tag_from_json(version: int, until_us: int | None, release: list[Any] | None = None) -> Tag:
-    return Tag(version, until_us, None if release is None else ReleaseRef(*release))
 
 
 def _require_format(number: int, version: int, table: str) -> None:
@@ -172,7 +163,9 @@ def _to_json(entry: LogEntry) -> dict[str, Any]:
         "sort_by": entry.sort_by,
         "content": entry.content,
         "retention": entry.retention,
-        "tags": {name: _tag_to_json(tag) for name, tag in entry.tags.items()},
+        "tags": tags_to_json(entry.tags.named),
+        "untagged": entry.tags.gone,
+        "tag_list": _tag_list_to_json(entry.tags.older),
         "key_lists": [_key_list_to_json(ref) for ref in entry.key_lists],
         "reader_features": entry.reader_features,
         "writer_features": entry.writer_features,
@@ -204,7 +197,11 @@ def _from_json(fields: dict[str, Any]) -> LogEntry:
         files=tuple(file_from_json(record) for record in fields["files"]),
         totals=Totals(*fields["totals"]),
         content=fields.get("content"),
-        tags={name: _tag_from_json(*tag) for name, tag in fields.get("tags", {}).items()},
+        tags=Tags(
+            tags_from_json(fields.get("tags", {})),
+            tuple(fields.get("untagged", ())),
+            _tag_list_from_json(fields.get("tag_list")),
+        ),
         retained=_ranges(fields["retained"]),
         horizon_us=fields["horizon"],
         grace_us=fields["grace"],
@@ -290,6 +287,19 @@ def _key_list_to_json(ref: KeyListRef) -> list[Any]:
 
 def _key_list_from_json(fields: list[Any]) -> KeyListRef:
     return KeyListRef(inside(fields[0]), *fields[1:])
+
+
+def _tag_list_to_json(ref: TagListRef | None) -> list[Any]:
+    return [] if ref is None else [ref.path, ref.digest, ref.size, ref.count]
+
+
+def _tag_list_from_json(fields: list[Any] | None) -> TagListRef | None:
+    return None if fields is None else TagListRef(inside(fields[0]), *fields[1:])
+
+
+def _other_lists(fields: dict[str, Any]) -> list[list[Any]]:
+    """References to the lists of keys and of tags: both begin with path, digest and size."""
+    return [*fields.get("key_lists", ()), *([fields["tag_list"]] if "tag_list" in fields else [])]
 
 
 def _base64(data: bytes) -> str:

@@ -1,7 +1,7 @@
 """Every name inside a table: built, parsed and refused here, and nowhere else.
 
 - `_atio/log/999999/062-1.json`: version 1; buckets and places count down, so the first name is the latest version
-- `_atio/manifests/<uuid7>.arrow`, `_atio/keys/<uuid7>.arrow`, `_atio/schemas/<uuid7>.arrow`
+- `_atio/manifests/<uuid7>.arrow`, `_atio/keys/<uuid7>.arrow`, `_atio/tags/<uuid7>.json`, `_atio/schemas/<uuid7>.arrow`
 - `_atio/staged/<uuid7>.pending`, `_atio/staged/<uuid7>.json`: a kept stage; `_atio/staged/<uuid7>.change`: what a
   descriptor is too small for
 - `_atio/tmp/<uuid7>.tmp`
@@ -25,13 +25,14 @@ META = "_atio"
 LOG = "_atio/log/"
 MANIFESTS = "_atio/manifests/"
 KEYS = "_atio/keys/"
+TAGS = "_atio/tags/"
 SCHEMAS = "_atio/schemas/"
 STAGED = "_atio/staged/"
 RELEASES = "_atio/releases/"
 PINS = "_atio/runs/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
-CLEANED = (DATA, MANIFESTS, KEYS, SCHEMAS, STAGED, f"{TEMPORARY}/")
+CLEANED = (DATA, MANIFESTS, KEYS, TAGS, SCHEMAS, STAGED, f"{TEMPORARY}/")
 """The folders in which cleaning looks for files that no version names."""
 
 _FIRST_BUCKET = 999_999
@@ -126,6 +127,11 @@ def manifest_path(file_id: uuid.UUID) -> str:
 def key_list_path(file_id: uuid.UUID) -> str:
     """Return the name of a new list of keys."""
     return f"{KEYS}{file_id}.arrow"
+
+
+def tag_list_path(file_id: uuid.UUID) -> str:
+    """Return the name of a new list of tags."""
+    return f"{TAGS}{file_id}.json"
 
 
 def schema_path(file_id: uuid.UUID) -> str:

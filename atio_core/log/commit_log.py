@@ -18,19 +18,22 @@ from typing import TypeVar
 from atio_core.errors import (
     DamagedError,
     NewerFormatError,
+    NotFoundError,
     TableNotFoundError,
     VersionExpiredError,
     VersionNotFoundError,
 )
 from atio_core.format.entry_json import Outlines, decode_entry
 from atio_core.format.names import LOG, Numbered
+from atio_core.log.file_list import missing_file
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.log.sequence import Sequence
-from atio_core.model.entry import OBJECTS, PRIMARY_KEY, SORTED, LogEntry
+from atio_core.log.tag_list import TagLists
+from atio_core.model.entry import OBJECTS, PRIMARY_KEY, SORTED, TAG_LIST, LogEntry, Tag
 from atio_core.model.outline import Outline
 from atio_core.storage.base import ObjectStore
 
-READER_FEATURES: frozenset[str] = frozenset({OBJECTS})
+READER_FEATURES: frozenset[str] = frozenset({OBJECTS, TAG_LIST})
 WRITER_FEATURES: frozenset[str] = frozenset({PRIMARY_KEY, SORTED})
 _ROUNDS = 100
 _WITNESSES = 8
@@ -50,6 +53,7 @@ class CommitLog:
         self.store = store
         self.limits = limits
         self.sequence = Sequence(store, Numbered(LOG, limits.per_bucket))
+        self.tag_lists = TagLists(store, limits)
 
     @property
     def location(self) -> str:
@@ -162,6 +166,31 @@ class CommitLog:
         if missing is not None:
             raise self._missing(missing)
         return {version: data for version, data in found.items() if data is not None}
+
+    def tags_of(self, entry: LogEntry) -> dict[str, Tag]:
+        """Return the tags of an entry.
+
+        Raises:
+            VersionExpiredError: Their list isn't there any more, nor is the entry retained.
+            DamagedError: The list is missing or damaged.
+        """
+        try:
+            return self.tag_lists.of(entry)
+        except NotFoundError as error:
+            retained = entry.version in self.latest().retained
+            raise missing_file(self.location, entry.version, error, retained=retained) from error
+
+    def tags(self) -> dict[str, Tag]:
+        """Return the tags that there are now.
+
+        Raises:
+            TableNotFoundError: There is no table.
+            DamagedError: Their list is missing or damaged.
+        """
+        for _ in range(_ROUNDS):
+            with suppress(VersionExpiredError):
+                return self.tags_of(self.latest())
+        return self.tags_of(self.latest())
 
     def is_retained(self, data_version: int) -> bool:
         """Say whether a data version can still be read."""

@@ -14,6 +14,8 @@ class Limits:
         recent: Commit ids that an entry holds at least; older ones move into a list once there are twice as many.
         inline_files: Data files that an entry holds at most.
         inline_bytes: Their records' length at most.
+        inline_tags: Tags that an entry holds at most, beside its list of tags; with one, names that left it count too.
+        inline_tag_bytes: Their length at most.
         fanout: Manifests, or key lists, of one level that become one of the next.
         manifest_files: Data files in a manifest at most.
     """
@@ -22,6 +24,8 @@ class Limits:
     recent: int = 32
     inline_files: int = 16
     inline_bytes: int = 24_576
+    inline_tags: int = 128
+    inline_tag_bytes: int = 16_384
     fanout: int = 8
     manifest_files: int = 10_000
 

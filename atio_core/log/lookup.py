@@ -11,7 +11,7 @@ A choice that the latest makes holds if that still is the latest when the choice
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,7 @@ AnyVersion = int | str | datetime
 """What names a version: a number, a tag or "latest", a time."""
 
 _ROUNDS = 10
+_TAGS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,11 @@ def _newest_entries(log: CommitLog, latest: LogEntry, limit: int | None) -> dict
     return found
 
 
-def no_tag(latest: LogEntry, name: str, table: str) -> TagNotFoundError:
-    """Return the error for a tag that isn't there."""
-    others = ", ".join(map(repr, sorted(latest.tags))) or "none"
+def no_tag(there: Collection[str], name: str, table: str) -> TagNotFoundError:
+    """Return the error for a tag that isn't among those that are there."""
+    shown = [*map(repr, sorted(there)[:_TAGS_SHOWN])]
+    left = len(there) - len(shown)
+    others = ", ".join([*shown, f"and {left} more"] if left else shown) or "none"
     return TagNotFoundError(f"the table {table} has no tag {name!r}; its tags: {others}", table=table)
 
 
@@ -243,9 +246,10 @@ def too_fast(log: CommitLog, what: str) -> VersionExpiredError:
 
 def _chosen(log: CommitLog, latest: LogEntry, wanted: Wanted) -> LogEntry:
     if wanted.tag is not None:
-        tag = latest.tags.get(wanted.tag)
+        tags = log.tags_of(latest)
+        tag = tags.get(wanted.tag)
         if tag is None:
-            raise no_tag(latest, wanted.tag, log.location)
+            raise no_tag(tags, wanted.tag, log.location)
         return log.held_by(latest, tag.version)
     if wanted.time_us is not None:
         return _as_of(log, latest, wanted.time_us)

@@ -25,7 +25,7 @@ from atio_core.log.key_list import push
 from atio_core.log.lookup import history
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import NO_KEY, LogEntry
+from atio_core.model.entry import NO_KEY, LogEntry, Tags
 from atio_core.model.ids import Clock, uuid7
 from atio_core.model.ranges import VersionRanges
 from atio_core.storage.base import ObjectStore
@@ -171,6 +171,11 @@ def _closed(log: CommitLog, base: LogEntry, entries: tuple[LogEntry, ...], clock
     time_us = max(clock_us, newest.time_us)
     recent, lists = push(newest, commit.bytes, NO_KEY, time_us=time_us, scratch=scratch, limits=log.limits)
     versions = {entry.data.version for entry in entries}
+    tags = {
+        name: tag
+        for name, tag in log.tags_of(base).items()
+        if tag.version in versions and tag.release is None and tag.until_us is None
+    }
     closing = newest.with_(
         version=newest.version + 1,
         commit_id=commit.hex,
@@ -179,17 +184,13 @@ def _closed(log: CommitLog, base: LogEntry, entries: tuple[LogEntry, ...], clock
         time_us=time_us,
         operation="expire",
         retained=VersionRanges.of(entry.version for entry in older).with_next(newest.version + 1),
-        tags={
-            name: tag
-            for name, tag in base.tags.items()
-            if tag.version in versions and tag.release is None and tag.until_us is None
-        },
         horizon_us=base.horizon_us,
         grace_us=base.grace_us,
         retention=base.retention,
         recent=recent,
         key_lists=lists,
     )
+    closing = log.tag_lists.with_tags(closing.tagged(Tags()), tags, scratch)
     name = log.sequence.names.name(closing.version)
     entry_log = (*_log_of(log, newest, entries), (name, encode_entry(closing)))
     return Chosen((*older, closing), scratch.held, entry_log)
@@ -242,7 +243,7 @@ def _reached(log: CommitLog, chosen: Chosen) -> tuple[dict[str, tuple[DataFile, 
     for entry in chosen.entries:
         files |= {file.path: (file, entry.data.version) for file in files_of(log.store, entry)}
         objects |= {ref.path: ref.digest for ref in entry.schemas.values() if ref.path is not None}
-        objects |= {ref.path: ref.digest for ref in (*entry.manifests, *entry.key_lists)}
+        objects |= {ref.path: ref.digest for ref in (*entry.manifests, *entry.other_lists)}
     return files, objects
 
 

@@ -111,7 +111,7 @@ class _Expiry:
         latest = self.log.latest()
         self.keeping.policy(latest, self.log.location)  # refused before anything is deleted
         self.finish(latest)
-        change, intent = Expire(self.decide), make_intent(self.clock)
+        change, intent = Expire(self.log, self.decide), make_intent(self.clock)
         committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
         entry = committed.entry
         if entry is None or self.last is None:
@@ -162,7 +162,7 @@ class _Expiry:
         self.decisions += 1
         last, plan = self.last, None
         if last is not None and self.decisions > _WHOLE_DECISIONS and not last.nothing:
-            plan = carried_on(last, self.reach, base, self.keeping)
+            plan = carried_on(self.log, last, self.reach, base, self.keeping)
         plan = self.last = plan or plan_expiry(
             self.log,
             self.reach,
@@ -179,7 +179,7 @@ class _Expiry:
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
         """Delete by a plan whose entry is on the chain: files first, then the entries that named them.
 
-        Lists of keys that the parent named go too, if its expire entry has merged them into others.
+        Lists of keys and tags that the parent named go too, if its expire entry has put others in their place.
 
         Returns:
             The plan, as far as it was done.
@@ -189,7 +189,7 @@ class _Expiry:
         reached = self.reach.keys([*others, Outline.of(entry)])
         freed = tuple(file for file in plan.freed if file_key_of(file.path) not in reached)
         cleaned = tuple(left for left in plan.cleaned if file_key_of(left.path) not in reached)
-        lists = [ref for ref in parent.key_lists if file_key_of(ref.path) not in reached]
+        lists = [ref for ref in parent.other_lists if file_key_of(ref.path) not in reached]
         plan = replace(plan, freed=freed, cleaned=cleaned)
         paths = [gone.path for gone in (*freed, *cleaned, *lists)]
         _logger.info("%s: deleting %d files, %d entries", self.log.location, len(paths), len(plan.entries))

@@ -6,6 +6,7 @@ an expiry comes to an end, however busy the others are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from atio_core.log.commit_log import CommitLog
@@ -13,7 +14,7 @@ from atio_core.maintenance.cleaning import Leftover, leftovers, old_entries, unr
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.reach import Reach
 from atio_core.maintenance.released import dead_release_tags
-from atio_core.model.entry import LogEntry
+from atio_core.model.entry import LogEntry, Tag
 from atio_core.model.ids import Clock
 from atio_core.model.outline import NamedFile, Outline
 from atio_core.model.ranges import VersionRanges
@@ -77,8 +78,10 @@ def plan_expiry(
     horizon_us = max(
         base.horizon_us, (now_us - (base.grace_us if grace_us is None else grace_us)) // 1000 * 1000
     )
-    dead = dead_release_tags(log, base, horizon_us, settle=settle, clock=clock)
-    kept = decide(_aged(newest, base.without_tags(dead)), keeping.policy(base, log.location), now_us)
+    tags = log.tags_of(base)
+    dead = dead_release_tags(log, tags, horizon_us, settle=settle, clock=clock)
+    protecting = {name: tag for name, tag in tags.items() if name not in dead}
+    kept = decide(_aged(newest, protecting), keeping.policy(base, log.location), now_us)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     standing = tuple(entry for version, entry in newest.items() if version in kept)
     stays = {entry.version for entry in standing}
@@ -100,17 +103,20 @@ def plan_expiry(
         cleaned=tuple(left for left in listed if left.needed_us < horizon_us),
         waiting=tuple(left for left in listed if left.needed_us >= horizon_us),
         entries=tuple(old_entries(log, base.version + 1, retained)),
-        tags=tuple(sorted(dead | _run_out(base, now_us))),
+        tags=tuple(sorted(dead | _run_out(tags, now_us))),
     )
 
 
-def carried_on(plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping) -> ExpiryPlan | None:
+def carried_on(
+    log: CommitLog, plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping
+) -> ExpiryPlan | None:
     """Return a plan for a later base: what it lets go still goes, and all that came since stays.
 
     Args:
+        log: The table's log.
         plan: For an earlier base, which lets something go.
         reach: What has been read.
-        base: A later one.
+        base: A later one, which retains the earlier one.
         keeping: Who says what is kept.
 
     Returns:
@@ -121,13 +127,15 @@ def carried_on(plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping)
     retained = old.retained
     for version in range(old.version + 1, base.version + 1):
         retained = retained.with_next(version)
-    removed = {entry.data.version for entry in plan.removed}
     if (
         base.retained != retained
         or base.horizon_us != old.horizon_us
         or keeping.policy(base, location) != keeping.policy(old, location)
-        or any(tag.version in removed and tag != old.tags.get(name) for name, tag in base.tags.items())
     ):
+        return None
+    removed = {entry.data.version for entry in plan.removed}
+    before, tags = log.tags_of(old), log.tags_of(base)
+    if any(tag.version in removed and tag != before.get(name) for name, tag in tags.items()):
         return None
     later = {entry.data.version: entry for entry in reach.entries(base) if entry.version > old.version}
     standing = (*(entry for entry in plan.standing if entry.data.version not in later), *later.values())
@@ -139,17 +147,17 @@ def carried_on(plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping)
         standing=standing,
         retained=retained,
         entries=tuple(number for number in plan.entries if number not in retained),  # the old base stays
-        tags=tuple(name for name in plan.tags if base.tags.get(name) == old.tags[name]),
+        tags=tuple(name for name in plan.tags if tags.get(name) == before[name]),
     )
 
 
-def _run_out(base: LogEntry, now_us: int) -> frozenset[str]:
+def _run_out(tags: Mapping[str, Tag], now_us: int) -> frozenset[str]:
     """Tags that protect nothing any more: who died in a lease leaves one, and entries stay small."""
     return frozenset(
-        name for name, tag in base.tags.items() if tag.until_us is not None and tag.until_us <= now_us
+        name for name, tag in tags.items() if tag.until_us is not None and tag.until_us <= now_us
     )
 
 
-def _aged(newest: dict[int, Outline], base: LogEntry) -> list[Aged]:
-    tags = [(name, tag.version, tag.until_us) for name, tag in base.tags.items()]
-    return aged({version: entry.data.time_us for version, entry in newest.items()}, tags)
+def _aged(newest: Mapping[int, Outline], tags: Mapping[str, Tag]) -> list[Aged]:
+    named = [(name, tag.version, tag.until_us) for name, tag in tags.items()]
+    return aged({version: entry.data.time_us for version, entry in newest.items()}, named)

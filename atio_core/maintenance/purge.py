@@ -64,7 +64,7 @@ def _begin_bucket(log: CommitLog, clock: Clock) -> None:
         return LetGo(base.retained, base.horizon_us)
 
     while names.bucket(latest.version + 1) == last:
-        made = commit(log, Expire(nothing_new), make_intent(clock), base=latest, clock=clock)
+        made = commit(log, Expire(log, nothing_new), make_intent(clock), base=latest, clock=clock)
         latest = made.entry or log.latest()
 
 

@@ -8,23 +8,24 @@ can be made under it, and only then does the tag go.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from atio_core.format.names import TEMPORARY
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
-from atio_core.model.entry import LogEntry, ReleaseRef
+from atio_core.model.entry import ReleaseRef, Tag
 from atio_core.model.ids import Clock, uuid7_time_us
 from atio_core.storage.locate import above, locate
 
 
 def dead_release_tags(
-    log: CommitLog, base: LogEntry, horizon_us: int, *, settle: bool, clock: Clock
+    log: CommitLog, tags: Mapping[str, Tag], horizon_us: int, *, settle: bool, clock: Clock
 ) -> frozenset[str]:
-    """Return the tags of a base that no release stands behind any more, nor ever will.
+    """Return those tags of releases that no release stands behind any more, nor ever will.
 
     Args:
         log: The table's log.
-        base: The entry whose tags are meant.
+        tags: All tags of an entry.
         horizon_us: Younger tags may belong to a release in the making.
         settle: Take the numbers of releases that died. Without, only what would be done is told.
         clock: Where the time comes from.
@@ -35,7 +36,7 @@ def dead_release_tags(
     """
     stores: dict[int, StoreLog] = {}
     dead: set[str] = set()
-    for name, tag in base.tags.items():
+    for name, tag in tags.items():
         ref = tag.release
         if ref is None or uuid7_time_us(uuid.UUID(ref.entry_id)) >= horizon_us:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from atio_core.format.names import TAGS
 from atio_core.maintenance.verify_report import Problem
 
 
@@ -22,7 +23,8 @@ class RepairReport:
         unreadable: Numbers of log entries that are damaged or missing: they are retained no more.
         superseded: Retained data versions that come after the one restored: what they changed isn't in the latest.
         tags: Tags of versions that can't be read any more; they go.
-        forgotten: Lists of idempotency keys that are let go: a retry with one of these keys writes once more.
+        forgotten: Lists of idempotency keys that are let go: a retry with one of these keys writes once more. And lists
+            of tags: those that no older entry knows are gone.
         problems: What is damaged still, by file, with the versions that need it.
         notes: What to know, and what to do about the rest.
     """
@@ -67,7 +69,10 @@ class RepairReport:
         ]
         lines += [f"- what version {number} changed isn't in the latest" for number in self.superseded]
         lines += [f"- the tag {name!r} goes" for name in self.tags]
-        lines += [f"- the keys in {path} are forgotten" for path in self.forgotten]
+        lines += [
+            f"- the {'tags' if path.startswith(TAGS) else 'keys'} in {path} are forgotten"
+            for path in self.forgotten
+        ]
         lines += [f"- not repaired: {problem}" for problem in self.problems]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
 

@@ -26,12 +26,14 @@ from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import read_manifest
 from atio_core.log.intent import make_intent
+from atio_core.log.scratch import Scratch
+from atio_core.maintenance.known_tags import known_tags
 from atio_core.maintenance.rebuilding import keys_bytes, manifest_bytes, schema_bytes
 from atio_core.maintenance.repair_report import RepairReport
 from atio_core.maintenance.verification import verify
 from atio_core.maintenance.verify_report import Problem, VerifyReport
 from atio_core.model.data_file import DataFile
-from atio_core.model.entry import NO_KEY, PRIMARY_KEY, LogEntry, Recent, SchemaRef
+from atio_core.model.entry import NO_KEY, PRIMARY_KEY, LogEntry, Recent, SchemaRef, Tag, Tags
 from atio_core.model.ids import Clock, uuid7
 from atio_core.model.ranges import VersionRanges
 
@@ -49,6 +51,7 @@ class _Looked:
         entries: The whole ones that it retains, by number, itself included.
         problems: What is damaged, by path.
         lists: The data files of each whole manifest.
+        tags: All tags of each entry whose list of them is whole, by its number.
     """
 
     log: CommitLog
@@ -57,6 +60,7 @@ class _Looked:
     entries: Mapping[int, LogEntry]
     problems: Mapping[str, Problem]
     lists: Mapping[str, tuple[DataFile, ...]]
+    tags: Mapping[int, Mapping[str, Tag]]
 
     def of_content(self, newest: LogEntry) -> list[LogEntry]:
         """The entries whose content may be the latest's, the best first: of a dropped table only its own."""
@@ -78,6 +82,7 @@ def repair(
     dry_run: bool,
     deep: bool,
     forget_keys: bool,
+    forget_tags: bool,
     clock: Clock,
     seen: Callable[[int], object] = lambda _: None,
 ) -> RepairReport:
@@ -88,6 +93,7 @@ def repair(
         dry_run: Say what would be done, and do nothing.
         deep: Read data files whole; else their ends only.
         forget_keys: Let go lists of idempotency keys that are damaged and can't be made anew.
+        forget_tags: Let go a list of tags that is damaged and can't be made anew; those that an older entry knows stay.
         clock: Where the time comes from.
         seen: Called with the size of each file that was checked, from several threads.
 
@@ -103,7 +109,7 @@ def repair(
         looked = _look(log, deep=deep, clock=clock, seen=seen)
         if looked is None:
             continue
-        plan = _plan(looked, forget_keys=forget_keys, dry_run=dry_run, clock=clock)
+        plan = _plan(looked, forget_keys=forget_keys, forget_tags=forget_tags, dry_run=dry_run, clock=clock)
         if dry_run or plan.change is None:
             return plan.report
         message = f"Repaired: {plan.report.headline.rpartition(', ')[2]}"
@@ -122,7 +128,7 @@ def _look(log: CommitLog, *, deep: bool, clock: Clock, seen: Callable[[int], obj
     newest, behind = _newest(log)
     found = verify(log, every_version=True, deep=deep, values=False, clock=clock, seen=seen)
     if newest is None:
-        return _Looked(log, None, behind, {}, _by_path(found), {})
+        return _Looked(log, None, behind, {}, _by_path(found), {}, {})
     log.require_own(newest)
     numbers = [number for number in newest.retained if number != newest.version]
     entries = {number: entry for number in numbers if (entry := _whole(log, number)) is not None}
@@ -131,12 +137,13 @@ def _look(log: CommitLog, *, deep: bool, clock: Clock, seen: Callable[[int], obj
     problems = _by_path(found)
     try:
         lists = _lists(log, entries.values(), problems)
+        tags = _tags(log, entries.values(), problems)
     except NotFoundError:
         return None
     again, _ = _newest(log)
     if again is None or (again.version, again.commit_id) != (newest.version, newest.commit_id):
         return None
-    return _Looked(log, newest, behind, entries, problems, lists)
+    return _Looked(log, newest, behind, entries, problems, lists, tags)
 
 
 def _lists(
@@ -144,6 +151,13 @@ def _lists(
 ) -> dict[str, tuple[DataFile, ...]]:
     refs = {ref.path: ref for entry in entries for ref in entry.manifests if ref.path not in problems}
     return {path: read_manifest(log.store, ref) for path, ref in refs.items()}
+
+
+def _tags(
+    log: CommitLog, entries: Iterable[LogEntry], problems: Mapping[str, Problem]
+) -> dict[int, Mapping[str, Tag]]:
+    whole = [one for one in entries if one.tags.older is None or one.tags.older.path not in problems]
+    return {entry.version: log.tag_lists.of(entry) for entry in whole}
 
 
 def _by_path(found: VerifyReport) -> dict[str, Problem]:
@@ -169,7 +183,7 @@ def _whole(log: CommitLog, number: int) -> LogEntry | None:
     return None
 
 
-def _plan(looked: _Looked, *, forget_keys: bool, dry_run: bool, clock: Clock) -> _Plan:
+def _plan(looked: _Looked, *, forget_keys: bool, forget_tags: bool, dry_run: bool, clock: Clock) -> _Plan:
     newest, table = looked.newest, looked.log.location
     if newest is None:
         problems, note = (
@@ -185,30 +199,37 @@ def _plan(looked: _Looked, *, forget_keys: bool, dry_run: bool, clock: Clock) ->
     base, lists, forgotten, known = _with_key_lists(base, looked, forget_keys=forget_keys)
     rebuilt |= lists
     held = {one.data.version for one in looked.entries.values()}
-    tags = tuple(sorted(name for name, tag in base.tags.items() if tag.version not in held))
     lost = looked.problems.keys() - rebuilt.keys() if whole else ()
-    entry = _content(base, source, lost).without_tags(tags)
-    entry = entry.with_(retained=VersionRanges.of(looked.entries))
+    entry = _content(base, source, lost).with_(retained=VersionRanges.of(looked.entries))
+    tags = known_tags(newest, looked.tags, forget=forget_tags)
+    gone = tuple(sorted(name for name, tag in tags.found.items() if tag.version not in held))
+    scratch = Scratch(looked.log.store, base, clock)
+    if tags.others or gone:
+        left = {name: tag for name, tag in tags.found.items() if name not in gone}
+        old = entry.tagged(Tags()) if tags.others else entry
+        entry = looked.log.tag_lists.with_tags(old, left, scratch)
     change = None
     if entry != newest or rebuilt:
         names = _new_names(rebuilt, clock, base.horizon_us)
-        objects = {names[path]: data for path, data in rebuilt.items()}
+        objects = scratch.held | {names[path]: data for path, data in rebuilt.items()}
         change = Repair(_renamed(base, names), _renamed(entry, names), objects, restores)
     unread = [number for number in newest.retained if number not in looked.entries]
+    anew, forgotten = {*rebuilt, *tags.anew}, (*forgotten, *tags.forgotten)
     report = RepairReport(
         table=table,
         dry_run=dry_run,
-        ok=whole and known,
+        ok=whole and known and not tags.unknown,
         version=None if change is None else base.version + 1,
         restored=source.data.version if restores else None,
-        rebuilt=tuple(sorted(rebuilt)),
+        rebuilt=tuple(sorted(anew)),
         unreadable=tuple(sorted({*looked.behind, *unread})),
         superseded=tuple(sorted(version for version in held if version > source.data.version)),
-        tags=tags,
+        tags=gone,
         forgotten=forgotten,
-        problems=tuple(_left(looked, None if restores else newest.data.version, rebuilt, forgotten)),
+        problems=tuple(_left(looked, None if restores else newest.data.version, anew, forgotten)),
     )
-    return _Plan(change, replace(report, notes=tuple(_notes(looked, report, whole=whole, known=known))))
+    notes = _notes(looked, report, whole=whole, known=known, tags_known=not tags.unknown)
+    return _Plan(change, replace(report, notes=tuple(notes)))
 
 
 def _new_names(rebuilt: Collection[str], clock: Clock, not_before_us: int) -> dict[str, str]:
@@ -326,7 +347,7 @@ def _with_key_lists(
 
 
 def _left(
-    looked: _Looked, kept: int | None, rebuilt: Mapping[str, bytes], forgotten: tuple[str, ...]
+    looked: _Looked, kept: int | None, rebuilt: Collection[str], forgotten: tuple[str, ...]
 ) -> Iterator[Problem]:
     """What is damaged still: what was made anew has another name for the latest alone."""
     for path, problem in looked.problems.items():
@@ -336,7 +357,9 @@ def _left(
         yield replace(problem, versions=others) if path in rebuilt else problem
 
 
-def _notes(looked: _Looked, report: RepairReport, *, whole: bool, known: bool) -> Iterator[str]:
+def _notes(
+    looked: _Looked, report: RepairReport, *, whole: bool, known: bool, tags_known: bool
+) -> Iterator[str]:
     if not whole:
         yield "no version is whole: bring files back from a backup, or overwrite the table"
     if looked.behind:
@@ -355,6 +378,11 @@ def _notes(looked: _Looked, report: RepairReport, *, whole: bool, known: bool) -
         yield (
             "lists of idempotency keys can't be made anew: bring them back from a backup, or repair with"
             " forget_keys=True; then a retry of a write with one of these keys writes once more"
+        )
+    if not tags_known:
+        yield (
+            "the list of tags can't be made anew: bring it back from a backup, or repair with forget_tags=True; then"
+            " tags that no older log entry knows are gone, and expiry may take their versions"
         )
     if report.problems:
         yield "a damaged file can be brought back from a backup at any time: its name and content never change"

@@ -2,7 +2,7 @@
 
 1. Entries: the newest number that holds a whole entry is taken for the latest; those above it are damaged. Of the
    versions that it retains, each is read.
-2. Schemas, lists of keys and manifests that the entries name, by the digests that they give.
+2. Schemas, manifests, lists of keys and tags that the entries name, by the digests that they give.
 3. Data files that the manifests and entries list, each once: by the digest of the whole file, or of its end; if wished
    for, what the record says of the values too, which are read for that.
 4. What is there beside that: entries that are retained no more, and files that no version reaches.
@@ -150,8 +150,8 @@ def _name(log: CommitLog, entry: LogEntry, found: _Found, *, deep: bool, values:
         elif digest(inline_bytes(ref)) != ref.digest:
             path = log.sequence.names.name(entry.version)
             found.add(path, "holds a damaged schema", ref.digest, digest(inline_bytes(ref)), (entry.version,))
-    for keys in entry.key_lists:
-        found.checks.setdefault(keys.path, _digest_check(log, keys.path, keys.digest, found))
+    for listed in entry.other_lists:
+        found.checks.setdefault(listed.path, _digest_check(log, listed.path, listed.digest, found))
     for ref in entry.manifests:
         if ref.path in found.files or ref.path in found.problems:
             continue
@@ -251,7 +251,7 @@ def _with_versions(log: CommitLog, found: _Found, entries: Sequence[LogEntry]) -
 
 def _paths(entry: LogEntry, found: _Found) -> Iterable[str]:
     yield from (ref.path for ref in entry.schemas.values() if ref.path is not None)
-    yield from (ref.path for ref in (*entry.key_lists, *entry.manifests))
+    yield from (ref.path for ref in (*entry.other_lists, *entry.manifests))
     yield from (file.path for file in _files(entry, found))
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,8 @@ ROWS = "table"
 """The kind of a version that holds rows; any other is an object's."""
 OBJECTS = "objects"
 """The feature that whoever reads a version of an object has to know."""
+TAG_LIST = "tag_list"
+"""The feature that whoever reads a version whose tags lie in a list has to know, to tell which there are."""
 SORTED = "sorted"
 """The feature that whoever writes into a table that keeps its rows sorted has to know."""
 PRIMARY_KEY = "primary_key"
@@ -97,6 +98,31 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class TagListRef:
+    """An immutable list of so many tags."""
+
+    path: str
+    digest: str
+    size: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of a table as an entry holds them: what changed since a list was written, and the list.
+
+    Attributes:
+        named: Tags that the list lacks or has otherwise; all if there is no list.
+        gone: Names in the list that are no tags any more.
+        older: The list.
+    """
+
+    named: dict[str, Tag] = field(default_factory=dict[str, Tag])
+    gone: tuple[str, ...] = ()
+    older: TagListRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recent:
     """Commit ids and idempotency keys (as 16-byte digests) of the last commits, the newest first.
 
@@ -164,7 +190,7 @@ class LogEntry:
         files: The newest data files.
         totals: Files, rows and bytes of the version.
         content: Digest of the values, whatever the files.
-        tags: Named versions.
+        tags: Named versions, or what changed of them since a list was written: see `TagLists`.
         retained: The versions that can be read, this one included.
         horizon_us: Files older than this that no retained version names may be deleted, and are never committed.
         grace_us: How far an expiry's horizon lies behind its clock.
@@ -195,7 +221,7 @@ class LogEntry:
     files: tuple[DataFile, ...] = ()
     totals: Totals = field(default_factory=Totals)
     content: str | None = None
-    tags: dict[str, Tag] = field(default_factory=dict[str, Tag])
+    tags: Tags = field(default_factory=Tags)
     retained: VersionRanges = field(default_factory=VersionRanges)
     horizon_us: int = 0
     grace_us: int = HOUR_US
@@ -211,13 +237,20 @@ class LogEntry:
         """Whether there is a table: not before its first version, nor after it was dropped."""
         return self.version > 0 and (self.schema > 0 or self.kind != ROWS)
 
+    @property
+    def other_lists(self) -> tuple[KeyListRef | TagListRef, ...]:
+        """The lists that it names beside manifests: of keys, and of tags."""
+        return self.key_lists if self.tags.older is None else (*self.key_lists, self.tags.older)
+
     def with_(self, **changes: Any) -> LogEntry:
         """Return a copy with other fields."""
         return replace(self, **changes)
 
-    def without_tags(self, names: Collection[str]) -> LogEntry:
-        """Return a copy without some of the tags."""
-        return replace(self, tags={name: tag for name, tag in self.tags.items() if name not in names})
+    def tagged(self, tags: Tags) -> LogEntry:
+        """Return a copy with other tags; whoever reads it has to know lists of tags, or needn't."""
+        others = tuple(name for name in self.reader_features if name != TAG_LIST)
+        features = others if tags.older is None else (*others, TAG_LIST)
+        return replace(self, tags=tags, reader_features=features)
 
     def of_kind(self, kind: str) -> LogEntry:
         """Return a copy that holds what this kind says; whoever reads it has to know objects, or needn't."""

@@ -36,7 +36,7 @@ class Outline:
         manifests: References to manifests, without bounds.
         files: The data files that it lists itself.
         schemas: The schemas that lie in files.
-        key_lists: The lists of keys.
+        other_lists: The lists of keys, and that of tags.
         reader_features: What a reader must know.
     """
 
@@ -48,7 +48,7 @@ class Outline:
     manifests: tuple[ManifestRef, ...]
     files: tuple[NamedFile, ...]
     schemas: tuple[NamedFile, ...]
-    key_lists: tuple[NamedFile, ...]
+    other_lists: tuple[NamedFile, ...]
     reader_features: tuple[str, ...]
 
     @classmethod
@@ -63,11 +63,11 @@ class Outline:
             manifests=entry.manifests,
             files=tuple(NamedFile(file.path, file.size, file.late) for file in entry.files),
             schemas=tuple(NamedFile(ref.path, 0) for ref in entry.schemas.values() if ref.path is not None),
-            key_lists=tuple(NamedFile(ref.path, ref.size) for ref in entry.key_lists),
+            other_lists=tuple(NamedFile(ref.path, ref.size) for ref in entry.other_lists),
             reader_features=entry.reader_features,
         )
 
     @property
     def named_beside_manifests(self) -> tuple[NamedFile, ...]:
         """All files that the entry names itself, but for its manifests."""
-        return (*self.files, *self.schemas, *self.key_lists)
+        return (*self.files, *self.schemas, *self.other_lists)

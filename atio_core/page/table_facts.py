@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found, history, too_fast
 from atio_core.maintenance.keeping import stored_policy
-from atio_core.model.entry import LogEntry, Totals
+from atio_core.model.entry import LogEntry, Tag, Totals
 from atio_core.model.ids import Clock
 from atio_core.page.column_facts import columns_of
 from atio_core.page.difference_facts import Effort, difference_facts
@@ -84,9 +84,10 @@ def _facts(log: CommitLog, found: Sequence[Found], wanted: Wanted, effort: Effor
     snapshots = [Snapshot.of(log, one) for one in found]
     schemas = _Schemas()
     files = list_files(log.store, entries)
-    kept, policy = _kept(log, entries, found[0].latest, wanted)
+    tags = log.tags_of(found[0].latest)
+    kept, policy = _kept(log, entries, found[0].latest, tags, wanted)
     versions = [
-        _version(entry, found[0].latest, schemas.place(snapshot), kept)
+        _version(entry, tags, schemas.place(snapshot), kept)
         for entry, snapshot in zip(entries, snapshots, strict=True)
     ]
     for facts, change in zip(versions, files.changes, strict=False):
@@ -94,7 +95,7 @@ def _facts(log: CommitLog, found: Sequence[Found], wanted: Wanted, effort: Effor
     return {
         "policy": policy,
         "expired": _expired(entries),
-        "tags": _tags(found[0].latest),
+        "tags": _tags(tags),
         "versions": versions,
         "schemas": schemas.facts,
         "files": files.records,
@@ -104,7 +105,7 @@ def _facts(log: CommitLog, found: Sequence[Found], wanted: Wanted, effort: Effor
 
 
 def _version(
-    entry: LogEntry, latest: LogEntry, schema: int | None, kept: dict[int, tuple[str, ...]] | None
+    entry: LogEntry, tags: Mapping[str, Tag], schema: int | None, kept: dict[int, tuple[str, ...]] | None
 ) -> dict[str, Any]:
     data = entry.data
     return {
@@ -119,7 +120,7 @@ def _version(
         **_counts(entry.totals),
         "added": _counts(data.added),
         "removed": _counts(data.removed),
-        "tags": sorted(name for name, tag in latest.tags.items() if tag.version == data.version),
+        "tags": sorted(name for name, tag in tags.items() if tag.version == data.version),
         "kept": None if kept is None else list(kept.get(data.version, ())),
         "schema": schema,
         "sorted_by": list(entry.sort_by),
@@ -131,19 +132,23 @@ def _counts(totals: Totals) -> dict[str, int]:
     return {"files": totals.files, "rows": totals.rows, "bytes": totals.bytes}
 
 
-def _tags(latest: LogEntry) -> list[dict[str, Any]]:
+def _tags(tags: Mapping[str, Tag]) -> list[dict[str, Any]]:
     return [
         {
             "tag": name,
             "version": tag.version,
             "until": None if tag.until_us is None else time_of(tag.until_us).isoformat(sep=" "),
         }
-        for name, tag in sorted(latest.tags.items())
+        for name, tag in sorted(tags.items())
     ]
 
 
 def _kept(
-    log: CommitLog, entries: Sequence[LogEntry], latest: LogEntry, wanted: Wanted
+    log: CommitLog,
+    entries: Sequence[LogEntry],
+    latest: LogEntry,
+    tags: Mapping[str, Tag],
+    wanted: Wanted,
 ) -> tuple[dict[int, tuple[str, ...]] | None, str]:
     """For each version that an expiry would keep now, why; None if nothing says what is kept. And the policy."""
     try:
@@ -152,9 +157,9 @@ def _kept(
         return None, "rules of a later release"
     if policy is None:
         return None, told_policy(None)
-    tags = [(name, tag.version, tag.until_us) for name, tag in latest.tags.items()]
+    named = [(name, tag.version, tag.until_us) for name, tag in tags.items()]
     times = {entry.data.version: entry.data.time_us for entry in entries}
-    return decide(aged(times, tags), policy, wanted.clock()), told_policy(policy)
+    return decide(aged(times, named), policy, wanted.clock()), told_policy(policy)
 
 
 def _expired(entries: Sequence[LogEntry]) -> list[list[int]]:

@@ -141,7 +141,7 @@ class StoreUpkeep(Releases):
         filters = {name: repeatable(one) for name, one in where.items()}
         expected: dict[str, EraseReport] = {}
         for name, one in filters.items():
-            table, there = self.table(name), self._table_log(name).latest().tags
+            table, there = self.table(name), self._table_log(name).tags()
             kept = [stage.id for stage in table.staged()]
             named = require_named(table.path, there, kept, tags=tags, staged=staged, ending=ids)
             expected[name] = preview(table, one, named)

@@ -63,9 +63,9 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             (1, (1,), ['Lee'])
         """
         where, dry_run = repeatable(where), require_flag("dry_run", dry_run)
-        latest = self._log.latest()
+        there = self._log.tags()
         kept = [one.id for one in self.staged()]
-        named = require_named(self.path, latest.tags, kept, tags=tags, staged=staged)
+        named = require_named(self.path, there, kept, tags=tags, staged=staged)
         expected = preview(self, where, named)
         if dry_run:
             return expected

@@ -67,12 +67,13 @@ class Integrity(TableBase):
         dry_run: bool = True,
         deep: bool = True,
         forget_keys: bool = False,
+        forget_tags: bool = False,
         show_progress: bool = False,
     ) -> RepairReport:
         """Make a damaged table usable again, as far as what is whole allows it. Nothing is overwritten or deleted.
 
-        One commit does all of it. What can be made anew, byte for byte, is: lists of files, schemas, lists of keys. If
-        the latest version isn't whole then, the newest one that is becomes the latest again, as by `restore`. Log
+        One commit does all of it. What can be made anew, byte for byte, is: lists of files, keys and tags, and schemas.
+        If the latest version isn't whole then, the newest one that is becomes the latest again, as by `restore`. Log
         entries that can't be read are passed over.
 
         Args:
@@ -80,6 +81,8 @@ class Integrity(TableBase):
             deep: Read data files whole, as `verify` does. Else a flipped byte isn't found.
             forget_keys: Let go of lists of idempotency keys that are damaged, if they can't be made anew, and of all
                 older ones: then a retry of a write with such a key writes once more. Else they stay as they are.
+            forget_tags: Let go of a list of tags that is damaged, if it can't be made anew: then tags that no older log
+                entry knows are gone, and their versions may expire.
             show_progress: Show on stderr how much was read, and how fast.
 
         Returns:
@@ -105,6 +108,7 @@ class Integrity(TableBase):
 
         dry_run, deep = require_flag("dry_run", dry_run), require_flag("deep", deep)
         forget_keys, meter = require_flag("forget_keys", forget_keys), Meter()
+        forget_tags = require_flag("forget_tags", forget_tags)
         teller = Teller(verbose=False, show_progress=require_flag("show_progress", show_progress))
         with teller.watch(Watched(self.path, "bytes", lambda: meter.done, doing="checking")):
             return repair(
@@ -112,6 +116,7 @@ class Integrity(TableBase):
                 dry_run=dry_run,
                 deep=deep,
                 forget_keys=forget_keys,
+                forget_tags=forget_tags,
                 clock=self._clock,
                 seen=meter.add,
             )

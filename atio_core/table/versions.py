@@ -170,5 +170,5 @@ class Versions(TableBase):
             >>> table.tags()["audit"], table.tags()["audit"].until.year
             (1, 2100)
         """
-        tags = sorted(self._log.latest().tags.items())
+        tags = sorted(self._log.tags().items())
         return {name: TaggedVersion(tag.version, tag.until_us) for name, tag in tags}

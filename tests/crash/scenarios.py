@@ -61,9 +61,10 @@ def append_wide(root: Path) -> None:
 
 
 def make_tagged(root: Path) -> None:
-    """A table with a tag."""
+    """A table with three tags, all but the last of them in a list."""
     append_rows(root, 3)
-    table(root).tag("old", 1)
+    for name in ("old", "older", "oldest"):
+        table(root).tag(name, 1)
 
 
 def erase(root: Path) -> None:
@@ -179,6 +180,11 @@ def tag(root: Path) -> None:
     table(root).tag("kept", 1)
 
 
+def tag_into_list(root: Path) -> None:
+    """A tag with which those before it move into a new list."""
+    table(root).tag("kept", 2)
+
+
 def expire(root: Path) -> None:
     """Keep the latest version."""
     table(root).expire(keep_last=1, grace=timedelta(0))
@@ -229,7 +235,7 @@ def _leave_old_files(root: Path) -> None:
         return uuid7(lambda: long_ago)
 
     temporary = f"{names.TEMPORARY}/{new_id()}.tmp"
-    for made in (names.manifest_path, names.key_list_path, names.schema_path):
+    for made in (names.manifest_path, names.key_list_path, names.tag_list_path, names.schema_path):
         store.put(made(uuid7(lambda: long_ago)), b"left")
     for name in (temporary, names.data_path((), (), uuid7(lambda: long_ago))):
         store.put(name, b"left")
@@ -311,6 +317,7 @@ SCENARIOS = [
         (appended(5), appended(5) | {6: [1, 3, 4, 5, 7]}),
     ),
     Scenario("tag", lambda root: append_rows(root, 7), tag, (appended(7),), protected=(1,)),
+    Scenario("tag-list", make_tagged, tag_into_list, (appended(3),), protected=(1, 2)),
     Scenario("expire", make_old, expire, (_TEN, {10: [10]})),
     Scenario("expire-again", make_half_expired, expire, ({10: [10]},)),
     Scenario(
@@ -323,7 +330,7 @@ SCENARIOS = [
         "erase",
         make_tagged,
         erase,
-        (appended(3), appended(3) | {5: [1, 3]}, {5: [1, 3]}),
+        (appended(3), appended(3) | {7: [1, 3]}, {7: [1, 3]}),
     ),
     Scenario(
         "stray",

@@ -19,7 +19,7 @@ from atio_core.storage.local import LocalStore
 from atio_core.table import Table
 from tests.support.looking import Contents, contents
 
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 """So that buckets, manifests and lists of keys come and go within a few commits."""
 
 

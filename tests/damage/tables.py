@@ -21,7 +21,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from tests.support.looking import Contents, contents
 
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,8 @@ def plain(path: Path, start: int = 0) -> Sample:
         table = Table(path, limits=LIMITS)
         for number in range(7):
             table.append(frame(start + number), idempotency_key=str(number))
+        for name in ("t", "u", "v"):
+            table.tag(name)
         table.expire(keep_last=2, grace=timedelta(0))
         table.append(frame(start + 9))
     return Sample(path, contents(table))
@@ -169,6 +171,8 @@ def users(sample: Sample) -> dict[str, Callable[[], Any]]:
         if name == log[0]:
             for ref in entry.get("key_lists", ()):
                 acts[ref[0]] = lambda: _repeat_first(sample).version == 1
+            if "tag_list" in entry:
+                acts[entry["tag_list"][0]] = lambda: sorted(sample.table().tags()) == ["t", "u", "v"]
     return acts
 
 

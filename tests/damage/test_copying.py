@@ -9,6 +9,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.errors import DamagedError
+from atio_core.log.limits import Limits
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore
 from tests.damage.tables import LIMITS, MAKERS, Sample, frame, holding
@@ -64,20 +65,23 @@ def test_some_versions(sample: Sample, tmp_path: Path) -> None:
     require_same(Table(tmp_path / "latest", limits=LIMITS), sample, [versions[-1]])
 
 
-def test_tags_of_versions_chosen(tmp_path: Path) -> None:
-    """They come along; others don't."""
-    table = Table(tmp_path / "t")
+@pytest.mark.parametrize("limits", [LIMITS, Limits()], ids=["tiny", "usual"])
+def test_tags_of_versions_chosen(limits: Limits, tmp_path: Path) -> None:
+    """They come along, in a list or not; others don't."""
+    table = Table(tmp_path / "t", limits=limits)
     for number in range(3):
         table.overwrite(frame(number), idempotency_key=str(number))
         table.tag(f"v{number}", table.snapshot().version)
     versions = [one.version for one in table.history()]
     table.export(tmp_path / "some", versions=versions[1:])
-    copy = Table(tmp_path / "some")
+    copy = Table(tmp_path / "some", limits=limits)
     assert set(copy.tags()) == {"v0", "v1"}
     assert copy.read(output_as="arrow")["a"].to_pylist() == [1]
     assert copy.overwrite(frame(7), idempotency_key="1").repeated
     table.copy_to(tmp_path / "all")
-    assert Table(tmp_path / "all").tags() == table.tags()
+    assert Table(tmp_path / "all", limits=limits).tags() == table.tags()
+    for name in ("some", "all"):
+        assert Table(tmp_path / name, limits=limits).verify("all").ok
 
 
 def test_a_copy_is_brought_up_to_date(sample: Sample, tmp_path: Path) -> None:

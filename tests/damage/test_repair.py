@@ -108,7 +108,7 @@ def test_any_file(sample: Sample, way: str, tmp_path: Path) -> None:
         latest_gone = name == sample.latest()
         problems = copy.table().verify("all").problems
         held = readable(copy) if not latest_gone or way == "missing" else {}
-        report = repaired(copy, forget_keys=True)
+        report = repaired(copy, forget_keys=True, forget_tags=True)
         if not report.ok:
             require_hopeless(copy, name, report)
             continue
@@ -241,6 +241,54 @@ def test_keys_are_forgotten_only_if_that_is_said(tmp_path: Path) -> None:
     assert table.verify().ok
 
 
+def tagged(path: Path) -> Table:
+    """A table of three versions, with three tags, two of them in a list."""
+    table = Table(path, limits=LIMITS)
+    for number in (1, 2, 3):
+        table.append(frame(number))
+        table.tag(f"v{number}")
+    return table
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_list_of_tags_is_made_anew(way: str, tmp_path: Path) -> None:
+    """As long as the entry is retained whose tags moved into it, no tag is lost."""
+    table = tagged(tmp_path)
+    tags, older = table.tags(), table.snapshot().entry.tags.older
+    assert older is not None
+    damage(tmp_path / older.path, way)
+    again = Table(tmp_path, limits=LIMITS)
+    with pytest.raises(DamagedError):
+        again.expire(keep_last=1)
+    report = repaired(Sample(tmp_path, {}))
+    assert (report.ok, report.rebuilt, report.forgotten, report.tags) == (True, (older.path,), (), ())
+    assert again.tags() == tags
+    assert [line.version for line in again.expire(keep_last=1).kept] == [1, 3, 5]
+    assert again.verify("all").ok
+
+
+def test_tags_are_forgotten_only_if_that_is_said(tmp_path: Path) -> None:
+    """A damaged list of tags is left alone by default, and nothing expires, for what it protects would go."""
+    table = tagged(tmp_path)
+    table.expire(keep_last=1)
+    table.tag("new", 5)
+    table.expire(keep_last=1)  # the entry goes whose tags moved into the list
+    older = table.snapshot().entry.tags.older
+    assert older is not None
+    damage(tmp_path / older.path, "flipped")
+    again = Table(tmp_path, limits=LIMITS)
+    report = again.repair(dry_run=False)
+    assert (report.ok, report.version, "forget_tags=True" in str(report)) == (False, None, True)
+    with pytest.raises(DamagedError):
+        again.expire(keep_last=1)
+    report = repaired(Sample(tmp_path, {}), forget_tags=True)
+    assert (report.ok, report.forgotten) == (True, (older.path,))
+    assert f"the tags in {older.path} are forgotten" in str(report)
+    assert again.tags() == {"v1": 1, "v2": 3, "new": 5}
+    assert [line.version for line in again.expire(keep_last=1).kept] == [1, 3, 5]
+    assert again.verify("all").ok
+
+
 def test_objects_and_dropped_tables(tmp_path: Path) -> None:
     """An object's version comes back as what it was; a table that was dropped isn't brought back by a repair."""
     table = Table(tmp_path / "objects")
@@ -272,7 +320,7 @@ def test_no_entry_is_left(tmp_path: Path) -> None:
     assert "062-1.json" in str(report)
 
 
-@pytest.mark.parametrize("option", ["dry_run", "deep", "forget_keys", "show_progress"])
+@pytest.mark.parametrize("option", ["dry_run", "deep", "forget_keys", "forget_tags", "show_progress"])
 def test_options_that_cannot_be_meant(option: str, tmp_path: Path) -> None:
     """They are refused."""
     with pytest.raises(atio.InvalidInputError):

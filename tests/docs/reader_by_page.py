@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 Json = dict[str, Any]
+FEATURES = {"objects", "tag_list"}
 ENTRY = re.compile(r"\d{3}-([1-9]\d*)\.json")
 
 
@@ -88,7 +89,7 @@ class Reader:
 
     def files(self, entry: Json) -> dict[str, tuple[bytes, bool] | None]:
         """Objects: by name the bytes of each file, and whether it may be run; None for a folder that holds nothing."""
-        require(["objects"], entry.get("reader_features"), "the features")
+        require(told=True, found="objects" in entry.get("reader_features", ()), what="the features")
         require((0, {}), (entry["schema"], entry["schemas"]), "the schema of an object")
         found: dict[str, tuple[bytes, bool] | None] = {}
         for record in self.records(entry):
@@ -112,6 +113,18 @@ class Reader:
         joined = base64.b64decode(recent["commits"]) + base64.b64decode(recent.get("keys", ""))
         older = [pa.ipc.open_file(data).read_all().column("id").to_pylist() for data in lists]
         return {joined[at : at + 16] for at in range(0, len(joined), 16)}.union(*older)
+
+    def tags(self, entry: Json) -> Json:
+        """Tag list: all tags of an entry."""
+        listed: Json = {}
+        if "tag_list" in entry:
+            path, told, size, count = entry["tag_list"]
+            data = self._checked(path, told)
+            listed = json.loads(data)
+            require([size, count], [len(data), len(listed)], path)
+        gone = entry.get("untagged", [])
+        require(set(), set(gone) - set(listed), "names that were taken away")
+        return {name: tag for name, tag in listed.items() if name not in gone} | entry.get("tags", {})
 
     def _buckets(self, after: int = -1) -> list[str]:
         names = [path.name for path in (self.table / "_atio/log").glob("[0-9]" * 6)]
@@ -137,7 +150,8 @@ class Reader:
         entry = unsealed(data, f"entry {number}")
         require(number, entry["version"], "the number of an entry")
         require(entry["kind"] != "table", "objects" in entry.get("reader_features", ()), "the features")
-        require(set(), set(entry.get("reader_features", [])).difference(["objects"]), "other features")
+        require("tag_list" in entry, "tag_list" in entry.get("reader_features", ()), "the features")
+        require(set(), set(entry.get("reader_features", [])) - FEATURES, "other features")
         return entry
 
     def _checked(self, path: str, told: str) -> bytes:

@@ -1,5 +1,6 @@
 """A store's log of releases as `docs/format.md` has it, without a line of atio."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def rows(store: Path, release: Json, table: str) -> pa.Table:
     require(table_id, entry["table"], "the table of a release")
     require(
         [version, None, [table.count("/") + 1, release["store"], release["number"], release["id"]]],
-        latest["tags"][tag_of(release)],
+        Reader(store / table).tags(latest)[tag_of(release)],
         "the tag of a release",
     )
     return reader.rows(entry)
@@ -70,8 +71,12 @@ def drop(store: Path, name: str) -> None:
     )
     for table in release["tables"]:
         base = Reader(store / table).latest()
-        tags = {tag: told for tag, told in base["tags"].items() if tag != tag_of(release)}
+        tags = {tag: told for tag, told in base.get("tags", {}).items() if tag != tag_of(release)}
         changed = {"operation": "untag", "tags": tags}
+        if "tag_list" in base:
+            listed = json.loads((store / table / base["tag_list"][0]).read_bytes())
+            gone = {*base.get("untagged", ()), tag_of(release)}.intersection(listed)
+            changed |= {"untagged": sorted(gone)}
         commit(store / table, base, uuid7().hex, changed)
 
 

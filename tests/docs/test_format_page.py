@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,31 @@ def test_restored_and_tagged_versions_are_read_by_the_page(tmp_path: Path) -> No
     assert [snapshot.version for snapshot in table.history()] == [9, 8, 4]
     with pytest.raises(ExpiredError):
         Reader(tmp_path / "t").version(5)
+
+
+def test_many_tags_are_read_by_the_page(tmp_path: Path) -> None:
+    """Tags in a list, and what changed of them since, come to what atio tells; expiry leaves no name that went."""
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_tags=2))
+    reader = Reader(tmp_path / "t")
+    table.append(frame(1))
+    held: set[str] = set()
+    for number in range(12):
+        table.tag(f"ü {number}", until=datetime(2200, 1, 1, tzinfo=UTC) if number % 3 else None)
+        if number % 4 == 3:
+            table.append(frame(number))
+            table.tag(f"ü {number}", force=True)
+            table.untag(f"ü {number - 2}")
+        entry = reader.latest()
+        held |= {name for name in ("tags", "tag_list", "untagged") if name in entry}
+        told = {name: [version, version.until_us] for name, version in table.tags().items()}
+        assert reader.tags(entry) == told
+    assert held == {"tags", "tag_list", "untagged"}
+    table.expire(keep_last=1)
+    assert "untagged" not in reader.latest()
+    assert by_page(table) == by_atio(table)
+    for name in table.tags():
+        table.untag(name)
+    assert (reader.tags(reader.latest()), "tag_list" in reader.latest()) == ({}, False)
 
 
 def test_objects_are_read_by_the_page(tmp_path: Path) -> None:
@@ -288,6 +314,31 @@ def test_what_is_released_by_the_page_is_a_release_of_atio(tmp_path: Path) -> No
     assert [len(store.table(name).history()) for name in ("orders", "raw/customers")] == [1, 1]
 
 
+def test_releases_of_a_table_with_a_list_of_tags(tmp_path: Path) -> None:
+    """The page's tags and atio's lie in one list and beside it, and go from there."""
+    store, limits = atio.Store(tmp_path), Limits(inline_tags=1)
+    append(tmp_path / "orders", [1], ["a"], key="first")
+    table = atio.Table(tmp_path / "orders", limits=limits)
+    store.create_release("zero", ["orders"])
+    for name in "xy":
+        table.tag(name)
+    store_by_page.make(tmp_path, "first", ["orders"])
+    assert [name[:9] for name in table.tags()] == ["release/2", "release/3", "x", "y"]
+    table.tag("z")
+    assert columns(store.at("first").read("orders", "arrow")) == {"n": [1], "s": ["a"]}
+    store_by_page.drop(tmp_path, "first")
+    store_by_page.drop(tmp_path, "zero")
+    assert sorted(table.tags()) == ["x", "y", "z"]
+    table.tag("w")
+    assert sorted(Reader(tmp_path / "orders").tags(Reader(tmp_path / "orders").latest())) == [
+        "w",
+        "x",
+        "y",
+        "z",
+    ]
+    assert table.verify("all").ok
+
+
 def test_pins_of_the_page_and_of_atio_are_the_same(tmp_path: Path) -> None:
     """Whoever of both pins a version first, the other reads it."""
     store = atio.Store(tmp_path)
@@ -312,15 +363,20 @@ def names_in(value: Json, but: tuple[str, ...] = ()) -> set[str]:
 def test_the_page_names_every_field_that_atio_writes(tmp_path: Path) -> None:
     """A field can't come without a line on the page."""
     pd = pytest.importorskip("pandas")
-    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=1, recent=2))
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=1, recent=2, inline_tags=2))
     data = pd.DataFrame({"a": [1], 2: [None]}, index=pd.RangeIndex(5, 6))
     data.attrs = {"k": "v"}
     for key in "abcd":
         table.overwrite_partitions({"x": data, "y": data}, idempotency_key=key)
+        table.tag(f"tag {key}")
+    table.untag("tag b")
     entry = Reader(tmp_path / "t").latest()
+    assert entry["untagged"] == ["tag b"]
     assert entry["manifests"]
     assert entry["key_lists"]
-    written = names_in(entry | {"files": Reader(tmp_path / "t").records(entry)}, but=("attrs", "missing"))
+    written = names_in(
+        entry | {"files": Reader(tmp_path / "t").records(entry)}, but=("attrs", "missing", "tags")
+    )
     assert len(written) > 30
     assert [name for name in sorted(written) if f"`{name}`" not in PAGE] == []
 
@@ -329,7 +385,7 @@ def test_the_page_and_the_code_agree_on_numbers() -> None:
     """The bounds that the page gives are the ones in use."""
     limits = Limits()
     told = [limits.inline_files, limits.recent, 2 * limits.recent, limits.fanout]
-    told += [limits.inline_bytes, limits.manifest_files]
+    told += [limits.inline_bytes, limits.manifest_files, limits.inline_tags, limits.inline_tag_bytes]
     assert [number for number in told if not re.search(rf"\b{number:,}\b", PAGE)] == []
 
 

@@ -180,6 +180,17 @@ def kept(path: Path) -> None:
         table.stage(plain(number), mode, keep=True, until=FOR_AGES)
 
 
+def tagged(path: Path) -> None:
+    """More tags than an entry holds: most lie in a list; one was moved since, and one taken away."""
+    table = atio.Table(path, limits=Limits(inline_tags=2))
+    for number in range(1, 4):
+        table.append(plain(number))
+        for name in ("ü", "audit", "long " * 20 + "name"):
+            table.tag(f"{name} {number}", until=FOR_AGES if name == "audit" else None)
+    table.tag("ü 1", 5, force=True)
+    table.untag("ü 2")
+
+
 def store(path: Path) -> None:
     """Two tables, releases of which one was dropped and one has its name anew, and a policy."""
     made = atio.Store(path)
@@ -201,6 +212,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     "moments": moments,
     "keyed": keyed,
     "kept": kept,
+    "tagged": tagged,
     "store": store,
 }
 

@@ -123,6 +123,22 @@ def test_what_protects_versions_goes_on_to(copied: Path) -> None:
     assert [snapshot.version for snapshot in table.history()] == [latest.version, 3, 2, 1]
 
 
+@pytest.mark.parametrize("copied", ["tagged"], indirect=True)
+def test_a_list_of_tags_goes_on(copied: Path) -> None:
+    """Tags in a list protect versions, are moved and taken away, and lie in the entry again when they are few."""
+    table = atio.Table(copied)
+    before = table.tags()
+    assert (len(before), before["ü 1"], before["audit 1"].until) == (8, 5, FOR_AGES)
+    assert table.snapshot().entry.tags.older is not None
+    table.untag("audit 2")
+    assert table.tags() == {name: version for name, version in before.items() if name != "audit 2"}
+    assert table.snapshot().entry.tags.older is None
+    table.expire(keep_last=1, grace=timedelta(0))
+    assert [snapshot.version for snapshot in table.history()] == [9, 5, 1]
+    found = table.verify("all")
+    assert (found.ok, found.leftovers, len(list((copied / "_atio/tags").iterdir()))) == (True, (), 2)
+
+
 @pytest.mark.parametrize("copied", ["kept"], indirect=True)
 def test_a_kept_stage_is_published(copied: Path) -> None:
     """Stages that an earlier release kept are read, also after an expiry, and published or dropped."""

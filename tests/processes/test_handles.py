@@ -13,7 +13,7 @@ from atio_core.errors import CommitConflictError, DamagedError, SchemaMismatchEr
 from atio_core.log.limits import Limits
 from atio_core.table import Table
 
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 NO_GRACE = timedelta(0)
 
 

@@ -27,7 +27,7 @@ from tests.support.os_calls import Call, watched
 from tests.support.stores import CountingStore
 
 WRITERS = 8
-TINY = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+TINY = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 KEEP_LAST = 3
 MOST_TRIES = 200
 

@@ -21,7 +21,7 @@ from tests.support.folders import Tree, make
 from tests.support.held import Change, applied, does_nothing, misfits
 from tests.support.model import TableModel, Version
 
-LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2, manifest_files=8)
+LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2, manifest_files=8)
 WIDE = tuple(f"{number * 7919:x}{number * 104729:o}{number * 1299709:b}" for number in range(150))
 """So many columns that their schema lies in a file."""
 

@@ -91,7 +91,7 @@ class History(StagedChanges):
 
     @rule(
         handle=handles,
-        name=st.sampled_from("tu"),
+        name=st.sampled_from("tuvw"),
         number=st.none() | st.integers(-4, 40),
         lasting=st.sampled_from([None, None, 1, HOUR_US, 2 * DAY_US]),
         force=st.booleans(),
@@ -115,7 +115,7 @@ class History(StagedChanges):
         assert tagged.version == found.number
         assert name in tagged.tags
 
-    @rule(handle=handles, name=st.sampled_from("tu"))
+    @rule(handle=handles, name=st.sampled_from("tuvw"))
     def untag(self, handle: int, name: str) -> None:
         """Take a tag away."""
         error = tried(lambda: self.tables[handle].untag(name))
@@ -159,7 +159,7 @@ class History(StagedChanges):
         else:
             assert type(found) is expected
 
-    @rule(handle=handles, name=st.sampled_from("tu"))
+    @rule(handle=handles, name=st.sampled_from("tuvw"))
     def read_tagged(self, handle: int, name: str) -> None:
         """Read a version by its tag: as long as it has one, it is there."""
         found = tried(lambda: self.tables[handle].snapshot(name))

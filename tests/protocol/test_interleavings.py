@@ -374,19 +374,66 @@ def test_a_tag_and_an_expiry(size: int) -> None:
     Search(actors, start=table(size), check=check).run()
 
 
+def tagged_table(size: int) -> dict[str, bytes]:
+    """What is stored of a table with tags in a list and beside it."""
+    start = Direct(table(size))
+    for name in "tu":
+        Writer(start, LATER_US).tag(name, size)
+    return start.objects
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_list_of_tags_and_an_expiry(size: int) -> None:
+    """A tag with which others move into a list, beside an expiry that takes the list before: no tag gets lost."""
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        held = Writer(Direct(moment.objects)).log.tags()
+        assert set(held) >= {"t", "u"}
+        tagged = moment.outcomes.get("ann")
+        if tagged is not None:
+            assert ("kept" in held) == (old(1) in rows.values()) == tagged.ok
+
+    actors = {"ann": tags(1), "eve": expires(grace_us=0)}
+    check = checks({}, expected=expected, errors=(VersionExpiredError,))
+    Search(actors, start=tagged_table(size), check=check).run()
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_tags_are_told_whatever_expires(size: int) -> None:
+    """Who asks for tags while lists come and go gets those of one moment."""
+
+    def others(store: Any) -> None:
+        def go_on(direct: Direct) -> None:
+            writer = Writer(direct, LATER_US)
+            for name in "vw":
+                writer.tag(name, size)
+            writer.expire(1, grace_us=0)
+
+        store.at_once(go_on)
+
+    def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
+        told = moment.outcomes.get("ann")
+        if told is not None:
+            assert told.ok
+            assert "".join(sorted(told.value)) in ("tu", "tuvw")
+
+    actors = {"ann": lambda store: Writer(store).log.tags(), "eve": others}
+    Search(actors, start=tagged_table(size), check=checks({}, expected=expected)).run()
+
+
 @pytest.mark.parametrize("size", [2, 3, 7])
 def test_a_lease_and_an_expiry(size: int) -> None:
     """From its begin to its end a leased version is there, whatever expires; one that has expired can't be leased."""
 
     def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
         log = Writer(Direct(moment.objects)).log
-        if "lease" in log.latest().tags:
+        if "lease" in log.tags():
             assert old(1) in rows.values()
         leased = moment.outcomes.get("ann")
         if leased is not None and not leased.ok:
             assert isinstance(leased.error, VersionExpiredError)
             assert old(1) not in rows.values()
-            assert "lease" not in log.latest().tags
+            assert "lease" not in log.tags()
 
     actors = {"ann": leases(1, LATER_US + HOUR_US), "eve": expires(grace_us=0)}
     check = checks({}, expected=expected, errors=(VersionExpiredError,))
@@ -418,8 +465,8 @@ def test_a_holder_dies(size: int) -> None:
         if moment.over:
             store = Direct(dict(moment.objects))
             Writer(store, LATER_US + 2 * HOUR_US).expire(1, grace_us=0)
-            latest = Writer(store).log.latest()
-            assert (latest.tags, len(latest.retained)) == ({}, 1)
+            log = Writer(store).log
+            assert (log.tags(), len(log.latest().retained)) == ({}, 1)
 
     actors = {"ann": leases(1, LATER_US + HOUR_US), "eve": expires(grace_us=0)}
     check = checks({}, expected=expected, errors=(VersionExpiredError,))

@@ -177,9 +177,15 @@ RULES = [
         "if False:",
     ),
     Rule(
-        "Lists of keys that the expire entry names stay",
+        "Lists of keys and tags that the expire entry names stay",
         "maintenance.expiry:_Expiry.execute",
         " if file_key_of(ref.path) not in reached",
+        "",
+    ),
+    Rule(
+        "Names that were taken out of a list of tags are none",
+        "log.tag_list:TagLists.of",
+        " if name not in tags.gone",
         "",
     ),
     Rule(

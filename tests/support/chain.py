@@ -19,9 +19,10 @@ from functools import lru_cache
 from atio_core.errors import NotFoundError
 from atio_core.format.entry_json import decode_entry
 from atio_core.format.names import LOG, Numbered
+from atio_core.format.tags_json import decode_tags
 from atio_core.log.file_list import files_of
 from atio_core.log.limits import Limits
-from atio_core.model.entry import LogEntry
+from atio_core.model.entry import LogEntry, Tag
 from tests.support.schedule import Call, Direct
 from tests.support.world import BrokenPromiseError, promised
 
@@ -81,11 +82,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A version: its entry, its rows, all files that it reaches, and whose it is (None for what was there at first)."""
+    """A version: entry, rows, all files that it reaches, tags, and whose it is (None for what was there at first)."""
 
     entry: LogEntry
     words: tuple[str, ...]
     reach: frozenset[str]
+    tags: dict[str, Tag]
     deed: Deed | None
 
 
@@ -160,7 +162,7 @@ class Chain:
             self._check_deed(deed, link, before)
         self._check_entry(link, before)
         self.links.append(link)
-        for tag, meant in entry.tags.items():
+        for tag, meant in link.tags.items():
             promised(
                 self.holding(meant.version),
                 f"version {number} let {meant.version} go, which has the tag {tag}",
@@ -192,19 +194,29 @@ class Chain:
         promised(in_time, f"{told} goes back in time")
         new = [one for one in entry.retained if one != entry.version and one not in parent.retained]
         promised(not new, f"{told} retains {new}, which the one before had let go")
-        gone = [
-            name
-            for name, tag in parent.tags.items()
-            if name not in entry.tags and (tag.until_us is None or tag.until_us > entry.clock_us)
-        ]
-        untagged = link.deed is not None and link.deed.kind == "untag"
-        promised(untagged or not gone, f"{told} lets tags go that haven't ended: {gone}")
+        tags = self._tags_after(link, before)
+        promised(link.tags == tags, f"{told} has the tags {link.tags}, and should have {tags}")
         ids = [one.hex() for one in entry.recent.commits]
         known = [one.entry.commit_id for one in reversed(self.links[-len(ids) :])]
         promised(
             ids == [entry.commit_id, *known[: len(ids) - 1]],
             f"{told} remembers other commits than there were",
         )
+
+    def _tags_after(self, link: Link, before: Link) -> dict[str, Tag]:
+        tags, deed = dict(before.tags), link.deed
+        if deed is None:  # an expiry takes those that have ended
+            now_us = link.entry.clock_us
+            return {
+                name: tag
+                for name, tag in tags.items()
+                if name in link.tags or tag.until_us is None or tag.until_us > now_us
+            }
+        if deed.kind == "tag":
+            tags[deed.tag] = Tag(deed.version, deed.until_us)
+        elif deed.kind == "untag":
+            tags.pop(deed.tag, None)
+        return tags
 
     def _words_after(self, deed: Deed | None, before: Link | None) -> tuple[str, ...]:
         words = before.words if before else ()
@@ -242,8 +254,17 @@ class Chain:
         except NotFoundError as error:
             raise BrokenPromiseError(f"version {entry.version} names what isn't there: {error}") from error
         schemas = [ref for ref in entry.schemas.values() if ref.path is not None]
-        named = (*files, *entry.manifests, *entry.key_lists, *schemas)
-        return Link(entry, words, frozenset(str(one.path) for one in named), deed)
+        named = (*files, *entry.manifests, *entry.other_lists, *schemas)
+        return Link(entry, words, frozenset(str(one.path) for one in named), self._tags(entry), deed)
+
+    def _tags(self, entry: LogEntry) -> dict[str, Tag]:
+        older, listed = entry.tags.older, {}
+        if older is not None:
+            promised(
+                older.path in self.objects, f"version {entry.version} names no list of tags: {older.path}"
+            )
+            listed = decode_tags(self.objects[older.path])
+        return {name: tag for name, tag in listed.items() if name not in entry.tags.gone} | entry.tags.named
 
     def _decode(self, name: str) -> LogEntry:
         number = self.names.parse(name)

@@ -36,7 +36,7 @@ from atio_core.retention import require_policy
 from atio_core.storage.base import ObjectStore
 from atio_core.table import Table
 
-SMALL = Limits(per_bucket=4, recent=4, inline_files=2, fanout=2, manifest_files=8)
+SMALL = Limits(per_bucket=4, recent=4, inline_files=2, inline_tags=1, fanout=2, manifest_files=8)
 """Bounds that make the rare paths common."""
 
 START_US = 1_700_000_000_000_000
@@ -220,7 +220,7 @@ def verify(store: ObjectStore, limits: Limits = SMALL) -> dict[int, list[str]]:
         assert Totals.of(files) == entry.totals
         assert all(digest(store.read(file.path)) == file.digest for file in files)
         assert len({file.path for file in files}) == len(files), "a file is in the table twice"
-        for ref in (*entry.key_lists, *_schemas(entry)):
+        for ref in (*entry.other_lists, *_schemas(entry)):
             assert digest(store.read(ref.path)) == ref.digest
         entries[version] = entry
         rows[version] = Writer(store, limits=limits).words(entry)
@@ -235,7 +235,7 @@ def needed(store: ObjectStore, limits: Limits = SMALL) -> set[str]:
     entries = [entry for version in latest.retained if (entry := log.read(version))]
     names = {log.sequence.names.name(entry.version) for entry in entries}
     for entry in entries:
-        files = (*files_of(store, entry), *entry.manifests, *entry.key_lists, *_schemas(entry))
+        files = (*files_of(store, entry), *entry.manifests, *entry.other_lists, *_schemas(entry))
         names |= {one.path for one in files}
     return names
 

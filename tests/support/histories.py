@@ -134,7 +134,7 @@ class Worker(StageJudge):
 
     def tag(self) -> None:
         """Name a version, for good or for a while."""
-        name, force = self.choices.choice("tu"), self.choices.random() < 0.5
+        name, force = self.choices.choice("tuv"), self.choices.random() < 0.5
         lasting_us = self.choices.choice(LASTING_US)
         until_us = None if lasting_us is None else self.party.clock() + lasting_us
         number = self.data_version(self._any_version())
@@ -143,7 +143,7 @@ class Worker(StageJudge):
 
     def untag(self) -> None:
         """Take a name away."""
-        change = RemoveTag(self.log, self.choices.choice("tu"))
+        change = RemoveTag(self.log, self.choices.choice("tuv"))
         self.commit("untag", lambda _: change, tag=change.name)
 
     def expire(self) -> None:
@@ -180,6 +180,13 @@ class Worker(StageJudge):
             right = [self.versions(latest) for latest in self.seen()]
             promised(versions in right, f"{versions} were listed, and there were {right}")
 
+    def list_tags(self) -> None:
+        """List the tags."""
+        found = self.look(self.log.tags)
+        if found is not None:
+            right = [latest.tags for latest in self.seen() if latest]
+            promised(found in right, f"{found} were listed as tags, and there were {right}")
+
     def _write(self, kind: str, **options: Any) -> None:
         word = self.new_word()
         making = self.writer.appending if kind == "append" else self.writer.overwriting
@@ -214,6 +221,7 @@ ACTS = (
     Worker.read,
     Worker.read,
     Worker.list_versions,
+    Worker.list_tags,
 )
 STAGING = (
     Worker.keep,

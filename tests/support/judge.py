@@ -144,9 +144,7 @@ class Judge:
                 right = deed.expected is not None and known != [deed.expected] * len(known)
                 right = right or (deed.kind in REWRITES and len(seen) > 10)  # it was overtaken each time
             case AlreadyExistsError():
-                right = any(
-                    link and deed.tag in link.entry.tags and not self._tagged(link, deed) for link in seen
-                )
+                right = any(link and deed.tag in link.tags and not self._tagged(link, deed) for link in seen)
             case InvalidInputError():
                 until_us = deed.until_us
                 right = until_us is not None and any(
@@ -181,7 +179,7 @@ class Judge:
             case TableNotFoundError():
                 return None in seen
             case TagNotFoundError():
-                return any(link is not None and tag not in link.entry.tags for link in seen)
+                return any(link is not None and tag not in link.tags for link in seen)
             case VersionExpiredError():
                 return version > 0 and self.chain.holding(self.data_version(version)) is None
             case VersionNotFoundError():
@@ -204,7 +202,7 @@ class Judge:
         if wanted.is_fixed:
             return [self.data_version(wanted.number or 0)]
         if wanted.tag:
-            tags = [latest.entry.tags.get(wanted.tag) for latest in self.seen() if latest]
+            tags = [latest.tags.get(wanted.tag) for latest in self.seen() if latest]
             return [tag.version for tag in tags if tag]
         place = wanted.number or -1
         listed = [self.versions(latest) for latest in self.seen()]
@@ -220,5 +218,5 @@ class Judge:
         return sorted({self.chain.link(one).entry.data.version for one in retained})
 
     def _tagged(self, link: Link, deed: Deed) -> bool:
-        tag = link.entry.tags.get(deed.tag)
+        tag = link.tags.get(deed.tag)
         return tag is not None and (tag.version, tag.until_us) == (deed.version, deed.until_us)

@@ -262,8 +262,10 @@ def read_entry(writer: Writer, entry: LogEntry) -> Read:
     try:
         return Read(entry.version, entry.commit_id, tuple(writer.words(entry)))
     except NotFoundError as error:
-        retained = writer.log.is_retained(entry.data.version)
-        raise missing_file(writer.log.location, entry.version, error, retained=retained) from error
+        now = writer.log.standing(entry.data.version)
+        if now is not None and now.version != entry.version:
+            return read_entry(writer, now)  # a compaction has put other files in their places
+        raise missing_file(writer.log.location, entry.version, error, retained=now is not None) from error
 
 
 def others(*rounds: tuple[int, int | None]) -> Actor:

@@ -15,8 +15,11 @@ from atio_core.model.entry import (
     LogEntry,
     PartitionField,
     Recent,
+    ReleaseRef,
     SchemaRef,
     Tag,
+    TagListRef,
+    Tags,
     Totals,
 )
 from atio_core.model.manifest import ManifestRef
@@ -111,6 +114,12 @@ data_versions = st.builds(
     st.none() | texts,
 )
 
+tag_dicts = st.dictionaries(
+    texts,
+    st.builds(Tag, counts, st.none() | times, st.none() | st.builds(ReleaseRef, small, texts, counts, texts)),
+    max_size=3,
+)
+
 entries = st.builds(
     LogEntry,
     table_id=texts,
@@ -132,7 +141,12 @@ entries = st.builds(
     files=st.lists(data_files, max_size=3).map(tuple),
     totals=totals,
     content=st.none() | digests,
-    tags=st.dictionaries(texts, st.builds(Tag, counts, st.none() | times), max_size=3),
+    tags=st.builds(
+        Tags,
+        tag_dicts,
+        st.lists(texts, max_size=2).map(tuple),
+        st.none() | st.builds(TagListRef, paths, digests, counts, counts),
+    ),
     retained=version_ranges,
     horizon_us=times,
     grace_us=times,

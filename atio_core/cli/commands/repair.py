@@ -25,6 +25,9 @@ def repair(
     forget_keys: Annotated[
         bool, Parameter(negative="", help="Let damaged idempotency keys go: a retry may write once more.")
     ] = False,
+    forget_tags: Annotated[
+        bool, Parameter(negative="", help="Let a damaged list of tags go: their versions may expire.")
+    ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: AsJson = False,
@@ -38,7 +41,13 @@ def repair(
 
     def run(*, dry: bool) -> RepairReport:
         watched = is_terminal(sys.stderr)
-        return place.repair(dry_run=dry, deep=not quick, forget_keys=forget_keys, show_progress=watched)
+        return place.repair(
+            dry_run=dry,
+            deep=not quick,
+            forget_keys=forget_keys,
+            forget_tags=forget_tags,
+            show_progress=watched,
+        )
 
     report = run(dry=not yes or dry_run)
     if report.dry_run and not dry_run:

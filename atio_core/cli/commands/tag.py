@@ -12,7 +12,7 @@ from atio_core.cli.output import print_json, print_table, print_text
 from atio_core.cli.places import open_table
 from atio_core.cli.plain import told_second
 from atio_core.cli.question import confirm
-from atio_core.errors import TagNotFoundError
+from atio_core.log.lookup import no_tag
 from atio_core.table import Table
 from atio_core.table.versions import TaggedVersion
 
@@ -85,10 +85,7 @@ def remove(
 def _tagged(table: Table, name: str) -> TaggedVersion:
     tags = table.tags()
     if name not in tags:
-        names = ", ".join(tags) or "none"
-        raise TagNotFoundError(
-            f"the table {table.path} has no tag {name!r}; its tags: {names}", table=table.path
-        )
+        raise no_tag(tags, name, table.path)
     return tags[name]
 
 

@@ -24,6 +24,7 @@ from atio_core.model.entry import (
     Recent,
     SchemaRef,
     Tag,
+    Tags,
     Totals,
     empty_entry,
 )
@@ -92,7 +93,7 @@ FULL = LogEntry(
     ),
     totals=Totals(18, 180, 18_000),
     content=digest(b"content"),
-    tags={"before the move": Tag(7), "lease": Tag(290, 1_700_003_600_000_000)},
+    tags=Tags({"before the move": Tag(7), "lease": Tag(290, 1_700_003_600_000_000)}),
     retained=VersionRanges(((7, 7), (280, 300))),
     horizon_us=1_699_990_000_000_000,
     grace_us=60_000_000,

@@ -15,7 +15,7 @@ import atio_core as atio
 from atio_core.log.limits import Limits
 from atio_core.testing import Fault, FaultyStore
 
-TINY = Limits(per_bucket=4, recent=2, inline_files=2, fanout=2)
+TINY = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 WHERE = [("name", "==", "Eve Adams")]
 
 
@@ -102,6 +102,18 @@ def test_what_stands_in_the_way_has_to_be_named(table: atio.Table) -> None:
     report = table.erase(WHERE, tags=["audit"], staged=[stage.id])
     assert (report.tags, report.staged, report.versions) == (preview.tags, preview.staged, preview.versions)
     assert (told(Path(table.path)), table.tags(), table.staged()) == ([], {}, [])
+
+
+def test_the_names_of_tags_are_erased_too(table: atio.Table) -> None:
+    """Those that lay in a list, and those that were taken away before; what names no one stays no longer than told."""
+    for number in range(1, 4):
+        table.tag(f"Eve Adams {number}", number)
+        table.tag(f"of Eve Adams {number}", number)
+    table.untag("Eve Adams 2")
+    path = Path(table.path)
+    report = table.erase(WHERE, tags="all")
+    assert (len(report.tags), table.tags(), told(path)) == (5, {}, [])
+    assert [one for one in (path / "_atio").glob("tags/*") if one.is_file()] == []
 
 
 def test_published_and_dropped_stages_are_forgotten(table: atio.Table) -> None:
