@@ -104,8 +104,7 @@ def commit(
     run = _Run(log, change, intent, clock, base.version if base is not None and looked_up else None)
     try:
         for tries in range(_ROUNDS):
-            done = run.once(base if tries == 0 else None)
-            if done is not None:
+            if (done := run.once(base if tries == 0 else None)) is not None:
                 return done
             pause(tries)
         raise CommitConflictError(
@@ -249,9 +248,8 @@ class _Run:
             # Nothing was left to be done on an outdated base: what came since may ask for it.
             outdated = built.nothing and given is not None and not _is_latest(self.log, given)
             return None if outdated else built
-        entry, nothing = built
-        created = self._create(base, entry)
-        return created and replace(created, nothing=nothing)
+        created = self._create(base, built[0])
+        return created and replace(created, nothing=built[1])
 
     def _build(self, base: LogEntry) -> tuple[LogEntry, bool] | Committed:
         done = self._look_up(base)
@@ -306,8 +304,8 @@ class _Run:
         if created.answer is Answer.UNKNOWN:
             raise self.unknown("the store didn't answer") from created.cause
         if created.answer is not Answer.OURS:
-            # Ours may have landed all the same, and have been expired since; another's may be a stray in its place.
-            if created.answer is Answer.TAKEN and not self.log.sequence.newer_bucket(entry.version):
+            # Ours may have landed all the same, and have been expired since: it stays unclear if none is there.
+            if created.answer is Answer.TAKEN and self._is_version(entry.version, created.data):
                 self.unclear.discard(entry.version)
                 self._discard_scratch()
             return None
@@ -326,6 +324,14 @@ class _Run:
         return self.log.sequence.create(
             entry.version, data, after=base.version, is_ours=lambda found: self._is_ours(entry, found)
         )
+
+    def _is_version(self, number: int, data: bytes) -> bool:
+        """Whether another's entry is a version, so that ours isn't; not if it may be a stray under a freed name."""
+        if not self.log.sequence.newer_bucket(number):
+            return True
+        with suppress(DamagedError, NewerFormatError):
+            return on_chain(self.log, self.log.decode(number, data)) is True
+        return False
 
     def _is_ours(self, entry: LogEntry, data: bytes) -> bool:
         try:

@@ -24,7 +24,7 @@ from atio_core.format.entry_json import encode_entry
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
-from tests.support.commits import START_US, Writer, verify
+from tests.support.commits import START_US, Writer, needed, verify
 from tests.support.races import HOUR_US, LATER_US, appends, checks, expires, old, others, table
 from tests.support.schedule import Direct, Search
 
@@ -253,6 +253,22 @@ def test_another_s_entry_under_a_freed_name_is_no_proof(size: int, unseen: Calla
     assert (done.version, done.entry, done.repeated) == (size + 1, None, False)
     assert later.words()[size:] == ["a", *(f"later {number}" for number in range(5))]
     verify(inner)
+
+
+def test_a_race_that_was_lost_long_ago_leaves_no_doubt() -> None:
+    """Who goes on from a version of a month ago, and finds another after it, commits after the latest."""
+    writer = Writer(MemoryStore())
+    for number in range(5):
+        writer.append(f"old {number}")
+    base = writer.log.latest()
+    for _ in range(2):
+        for number in range(12):
+            writer.append(f"other {number}")
+        writer.now_us += 31 * DAY_US
+    writer.append("latest")
+    done = writer.commit(writer.appending(writer.file("a")), base=base)
+    assert (done.version, writer.words()[-1]) == (31, "a")
+    assert set(writer.store.list("_atio/")) <= needed(writer.store) | set(writer.store.list("_atio/log/"))
 
 
 def test_a_commit_that_nobody_remembers_is_unknown() -> None:
