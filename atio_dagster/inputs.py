@@ -15,7 +15,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions
 from atio_dagster.metadata import content_of
-from atio_dagster.provenance import RUN_ID, note_read, step_of
+from atio_dagster.provenance import RUN_ID, latest_of, note_read, step_of
 
 if TYPE_CHECKING:
     from dagster import StepExecutionContext
@@ -65,8 +65,8 @@ def _tell_whole(step: StepExecutionContext, key: dg.AssetKey, snapshot: Snapshot
 
 def _tell_partitions(table: Table, snapshot: Snapshot, partitions: Partitions, noted: Any) -> None:
     """Dagster makes the data version of some partitions of those of each, in the order of their keys."""
-    latest, keys = table.snapshot(), partitions.values
-    if latest.version == snapshot.version:
+    latest, keys = latest_of(table), partitions.values
+    if latest is None or latest.version == snapshot.version:
         return
     read = {key: content_of(snapshot, snapshot.data_files([keys[key]])) for key in sorted(keys)}
     now = {key: content_of(latest, latest.data_files([keys[key]])) for key in read}

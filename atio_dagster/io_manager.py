@@ -138,9 +138,9 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         partitions = partitions_of(context)
         if partitions is not None and not partitions.values:
             return wanted.nothing  # no partition is mapped: what Dagster's own managers do
-        snapshot = staged_version(context)
+        staged = snapshot = staged_version(context)
         try:
-            if snapshot is None:
+            if staged is None:
                 snapshot = choose_version(context, self._store().store, self._name(context), self)
         except TableNotFoundError as error:
             if not wanted.optional:
@@ -152,7 +152,8 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
             return None
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
-        tell_read(context, self._store().store.table(self._name(context)), snapshot, partitions)
+        if staged is None:
+            tell_read(context, self._store().store.table(self._name(context)), snapshot, partitions)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         return load(context, snapshot, wanted, partitions)
 
