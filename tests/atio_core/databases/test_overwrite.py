@@ -1,6 +1,7 @@
 """Overwriting the rows that match: all of it in one transaction, and nothing else is touched."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -69,6 +70,26 @@ def test_a_failed_insert_leaves_the_rows(filled: Database) -> None:
     with pytest.raises(atio.InvalidInputError):
         put(filled, pa.table({"day": [SECOND, SECOND], "n": [30, 1]}), [("day", "==", SECOND)])
     assert numbers(filled) == [1, 2, 3, 4]
+
+
+def test_parts_replaced_at_once(filled: Database) -> None:
+    """Writers that replace different rows at the same time all succeed, if those that another came before try again."""
+
+    def replace(number: int) -> None:
+        day = dt.date(2024, 1, number)
+        rows = pa.table({"day": [day] * 50, "n": [100 * number] * 50})
+        for left in reversed(range(50)):
+            try:
+                put(filled, rows, [("day", "==", day)])
+            except atio.CommitConflictError:
+                if not left:
+                    raise
+            else:
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(replace, [1, 2, 3, 4]))
+    assert numbers(filled) == sorted([100, 200, 300, 400] * 50)
 
 
 def test_a_missing_table_is_made(db: Database) -> None:
