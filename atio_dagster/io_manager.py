@@ -55,8 +55,9 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
 
     How outputs are written is said by `mode`, `key` and so on: of all by these fields, of an asset by its metadata
     (`atio/mode`, `atio/key`, …), of a run at its launch. Further asset metadata: `atio/retention`, `partition_expr`,
-    `atio/publish` ("at_once", "after_checks" or "after_run": see `with_publishing`). Input metadata: `atio/columns`,
-    `atio/version`, `allow_missing_partitions`.
+    `atio/publish` ("at_once", "after_checks" or "after_run": see `with_publishing`). Input metadata:
+    `atio/columns`, `atio/filter`, `allow_missing_partitions`, and which version is read: `atio/version`, `atio/as_of`,
+    `atio/tag`, `atio/reads`.
 
     Example:
         >>> import dagster as dg, pandas as pd, tempfile

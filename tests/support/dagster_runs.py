@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
+import pandas as pd
+
+from atio_dagster import AtioResource
 
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 """Materialise assets: all of those given, or just those in `only`; for a `partition`, or a range `between` two."""
@@ -21,3 +24,9 @@ def materialized(result: dg.ExecuteInProcessResult, node: str) -> tuple[dict[str
     """Return the metadata and the tags of a step's first materialisation."""
     event = result.asset_materializations_for_node(node)[0]
     return values_of(event.metadata), dict(event.tags or {})
+
+
+def versions_of(store: AtioResource, name: str, count: int) -> None:
+    """Write versions of a table, each with its number as its row."""
+    for number in range(1, count + 1):
+        store.table(name).overwrite(pd.DataFrame({"n": [number]}))
