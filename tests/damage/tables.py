@@ -19,7 +19,7 @@ from atio_core.format import schema_arrow
 from atio_core.log.limits import Limits
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
-from tests.support.looking import Contents, contents
+from tests.support.looking import Contents, contents, retained
 
 LIMITS = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
 
@@ -159,11 +159,12 @@ def holding(path: Path, data: bytes | None) -> Generator[None]:
 def users(sample: Sample) -> dict[str, Callable[[], Any]]:
     """For each file an act that needs it, and returns what was written as long as the file is right."""
     acts: dict[str, Callable[[], Any]] = {}
+    kept = retained(sample.path)
     log = sorted(name for name in sample.files() if name.startswith("_atio/log/"))
     for name in reversed(log):  # oldest first: most files are named by the smallest version that has them
         entry = json.loads((sample.path / name).read_bytes())
         version = entry["data"][0]
-        if version not in sample.contents:
+        if version not in sample.contents or entry["version"] not in kept:
             continue
         read = Read(version)
         for path in [name, *_paths(sample, entry)]:
