@@ -13,7 +13,7 @@ from atio_core.errors import TableNotFoundError
 from atio_core.retention import Retention
 from atio_core.table import Table
 from atio_dagster.in_progress import Reading
-from atio_dagster.provenance import latest_of, owner_of
+from atio_dagster.provenance import owner_of, told_by_asset
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import declared_retention, retention_of_definitions
 
@@ -46,8 +46,7 @@ class Chosen:
 
         What runs may be reading is kept in any case.
         """
-        latest = latest_of(table)
-        properties = {} if latest is None else latest.properties
+        properties = told_by_asset(table)
         owner = owner_of(properties)
         if owner is not None:
             self.owners[name] = owner

@@ -37,6 +37,8 @@ ASSET_KEY = "dagster/asset_key"
 RUN_ID = "dagster/run_id"
 _CLOCKS = timedelta(days=1)
 """So much the clock of Dagster's database may be ahead of those of the machines that commit."""
+_BY_HAND = 20
+"""So many of the newest versions are looked at for one that an asset made."""
 _MOST_KEYS = 100  # a version's properties lie in its log entry, which stays small
 _READ: WeakKeyDictionary[object, dict[str, int]] = WeakKeyDictionary()
 
@@ -121,6 +123,18 @@ def owner_of(properties: Mapping[str, str]) -> dg.AssetKey | None:
     """Return the asset that a version belongs to; None if no asset wrote it."""
     text = properties.get(ASSET_KEY)
     return None if text is None else asset_key_from_text(text)
+
+
+def told_by_asset(table: Table) -> Mapping[str, str]:
+    """Return the properties of the newest version that an asset made; none if there is none among the newest.
+
+    The latest may be made by hand: rows deleted, an old version restored.
+    """
+    latest = latest_of(table)
+    if latest is None or ASSET_KEY in latest.properties:
+        return {} if latest is None else latest.properties
+    others = (snapshot.properties for snapshot in table.history(limit=_BY_HAND))
+    return next((properties for properties in others if ASSET_KEY in properties), latest.properties)
 
 
 def require_owner(snapshot: Snapshot, key: dg.AssetKey) -> None:

@@ -162,6 +162,21 @@ def test_an_asset_declares_its_own_retention(
     assert versions(keeping_two, "other") == [4, 3]
 
 
+def test_a_version_made_by_hand_belongs_to_the_asset(
+    materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
+) -> None:
+    """An asset whose latest version was restored by hand keeps its retention, and its page tells of the expiry."""
+    kept = asset("one", metadata={"atio/retention": {"keep_last": 3}})
+    for _ in range(4):
+        materialize(kept)
+    keeping_two.table("one").restore(2)
+    job = build_expiration_job()
+    defs = dg.Definitions(assets=[kept], jobs=[job], resources={"atio": keeping_two})
+    result = defs.resolve_job_def(job.name).execute_in_process(instance=instance)
+    assert versions(keeping_two, "one") == [5, 4, 3]
+    assert list(observations(result)) == ["one"]
+
+
 def test_a_table_has_a_policy_of_its_own(
     materialize: Materialize, keeping_two: AtioResource, instance: dg.DagsterInstance
 ) -> None:
