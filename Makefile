@@ -16,7 +16,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## commits, a killed run, time travel and expiry on real data
+demo: $(READY) ## late rows, a gate, killed runs, time travel and expiry on real data
 	$(PY) -m example_project.demo
 
 ui: $(READY) .dagster_home/dagster.yaml ## the example project in Dagster's web UI

@@ -3,34 +3,39 @@
 import time
 
 import dagster as dg
+import pandas as pd
 
+from atio_core import Table
 from atio_core.maintenance.report_lines import readable_bytes
+from example_project.cleaned import FLIGHT
 from example_project.demo import runs
 from example_project.demo.console import heading, say, table
 from example_project.demo.state import HEAD, all_tables, name_of, nameless_files, ranges, size_on_disk
 from example_project.settings import HOME, TABLES
 
-FLIGHTS = "raw/flights"
-WEATHER = "raw/weather"
-REPORT = "airline_punctuality"
+CLEANED = "cleaned/flights"
+FEATURES = "features/departures"
+REPORT = "reports/airlines"
 
 
 def main() -> None:
     """Run all steps."""
     began = time.monotonic()
-    heading("atio: atomic commits, time travel and expiry of Dagster assets, on 336,776 flights")
+    heading("atio: atomic, versioned Dagster assets, on the flights that left New York City in 2013")
     instance = runs.open_instance()
-    half = half_a_year(instance)
-    whole_year(instance)
+    first = first_quarter(instance)
+    late_rows(instance)
+    failing_day(instance)
     killed(instance)
-    next_run(instance)
-    time_travel(half)
+    time_travel(first)
+    restored()
     expiry(instance)
     say(f"Done in {time.monotonic() - began:.0f} seconds. Running it again goes on from here.")
     table(
         ("to see", "go to"),
         [
-            ("the assets, these runs, the job and its schedule", "make ui, then http://localhost:3000"),
+            ("the assets, these runs, checks, jobs and schedules", "make ui, then http://localhost:3000"),
+            ("how the past is read in code", "example_project/time_travel.py"),
             ("the tables' files", str(TABLES)),
             ("Dagster's own records", str(HOME)),
         ],
@@ -38,59 +43,96 @@ def main() -> None:
     )
 
 
-def half_a_year(instance: dg.DagsterInstance) -> int:
-    """Materialise all assets a first time; returns the version of the report."""
-    heading("1. The feed has come up to June: materialise all assets")
-    result = runs.run_pipeline(instance, "2013-06-30", ("2013-01", "2013-12"))
-    show(result, "Each materialisation became one version of its asset's table:")
+def first_quarter(instance: dg.DagsterInstance) -> int:
+    """Materialise all assets for three months; returns the version of the report."""
+    heading("1. Three months in one run: 90 daily partitions, from raw to report")
+    result = runs.run_history(instance, "2013-01-01", "2013-03-31")
+    show("Each materialisation became one version of its asset's table, whatever the number of partitions:")
+    say_checks(result)
     return runs.store().table(REPORT).snapshot().version
 
 
-def whole_year(instance: dg.DagsterInstance) -> None:
-    """Materialise them again, with more data."""
-    heading("2. The feed has come up to December: materialise them again, with the months from June on")
-    result = runs.run_pipeline(instance, "2013-12-31", ("2013-06", "2013-12"))
-    show(
-        result,
-        """flights_by_month is partitioned: June to December were replaced, in one commit, and January to May were not
-        touched. The old versions are still there:""",
+def late_rows(instance: dg.DagsterInstance) -> None:
+    """A day arrives in two deliveries."""
+    heading("2. The first of April comes in the evening, and its late rows in the morning")
+    rows: list[tuple[object, ...]] = []
+    for delivery in ("evening", "late"):
+        runs.run_day(instance, "2013-04-01", delivery)
+        for name in (runs.FLIGHTS, CLEANED, FEATURES):
+            latest = runs.store().table(name).snapshot()
+            change = f"+{latest.added.rows:,} -{latest.removed.rows:,}"
+            rows.append((delivery, name, str(latest.operation), latest.version, latest.rows, change))
+    table(("delivery", "table", "change", "version", "rows", "in rows"), rows, left=3)
+    cleaned = runs.store().table(CLEANED)
+    late, evening, *_ = cleaned.history()
+    changed = cleaned.diff(evening.version, late.version, FLIGHT).rows_changed
+    say(
+        f"""{runs.FLIGHTS} appends what comes. {CLEANED} takes rows in place of those with the same key: its
+        versions {evening.version} and {late.version} differ in {changed} rows, the flights that had been in the air at
+        midnight. The other days' files are shared."""
     )
+
+
+def failing_day(instance: dg.DagsterInstance) -> None:
+    """A delivery is wrong: the gate keeps it from readers."""
+    heading("3. The second of April comes with its delays in seconds: the checks don't let it pass")
+    cleaned = runs.store().table(CLEANED)
+    before = cleaned.snapshot()
+    result = runs.run_day(instance, "2013-04-02", delays_in_seconds=True)
+    say_checks(result)
+    [refused] = cleaned.staged()
+    staged = refused.read(columns=["date", "arr_delay"])
+    april = staged[staged["date"] == "2013-04-02"]
+    rows = [
+        ("what readers see", cleaned.snapshot().version, cleaned.snapshot().rows, "no"),
+        (
+            "what was refused",
+            "staged",
+            refused.rows,
+            f"yes, late by {april['arr_delay'].mean():,.0f} in the mean",
+        ),
+    ]
+    table((CLEANED, "version", "rows", "the second of April"), rows)
+    same = "still" if cleaned.snapshot().version == before.version else "NOT"
+    say(
+        f"""{CLEANED} is {same} at version {before.version}, features and reports didn't run, and no release was made.
+        Once looked at, the refused rows are dropped; the feed delivers the day anew:"""
+    )
+    cleaned.drop_staged(refused.id)
+    say_checks(runs.run_day(instance, "2013-04-02"))
+    releases = [(each.number, each.name, len(each.tables)) for each in runs.store().releases()]
+    table(("release", "name", "tables"), releases, left=2)
 
 
 def killed(instance: dg.DagsterInstance) -> None:
-    """Kill two runs in the middle of a commit."""
-    heading("3. Two runs are killed with SIGKILL in the middle of a commit")
-    before = {name: runs.store().table(name).snapshot().version for name in (FLIGHTS, WEATHER)}
-    signals = runs.kill_runs(instance, {FLIGHTS: "before", WEATHER: "after"})
+    """Kill a run in the middle of a commit, and what executes it again, too."""
+    heading("4. The run for the third of April is killed with SIGKILL in the middle of a commit, twice")
     say(
-        """A commit is one small file, the log entry, that appears under its name all at once. The run of raw/flights
-        died a moment before, with all rows written; that of raw/weather a moment after, before it could tell anyone.
-        This is what a reader finds now:"""
+        f"""A commit is one small file, the log entry, that appears under its name all at once. The first attempt dies a
+        moment before, with all rows written; the second, a re-execution, a moment after, before it could tell anyone.
+        This is what a reader of {runs.FLIGHTS} finds each time:"""
     )
-    rows: list[tuple[object, ...]] = []
-    for (name, version), number, moment in zip(before.items(), signals, ("before", "after"), strict=True):
-        latest = runs.store().table(name).snapshot()
-        read = len(latest.read("arrow"))
-        whole = "yes" if read == latest.rows else "NO"
-        leftovers = nameless_files(runs.store().table(name))
-        rows.append(
-            (name, f"just {moment} it", number, f"{version} -> {latest.version}", read, whole, leftovers)
-        )
-    head = ("table", "killed", "by signal", "latest version", "rows read", "whole", "files of no version")
-    table(head, rows, left=2)
-    say("Every row was read back against its digests. Nothing is locked, and nothing needs a repair.")
+    flights = runs.store().table(runs.FLIGHTS)
+    rows, again = [_found(flights, "before all", "-")], None
+    for attempt, moment in enumerate(("before", "after"), start=1):
+        number, again = runs.kill_run(instance, moment, "2013-04-03", again)
+        rows.append(_found(flights, f"{attempt}: killed just {moment} it", number))
+    result = runs.run_day(instance, "2013-04-03", again=again)
+    rows.append(_found(flights, "3: not killed", "-"))
+    head = ("attempt", "by signal", "latest version", "rows read", "whole", "files of no version")
+    table(head, rows)
+    say(
+        """Every row was read back against its digests. Nothing was locked, nothing needed a repair, and the third
+        attempt knew that its rows were there: an append happens once."""
+    )
+    say_checks(result)
 
 
-def next_run(instance: dg.DagsterInstance) -> None:
-    """Show that nothing stands in the way of the next run."""
-    heading("4. The next run simply works")
-    result = runs.run_pipeline(instance, "2013-12-31", ("2013-06", "2013-12"))
-    show(result, "The same data again, so the digests of the contents are the same, and Dagster knows:")
-    flights = runs.store().table(FLIGHTS).history()[:2]
-    same = "equal" if len({snapshot.content for snapshot in flights}) == 1 else "different"
-    say(
-        f"{FLIGHTS}: versions {flights[1].version} and {flights[0].version} have {same} content ({flights[0].content})"
-    )
+def _found(flights: Table, attempt: str, number: object) -> tuple[object, ...]:
+    latest = flights.snapshot()
+    read = len(latest.read("arrow"))
+    whole = "yes" if read == latest.rows else "NO"
+    return (attempt, number, latest.version, read, whole, nameless_files(flights))
 
 
 def time_travel(version: int) -> None:
@@ -113,10 +155,26 @@ def time_travel(version: int) -> None:
     say(f'In code: atio.read_table("{report.path}", version={version})')
 
 
+def restored() -> None:
+    """Make a mistake, and take it back."""
+    heading(f"6. Someone deletes half of {FEATURES}: restore the version before")
+    features = runs.store().table(FEATURES)
+    good = features.snapshot()
+    rows: list[tuple[object, ...]] = [
+        ("before", good.version, good.rows, readable_bytes(size_on_disk(features)))
+    ]
+    features.delete([("date", "<", pd.Timestamp("2013-02-16"))])
+    for what in ("deleted", "restored"):
+        latest = features.snapshot() if what == "deleted" else features.restore(good.version)
+        rows.append((what, latest.version, latest.rows, readable_bytes(size_on_disk(features))))
+    table(("", "version", "rows", "on disk"), rows)
+    say("Restoring copies no data: the new version names the files of the old one.")
+
+
 def expiry(instance: dg.DagsterInstance) -> None:
     """Run the expiration job."""
-    heading("6. The expiration job: keep two versions of each table, and ten of airline_punctuality")
-    tables = list(runs.store().tables())
+    heading(f"7. The expiration job keeps two versions of a table, ten of {REPORT}, and all releases")
+    tables = list(map(runs.store().table, runs.store().tables()))
     before = {each.path: size_on_disk(each) for each in tables}
     reports = runs.expire(instance)
     rows: list[tuple[object, ...]] = []
@@ -130,16 +188,19 @@ def expiry(instance: dg.DagsterInstance) -> None:
         rows.append((name_of(each), versions, *counts, *map(readable_bytes, sizes)))
     head = ("table", "versions gone", "files gone", "of killed runs", "freed", "disk before", "now")
     table(head, rows, left=2)
-    say("This is what there is now:")
-    table(HEAD, all_tables(tables), left=2)
+    show("This is what there is now:")
 
 
-def show(result: dg.ExecuteInProcessResult, text: str) -> None:
-    """Print how a run went and what there is now."""
+def show(text: str) -> None:
+    """Print what there is now."""
     say(text)
-    table(HEAD, all_tables(list(runs.store().tables())), left=2)
-    checks = [f"{name}: {'passed' if passed else 'FAILED'}" for name, passed in runs.checks_of(result)]
-    say(f"Asset checks: {', '.join(checks)}.")
+    table(HEAD, all_tables(list(map(runs.store().table, runs.store().tables()))), left=2)
+
+
+def say_checks(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> None:
+    """Print the outcomes of a run's checks."""
+    outcomes = [f"{name} {'passed' if passed else 'FAILED'}" for name, passed in runs.checks_of(result)]
+    say(f"The checks: {', '.join(outcomes)}.")
 
 
 if __name__ == "__main__":

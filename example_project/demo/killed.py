@@ -1,7 +1,7 @@
 """A run that kills itself with SIGKILL in the middle of a commit: the demo starts it as a child process.
 
-    python -m example_project.demo.killed before raw/flights
-    python -m example_project.demo.killed after raw/weather
+    python -m example_project.demo.killed before 2013-04-03
+    python -m example_project.demo.killed after 2013-04-03 <id of the run that is executed again>
 
 A commit creates one small file, the log entry, by linking it to its name. The process dies just before that link, when
 all rows are written, or just after it, when the commit is done and nobody has been told.
@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from example_project.demo.runs import DOOMED, QUIET, pipeline
+from example_project.demo.runs import DOOMED, FLIGHTS, run_day
 from example_project.settings import TABLES
 
 
@@ -34,13 +34,7 @@ def die_at_commit(moment: str, table: str) -> None:
 
 
 if __name__ == "__main__":
-    die_at_commit(sys.argv[1], sys.argv[2])
-    key = dg.AssetKey.from_user_string(sys.argv[2])
-    instance = dg.DagsterInstance.get()
-    config: dict[str, Any] = dict(QUIET)
-    if (
-        sys.argv[2] == "raw/flights"
-    ):  # a feed of other rows: those that are there already wouldn't be written anew
-        config["ops"] = {"raw__flights": {"config": {"until": "2013-12-30"}}}
-    pipeline().execute_in_process(instance=instance, run_config=config, tags=DOOMED, asset_selection=[key])
-    sys.exit(f"the commit to {sys.argv[2]} was to be the end of this process, and wasn't")
+    _, moment, day, *again = sys.argv
+    die_at_commit(moment, FLIGHTS)
+    run_day(dg.DagsterInstance.get(), day, tags=DOOMED, again=again[0] if again else None)
+    sys.exit(f"the commit to {FLIGHTS} was to be the end of this process, and wasn't")

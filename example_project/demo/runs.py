@@ -5,18 +5,19 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from atio_dagster import AtioResource
+from atio_core import Store
 from example_project.definitions import atio, defs
 from example_project.settings import HOME, PROJECT
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+FLIGHTS = "raw/flights"
 DOOMED = {"atio/demo": "killed"}
 """The tag of the runs that are killed."""
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
@@ -29,43 +30,61 @@ def open_instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def store() -> AtioResource:
-    """Return the resource that the definitions use."""
-    return atio
+def store() -> Store:
+    """Return the store that the definitions write to."""
+    return atio.store
 
 
 def pipeline() -> dg.JobDefinition:
-    """Return the job that makes all assets."""
+    """Return the job that makes all assets for a day."""
     return defs.resolve_job_def("pipeline")
 
 
-def run_pipeline(
-    instance: dg.DagsterInstance, until: str, months: tuple[str, str]
-) -> dg.ExecuteInProcessResult:
-    """Materialise all assets: the feed up to a day, and the months from the first to the last."""
-    config: dict[str, Any] = QUIET | {"ops": {"raw__flights": {"config": {"until": until}}}}
-    tags: dict[str, str] = dict(zip(_RANGE, months, strict=True))
-    return pipeline().execute_in_process(instance=instance, run_config=config, tags=tags)
+def run_history(instance: dg.DagsterInstance, first: str, last: str) -> dg.ExecuteInProcessResult:
+    """Make all assets for the days from the first to the last, in one run."""
+    job = defs.resolve_job_def("history")
+    tags: dict[str, str] = dict(zip(_RANGE, (first, last), strict=True))
+    return job.execute_in_process(instance=instance, run_config=_QUIET, tags=dict(job.run_tags) | tags)
 
 
-def kill_runs(instance: dg.DagsterInstance, moments: dict[str, str]) -> list[int]:
-    """Run the pipeline for each of some tables, all at once, killed "before" or "after" the commit.
+def run_day(
+    instance: dg.DagsterInstance,
+    day: str,
+    rows: str = "all",
+    *,
+    delays_in_seconds: bool = False,
+    tags: Mapping[str, str] | None = None,
+    again: str | None = None,
+) -> dg.JobExecutionResult:
+    """Make all assets for a day, of what the feed brings; as a re-execution of a run if its id is given."""
+    delivery = {"rows": rows, "delays_in_seconds": delays_in_seconds}
+    return dg.execute_job(
+        dg.reconstructable(pipeline),
+        instance,
+        run_config=_QUIET | {"ops": {"raw__flights": {"config": delivery}}},
+        tags={"dagster/partition": day, **(tags or {})},
+        reexecution_options=None if again is None else dg.ReexecutionOptions(parent_run_id=again),
+    )
+
+
+def kill_run(
+    instance: dg.DagsterInstance, moment: str, day: str, again: str | None = None
+) -> tuple[int, str]:
+    """Run the pipeline for a day, killed "before" or "after" the commit to the raw flights.
 
     Returns:
-        The number of the signal that ended each of them.
+        The number of the signal that ended it, and the run's id.
     """
-    commands = [
-        [sys.executable, "-m", "example_project.demo.killed", moment, table]
-        for table, moment in moments.items()
-    ]
-    children = [_start(command) for command in commands]
-    signals = [-child.wait() for child in children]
+    command = [sys.executable, "-m", "example_project.demo.killed", moment, day, *([again] if again else [])]
+    child = subprocess.run(
+        command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    [record] = instance.get_run_records(
+        dg.RunsFilter(tags=DOOMED, statuses=[dg.DagsterRunStatus.STARTED]), limit=1
+    )
     # What the daemon's run monitoring does where it is on: a killed process can't say that its run has failed.
-    for record in instance.get_run_records(
-        dg.RunsFilter(tags=DOOMED, statuses=[dg.DagsterRunStatus.STARTED])
-    ):
-        instance.report_run_failed(record.dagster_run, "The process was killed")
-    return signals
+    instance.report_run_failed(record.dagster_run, "The process was killed")
+    return -child.returncode, record.dagster_run.run_id
 
 
 def expire(instance: dg.DagsterInstance) -> dict[str, Any]:
@@ -74,7 +93,7 @@ def expire(instance: dg.DagsterInstance) -> dict[str, Any]:
     Without a grace period, which is there for writers that are still at work, it takes the leftovers of the killed runs
     along. Here, no one else is writing.
     """
-    config: dict[str, Any] = QUIET | {
+    config: dict[str, Any] = _QUIET | {
         "resources": {"atio": {"config": atio.model_dump() | {"grace_minutes": 0}}}
     }
     result = defs.resolve_job_def("expire_tables").execute_in_process(instance=instance, run_config=config)
@@ -83,10 +102,10 @@ def expire(instance: dg.DagsterInstance) -> dict[str, Any]:
     return {seen.asset_key.to_user_string(): seen.metadata["atio/expiry"].value for seen in found}
 
 
-def checks_of(result: dg.ExecuteInProcessResult) -> Sequence[tuple[str, bool]]:
+def checks_of(
+    result: dg.ExecuteInProcessResult | dg.JobExecutionResult,
+) -> Sequence[tuple[str, bool]]:
     """Return the asset checks of a run and whether they passed."""
-    return [(check.check_name, check.passed) for check in result.get_asset_check_evaluations()]
-
-
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    events = [event for event in result.all_events if event.event_type_value == "ASSET_CHECK_EVALUATION"]
+    found = [event.asset_check_evaluation_data for event in events]
+    return sorted((f"{check.asset_key.path[0]} {check.check_name}", check.passed) for check in found)

@@ -7,7 +7,7 @@ from atio_core import Table
 from atio_core.maintenance.report_lines import readable_bytes
 from example_project.settings import TABLES
 
-HEAD = ("table", "versions", "latest", "rows", "files", "bytes", "on disk", "last change, in rows")
+HEAD = ("table", "versions", "latest", "rows", "files", "bytes", "on disk", "last change")
 
 
 def all_tables(tables: Sequence[Table]) -> list[tuple[object, ...]]:
@@ -56,5 +56,5 @@ def ranges(versions: Sequence[int]) -> str:
             found[-1] = [found[-1][0], version]
         else:
             found.append([version])
-    shown = ["-".join(map(str, each)) for each in found[-3:]]
+    shown = ["-".join(map(str, each)) for each in found[-2:]]
     return ", ".join(["…", *shown] if len(found) > len(shown) else shown)

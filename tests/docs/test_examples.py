@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 # Dagster calls what it has deprecated itself, where a resource is given to a resource.
 pytestmark = pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run:DeprecationWarning")
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "example_project" / "README.md"])
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 # What differs between two runs: times, and sizes of compressed files. An ellipsis stands for anything.
 VARYING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d|[\d.]+ kB|…")

@@ -1,0 +1,9 @@
+"""What keeps the tables small and whole: expiry each night, small files merged and all read back each week."""
+
+from atio_dagster import build_expiration_job, build_expiration_schedule, build_maintenance_job
+
+expire_tables = build_expiration_job()
+expire_each_night = build_expiration_schedule(expire_tables, cron_schedule="0 4 * * *")
+
+maintain_tables = build_maintenance_job()
+maintain_each_week = build_expiration_schedule(maintain_tables, cron_schedule="0 5 * * 0")
