@@ -28,7 +28,7 @@ defs = with_publishing(
     dg.Definitions(
         assets=dg.load_assets_from_modules([raw, cleaned, features, reports]),
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        jobs=[pipeline, history, upkeep.expire_tables, upkeep.maintain_tables],
+        jobs=[pipeline, history, upkeep.expire_tables, upkeep.maintain_tables, upkeep.restore_assets],
         schedules=[each_day, upkeep.expire_each_night, upkeep.maintain_each_week],
         resources={"atio": atio, "io_manager": AtioIOManager(resource=atio)},
     )
