@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from atio_core.data import arrow_types
 
-LEAST_BYTES = 32 << 20  # of Arrow data; a smaller table isn't worth more than a file or two
+LEAST_BYTES = 64 << 20  # of Arrow data; files of less than a few hundred kilobytes cost more than they share
 _FEWEST, _MOST = 140, 340  # stretches of a table that goes on with the radius of its parent
 _FRESH = 250  # at most, with a radius of its own; 177 at least
 _LONGEST = 8  # times the radius: longer stretches of rows that all look alike are cut evenly

@@ -9,6 +9,7 @@ import pytest
 
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource, with_publishing
+from atio_dagster.integrity import build_integrity_checks
 from tests.support.dagster_runs import values_of
 
 AFTER_CHECKS = {"atio/publish": "after_checks"}
@@ -117,6 +118,23 @@ def test_a_check_that_fails(definitions: Definitions, store: AtioResource, run: 
     assert stage.read()["n"].tolist() == BAD
     [event] = told(result)
     assert values_of(event.metadata)["atio/stage"] == stage.id
+
+
+def test_an_integrity_check_before_anything_is_published(
+    definitions: Definitions, store: AtioResource, run: Any
+) -> None:
+    """Files are read back once there is a version; until then that isn't held against what is staged."""
+    defs = definitions([gated(Feed(BAD, GOOD, GOOD))], [positive, *build_integrity_checks(["gated"])])
+    told_first, _, told_last = [integrity_of(run(defs)) for _ in range(3)]
+    assert told_first == (True, "Nothing is published yet, and so nothing is read back; 1 are staged.")
+    assert told_last[0]
+    assert "1 version" in told_last[1]
+
+
+def integrity_of(result: dg.ExecuteInProcessResult) -> tuple[bool, str]:
+    """Whether the integrity check of a run has passed, and what it says."""
+    (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "integrity"]
+    return found.passed, found.description or ""
 
 
 def test_what_dagster_is_told(definitions: Definitions, store: AtioResource, run: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atio_core import errors
@@ -51,6 +52,13 @@ class Held:
     def partitioned(self) -> bool:
         """Whether it has partitions."""
         return self.is_there and self.parts[0][0] is not None
+
+
+def same_rows(held: Held, found: Sequence[object], expected: Sequence[object]) -> bool:
+    """Say whether rows are those expected: in their order, but for partitions, which may stay in place."""
+    if held.partitioned:
+        return sorted(map(repr, found)) == sorted(map(repr, expected))
+    return list(found) == list(expected)
 
 
 def does_nothing(held: Held, change: Change) -> bool:

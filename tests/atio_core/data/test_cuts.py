@@ -109,7 +109,7 @@ def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_small_tables_are_not_cut() -> None:
-    """A table of less than 32 MiB stays in one file or two."""
+    """A table of less than 64 MiB stays in one file or two."""
     assert stable_radius(rows_of(range(10_000))) is None
 
 
