@@ -79,6 +79,7 @@ VERBS = {
     "drop_release": ("release", "drop"),
     "write_page": ("ui",),
     "pin": _PROGRAM,
+    "pinned": _PROGRAM,
     "pins": _PROGRAM,
     "unpin": _PROGRAM,
 }
