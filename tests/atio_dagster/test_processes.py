@@ -66,7 +66,7 @@ def test_killed_runs(execute: Execute, store: AtioResource) -> None:
     assert store.table("down").read()["twice"].tolist() == [2, 4, 6]
 
 
-@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("sent", [pytest.param("SIGINT", marks=pytest.mark.soak), "SIGTERM"])
 def test_terminated_runs(
     sent: str, execute: Execute, store: AtioResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def tables(store: AtioResource, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.soak), "after"])
 def test_a_killed_publication(moment: str, store: AtioResource, tables: Path, tmp_path: Path) -> None:
     """A process killed while it publishes is retried in another one, which publishes once."""
     home = tmp_path / "home"

@@ -126,7 +126,7 @@ def test_writers_die(size: int, deaths: int) -> None:
 
 
 @pytest.mark.parametrize("grace_us", [None, 0])
-@pytest.mark.parametrize("size", [2, 3, 6, 7, 15])
+@pytest.mark.parametrize("size", [2, 3, 6, 7, pytest.param(15, marks=pytest.mark.soak)])
 def test_an_append_and_an_expiry(size: int, grace_us: int | None) -> None:
     """An expiry beside an append takes nothing that a version needs, also with no grace period."""
     actors = {"ann": appends("a"), "eve": expires(grace_us=grace_us)}

@@ -19,7 +19,7 @@ import pytest
 from tests.support.histories import play
 
 BLOCK = 200
-BLOCKS = 10
+BLOCKS = 7
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
