@@ -14,9 +14,9 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.amounts import readable_bytes
 from atio_core.errors import AtioError
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.retention import Retention
 from atio_core.store import Store
 from atio_core.table import Table

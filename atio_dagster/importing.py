@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from atio_core.maintenance.report_lines import counted
+from atio_core.amounts import counted
 from atio_core.table import Table
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.keys import PARTITION_FIELD, asset_key_to_text

@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, model_validator
 
+from atio_core.amounts import readable_bytes
 from atio_core.errors import InvalidInputError, TableNotFoundError
-from atio_core.maintenance.report_lines import readable_bytes
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from atio_core.maintenance.report_lines import readable_bytes
+from atio_core.amounts import readable_bytes
 from atio_core.maintenance.verify_report import VerifyReport
 from atio_core.model.entry import ROWS
 from atio_core.store.side_by_side import side_by_side

@@ -121,7 +121,7 @@ class Matching:
         for _, parts in itertools.groupby(portions, key=lambda portion: portion.file.path):
             found = [part for part in parts if len(part.kept)]
             if found:
-                rows = np.concatenate([np.asarray(part.kept) for part in found])
+                rows = np.concatenate([part.numbers() for part in found])
                 yield Matched(found[0].file, rows if len(rows) < found[0].file.rows else None)
 
     def drop(self, matched: Matched) -> None:

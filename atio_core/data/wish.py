@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -76,6 +77,13 @@ class Portion:
     file: DataFile
     rows: pa.Table
     kept: range | pa.Int64Array
+
+    def numbers(self) -> Any:
+        """Return the numbers of the rows in the file, as an array: a range as such would be gone through one by one."""
+        import numpy as np
+
+        kept = self.kept
+        return np.arange(kept.start, kept.stop) if isinstance(kept, range) else kept.to_numpy()
 
     def head(self, rows: int) -> Portion:
         """Return at most so many of the rows."""

@@ -47,14 +47,7 @@ def pieces_of(source: Source, portions: Sequence[Portion]) -> Iterator[tuple[int
     import numpy as np
 
     for file, parts in itertools.groupby((p for p in portions if len(p.kept)), lambda portion: portion.file):
-        kept = np.concatenate(
-            [
-                np.arange(part.kept.start, part.kept.stop)
-                if isinstance(part.kept, range)
-                else part.kept.to_numpy()
-                for part in parts
-            ]
-        )
+        kept = np.concatenate([part.numbers() for part in parts])
         yield len(kept), kept_info(source.info(file), file.rows, kept)
 
 

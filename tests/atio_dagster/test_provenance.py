@@ -96,6 +96,19 @@ def failing_job() -> dg.JobDefinition:
     return _appending_by(FailingAfterwards)
 
 
+def failing_once(store: AtioResource, attempts: list[int]) -> AtioIOManager:
+    """A manager that notes each output it has committed, and fails after the first one."""
+
+    class Failing(AtioIOManager):
+        def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+            super().handle_output(context, obj)
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise RuntimeError("after the commit")
+
+    return Failing(base_path=store.base_path)
+
+
 class TestAppends:
     """Assets that append: each run's rows are there once."""
 
@@ -121,18 +134,11 @@ class TestAppends:
         """A step that fails after its rows were committed, and is tried again, adds nothing twice."""
         attempts: list[int] = []
 
-        class Failing(AtioIOManager):
-            def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-                super().handle_output(context, obj)
-                attempts.append(1)
-                if len(attempts) == 1:
-                    raise RuntimeError("after the commit")
-
         @dg.asset(metadata={"atio/mode": "append"}, retry_policy=dg.RetryPolicy(max_retries=1))
         def appended() -> Any:
             return ROWS
 
-        result = dg.materialize([appended], resources={"io_manager": Failing(base_path=store.base_path)})
+        result = dg.materialize([appended], resources={"io_manager": failing_once(store, attempts)})
         assert len(attempts) == 2
         assert store.table("appended").read()["n"].tolist() == [1, 2]
         metadata = result.asset_materializations_for_node("appended")[0].metadata
@@ -180,13 +186,6 @@ class TestAppends:
         """A run of one partition, and one of a range that has it, add their rows; a retry of the range doesn't."""
         attempts: list[int] = []
 
-        class Failing(AtioIOManager):
-            def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-                super().handle_output(context, obj)
-                attempts.append(1)
-                if len(attempts) == 1:
-                    raise RuntimeError("after the commit")
-
         @dg.asset(
             partitions_def=dg.StaticPartitionsDefinition(["a", "b"]),
             metadata={"atio/mode": "append"},
@@ -196,9 +195,7 @@ class TestAppends:
             return dict.fromkeys(context.partition_keys, ROWS)
 
         tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
-        result = dg.materialize(
-            [parted], resources={"io_manager": Failing(base_path=store.base_path)}, tags=tags
-        )
+        result = dg.materialize([parted], resources={"io_manager": failing_once(store, attempts)}, tags=tags)
         assert (len(attempts), store.table("parted").snapshot().rows) == (2, 4)
         for event in result.asset_materializations_for_node("parted"):
             assert event.metadata["atio/repeats_version"].value == 1

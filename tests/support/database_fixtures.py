@@ -8,7 +8,6 @@ from tests.support.servers import (
     Database,
     MariaDBServer,
     PostgreSQLServer,
-    has_mariadb,
     mariadb_server,
     postgresql_server,
 )
@@ -26,8 +25,6 @@ def postgresql() -> Iterator[PostgreSQLServer]:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDBServer]:
     """A MariaDB, where it is installed."""
-    if not has_mariadb():
-        pytest.skip("MariaDB isn't installed (Debian: mariadb-server)")
     with mariadb_server() as server:
         yield server
 

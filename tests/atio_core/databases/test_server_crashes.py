@@ -19,7 +19,6 @@ from tests.support.servers import (
     Database,
     MariaDBServer,
     PostgreSQLServer,
-    has_mariadb,
     mariadb_server,
     postgresql_server,
 )
@@ -68,8 +67,6 @@ def postgresql_to_die() -> Iterator[PostgreSQLServer]:
 @pytest.fixture(scope="module")
 def mariadb_to_die() -> Iterator[MariaDBServer]:
     """A MariaDB to be killed."""
-    if not has_mariadb():
-        pytest.skip("MariaDB isn't installed (Debian: mariadb-server)")
     with mariadb_server() as server:
         yield server
 
