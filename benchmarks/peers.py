@@ -66,6 +66,11 @@ class Peer:
     open: Callable[[Path], Engine]
     appends: int = 1_000
 
+    @property
+    def folder(self) -> str:
+        """Name of its folder: without spaces, which polars can't read a Delta table from."""
+        return self.name.replace(" ", "-")
+
 
 def installed() -> Iterator[Peer]:
     """Yield the peers that are installed."""

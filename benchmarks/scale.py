@@ -33,7 +33,7 @@ def run(folder: Path) -> Iterator[Result]:
     yield from _many_versions(folder)
     for peer in installed():
         yield from _peer(
-            peer.name, peer.open(folder / peer.name), peer.appends, ByHand(folder / f"by-{peer.name}")
+            peer.name, peer.open(folder / peer.folder), peer.appends, ByHand(folder / f"by-{peer.name}")
         )
 
 

@@ -64,9 +64,9 @@ def _large(folder: Path) -> Iterator[Result]:
     for work, baseline, goal, read, theirs in works:
         yield in_turn(work, baseline, goal, functools.partial(read, table), theirs, pairs=9)
     for peer in installed():
-        engine = peer.open(folder / peer.name)
+        engine = peer.open(folder / peer.folder)
         work = f"  {peer.name}: overwrite of the same, until on disk"
-        write = functools.partial(_until_on_disk, engine, data, folder / peer.name)
+        write = functools.partial(_until_on_disk, engine, data, folder / peer.folder)
         yield in_turn(work, one_file, None, write, write_by_hand, pairs=3)
         read_table, read_range = works[0][-1], works[-1][-1]
         yield in_turn(f"  {peer.name}: read", works[0][1], None, engine.read, read_table, pairs=3)
