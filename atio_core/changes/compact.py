@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from atio_core.changes.aside import Aside
 from atio_core.changes.matching import Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
@@ -48,13 +50,14 @@ def write_compact(writing: Writing, target_bytes: int, sort_by: Sequence[Any] | 
         partitions: dict[tuple[str, ...], list[DataFile]] = {}
         for file in matching.all_files():
             partitions.setdefault(partition_key(file.partition), []).append(file)
-        for files in partitions.values():
-            if keys:
-                for run in _runs(files, target_bytes * _RUN_FILES):
-                    _sort(matching, run, keys, target_bytes)
-            else:
-                for group in _groups(matching, files, target_bytes):
-                    _merge(matching, group, own)
+        with Aside() as aside:
+            for files in partitions.values():
+                if keys:
+                    for run in _runs(files, target_bytes * _RUN_FILES):
+                        aside.do(_size(run), partial(_sort, matching, run, keys, target_bytes))
+                else:
+                    for group in _groups(matching, files, target_bytes):
+                        aside.do(_size(group), partial(_merge, matching, group, own))
         return matching.rewrite("compact", None, lambda _: False)
 
 
@@ -79,11 +82,15 @@ def _groups(matching: Matching, files: Sequence[DataFile], target_bytes: int) ->
             group = []
         if small:
             group.append(file)
-        if sum(one.size for one in group) >= target_bytes:
+        if _size(group) >= target_bytes:
             yield group
             group = []
     if group:
         yield group
+
+
+def _size(files: Sequence[DataFile]) -> int:
+    return sum(file.size for file in files)
 
 
 def _info(matching: Matching, files: Sequence[DataFile]) -> dict[str, Any] | None:
@@ -103,7 +110,7 @@ def _runs(files: Sequence[DataFile], most_bytes: int) -> Iterator[list[DataFile]
     """Yield files that are sorted together."""
     run: list[DataFile] = []
     for file in files:
-        if run and sum(one.size for one in run) + file.size > most_bytes:
+        if run and _size(run) + file.size > most_bytes:
             yield run
             run = []
         run.append(file)
@@ -121,7 +128,7 @@ def _sort(matching: Matching, run: Sequence[DataFile], keys: Sequence[int], targ
         )
     rows = pa.concat_tables([matching.rows(file, lambda rows, _: rows) for file in run])
     rows = matching.in_order(rows, keys)
-    files = max(1, round(sum(file.size for file in run) / target_bytes))
+    files = max(1, round(_size(run) / target_bytes))
     cuts = [rows.num_rows * place // files for place in range(files + 1)]
     parts = [(rows.slice(a, b - a), info) for a, b in itertools.pairwise(cuts) if b > a]
     matching.merge(run, parts or [(rows, info)])

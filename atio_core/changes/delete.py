@@ -18,6 +18,5 @@ def write_delete(writing: Writing, where: object) -> Rewrite:
     """
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
-        for matched in matching.matched(row_filter):
-            matching.drop(matched)
+        matching.each(row_filter, matching.drop)
         return replace(matching.change("delete", row_filter), may_double=False)

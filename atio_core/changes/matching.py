@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import pyarrow as pa
 
+from atio_core.changes.aside import Aside
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import read_schema, require_rows, written_schema
 from atio_core.changes.writing import Writing
@@ -123,6 +124,12 @@ class Matching:
             if found:
                 rows = np.concatenate([part.numbers() for part in found])
                 yield Matched(found[0].file, rows if len(rows) < found[0].file.rows else None)
+
+    def each(self, row_filter: RowFilter, act: Callable[[Matched], object]) -> None:
+        """Do something with each of the files that do, with large ones side by side."""
+        with Aside() as aside:
+            for matched in self.matched(row_filter):
+                aside.do(matched.file.size, partial(act, matched))
 
     def drop(self, matched: Matched) -> None:
         """Take the rows that match out of their file."""

@@ -328,8 +328,7 @@ def write_overwrite_where(writing: Writing, data: Incoming, where: object, wishe
             written = writing.written(data, fitted, arrangement)
             matching.add(written.files)
             content = written.content
-        for matched in matching.matched(row_filter):
-            matching.drop(matched)
+        matching.each(row_filter, matching.drop)
         return matching.change("overwrite", row_filter, content)
 
 
