@@ -1,5 +1,6 @@
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def late_imports(tree: ast.AST) -> Iterator[str]:
                     yield str(node.module)
 
 
+def early_imports(path: Path) -> Iterator[str]:
+    """Yield our modules that have to be there before a module can be: packages come before what lies in them."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
 def texts(tree: ast.AST) -> Iterator[str]:
     """Yield the string constants of a module that are no docstrings."""
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -111,3 +125,23 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     ]
     assert source.count("\n") < 400
     assert [node.name for node in functions if body_lines(node) >= 60] == []
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Any module can be imported first."""
+    modules = {module_name(path): path for path in MODULES}
+    before = {
+        name: {
+            other
+            for other in early_imports(path)
+            if other in modules and not name.startswith(f"{other}.") and other != name
+        }
+        for name, path in modules.items()
+    }
+    order = list(TopologicalSorter(before).static_order())  # raises if there is none
+    assert sorted(order) == sorted(modules)
+
+
+def module_name(path: Path) -> str:
+    """Return what a module is called in imports."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

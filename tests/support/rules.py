@@ -20,12 +20,14 @@ class Rule:
         where: The function that keeps it, as `module:function` or `module:Class.method` of `atio_core`.
         line: Its text there. It must be there once.
         without: What stands there if the rule isn't kept.
+        shown_by: The seed of a history that showed what goes wrong then; it is tried first.
     """
 
     says: str
     where: str
     line: str
     without: str
+    shown_by: int = 0
 
     @contextmanager
     def off(self) -> Generator[None]:
