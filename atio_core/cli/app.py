@@ -28,6 +28,7 @@ COMMANDS = {
     "compact": "compact:compact",
     "export": "export:export",
     "import": "import_:import_",
+    "to-delta": "to_delta:to_delta",
     "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",

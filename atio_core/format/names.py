@@ -8,6 +8,7 @@
 - `_atio/releases/999999/062-1.json`, in the root of a store of tables: its log, named as a table's
 - `_atio/runs/<reader>/<table id>.json`, likewise: the version of a table that a reader of many processes reads
 - `data/<field>=<value>/…/<uuid7>.parquet`
+- `_delta_log/00000000000000000000.json`: the first version of a mirror for Delta's readers, with as many digits
 - `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
 
@@ -32,6 +33,7 @@ RELEASES = "_atio/releases/"
 PINS = "_atio/runs/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
+DELTA_LOG = "_delta_log/"
 CLEANED = (DATA, MANIFESTS, KEYS, TAGS, SCHEMAS, STAGED, f"{TEMPORARY}/")
 """The folders in which cleaning looks for files that no version names."""
 
@@ -42,6 +44,7 @@ _UUID7 = r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})
 _OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)")
 _OBJECT = re.compile(rf"data/{_UUID7}\.(npy|json|txt|bin|pkl)")
 _OUTSIDE = frozenset({"", ".", ".."})
+_DELTA_VERSION = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.json")
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
@@ -167,6 +170,17 @@ def pins_folder(reader: str) -> str:
 def pin_path(reader: str, table_id: str) -> str:
     """Return the name of the pin of a table by a reader."""
     return f"{pins_folder(reader)}{segment(table_id)}.json"
+
+
+def delta_version_path(version: int) -> str:
+    """Return the name of a version in a mirror for Delta's readers, which prescribe it."""
+    return f"{DELTA_LOG}{version:020d}.json"
+
+
+def delta_version_of(path: str) -> int | None:
+    """Return the version in such a mirror that has this name, or None if it is no such name."""
+    match = _DELTA_VERSION.fullmatch(path)
+    return int(match[1]) if match else None
 
 
 def stage_id_of(path: str) -> uuid.UUID | None:

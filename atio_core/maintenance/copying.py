@@ -28,6 +28,7 @@ from atio_core.model.data_file import DataFile
 from atio_core.model.entry import NO_KEY, LogEntry, Tags
 from atio_core.model.ids import Clock, uuid7
 from atio_core.model.ranges import VersionRanges
+from atio_core.model.tag_name import is_mirrors
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.new_folder import NewFolder
 from atio_core.storage.tar import TarWriter
@@ -174,7 +175,7 @@ def _closed(log: CommitLog, base: LogEntry, entries: tuple[LogEntry, ...], clock
     tags = {
         name: tag
         for name, tag in log.tags_of(base).items()
-        if tag.version in versions and tag.release is None and tag.until_us is None
+        if tag.version in versions and tag.release is None and tag.until_us is None and not is_mirrors(name)
     }
     closing = newest.with_(
         version=newest.version + 1,

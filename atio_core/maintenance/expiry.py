@@ -211,12 +211,13 @@ class _Expiry:
 def _report(
     log: CommitLog, plan: ExpiryPlan, *, dry_run: bool, version: int | None, now_us: int
 ) -> ExpiryReport:
+    newest = {entry.data.version: entry for entry in plan.standing}
     removed_bytes = sum(file.size for file in plan.freed) + sum(left.size for left in plan.cleaned)
     return ExpiryReport(
         table=log.location,
         dry_run=dry_run,
         version=version,
-        kept=tuple(VersionLine.of(entry, plan.kept[entry.data.version]) for entry in plan.standing),
+        kept=tuple(VersionLine.of(entry, plan.kept[number]) for number, entry in newest.items()),
         removed=tuple(VersionLine.of(entry) for entry in plan.removed),
         files_removed=len(plan.freed) + len(plan.cleaned),
         bytes_removed=removed_bytes,

@@ -6,7 +6,7 @@ an expiry comes to an end, however busy the others are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from atio_core.log.commit_log import CommitLog
@@ -18,6 +18,7 @@ from atio_core.model.entry import LogEntry, Tag
 from atio_core.model.ids import Clock
 from atio_core.model.outline import NamedFile, Outline
 from atio_core.model.ranges import VersionRanges
+from atio_core.model.tag_name import is_mirrors
 from atio_core.retention import Aged, aged, decide
 
 _MEANWHILE = ("written while this expiry was at work",)
@@ -32,7 +33,8 @@ class ExpiryPlan:
         kept: Data versions that stay, each with its reasons.
         removed: Data versions that go.
         let_go: Entries retained no more: those of the versions that go, and older ones of those that stay.
-        standing: For each data version that stays, the newest entry that has it; the last is the base.
+        standing: For each data version that stays, the newest entry that has it, and any that is mirrored; the last is
+            the base.
         retained: Entries that stay retained beside the expire entry itself.
         horizon_us: The new horizon.
         freed: Files that only the dropped versions reach, to be deleted at once.
@@ -81,9 +83,10 @@ def plan_expiry(
     tags = log.tags_of(base)
     dead = dead_release_tags(log, tags, horizon_us, settle=settle, clock=clock)
     protecting = {name: tag for name, tag in tags.items() if name not in dead}
-    kept = decide(_aged(newest, protecting), keeping.policy(base, log.location), now_us)
+    kept = decide(_aged(newest, _of_data(protecting, entries)), keeping.policy(base, log.location), now_us)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
-    standing = tuple(entry for version, entry in newest.items() if version in kept)
+    own = {entry.version for version, entry in newest.items() if version in kept} | _mirrored(protecting)
+    standing = tuple(entry for entry in entries if entry.version in own)
     stays = {entry.version for entry in standing}
     let_go = tuple(entry for entry in entries if entry.version not in stays)
     there = unreached(log, reach.keys(standing))
@@ -134,11 +137,15 @@ def carried_on(
     ):
         return None
     removed = {entry.data.version for entry in plan.removed}
+    let_go = {entry.version for entry in plan.let_go}
     before, tags = log.tags_of(old), log.tags_of(base)
-    if any(tag.version in removed and tag != before.get(name) for name, tag in tags.items()):
+    gone = (name for name, tag in tags.items() if tag.version in (let_go if is_mirrors(name) else removed))
+    if any(tags[name] != before.get(name) for name in gone):
         return None
     later = {entry.data.version: entry for entry in reach.entries(base) if entry.version > old.version}
-    standing = (*(entry for entry in plan.standing if entry.data.version not in later), *later.values())
+    mirrored = _mirrored(tags)
+    stay = (e for e in plan.standing if e.data.version not in later or e.version in mirrored)
+    standing = (*stay, *later.values())
     retained = VersionRanges.of(entry.version for entry in standing if entry.version != base.version)
     return replace(
         plan,
@@ -149,6 +156,17 @@ def carried_on(
         entries=tuple(number for number in plan.entries if number not in retained),  # the old base stays
         tags=tuple(name for name in plan.tags if tags.get(name) == before[name]),
     )
+
+
+def _mirrored(tags: Mapping[str, Tag]) -> frozenset[int]:
+    """The entries whose files others read by a mirror's metadata, which knows nothing of compactions."""
+    return frozenset(tag.version for name, tag in tags.items() if is_mirrors(name))
+
+
+def _of_data(tags: Mapping[str, Tag], entries: Iterable[Outline]) -> dict[str, Tag]:
+    """Tags by data versions, those of mirrors too."""
+    data = {entry.version: entry.data.version for entry in entries}
+    return {name: replace(tag, version=data.get(tag.version, tag.version)) for name, tag in tags.items()}
 
 
 def _run_out(tags: Mapping[str, Tag], now_us: int) -> frozenset[str]:

@@ -198,7 +198,7 @@ def _plan(looked: _Looked, *, forget_keys: bool, forget_tags: bool, dry_run: boo
     base = _stand_in(looked, newest, clock()) if looked.behind else newest
     base, lists, forgotten, known = _with_key_lists(base, looked, forget_keys=forget_keys)
     rebuilt |= lists
-    held = {one.data.version for one in looked.entries.values()}
+    held = {one.data.version for one in looked.entries.values()} | looked.entries.keys()
     lost = looked.problems.keys() - rebuilt.keys() if whole else ()
     entry = _content(base, source, lost).with_(retained=VersionRanges.of(looked.entries))
     tags = known_tags(newest, looked.tags, forget=forget_tags)

@@ -12,6 +12,7 @@ from atio_core.table.comparison import Comparison
 from atio_core.table.copying import Copying
 from atio_core.table.erasing import Erasing
 from atio_core.table.integrity import Integrity
+from atio_core.table.mirroring import Mirroring
 from atio_core.table.showing import Showing
 from atio_core.table.transaction import Transactions
 from atio_core.table.upkeep import Upkeep
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-class Table(Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity, Copying, Showing):
+class Table(
+    Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity, Copying, Mirroring, Showing
+):
     """A versioned table in a folder. Nothing is made on disk before the first write.
 
     Args:

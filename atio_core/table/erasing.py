@@ -12,6 +12,7 @@ from atio_core.arguments import refusal, repeatable, require_flag
 from atio_core.errors import InvalidInputError, TagNotFoundError
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.purge import purge
+from atio_core.mirrors.removing import mirror_files, remove_mirrors
 from atio_core.model.entry import ROWS, Tag
 from atio_core.snapshot import Snapshot
 from atio_core.table.reads import Reads
@@ -34,9 +35,10 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         """Make rows vanish for good, such as a person's data: from the latest version, and with all older versions.
 
         The rows are deleted; then every older version expires, without grace, with all files, statistics and log
-        entries that could tell of them. What protects older versions, or could bring rows back, stands in the way:
-        tags, leases and kept stages. Each has to be named, and is dropped then. Stages that were handed out as
-        descriptors can't be committed any more. Killed in the middle, it is finished by being called again.
+        entries that could tell of them, and mirrors for other engines: make them anew. What protects older versions, or
+        could bring rows back, stands in the way: tags (mirrors' too), leases and kept stages. Each has to be named, and
+        is dropped then. Stages that were handed out as descriptors can't be committed any more. Killed in the middle,
+        it is finished by being called again.
 
         Args:
             where: Which rows, as for `delete`.
@@ -67,6 +69,11 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         kept = [one.id for one in self.staged()]
         named = require_named(self.path, there, kept, tags=tags, staged=staged)
         expected = preview(self, where, named)
+        going = (
+            f"the mirror for {one} goes: make it anew with to_{one.lower()}"
+            for one in mirror_files(self._log)
+        )
+        expected = replace(expected, notes=(*expected.notes, *going))
         if dry_run:
             return expected
         rows = 0
@@ -78,13 +85,14 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
                 self.untag(name)
         for stage in expected.staged:
             self.drop_staged(stage)
+        mirrored = remove_mirrors(self._log)
         report, files = purge(self._log, self._clock)
         return replace(
             expected,
             dry_run=False,
             rows=rows,
             versions=tuple(line.version for line in report.removed),
-            files=report.files_removed + report.entries_removed + files,
+            files=report.files_removed + report.entries_removed + files + mirrored,
             bytes=report.bytes_removed,
         )
 

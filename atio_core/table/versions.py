@@ -8,7 +8,7 @@ from typing import Self, Unpack
 from atio_core.arguments import refusal, require_flag, require_time
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion, Wanted, find, require_wanted
-from atio_core.model.tag_name import LEASE, require_tag_name
+from atio_core.model.tag_name import LEASE, MIRROR, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 from atio_core.times import microseconds_of, time_of
@@ -109,7 +109,8 @@ class Versions(TableBase):
         """Name a version. As long as it has a tag, it doesn't expire.
 
         Args:
-            name: Any text that can't be taken for a number or "latest", and doesn't begin with `release/` or `lease/`.
+            name: Any text that can't be taken for a number or "latest", and doesn't begin with `release/`, `lease/` or
+                `mirror/`.
             version: As for `snapshot`; what is the latest now, if None.
             until: When the tag ends: from then on it protects nothing, and the next expiry takes it away. Never if
                 None. While a program reads, a `Snapshot.lease` is simpler.
@@ -145,7 +146,7 @@ class Versions(TableBase):
         """Take a tag away; its version goes when the retention says so.
 
         A lease's too, such as one of a program that was killed; a program that is still at work takes it again when
-        it renews it.
+        it renews it. And a mirror's: what others read by it may go then.
 
         Raises:
             TagNotFoundError: There is no such tag.
@@ -153,7 +154,7 @@ class Versions(TableBase):
         """
         from atio_core.changes.tag import RemoveTag
 
-        change = RemoveTag(self._log, require_tag_name("name", name, but=LEASE))
+        change = RemoveTag(self._log, require_tag_name("name", name, but=(LEASE, MIRROR)))
         self._handle.commit(lambda _: change, make_intent(self._clock))
 
     def tags(self) -> dict[str, TaggedVersion]:

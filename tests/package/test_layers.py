@@ -36,6 +36,7 @@ OURS = {
     "atio_core.data",
     "atio_core.databases",
     "atio_core.maintenance",
+    "atio_core.mirrors",
     "atio_core.page",  # which few ask for
     "atio_core.reading",
     "atio_core.testing",  # whose fixture brings pytest in

@@ -31,6 +31,7 @@ VERBS = {
     "copy_to": _PROGRAM,
     "export": ("export",),
     "import_": ("import",),
+    "to_delta": ("to-delta",),
     "overwrite": _DATA,
     "overwrite_partitions": _DATA,
     "upsert": _DATA,
@@ -403,6 +404,18 @@ def test_migrate_takes_over_what_others_wrote(atio: Atio, tmp_path: Path) -> Non
     assert "0 versions taken over now" in atio("migrate", first, tmp_path / "new").out
     (tmp_path / "empty").mkdir()
     assert atio("migrate", tmp_path / "empty", tmp_path / "other").code == Exit.USAGE
+
+
+def test_to_delta_shows_a_version_to_others(atio: Atio, flights: Path) -> None:
+    """The latest, one that is named, or all; said in a sentence or as JSON; what can't be carried is refused."""
+    assert atio("to-delta", flights, "--json").json["versions"] == [3]
+    assert atio("to-delta", flights).out.startswith(f"{flights} shows already version 3 of ")
+    assert atio("to-delta", flights, "--version", "-3", "--json").json["versions"] == [1]
+    assert atio("to-delta", flights, "--history", "--json").json["versions"] == [1, 2, 3]
+    assert atio("to-delta", flights.parent / "none").code == Exit.NOT_THERE
+    Table(flights).rename_column("fare", "price")
+    done = atio("to-delta", flights)
+    assert (done.code, "column 'price'" in done.err) == (Exit.USAGE, True)
 
 
 def test_a_table_is_exported_and_imported(atio: Atio, flights: Path, tmp_path: Path) -> None:
