@@ -9,6 +9,7 @@ from dagster_shared.libraries import DagsterLibraryRegistry
 from atio_dagster.component import AtioStoreComponent
 from atio_dagster.database import AtioDatabaseIOManager
 from atio_dagster.difference import build_diff_check
+from atio_dagster.external import AtioTable
 from atio_dagster.importing import ImportReport, import_from
 from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
@@ -22,12 +23,14 @@ from atio_dagster.opening import open_asset
 from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
 from atio_dagster.restoring import build_restore_job
+from atio_dagster.sensors import build_snapshot_sensor
 
 __all__ = [
     "AtioDatabaseIOManager",
     "AtioIOManager",
     "AtioResource",
     "AtioStoreComponent",
+    "AtioTable",
     "ImportReport",
     "build_diff_check",
     "build_expiration_asset",
@@ -36,6 +39,7 @@ __all__ = [
     "build_integrity_checks",
     "build_maintenance_job",
     "build_restore_job",
+    "build_snapshot_sensor",
     "import_from",
     "open_asset",
     "with_publishing",

@@ -14,6 +14,7 @@ import dagster as dg
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions
+from atio_dagster.loading import stored_partitions
 from atio_dagster.metadata import content_of
 from atio_dagster.provenance import RUN_ID, latest_of, note_read, step_of
 
@@ -65,14 +66,18 @@ def _tell_whole(step: StepExecutionContext, key: dg.AssetKey, snapshot: Snapshot
 
 def _tell_partitions(table: Table, snapshot: Snapshot, partitions: Partitions, noted: Any) -> None:
     """Dagster makes the data version of some partitions of those of each, in the order of their keys."""
-    latest, keys = latest_of(table), partitions.values
+    latest = latest_of(table)
     if latest is None or latest.version == snapshot.version:
         return
-    read = {key: content_of(snapshot, snapshot.data_files([keys[key]])) for key in sorted(keys)}
-    now = {key: content_of(latest, latest.data_files([keys[key]])) for key in read}
+    read, now = (_contents(one, partitions) for one in (snapshot, latest))
     if read != now:
         version = sha256("".join(read.values()).encode()).hexdigest()
         noted.storage_id, noted.data_version = _NO_EVENT, dg.DataVersion(version)
+
+
+def _contents(snapshot: Snapshot, partitions: Partitions) -> dict[str, str]:
+    stored = stored_partitions(snapshot, partitions)
+    return {key: content_of(snapshot, snapshot.data_files([stored[key]])) for key in sorted(stored)}
 
 
 def _materialization(

@@ -12,6 +12,7 @@ from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
+from atio_dagster.external import path_elsewhere
 from atio_dagster.inputs import tell_read
 from atio_dagster.keys import (
     Partitions,
@@ -109,7 +110,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         """
         if obj is None:
             context.log.info("%s is None: nothing is stored, the table stays as it is", described(context))
-            note_unwritten(context, self._store().store, self._name(context), None)
+            note_unwritten(context, self._store().store, self._table(context), None)
             return
         partitions = partitions_of(context)
         table = self._table(context)
@@ -125,7 +126,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
             report_staged(context, planned.stage(table), planned.said, latest, partitions)
             return
         if written.repeated or written.unchanged:
-            note_unwritten(context, self._store().store, self._name(context), written)
+            note_unwritten(context, self._store().store, table, written)
         _report(context, table, written, partitions, before=latest, shown_rows=settings.preview)
         _tell(context, written)
 
@@ -139,10 +140,11 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         partitions = partitions_of(context)
         if partitions is not None and not partitions.values:
             return wanted.nothing  # no partition is mapped: what Dagster's own managers do
+        table = self._table(context)
         staged = snapshot = staged_version(context)
         try:
             if staged is None:
-                snapshot = choose_version(context, self._store().store, self._name(context), self)
+                snapshot = choose_version(context, self._store().store, table, self)
         except TableNotFoundError as error:
             if not wanted.optional:
                 raise
@@ -154,15 +156,16 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
         if staged is None:
-            tell_read(context, self._store().store.table(self._name(context)), snapshot, partitions)
+            tell_read(context, table, snapshot, partitions)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         return load(context, snapshot, wanted, partitions)
 
     def _store(self) -> AtioResource:
         return self.resource or AtioResource(base_path=self.base_path or "")
 
-    def _table(self, context: dg.OutputContext) -> Table:
-        return self._store().store.table(self._name(context))
+    def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
+        elsewhere = path_elsewhere(context)
+        return self._store().store.table(self._name(context)) if elsewhere is None else Table(elsewhere)
 
     def _name(self, context: dg.OutputContext | dg.InputContext) -> str:
         """The name of the table in its store."""

@@ -99,10 +99,8 @@ def _partitions(
     partitions: Partitions,
     selection: Selection,
 ) -> Any:
-    files = snapshot.data_files(list(partitions.values.values()))
-    there = {tuple(map(str, file.partition)) for file in files}
-    missing = [key for key, values in partitions.values.items() if values not in there]
-    found = {key: values for key, values in partitions.values.items() if values in there}
+    found = stored_partitions(snapshot, partitions)
+    missing = [key for key in partitions.values if key not in found]
     what = described(context)
     if missing and not plain(context.definition_metadata.get(MISSING, False)):
         raise NotFoundError(
@@ -121,11 +119,21 @@ def _partitions(
     return _rows(snapshot, wanted, selection, list(found.values()), what) if found else wanted.nothing
 
 
+def stored_partitions(snapshot: Snapshot, partitions: Partitions) -> dict[str, tuple[Any, ...]]:
+    """Return the values of those partitions that a version has, as it holds them: of columns, dates and numbers too."""
+    if all(field.column is None for field in snapshot.entry.partition_fields):
+        files = snapshot.data_files(list(partitions.values.values()))
+        there = {tuple(map(str, file.partition)): file.partition for file in files}
+    else:
+        there = {tuple(map(str, values)): values for values in snapshot.partitions()}
+    return {key: there[values] for key, values in partitions.values.items() if values in there}
+
+
 def _rows(
     snapshot: Snapshot,
     wanted: Wanted,
     selection: Selection,
-    partitions: list[tuple[str, ...]] | None,
+    partitions: list[tuple[Any, ...]] | None,
     what: str,
 ) -> Any:
     """Read rows as one frame."""

@@ -2,8 +2,8 @@
 
 1. The one that the input's metadata name: `atio/version`, `atio/as_of` or `atio/tag`.
 2. The one that this very run wrote, whatever others have written since.
-3. The one that the run's tags name (`atio/as_of`, `atio/tag`), or else the manager's configuration (`versions`, `as_of`
-   or `tag`), which can be given at launch.
+3. The one that the run's tags name (`atio/versions` by asset key; `atio/as_of` or `atio/tag` for all), or else the
+   manager's configuration (`versions`, `as_of` or `tag`), which can be given at launch.
 4. The one that the run's first reader has pinned; the first one pins the latest.
 
 What a name stands for (a tag, a time, a number that counts back) is looked up once for a run, and pinned likewise. An
@@ -14,10 +14,11 @@ wrote.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 from pydantic import Field
@@ -25,6 +26,7 @@ from pydantic import Field
 from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpiredError
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store
+from atio_core.table import Table
 from atio_dagster.keys import described, plain
 from atio_dagster.pins import reader_of
 from atio_dagster.provenance import RUN_ID, step_of
@@ -36,6 +38,8 @@ VERSION = "atio/version"
 AS_OF = "atio/as_of"
 TAG = "atio/tag"
 READS = "atio/reads"
+VERSIONS = "atio/versions"
+"""A run's tag: versions by asset key, in JSON. What asks for a run because of a version gives it this."""
 
 Named = int | str | datetime
 """What names a version: a number, a tag or "latest", a time."""
@@ -74,6 +78,9 @@ class ReadConfig(dg.Config):
         """
         if not context.has_asset_key:
             return None
+        of_asset = _versions(tags).get(context.asset_key.to_user_string())
+        if of_asset is not None:
+            return named_version({VERSION: of_asset}, f"the run's tag {VERSIONS}")
         of_run = named_version({name: tags.get(name) for name in (AS_OF, TAG)}, "the run's tags")
         if of_run is not None:
             return of_run
@@ -109,6 +116,20 @@ def named_version(said: Mapping[str, Any], whose: str) -> Named | None:
     return value
 
 
+def _versions(tags: Mapping[str, str]) -> Mapping[str, Any]:
+    """The versions that a run's tag names."""
+    try:
+        versions: object = json.loads(tags.get(VERSIONS, "{}"))
+    except ValueError:
+        versions = None
+    if not isinstance(versions, dict):
+        raise InvalidInputError(
+            f'the run\'s tag {VERSIONS} must be JSON, versions by asset key, such as {{"raw/orders": 3}}, not'
+            f" {tags[VERSIONS]!r}"
+        )
+    return cast("dict[str, Any]", versions)
+
+
 def _time(said: object, whose: str) -> datetime:
     if isinstance(said, dg.TimestampMetadataValue):
         return datetime.fromtimestamp(said.value, UTC)
@@ -124,13 +145,15 @@ def _time(said: object, whose: str) -> datetime:
     return time
 
 
-def choose_version(context: dg.InputContext, store: Store, table: str, config: ReadConfig) -> Snapshot | None:
+def choose_version(
+    context: dg.InputContext, store: Store, table: Table, config: ReadConfig
+) -> Snapshot | None:
     """Return the version that an input is; None if it is an output of this run that was None.
 
     Args:
         context: The input's.
-        store: Holds the table.
-        table: Its name.
+        store: Holds the pins.
+        table: The table.
         config: What the manager's configuration says.
 
     Raises:
@@ -143,7 +166,7 @@ def choose_version(context: dg.InputContext, store: Store, table: str, config: R
     said, step, upstream = context.definition_metadata, step_of(context), context.upstream_output
     named = named_version(said, described(context))
     if step is None:
-        return store.table(table).snapshot(config.version_of(context, {}) if named is None else named)
+        return table.snapshot(config.version_of(context, {}) if named is None else named)
     tags = step.dagster_run.tags
     reads = plain(said.get(READS)) or tags.get(READS) or config.reads
     writer = None if named is not None or upstream is None else _writer(context, step, upstream, reads)
@@ -161,13 +184,13 @@ def choose_version(context: dg.InputContext, store: Store, table: str, config: R
         raise _nothing_stored(context, error) from None
 
 
-def note_unwritten(context: dg.OutputContext, store: Store, table: str, snapshot: Snapshot | None) -> None:
+def note_unwritten(context: dg.OutputContext, store: Store, table: Table, snapshot: Snapshot | None) -> None:
     """Note what an output is that made no version, for the inputs that take it.
 
     Args:
         context: The output's.
-        store: Holds the table.
-        table: Its name.
+        store: Holds the pins.
+        table: The table.
         snapshot: The version that was there already; None if the output is None.
     """
     step = step_of(context)
@@ -176,15 +199,15 @@ def note_unwritten(context: dg.OutputContext, store: Store, table: str, snapshot
     if snapshot is not None:
         with suppress(VersionExpiredError):  # the table as it is now has the rows
             store.pin(f"{step.run_id} wrote", table, snapshot.version)
-    elif not context.has_asset_key and store.table(table).exists():
+    elif not context.has_asset_key and table.exists():
         store.pin(f"{step.run_id} none", table)
 
 
-def _pinned(store: Store, reader: str, table: str, named: Named | None) -> Snapshot:
+def _pinned(store: Store, reader: str, table: Table, named: Named | None) -> Snapshot:
     if named is None:
         return store.pin(reader, table)
     if isinstance(named, int) and named >= 0:
-        return store.table(table).snapshot(named)
+        return table.snapshot(named)
     told = named.isoformat() if isinstance(named, datetime) else repr(named)
     return store.pin(f"{reader} {told}", table, named)
 
@@ -201,15 +224,15 @@ def _writer(
     return run_id if is_older else None
 
 
-def _written_by(store: Store, table: str, run_id: str) -> Snapshot | None:
+def _written_by(store: Store, table: Table, run_id: str) -> Snapshot | None:
     """The newest version that a run wrote, or found there already; None if there is none, or none any more."""
-    latest = store.table(table).snapshot()
+    latest = table.snapshot()
     if latest.properties.get(RUN_ID) == run_id:
         return latest
     found = store.pinned(f"{run_id} wrote", table)
     least = 0 if found is None else found.version
     for limit in _LOOKED_AT:
-        history = store.table(table).history(limit=limit)
+        history = table.history(limit=limit)
         for snapshot in history:
             if snapshot.version > least and snapshot.properties.get(RUN_ID) == run_id:
                 return snapshot
@@ -218,11 +241,11 @@ def _written_by(store: Store, table: str, run_id: str) -> Snapshot | None:
     return found
 
 
-def _none_of_op(store: Store, table: str, run_id: str) -> None:
+def _none_of_op(store: Store, table: Table, run_id: str) -> None:
     """None, if that is what an op returned; else its version has gone."""
     if store.pinned(f"{run_id} none", table) is not None:
         return
-    path = store.table(table).path
+    path = table.path
     message = f"the version of {path} that run {run_id} wrote has expired, or was never stored"
     raise VersionExpiredError(f"{message}: run the whole job again", table=path)
 

@@ -14,20 +14,22 @@ from datetime import datetime
 
 from atio_core.arguments import require_text
 from atio_core.errors import NotFoundError, StorageError, VersionExpiredError
-from atio_core.format.names import PINS, pin_path, pins_folder
+from atio_core.format.names import PINS, TEMPORARY, pin_path, pins_folder
 from atio_core.format.pin_json import Pin, decode_pin, encode_pin
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import AnyVersion, Found, Wanted, find, require_wanted
 from atio_core.snapshot import Snapshot
+from atio_core.storage.locate import locate
 from atio_core.storage.readback import Answer, create
 from atio_core.store.base import StoreBase, require_table_name
+from atio_core.table import Table
 from atio_core.times import time_of
 
 
 class Pins(StoreBase):
     """What gives all processes of one reader the same versions."""
 
-    def pin(self, reader: str, table: str, version: AnyVersion | None = None) -> Snapshot:
+    def pin(self, reader: str, table: str | Table, version: AnyVersion | None = None) -> Snapshot:
         """Return the version of a table that a reader reads: the same in all its processes, machines and retries.
 
         The first call for a reader and a table notes the version; every later one returns that, whatever was committed
@@ -38,7 +40,7 @@ class Pins(StoreBase):
 
         Args:
             reader: Any text that names the reader, such as the id of a run of many steps.
-            table: The table's name in the store.
+            table: The table's name in the store; or a table that lies elsewhere.
             version: Which version a first call notes, as for `Table.snapshot`; the latest if None.
 
         Returns:
@@ -61,8 +63,8 @@ class Pins(StoreBase):
             >>> store.pin("run 7", "orders").version, store.pin("run 8", "orders").version
             (1, 2)
         """
-        reader, table = require_text("reader", reader), require_table_name(table)
-        wanted, log = require_wanted(version), self._table_log(table)
+        reader, log = require_text("reader", reader), self._log_of(table)
+        wanted = require_wanted(version)
         latest = log.latest()
         path = pin_path(reader, latest.table_id)
         pin = self._find_pin(path)
@@ -76,7 +78,7 @@ class Pins(StoreBase):
             return Snapshot.of(log, Found(latest, latest))
         return _pinned(log, pin)
 
-    def pinned(self, reader: str, table: str) -> Snapshot | None:
+    def pinned(self, reader: str, table: str | Table) -> Snapshot | None:
         """Return the version of a table that a reader has pinned, or None if it has pinned none.
 
         Args:
@@ -93,7 +95,7 @@ class Pins(StoreBase):
             >>> atio.Store("memory://pinned-example").pinned("run 7", "orders") is None
             True
         """
-        reader, log = require_text("reader", reader), self._table_log(require_table_name(table))
+        reader, log = require_text("reader", reader), self._log_of(table)
         latest = log.find_latest()
         pin = None if latest is None else self._find_pin(pin_path(reader, latest.table_id))
         return None if pin is None else _pinned(log, pin)
@@ -128,6 +130,11 @@ class Pins(StoreBase):
         folder = pins_folder(require_text("reader", reader))
         self._root.delete(list(self._root.list(folder)))
         self._root.prune(PINS)
+
+    def _log_of(self, table: str | Table) -> CommitLog:
+        if isinstance(table, Table):
+            return CommitLog(locate(table.path, temporary=TEMPORARY))
+        return self._table_log(require_table_name(table))
 
     def _first_pin(self, folder: str) -> Pin | None:
         """One of the pins in a folder; None if none is left."""

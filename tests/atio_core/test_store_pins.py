@@ -45,6 +45,19 @@ def test_a_reader_goes_on_reading_what_it_read_first(store: atio.Store) -> None:
     assert store.pin("run", "raw/orders").version == 2
 
 
+def test_a_table_that_lies_elsewhere(store: atio.Store, tmp_path: Path) -> None:
+    """A table outside of the store is pinned in the store, by the table itself, and nothing is written beside it."""
+    table = atio.Table(tmp_path / "elsewhere" / "orders")
+    table.overwrite(rows(1))
+    assert store.pin("run", table).version == 1
+    table.overwrite(rows(2))
+    assert store.pin("run", table).version == 1
+    assert getattr(store.pinned("run", table), "version", None) == 1
+    assert store.pin("other", table).version == 2
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["orders"]
+    assert sorted(store.pins()) == ["other", "run"]
+
+
 def test_a_reader_is_any_text(store: atio.Store) -> None:
     """Readers whose names are odd, or look like paths, are told apart, and stay in the store's own folder."""
     readers = ["a", "A", "../..", "a/b", "a b", "%", "ü" * 200, "ü" * 201, "run|x", "."]
