@@ -15,7 +15,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
 from atio_core.model.entry import ReleaseRef, Tag
 from atio_core.model.ids import Clock, uuid7_time_us
-from atio_core.storage.locate import above, locate
+from atio_core.storage.locate import above, beside
 
 
 def dead_release_tags(
@@ -41,7 +41,7 @@ def dead_release_tags(
         if ref is None or uuid7_time_us(uuid.UUID(ref.entry_id)) >= horizon_us:
             continue
         if ref.levels not in stores:
-            root = locate(above(log.location, ref.levels), temporary=TEMPORARY)
+            root = beside(log.store, above(log.location, ref.levels), temporary=TEMPORARY)
             stores[ref.levels] = StoreLog(root, clock)
         if _is_dead(stores[ref.levels], ref, settle=settle):
             dead.add(name)

@@ -5,27 +5,39 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
+from collections.abc import Mapping
+from typing import Any
 
 from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
+from atio_core.storage.bucket import BucketStore
+from atio_core.storage.bucket_url import SCHEMES, BucketUrl
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 
 # Two letters at least: "c:/data" is a drive. One slash is enough: pathlib makes "s3:/b" of "s3://b".
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(/?)(.*)", re.DOTALL)
 _WINDOWS_DRIVE = re.compile(r"/[A-Za-z]:")
-_SUPPORTED = "Use a folder's path, a 'file:///…' URL, or 'memory://<name>' for this process alone."
+_SUPPORTED = (
+    "Use a folder's path, a 'file:///…' URL, a bucket's ('s3://…', 'gs://…', 'az://…', 'abfss://…'), or 'memory://<name>'"
+    " for this process alone."
+)
+AnyPlace = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _memories: dict[str, MemoryStore] = {}
 
 
-def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, temporary: str) -> ObjectStore:
-    """Return the store at a path or URL. Touches no disk but to see that the path is no file.
+def locate(
+    path: AnyPlace, *, temporary: str, storage_options: Mapping[str, Any] | None = None
+) -> ObjectStore:
+    """Return the store at a path or URL. Touches no disk but to see that the path is no file, and no network.
 
     Args:
-        path: A folder (`~` is the home), a `file://` URL, or `memory://<name>`, a store per name.
+        path: A folder (`~` is the home), a `file://` URL, that of a bucket (`s3://`, `gs://`, `az://`, `abfss://`), a
+            path of fsspec's (`UPath`), or `memory://<name>`, a store per name.
         temporary: The name of the folder for temporary files, below it.
+        storage_options: How the bucket is opened; see `bucket_options.py`. Other places have no use for them.
 
     Raises:
         InvalidInputError: It is none of these, or a file.
@@ -33,15 +45,18 @@ def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, tempora
     Example:
         >>> locate("memory://example", temporary="tmp").location
         'memory://example'
-        >>> locate("s3://bucket/table", temporary="tmp")
+        >>> locate("ftp://host/table", temporary="tmp")
         Traceback (most recent call last):
-        atio_core.errors.InvalidInputError: 's3://bucket/table' can't hold a table: no store is known for ...
+        atio_core.errors.InvalidInputError: 'ftp://host/table' can't hold a table: no store is known for ...
     """
+    path, options = _plain(path, storage_options)
     text = _text(path)
     url = _URL.fullmatch(text)
     if url is None:
         return _local(text, text, temporary)
     scheme, double, rest = url[1].lower(), url[2], url[3]
+    if scheme in SCHEMES:
+        return BucketStore(BucketUrl.parse(scheme, rest), temporary=temporary, storage_options=options)
     if scheme == "memory" and double:
         return _memory(text, rest)
     if scheme == "file":
@@ -49,7 +64,28 @@ def locate(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, tempora
     raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './{text}'.)")
 
 
-def given_store(path: object, store: object, *, temporary: str, what: str = "a table") -> ObjectStore:
+def beside(store: ObjectStore, location: str, *, temporary: str) -> ObjectStore:
+    """Return the store at another place, opened as this one was: with its `storage_options`, if it has any.
+
+    Raises:
+        InvalidInputError: The place is none.
+    """
+    return locate(location, temporary=temporary, storage_options=options_of(store))
+
+
+def options_of(store: ObjectStore) -> Mapping[str, Any] | None:
+    """Return how a store was opened, to open its neighbours. They may hold secrets."""
+    return getattr(store, "storage_options", None)
+
+
+def given_store(
+    path: object,
+    store: object,
+    *,
+    temporary: str,
+    what: str = "a table",
+    storage_options: Mapping[str, Any] | None = None,
+) -> ObjectStore:
     """Return the store that a caller gave, by a path or as it is.
 
     Args:
@@ -57,6 +93,7 @@ def given_store(path: object, store: object, *, temporary: str, what: str = "a t
         store: Or the store itself.
         temporary: As for `locate`.
         what: What is to lie there, for messages.
+        storage_options: As for `locate`.
 
     Raises:
         InvalidInputError: Neither or both were given, or one of them won't do.
@@ -64,9 +101,12 @@ def given_store(path: object, store: object, *, temporary: str, what: str = "a t
     if (path is None) == (store is None):
         raise InvalidInputError(f"{what} needs a path, or a store, and not both")
     if store is None:
-        return locate(path, temporary=temporary)  # pyright: ignore[reportArgumentType] - it says so itself if it is none
+        place: Any = path  # `locate` says so itself if it is none
+        return locate(place, temporary=temporary, storage_options=storage_options)
     if not isinstance(store, ObjectStore):
         raise refusal("store", "an ObjectStore", store)
+    if storage_options is not None:
+        raise InvalidInputError("storage_options belong to a path; a store is open already")
     return store
 
 
@@ -74,21 +114,29 @@ def above(location: str, levels: int) -> str:
     """Return the place so many folders above a store's location.
 
     Example:
-        >>> above("/data/raw/flights", 2), above("memory://data/raw/flights", 2)
-        ('/data', 'memory://data')
+        >>> above("/data/raw/flights", 2), above("s3://bucket/raw/flights", 2)
+        ('/data', 's3://bucket')
     """
-    scheme, double, path = (
-        location.partition("//") if location.startswith("memory://") else ("", "", location)
-    )
+    start, separator, path = location.partition("://")
+    if not separator:
+        start, path = "", location
     for _ in range(levels):
         path = os.path.dirname(path)
-    return f"{scheme}{double}{path}"
+    return f"{start}{separator}{path}"
 
 
 def memories_below(location: str) -> list[str]:
     """Return the names of the stores in memory below another: `["raw/flights"]` for `memory://data/raw/flights`."""
     start = location.removeprefix("memory://") + "/"
     return sorted(name.removeprefix(start) for name in _memories if name.startswith(start))
+
+
+def _plain(path: Any, storage_options: Mapping[str, Any] | None) -> tuple[Any, Mapping[str, Any] | None]:
+    """Take a path of fsspec's apart, which is no path of the system: into its URL, and how its bucket is opened."""
+    own: Any = getattr(path, "storage_options", None)
+    if isinstance(own, Mapping) and getattr(path, "protocol", "") and not hasattr(path, "__fspath__"):
+        return str(path), {**own, **(storage_options or {})}
+    return path, storage_options
 
 
 def _text(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:

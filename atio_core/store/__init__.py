@@ -13,9 +13,10 @@ class Store(StoreShowing, Pins):
     """A folder of tables. Nothing is made on disk before the first release, or the first write to a table.
 
     Args:
-        path: The folder, or `memory://name`.
+        path: The folder, the URL of a bucket (`s3://bucket/prefix`), or `memory://name`.
         store: Where the log of releases lies, instead of `path`; the tables lie below its location.
         clock: Where the time comes from; for tests.
+        storage_options: How the bucket of `path` is opened, for its tables too: see `Table`.
 
     Raises:
         InvalidInputError: The path can't be a store's.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from atio_core.arguments import require_text
 from atio_core.errors import InvalidInputError
@@ -12,7 +13,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
-from atio_core.storage.locate import given_store, locate, memories_below
+from atio_core.storage.locate import beside, given_store, memories_below
 from atio_core.table import Table
 
 _DATA = "data/"
@@ -22,9 +23,10 @@ class StoreBase:
     """A folder of tables.
 
     Args:
-        path: The folder, or `memory://name`.
+        path: The folder, the URL of a bucket (`s3://bucket/prefix`), or `memory://name`.
         store: Where the log of releases lies, instead of `path`; the tables lie below its location.
         clock: Where the time comes from; for tests.
+        storage_options: How the bucket of `path` is opened, for its tables too: see `Table`.
 
     Raises:
         InvalidInputError: The path can't be a store's.
@@ -36,8 +38,11 @@ class StoreBase:
         *,
         store: ObjectStore | None = None,
         clock: Clock = system_clock,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._root = given_store(path, store, temporary=TEMPORARY, what="a store of tables")
+        self._root = given_store(
+            path, store, temporary=TEMPORARY, what="a store of tables", storage_options=storage_options
+        )
         self._clock = clock
         self._log = StoreLog(self._root, clock)
 
@@ -56,7 +61,7 @@ class StoreBase:
             InvalidInputError: No table can be there.
         """
         name = require_table_name(name)
-        return Table(self._place(name), clock=self._clock)
+        return Table(store=self._beside(name), clock=self._clock)
 
     def tables(self, *, dropped: bool = False) -> list[str]:
         """Return the names of the tables that are there, sorted.
@@ -67,10 +72,10 @@ class StoreBase:
         return [name for name in self._folders() if dropped or self.table(name).exists()]
 
     def _table_log(self, name: str) -> CommitLog:
-        return CommitLog(locate(self._place(name), temporary=TEMPORARY))
+        return CommitLog(self._beside(name))
 
-    def _place(self, name: str) -> str:
-        return f"{self.path.rstrip('/')}/{name}"
+    def _beside(self, name: str) -> ObjectStore:
+        return beside(self._root, f"{self.path.rstrip('/')}/{name}", temporary=TEMPORARY)
 
     def _folders(self) -> Iterator[str]:
         """The folders that hold the log of a table, sorted."""

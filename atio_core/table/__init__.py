@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 class Table(
     Erasing, ColumnChanges[Snapshot], Transactions, Comparison, Upkeep, Integrity, Copying, Mirroring, Showing
 ):
-    """A versioned table in a folder. Nothing is made on disk before the first write.
+    """A versioned table in a folder, or in a bucket. Nothing is made there before the first write.
 
     Args:
-        path: The folder, or `memory://name` for a table that lives as long as the process.
+        path: The folder, the URL of a bucket (`s3://bucket/prefix`), or `memory://name` for a table that lives as long
+            as the process.
         store: Where the table lies, instead of `path`.
         limits: Bounds on log entries; part of the format, for tests only.
         clock: Where the time comes from; for tests.
+        storage_options: How the bucket of `path` is opened: credentials, endpoint, region, time-outs. Without them the
+            environment, files and roles say so. See `docs/guide/object-stores.md`.
 
     Raises:
         InvalidInputError: The path can't be a table's.

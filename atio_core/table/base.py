@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from atio_core.format.names import TEMPORARY
 from atio_core.handle import Handle
@@ -17,10 +19,13 @@ class TableBase:
     """A table's log, and one process's view of it.
 
     Args:
-        path: The folder, or `memory://name` for a table that lives as long as the process.
+        path: The folder, the URL of a bucket (`s3://bucket/prefix`), or `memory://name` for a table that lives as long
+            as the process.
         store: Where the table lies, instead of `path`.
         limits: Bounds on log entries; part of the format, for tests only.
         clock: Where the time comes from; for tests.
+        storage_options: How the bucket of `path` is opened: credentials, endpoint, region, time-outs. Without them the
+            environment, files and roles say so. See `docs/guide/object-stores.md`.
 
     Raises:
         InvalidInputError: The path can't be a table's.
@@ -33,9 +38,12 @@ class TableBase:
         store: ObjectStore | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock = system_clock,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._clock = clock
-        self._log = CommitLog(given_store(path, store, temporary=TEMPORARY), limits)
+        self._log = CommitLog(
+            given_store(path, store, temporary=TEMPORARY, storage_options=storage_options), limits
+        )
         self._handle = Handle(self._log, clock)
 
     @property

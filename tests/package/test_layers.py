@@ -14,9 +14,12 @@ DURABLE = {"fdatasync", "fsync", "hardlink_to", "link", "rename", "renameat2", "
 # Loaded on first use, inside the functions that need them.
 HEAVY = {
     "asyncio",
+    "boto3",
+    "botocore",
     "dagster",
     "duckdb",
     "numpy",
+    "obstore",
     "openpyxl",
     "pandas",
     "polars",

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bucket_fixtures import azurite, moto, seaweedfs
+
 pytest.register_assert_rewrite("tests.atio_core.storage.contract")
+
+__all__ = ["azurite", "moto", "seaweedfs"]
 
 _NOBODY = 65534
 

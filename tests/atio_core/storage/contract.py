@@ -66,6 +66,12 @@ def write(store: ObjectStore, name: str, *pieces: bytes | memoryview) -> None:
 class StoreContract:
     """Promises of `ObjectStore`."""
 
+    empties_folders_later = False
+    """Folders from which all was deleted are shown for a while, whatever `prune` does."""
+
+    races = 10
+    """How often eight threads race for a name."""
+
     def test_is_an_object_store(self, store: ObjectStore) -> None:
         """It has all the verbs, and a location for messages."""
         assert isinstance(store, ObjectStore)
@@ -135,7 +141,7 @@ class StoreContract:
             return True
 
         with ThreadPoolExecutor(8) as pool:
-            for turn in range(10):
+            for turn in range(self.races):
                 name = f"log/{turn}"
                 won = list(pool.map(create, range(8), [name] * 8))
                 assert won.count(True) == 1
@@ -250,7 +256,8 @@ class StoreContract:
         store.delete(["data/a/b/1", "data/c/3", "other/d/4"])
         store.prune("data/")
         assert list(store.list()) == ["data/a/2"]
-        assert store.look("data/") == ["data/a/"]
+        if not self.empties_folders_later:
+            assert store.look("data/") == ["data/a/"]
         assert store.look("data/a/") == ["data/a/2"]
         store.put("data/a/b/5", b"y")
         store.put_if_absent("data/c/6", b"z")

@@ -1,0 +1,243 @@
+"""A table in a bucket: one object per object, by way of obstore.
+
+How the rules of `base.py` are kept:
+
+- `put_if_absent` is one conditional PUT that nothing sends again. Where its answer is lost, that is told as it is:
+  `readback.py` finds out. Whether a service refuses taken names at all is tried out once, before the first object that
+  comes after none: a probe is stored, and must not be created a second time.
+- All else may be sent again, and is, by the client library, within its budget of tries.
+- What a service has acknowledged is durable; there is nothing to sync.
+- `list` comes in the service's order where that is the order of whole names; else folder by folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, UnsupportedStoreError
+from atio_core.model.ids import system_clock, uuid7
+from atio_core.storage.base import check_name, check_prefix
+from atio_core.storage.bucket_client import open_client
+from atio_core.storage.bucket_options import own_options
+from atio_core.storage.bucket_refusals import Asking, Failure, asked
+from atio_core.storage.bucket_url import S3, BucketUrl, require_printable
+from atio_core.storage.bucket_writer import AT_ONCE, PART_BYTES, BucketWriter
+
+_DELETED_AT_ONCE = 1000  # the most that S3 takes in a request
+_DELETERS = 8
+_RANGE_BYTES = 8 << 20
+_LISTED_AT_ONCE = 1000
+_UNORDERED_SUFFIX = "--x-s3"  # S3's directory buckets list in no order
+
+
+class BucketStore:
+    """An `ObjectStore` in a bucket of S3, of a service like it, of Google's or of Azure's.
+
+    It pickles, credentials included: another process opens the same place by it.
+
+    Args:
+        url: The place.
+        temporary: The name of the folder below it in which a probe is stored.
+        storage_options: See `bucket_options.py`.
+
+    Raises:
+        InvalidInputError: obstore isn't installed, or can't make anything of the options.
+    """
+
+    __slots__ = ("_asking", "_client", "_temporary", "_url", "storage_options")
+
+    def __init__(
+        self, url: BucketUrl, *, temporary: str, storage_options: Mapping[str, Any] | None = None
+    ) -> None:
+        check_name(temporary)
+        self._url = url
+        self._temporary = temporary
+        self.storage_options = dict(own_options(url.service, storage_options))
+        self._client = open_client(url, tuple(self.storage_options.items()))
+        self._asking = Asking(url.location, self._client.secrets)
+
+    def __reduce__(self) -> tuple[Callable[..., BucketStore], tuple[Any, ...]]:
+        """Another process opens it anew."""
+        return _reopened, (self._url, self._temporary, self.storage_options)
+
+    @property
+    def location(self) -> str:
+        """The URL."""
+        return self._url.location
+
+    def read(self, name: str) -> bytes:
+        """Return the whole object. Raises `NotFoundError` if there is none."""
+        key = self._key(name)
+        return self._asking.ask("read", name, lambda: self._client.retrying.get(key).bytes().to_bytes())
+
+    def read_into(self, name: str, start: int, into: memoryview) -> int:
+        """Fill `into` from `start` on, by several requests at once if it is large; returns how many bytes came."""
+        key, view = self._key(name), into.cast("B")
+        if not view.nbytes:
+            self.size(name)
+            return 0
+        count = -(-view.nbytes // _RANGE_BYTES)
+        cuts = [view.nbytes * at // count for at in range(count + 1)]
+
+        def fetch(at: int) -> int:
+            return self._fetch(name, key, start + cuts[at], view[cuts[at] : cuts[at + 1]])
+
+        if count == 1:
+            return fetch(0)
+        with ThreadPoolExecutor(min(count, AT_ONCE), thread_name_prefix="atio-fetch") as pool:
+            return sum(pool.map(fetch, range(count)))
+
+    def _fetch(self, name: str, key: str, start: int, into: memoryview) -> int:
+        import obstore
+
+        def call() -> Any:
+            return obstore.get_range(self._client.retrying, key, start=start, length=into.nbytes)
+
+        try:
+            found = memoryview(asked(call, self._client.secrets))
+        except Failure as failure:
+            if failure.past_end:
+                return 0
+            error = self._asking.refused(failure, "read", name, writes=False)
+        else:
+            into[: len(found)] = found
+            return len(found)
+        raise error
+
+    def size(self, name: str) -> int:
+        """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
+        key = self._key(name)
+        return self._asking.ask("look at", name, lambda: self._client.retrying.head(key)["size"])
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a new object under a name that nobody else uses."""
+        key = self._key(name)
+        self._asking.ask(
+            "write",
+            name,
+            lambda: self._client.retrying.put(key, data, chunk_size=PART_BYTES, max_concurrency=AT_ONCE),
+            writes=True,
+        )
+
+    def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
+        """Create the object if its name is free; what comes before it by `after` is durable already."""
+        key = self._key(name)
+        if after is None:
+            self._require_refusal()
+        else:
+            self._key(after)
+        self._asking.ask("create", name, lambda: self._client.once.put(key, data, mode="create"), writes=True)
+
+    def make_durable(self, name: str) -> None:
+        """Nothing to do: what the service shows is durable."""
+        self._key(name)
+
+    def open_write(self, name: str) -> BucketWriter:
+        """Start a new object under a name that nobody else uses."""
+        import obstore
+
+        key, client = self._key(name), self._client.retrying
+        out = self._asking.ask(
+            "write",
+            name,
+            lambda: obstore.open_writer(client, key, buffer_size=PART_BYTES, max_concurrency=AT_ONCE),
+        )
+        return BucketWriter(out, name, self._asking, lambda: self.delete([name]))
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with `prefix`, sorted; they are fetched a thousand at a time."""
+        check_prefix(prefix)
+        return self._pages(prefix) if self._is_ordered else self._walk(prefix)
+
+    @property
+    def _is_ordered(self) -> bool:
+        return self._url.service == S3 and not self._url.bucket.endswith(_UNORDERED_SUFFIX)
+
+    def _pages(self, prefix: str) -> Iterator[str]:
+        stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
+        while (page := self._asking.ask("list", prefix, lambda: next(stream, None))) is not None:
+            yield from sorted(self._names(prefix, (found["path"] for found in page)))
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        for name in self.look(prefix):
+            if name.endswith("/"):
+                yield from self._walk(name)
+            else:
+                yield name
+
+    def look(self, folder: str) -> list[str]:
+        """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
+        check_prefix(folder)
+        found = self._asking.ask(
+            "list", folder, lambda: self._client.retrying.list_with_delimiter(self._folder(folder))
+        )
+        objects = (one["path"] for one in found["objects"])
+        folders = (f"{one}/" for one in found["common_prefixes"])
+        return sorted(self._names(folder, (*objects, *folders)))
+
+    def prune(self, folder: str) -> None:
+        """Do nothing: in a bucket folders are nothing of their own."""
+        check_prefix(folder)
+
+    def delete(self, names: Iterable[str]) -> list[str]:
+        """Delete objects, a thousand by a request where the service can; those that are missing already are fine."""
+        keys = {self._key(name): name for name in names}
+        every = [*keys]
+        for start in range(0, len(every), _DELETED_AT_ONCE):
+            some = every[start : start + _DELETED_AT_ONCE]
+            try:
+                self._asking.ask("delete", keys[some[0]], partial(self._client.retrying.delete, some))
+            except NotFoundError:  # one is missing, and nobody knows what became of the others
+                with ThreadPoolExecutor(_DELETERS, thread_name_prefix="atio-delete") as pool:
+                    for _ in pool.map(self._delete, (keys[key] for key in some)):
+                        pass
+        return []
+
+    def _delete(self, name: str) -> None:
+        with contextlib.suppress(NotFoundError):
+            self._asking.ask("delete", name, partial(self._client.retrying.delete, self._key(name)))
+
+    def _require_refusal(self) -> None:
+        """Try out, once in a process, whether the service refuses a taken name."""
+        if self._client.refuses_taken:
+            return
+        probe = f"{self._temporary}/{uuid7(system_clock)}.tmp"
+        self.put(probe, b"probe")
+        try:
+            key = self._key(probe)
+            self._asking.ask(
+                "create", probe, lambda: self._client.once.put(key, b"again", mode="create"), writes=False
+            )
+        except AlreadyExistsError:
+            self._client.refuses_taken = True
+            return
+        finally:
+            with contextlib.suppress(StorageError):  # cleaning takes it
+                self.delete([probe])
+        raise UnsupportedStoreError(
+            f"the service of {self.location} stores an object under a name that is taken, though it was asked not to"
+            " (conditional put, If-None-Match): writers would overwrite each other's versions. Nothing was committed:"
+            " use a service that has conditional puts, or a release of it that does",
+            path=self.location,
+        )
+
+    def _key(self, name: str) -> str:
+        check_name(name)
+        require_printable(name)
+        return self._url.prefix + name
+
+    def _folder(self, prefix: str) -> str | None:
+        return f"{self._url.prefix}{prefix}".rstrip("/") or None
+
+    def _names(self, folder: str, keys: Iterable[str]) -> Iterator[str]:
+        """Take the root off the names in the bucket. A mark that stands for the folder itself is left out."""
+        start = len(self._url.prefix)
+        return (key[start:] for key in keys if key.startswith(f"{self._url.prefix}{folder}"))
+
+
+def _reopened(url: BucketUrl, temporary: str, storage_options: Mapping[str, Any]) -> BucketStore:
+    return BucketStore(url, temporary=temporary, storage_options=storage_options)
