@@ -258,7 +258,7 @@ class StoreContract:
         assert list(store.list()) == ["data/a/2"]
         if not self.empties_folders_later:
             assert store.look("data/") == ["data/a/"]
-        assert store.look("data/a/") == ["data/a/2"]
+            assert store.look("data/a/") == ["data/a/2"]
         store.put("data/a/b/5", b"y")
         store.put_if_absent("data/c/6", b"z")
         assert (store.read("data/a/b/5"), store.read("data/c/6")) == (b"y", b"z")
