@@ -82,8 +82,7 @@ class Handle:
 
         log, meter = self._log, meter or Meter()
         for left in reversed(range(_TRIES)):
-            known = self._base()
-            base = known or empty_entry(str(uuid.uuid4()))
+            base = self._base() or empty_entry(str(uuid.uuid4()))
             change: Keyed | None = None
             try:
                 done = look_up(log, base, intent)
@@ -97,7 +96,7 @@ class Handle:
                     with meter.timed("serialise"):
                         change = Keyed(write(at), log.store)
                     with meter.timed("commit"):
-                        done = commit(log, change, intent, base=known, looked_up=True, clock=self._clock)
+                        done = commit(log, change, intent, base=base, looked_up=True, clock=self._clock)
             except (*VERDICTS, StagedFilesExpiredError) as error:
                 self._known = None
                 # A doubled key that the commit has found is in the latest version: it would be found there again.
@@ -212,8 +211,13 @@ class Handle:
         raise too_fast(self._log, "read")
 
     def _base(self) -> LogEntry | None:
-        """The entry that this handle made or read last, if it is still there; else the latest. May be outdated."""
+        """The entry that this handle made or read last, if it is still there; else the latest. May be outdated.
+
+        On a flat store no look is needed: the listing that confirms a commit shows what it follows.
+        """
         known = self._known
+        if known is not None and self._log.store.flat is not None:
+            return known
         if known is not None:
             data = self._log.sequence.read(known.version)
             if data is not None and known.commit_id.encode() in data:

@@ -38,6 +38,7 @@ WRITER_FEATURES: frozenset[str] = frozenset({PRIMARY_KEY, SORTED})
 _ROUNDS = 100
 _WITNESSES = 8
 _AT_ONCE = 500
+_MARKS = 64
 _Entry = TypeVar("_Entry", LogEntry, Outline)
 
 
@@ -54,6 +55,7 @@ class CommitLog:
         self.limits = limits
         self.sequence = Sequence(store, Numbered(LOG, limits.per_bucket))
         self.tag_lists = TagLists(store, limits)
+        self._marks: dict[str, str] = {}
 
     @property
     def location(self) -> str:
@@ -63,7 +65,22 @@ class CommitLog:
     def find_latest(self) -> LogEntry | None:
         """Return the latest entry, or None if the table isn't there."""
         found = self.sequence.latest()
-        return None if found is None else self.decode(*found)
+        if found is None:
+            return None
+        entry = self.decode(found.number, found.data)
+        self.remember(entry, found.mark)
+        return entry
+
+    def remember(self, entry: LogEntry, mark: str | None) -> None:
+        """Keep in mind by which mark a flat store lists an entry."""
+        if mark is not None:
+            if len(self._marks) >= _MARKS:
+                self._marks.clear()  # each that is asked for costs a read, and is known again
+            self._marks[entry.commit_id] = mark
+
+    def is_known(self, commit_id: str | None, mark: str | None) -> bool:
+        """Say whether the entry of a commit is known to have this mark."""
+        return mark is not None and self._marks.get(commit_id or "") == mark
 
     def latest(self) -> LogEntry:
         """Return the latest entry. Raises `TableNotFoundError` if there is none."""

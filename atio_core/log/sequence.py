@@ -3,10 +3,12 @@
 Names count down (`format/names.py`), so that the first name in a sorted listing is the latest.
 
 1. Latest: list; take the first name of the newest bucket that isn't empty; read it. If a newer bucket has an object by
-   then, or the one listed is gone, start over.
+   then, or the one listed is gone, start over. A flat store lists names with marks, as they are at one moment: there
+   the read takes the object of that mark alone, and nothing need be looked at again.
 2. Create: see `storage/readback.py`.
-3. Is there a newer bucket? None if the folder of buckets shows none. Else look into those that it shows, the oldest
-   first, and then at that folder again: only if all are empty and no other has come, there is none.
+3. Is there a newer bucket? A flat store's listing begins with it. On others there is none if the folder of buckets
+   shows none. Else look into those that it shows, the oldest first, and then at that folder again: only if all are
+   empty and no other has come, there is none.
 
 Why the second look: between looking into the folder of buckets and into one of them, newer buckets may come, the names
 in the one chosen may be freed, and a slow writer may create one of them anew (a stray).
@@ -19,13 +21,47 @@ for the same reason; the last of them can't be. (An empty folder that never had 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from atio_core.errors import NotFoundError, StorageError
 from atio_core.format.names import Numbered
-from atio_core.storage.base import ObjectStore
+from atio_core.storage.base import Listed, ObjectStore
 from atio_core.storage.readback import Created, create
 
 _ROUNDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """A number that has an object.
+
+    Attributes:
+        number: The number.
+        listed: Its object in the listing of a flat store.
+    """
+
+    number: int
+    listed: Listed | None = None
+
+    @property
+    def mark(self) -> str | None:
+        """The object's mark in that listing."""
+        return self.listed and self.listed.mark
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The object of the highest number.
+
+    Attributes:
+        number: The number.
+        data: Its bytes.
+        mark: Its mark in the listing of a flat store.
+    """
+
+    number: int
+    data: bytes
+    mark: str | None
 
 
 class Sequence:
@@ -40,50 +76,70 @@ class Sequence:
         self.store = store
         self.names = names
 
-    def latest(self) -> tuple[int, bytes] | None:
-        """Return the highest number and its bytes, or None if there is none at all."""
+    def latest(self) -> Latest | None:
+        """Return the object of the highest number, or None if there is none at all."""
         for _ in range(_ROUNDS):
-            number = self.highest()
-            data = None if number is None else self.read(number)
-            if self.newer_bucket(number):
+            first = next(self.listing(), None)
+            data = None if first is None else self._read(first)
+            if self.store.flat is None and self.newer_bucket(first and first.number):
                 continue
-            if number is None:
+            if first is None:
                 return None
             if data is not None:
-                return number, data
+                return Latest(first.number, data, first.mark)
         raise StorageError(
             f"the log of {self.store.location} changed {_ROUNDS} times while its latest entry was looked for;"
             " try again when fewer writers are at work"
         )
 
-    def highest(self) -> int | None:
-        """Return the first number that a listing shows, or None. It may be outdated by the time it is returned."""
-        return next(self.numbers(), None)
-
     def numbers(self) -> Iterator[int]:
         """Yield the numbers that have an object, highest first. Names that don't parse are none."""
-        for name in self.store.list(self.names.folder):
-            number = self.names.parse(name)
-            if number is not None:
-                yield number
+        return (one.number for one in self.listing())
+
+    def listing(self) -> Iterator[Numbering]:
+        """Yield what has a number, highest first."""
+        flat, folder = self.store.flat, self.names.folder
+        if flat is not None:
+            for one in flat.listed(folder):
+                if (number := self.names.parse(one.name)) is not None:
+                    yield Numbering(number, one)
+            return
+        for name in self.store.list(folder):
+            if (number := self.names.parse(name)) is not None:
+                yield Numbering(number)
+
+    def listed_down_to(self, number: int) -> list[Numbering]:
+        """Return what a listing begins with, down to a number: nothing more than the first of a newer bucket."""
+        found: list[Numbering] = []
+        for one in self.listing():
+            if one.number < number or (found and self._bucket(found[0].number) > self._bucket(number + 1)):
+                break
+            found.append(one)
+        return found
 
     def newer_bucket(self, number: int | None) -> bool:
         """Say whether a bucket newer than this number's (than none at all) has an object, or had when it was looked at.
 
         False is sure; True may be said too often, while buckets come and go.
         """
+        if self.store.flat is not None:
+            first = next(self.listing(), None)
+            return first is not None and self._bucket(first.number) > self._bucket(number)
         newer = self._buckets_after(number)
         return bool(newer) and (any(map(self._has_object, newer)) or self._buckets_after(number) != newer)
 
     def _buckets_after(self, number: int | None) -> list[str]:
         """The folders of newer buckets, the oldest first."""
-        bucket = -1 if number is None else self.names.bucket(number)
+        bucket = self._bucket(number)
         folders = reversed(self.store.look(self.names.folder))
         return [
             name
             for name in folders
             if (found := self.names.parse_folder(name)) is not None and found > bucket
         ]
+
+    def _bucket(self, number: int | None) -> int:
+        return -1 if number is None else self.names.bucket(number)
 
     def _has_object(self, folder: str) -> bool:
         return any(self.names.parse(name) is not None for name in self.store.look(folder))
@@ -92,6 +148,15 @@ class Sequence:
         """Return an object's bytes, or None if there is none of this number."""
         try:
             return self.store.read(self.names.name(number))
+        except NotFoundError:
+            return None
+
+    def _read(self, one: Numbering) -> bytes | None:
+        flat = self.store.flat
+        if flat is None or one.listed is None:
+            return self.read(one.number)
+        try:
+            return flat.read_listed(one.listed)
         except NotFoundError:
             return None
 

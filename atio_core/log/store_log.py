@@ -46,7 +46,7 @@ class StoreLog:
     def latest(self) -> StoreEntry | None:
         """Return the newest entry, or None if the store has no log yet."""
         found = self._sequence.latest()
-        return None if found is None else self._decode(*found)
+        return None if found is None else self._decode(found.number, found.data)
 
     def get(self, number: int) -> StoreEntry | None:
         """Return an entry, or None if there is none yet."""

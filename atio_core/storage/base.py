@@ -13,17 +13,49 @@ Rules that every store keeps, and that `tests/atio_core/storage/contract.py` che
    meanwhile may or may not be seen. `look` shows one folder as it is at one moment. Both show temporary files, where
    a store has some, and follow no links to folders.
 6. A deleted name may come back with a power loss.
-7. Failures are `StorageError`. Its `unknown` is True when the call may have taken effect all the same.
+7. Where names lie side by side, as in a bucket, `flat` lists them: each page shows the names as they are at one moment,
+   and tells by a mark which object has the name. On a disk there is no such listing, and `flat` is None.
+8. Failures are `StorageError`. Its `unknown` is True when the call may have taken effect all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from atio_core.errors import InvalidInputError
 
 _NOT_PARTS = ("", ".", "..")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object in a listing of a flat store.
+
+    Attributes:
+        name: Its name.
+        mark: What no object with other bytes that ever has the name has too, such as an ETag.
+    """
+
+    name: str
+    mark: str
+
+
+class FlatListing(Protocol):
+    """Listings of a store whose names lie side by side."""
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Yield what begins with `prefix` (empty, or ending with `/`), sorted by name.
+
+        It comes in pages of two names at least, each by one request when the iteration reaches it. A page shows what is
+        there at one moment.
+        """
+        ...
+
+    def read_listed(self, one: Listed) -> bytes:
+        """Return an object as it was listed. Raises `NotFoundError` if it is gone, or another has its name by now."""
+        ...
 
 
 class ObjectWriter(Protocol):
@@ -59,6 +91,11 @@ class ObjectStore(Protocol):
     @property
     def location(self) -> str:
         """The root as a person would name it, for messages."""
+        ...
+
+    @property
+    def flat(self) -> FlatListing | None:
+        """Its flat listings; None where folders can only be looked into one by one."""
         ...
 
     def read(self, name: str) -> bytes:

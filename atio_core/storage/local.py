@@ -72,6 +72,11 @@ class LocalStore:
         """The folder's absolute path."""
         return self._root
 
+    @property
+    def flat(self) -> None:
+        """None: folders are looked into one by one."""
+        return None
+
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
         path = self._path(name)

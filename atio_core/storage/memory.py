@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from atio_core.storage.base import check_name, check_prefix
+from atio_core.storage.base import Listed, check_name, check_prefix
 
 
 class MemoryStore:
@@ -23,11 +24,13 @@ class MemoryStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_lock", "_name", "_objects")
+    __slots__ = ("_lock", "_made", "_marks", "_name", "_objects")
 
     def __init__(self, name: str = "") -> None:
         self._name = name
         self._objects: dict[str, bytes] = {}
+        self._marks: dict[str, str] = {}
+        self._made = itertools.count()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> NoReturn:
@@ -40,6 +43,11 @@ class MemoryStore:
     def location(self) -> str:
         """Its URL."""
         return f"memory://{self._name}"
+
+    @property
+    def flat(self) -> MemoryStore:
+        """Itself: its names lie side by side."""
+        return self
 
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
@@ -77,6 +85,7 @@ class MemoryStore:
             if name in self._objects:
                 raise self._taken(name)
             self._objects[name] = bytes(data)
+            self._marks[name] = str(next(self._made))
 
     def make_durable(self, name: str) -> None:
         """Nothing to do: memory keeps all or none."""
@@ -95,12 +104,28 @@ class MemoryStore:
             check_name(name)
             with self._lock:
                 self._objects.pop(name, None)
+                self._marks.pop(name, None)
         return []
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix`, sorted; each folder is listed when its turn comes."""
         check_prefix(prefix)
         return self._walk(prefix)
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Yield what begins with `prefix`, sorted by name, as it is at one moment."""
+        check_prefix(prefix)
+        with self._lock:
+            found = [Listed(name, mark) for name, mark in self._marks.items() if name.startswith(prefix)]
+        yield from sorted(found, key=lambda one: one.name)
+
+    def read_listed(self, one: Listed) -> bytes:
+        """Return an object as it was listed. Raises `NotFoundError` if it is gone, or another has its name by now."""
+        with self._lock:
+            if self._marks.get(one.name) == one.mark:
+                return self._objects[one.name]
+        message = f"{one.name!r} in {self.location!r} isn't any more what was listed."
+        raise NotFoundError(message, path=one.name)
 
     def look(self, folder: str) -> list[str]:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""

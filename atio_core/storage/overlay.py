@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from atio_core.storage.base import ObjectStore, ObjectWriter
+from atio_core.storage.base import FlatListing, ObjectStore, ObjectWriter
 
 
 class Overlay:
@@ -23,6 +23,11 @@ class Overlay:
     def location(self) -> str:
         """That of the store below."""
         return self._store.location
+
+    @property
+    def flat(self) -> FlatListing | None:
+        """That of the store below; what is held isn't listed."""
+        return self._store.flat
 
     def read(self, name: str) -> bytes:
         """See `ObjectStore`."""

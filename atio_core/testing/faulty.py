@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.format.names import TEMPORARY
-from atio_core.storage.base import ObjectStore, ObjectWriter
+from atio_core.storage.base import FlatListing, Listed, ObjectStore, ObjectWriter
 from atio_core.storage.locate import locate
 
 _Result = TypeVar("_Result")
@@ -40,7 +40,8 @@ VERBS = (
 class StoreWrapper:
     """An `ObjectStore` that hands every call to another by way of `around`, which subclasses override.
 
-    `list` is one call, whatever it yields; a deletion is one call per name.
+    `list` is one call, whatever it yields, and so is a flat listing, of which `read` reads; a deletion is one call per
+    name.
 
     Args:
         store: The store around which this one is; or the path of a table, for one on a disk.
@@ -73,6 +74,12 @@ class StoreWrapper:
     def location(self) -> str:
         """The wrapped store's."""
         return self.store.location
+
+    @property
+    def flat(self) -> FlatListing | None:
+        """See `ObjectStore`."""
+        flat = self.store.flat
+        return None if flat is None else _FlatListing(self, flat)
 
     def read(self, name: str) -> bytes:
         """See `ObjectStore`."""
@@ -120,6 +127,18 @@ class StoreWrapper:
         for name in names:
             remaining += self.around("delete", name, lambda name=name: self.store.delete([name]))
         return remaining
+
+
+class _FlatListing:
+    def __init__(self, owner: StoreWrapper, flat: FlatListing) -> None:
+        self._owner = owner
+        self._flat = flat
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        return self._owner.around("list", prefix, lambda: self._flat.listed(prefix))
+
+    def read_listed(self, one: Listed) -> bytes:
+        return self._owner.around("read", one.name, lambda: self._flat.read_listed(one))
 
 
 class _Writer:

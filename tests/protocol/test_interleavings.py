@@ -61,8 +61,9 @@ def tidy(moment: Moment) -> None:
         assert moment.objects.keys() == needed(Direct(moment.objects))
 
 
+@pytest.mark.parametrize("is_flat", [False, True], ids=["folders", "flat"])
 @pytest.mark.parametrize("size", SIZES)
-def test_two_appends(size: int) -> None:
+def test_two_appends(size: int, *, is_flat: bool) -> None:
     """Two appends are both there in the end, in one of both orders, whoever comes first at which step; each once."""
 
     def expected(moment: Moment, rows: dict[int, list[str]]) -> None:
@@ -70,7 +71,8 @@ def test_two_appends(size: int) -> None:
         tidy(moment)
 
     actors = {"ann": appends("a"), "bob": appends("b")}
-    Search(actors, start=table(size), check=checks({"ann": "a", "bob": "b"}, expected=expected)).run()
+    check = checks({"ann": "a", "bob": "b"}, expected=expected)
+    Search(actors, start=table(size), check=check, is_flat=is_flat).run()
 
 
 @pytest.mark.parametrize("size", [0, 2, 3, 6])

@@ -296,7 +296,7 @@ def test_a_retry_finds_its_commit() -> None:
 def test_an_error_after_the_link_is_unknown() -> None:
     """Once an entry is there, whatever fails says that the commit may have landed, and takes nothing away."""
     inner = MemoryStore()
-    store = FaultyStore(inner, Fault("look", at=2, times=99, error=refusal))
+    store = FaultyStore(inner, Fault("list", at=2, times=99, error=refusal))
     with pytest.raises(CommitUnknownError):
         Writer(store).append("a")
     assert verify(inner) == {1: ["a"]}
@@ -305,7 +305,7 @@ def test_an_error_after_the_link_is_unknown() -> None:
 def test_an_interrupt_after_the_link_tells_so() -> None:
     """Ctrl-C comes through as itself, with a note that the commit may have landed; its files stay."""
     inner = MemoryStore()
-    store = FaultyStore(inner, Fault("look", at=2, error=KeyboardInterrupt))
+    store = FaultyStore(inner, Fault("list", at=2, error=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt) as caught:
         Writer(store).append("a")
     assert "may have been committed" in caught.value.__notes__[0]
@@ -314,7 +314,7 @@ def test_an_interrupt_after_the_link_tells_so() -> None:
 
 def test_an_interrupt_before_the_link_leaves_nothing() -> None:
     """Ctrl-C before the create takes the files away."""
-    store = FaultyStore(MemoryStore(), Fault("look", error=KeyboardInterrupt))
+    store = FaultyStore(MemoryStore(), Fault("list", error=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         Writer(store).append("a")
     assert list(store.list()) == []

@@ -177,12 +177,16 @@ def test_a_key_is_found_from_behind_a_stray() -> None:
 # All orders
 
 
+STORES = pytest.mark.parametrize("is_flat", [False, True], ids=["folders", "flat"])
+
+
 @pytest.mark.parametrize("rounds", [[(3, 1)], [(5, 1)], [(3, 1), (1, 1)], [(3, 1), (5, 1)]], ids=str)
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_slow_append(size: int, rounds: list[tuple[int, int]]) -> None:
+@STORES
+def test_a_slow_append(size: int, rounds: list[tuple[int, int]], *, is_flat: bool) -> None:
     """However slow an append is and wherever it sleeps, its rows are there once."""
     actors = {"ann": appends("a"), "others": others(*rounds)}
-    Search(actors, start=table(size), check=checks({"ann": "a"})).run()
+    Search(actors, start=table(size), check=checks({"ann": "a"}), is_flat=is_flat).run()
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -193,11 +197,12 @@ def test_two_slow_appends(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_slow_append_with_lost_answers(size: int) -> None:
+@STORES
+def test_a_slow_append_with_lost_answers(size: int, *, is_flat: bool) -> None:
     """The same where an answer is lost, and where the create lands when nobody waits for it any more."""
     actors = {"ann": appends("a"), "others": others((3, 1))}
     check = checks({"ann": "a"}, errors=(CommitUnknownError,))
-    Search(actors, start=table(size), check=check, flaky=["ann"], faults=1).run()
+    Search(actors, start=table(size), check=check, flaky=["ann"], faults=1, is_flat=is_flat).run()
 
 
 def test_a_reader_of_that_version() -> None:
@@ -207,16 +212,18 @@ def test_a_reader_of_that_version() -> None:
     Search(actors, start=start, check=checks({}, errors=GONE)).run()
 
 
-BUCKETS = [(False, []), (True, []), (True, [LOG + "999997/"])]
-"""Whether folders outlive what lies in them, and which were left empty by a writer that died."""
+BUCKETS = [(False, False, []), (False, True, []), (False, True, [LOG + "999997/"]), (True, False, [])]
+"""Whether names lie side by side, or folders outlive what lies in them; and which were left empty by a dead writer."""
 
 
-@pytest.mark.parametrize(("folders_stay", "empty"), BUCKETS, ids=["bucket", "disk", "crash"])
-def test_a_reader_of_the_latest(*, folders_stay: bool, empty: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("is_flat", "folders_stay", "empty"), BUCKETS, ids=["folders", "disk", "crash", "flat"]
+)
+def test_a_reader_of_the_latest(*, is_flat: bool, folders_stay: bool, empty: list[str]) -> None:
     """A stray is never taken for the latest version, whenever a reader looks, also while still newer buckets come."""
     start = table(2, folders_stay=folders_stay) | dict.fromkeys(empty, b"")
     actors = {"ron": reads, "ann": wakes_up(start, "a"), "others": others((3, 1), (4, 1))}
-    Search(actors, start=start, check=checks({}), folders_stay=folders_stay).run()
+    Search(actors, start=start, check=checks({}), folders_stay=folders_stay, is_flat=is_flat).run()
 
 
 @pytest.mark.soak
@@ -242,11 +249,12 @@ def tag_and_expire(store: Any) -> None:
 
 
 @pytest.mark.parametrize("faults", [0, 1])
-def test_a_slow_expiry(faults: int) -> None:
+@STORES
+def test_a_slow_expiry(faults: int, *, is_flat: bool) -> None:
     """An expire entry that is a stray deletes nothing: what it lets go has been tagged since."""
     actors = {"eve": expires(keep_last=1, grace_us=0), "others": tag_and_expire}
     check = checks({}, errors=(CommitUnknownError,) if faults else ())
-    Search(actors, start=table(2), check=check, flaky=["eve"], faults=faults).run()
+    Search(actors, start=table(2), check=check, flaky=["eve"], faults=faults, is_flat=is_flat).run()
 
 
 @pytest.mark.soak

@@ -29,14 +29,21 @@ def test_histories(block: int) -> None:
         play(seed)
 
 
+def test_histories_of_flat_stores() -> None:
+    """So do those of stores whose names lie side by side."""
+    for seed in range(1, BLOCK + 1):
+        play(-seed)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
 def test_histories_at_length(part: int) -> None:
-    """As many more as a quarter of an hour holds, others each day."""
+    """As many more as a quarter of an hour holds, others each day; of stores of both kinds."""
     first = time.time_ns() // 86_400_000_000_000 * 10_000_000 + part * 2_500_000
     end = time.monotonic() + 15 * 60
     for seed in itertools.count(first):
         play(seed)
+        play(-seed)
         if time.monotonic() > end:
             return
 

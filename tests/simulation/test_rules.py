@@ -21,15 +21,15 @@ RULES = [
     Rule(
         "An entry that was created counts once it is known to be on the chain",
         "log.confirm:on_chain",
-        "if not log.sequence.newer_bucket(mine.version):",
-        "if True:",
+        "if told is not None:",
+        "told = True\n        if True:",
         shown_by=8,
     ),
     Rule(
         "An expiry deletes once its entry is known to be on the chain",
         "log.confirm:on_chain",
-        "if not log.sequence.newer_bucket(mine.version):",
-        'if mine.operation == "expire" or not log.sequence.newer_bucket(mine.version):',
+        "if told is not None:",
+        'told = True if mine.operation == "expire" else told\n        if told is not None:',
         shown_by=40,
     ),
     Rule(
@@ -252,7 +252,7 @@ RULES = [
     Rule(
         "The latest is looked for again if a newer bucket has come",
         "log.sequence:Sequence.latest",
-        "if self.newer_bucket(number):",
+        "if self.store.flat is None and self.newer_bucket(first and first.number):",
         "if False:",
         shown_by=32,
     ),

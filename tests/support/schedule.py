@@ -6,7 +6,8 @@ has seen, no threads are needed, and a state of the whole is small: what is stor
 orders that lead to the same state are followed once, so that a search through all of them ends.
 
 A step is one call: `read`, `put`, `put_if_absent`, `size`, the deletion of one name, or a look into one folder (a
-listing is one look per folder, at different times). Beside the steps of the actors a search can try, within limits:
+listing is one look per folder, at different times; where names lie side by side, that of the log is one call). Beside
+the steps of the actors a search can try, within limits:
 
 - faults of `put_if_absent`: it takes effect or not or later, and the answer is lost or says "taken";
 - deaths: an actor stops for good.
@@ -23,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError
-from atio_core.storage.base import ObjectWriter
+from atio_core.storage.base import Listed, ObjectWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Verbs:
     """An `ObjectStore` whose calls all go through `ask`, each folder of a listing by itself."""
 
     location = "memory://schedule"
+    is_flat = False
+    """Whether names lie side by side; then a listing is one call, too."""
 
     def ask(self, call: Call) -> Any:
         """Answer a call. Override this."""
@@ -96,6 +99,22 @@ class Verbs:
         """See `ObjectStore`."""
         return list(self.ask(Call("look", folder)))
 
+    @property
+    def flat(self) -> Verbs | None:
+        """See `ObjectStore`."""
+        return self if self.is_flat else None
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """See `FlatListing`. A page has all."""
+        yield from (Listed(name, mark) for name, mark in self.ask(Call("listed", prefix)))
+
+    def read_listed(self, one: Listed) -> bytes:
+        """See `FlatListing`."""
+        data = self.ask(Call("read", one.name))
+        if _mark(data) != one.mark:
+            raise NotFoundError(f"{one.name} is another by now", path=one.name)
+        return data
+
     def prune(self, folder: str) -> None:
         """See `ObjectStore`. Here folders are nothing of their own."""
 
@@ -116,6 +135,11 @@ class Verbs:
     def at_once(self, act: Callable[[Direct], Any]) -> Any:
         """Do something with the store that nothing comes between, as one step; return what it returns (hashable)."""
         return self.ask(Call("at once", getattr(act, "__name__", "act"), act=act))
+
+
+def _mark(data: bytes) -> str:
+    """As many stores have it: what is stored again has the mark that it had."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 class _Writer:
@@ -174,6 +198,9 @@ class Direct(Verbs):
             case "look":
                 rests = (one[len(name) :].partition("/") for one in self.objects if one.startswith(name))
                 return tuple(sorted({name + first + slash for first, slash, _ in rests if first}))
+            case "listed":
+                below = (one for one in self.objects.items() if one[0].startswith(name) and one[0][-1] != "/")
+                return tuple(sorted((one, _mark(data)) for one, data in below))
             case _:
                 assert call.act is not None
                 return call.act(self)
@@ -261,6 +288,7 @@ class Search:
         faults: How many of these fail at most.
         deaths: How many actors die at most.
         folders_stay: As for `Direct`.
+        is_flat: Names lie side by side, as in a bucket: the log is listed by one call.
 
     Example:
         >>> def add(store):
@@ -281,12 +309,14 @@ class Search:
         faults: int = 0,
         deaths: int = 0,
         folders_stay: bool = False,
+        is_flat: bool = False,
     ) -> None:
         self._names = list(actors)
         self._actors = list(actors.values())
         self._check = check
         self._flaky = {self._names.index(name) for name in flaky}
         self._folders_stay = folders_stay
+        self._is_flat = is_flat
         self._stores: list[dict[str, bytes]] = []
         self._numbers: dict[Any, int] = {}
         self._answers: list[tuple[Any, ...]] = [()]
@@ -351,7 +381,7 @@ class Search:
         return _replaced(state, seen=(*state.seen[:actor], seen, *state.seen[actor + 1 :]), **others)
 
     def _done(self, stored: int, call: Call) -> tuple[int, Any]:
-        if call.verb in ("read", "size", "look"):
+        if call.verb in ("read", "size", "look", "listed"):
             return stored, Direct(self._stores[stored]).answer(call)
         objects = dict(self._stores[stored])
         answer = Direct(objects, folders_stay=self._folders_stay).answer(call)
@@ -364,6 +394,7 @@ class Search:
         found = self._next.get((actor, seen))
         if found is None:
             store = _Scripted(self._answers[seen])
+            store.is_flat = self._is_flat
             self._random.restart(self._names[actor])
             try:
                 found = Outcome(self._actors[actor](store))

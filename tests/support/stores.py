@@ -24,6 +24,19 @@ def between(store: ObjectStore, come: Callable[[], object], *, after: bool = Fal
     return FaultyStore(store, Fault("put_if_absent", meanwhile=come, after=after, error=None))
 
 
+class FolderStore(StoreWrapper):
+    """A store whose folders are looked into one by one, as on a disk.
+
+    Example:
+        assert FolderStore(MemoryStore()).flat is None
+    """
+
+    @property
+    def flat(self) -> None:
+        """None."""
+        return None
+
+
 class StaleListStore(StoreWrapper):
     """A store whose listings are old ones, on demand; everything else is up to date.
 
@@ -48,6 +61,11 @@ class StaleListStore(StoreWrapper):
             yield
         finally:
             self._names = None
+
+    @property
+    def flat(self) -> None:
+        """None: no listing shows the names as they are at one moment."""
+        return None
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """List what was there."""

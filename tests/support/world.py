@@ -3,7 +3,8 @@
 Each party has a thread, but one runs at a time: at each storage call it waits until it is let on. So a history is a
 list of calls that follows from the seed alone, and comes out the same whenever it is run again.
 
-- A call takes effect at one moment; a listing is a look into one folder after another, at different moments.
+- A call takes effect at one moment; a listing is a look into one folder after another, at different moments. Where the
+  seed is negative, names lie side by side, and the log is listed by one call.
 - Time passes with each call. Each party has a clock of its own, which may be wrong and be set meanwhile.
 - A party may sleep for hours at any call, or die there.
 - A call of a flaky party may fail: refused; or its answer is lost, and it took effect, or does so later, or never; or
@@ -225,6 +226,7 @@ class World:
     def add(self, name: str, act: Callable[[Party], object], *, steady: bool = False) -> None:
         """Let a party take part."""
         party = Party(self, name, act, steady=steady)
+        party.is_flat = self.seed < 0
         if self.weather.wrong_clocks:
             party.skew_us = self.random.choice(_SKEWS_US)
         self.parties.append(party)

@@ -332,7 +332,7 @@ def test_a_version_not_known_yet_leaves_the_doubt() -> None:
     store = FaultyStore(
         MemoryStore(),
         Fault("put_if_absent", error=lambda: AlreadyExistsError("taken"), times=99, name=entries),
-        Fault("look", at=6, error=lambda: InvalidInputError("odd")),
+        Fault("list", at=3, error=lambda: InvalidInputError("odd")),
     )
     with pytest.raises(CommitUnknownError, match="odd"):
         Writer(store).append("a")

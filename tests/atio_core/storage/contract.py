@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from atio_core.storage.base import ObjectStore
+from atio_core.storage.base import FlatListing, ObjectStore
 
 BAD_NAMES = [
     "",
@@ -313,3 +313,53 @@ class FolderwiseListing:
         listing = store.list("a/")
         store.put("a/1", b"")
         assert list(listing) == ["a/1"]
+
+
+class FlatListings:
+    """What stores whose names lie side by side list: their latest version is looked for by it."""
+
+    def test_flat_listings_show_all_names_in_order(self, store: ObjectStore) -> None:
+        """A flat listing shows what begins with its prefix, over all folders, sorted by name."""
+        for name in ("log/9/1", "log/8/2", "log/8/1", "log/10", "logs/1", "a"):
+            store.put(name, b"")
+        flat = _flat(store)
+        assert [one.name for one in flat.listed("log/")] == ["log/10", "log/8/1", "log/8/2", "log/9/1"]
+        assert [one.name for one in flat.listed("")] == sorted(store.list())
+        assert list(flat.listed("none/")) == []
+
+    def test_what_was_listed_is_read(self, store: ObjectStore) -> None:
+        """An object that is still what was listed is read; its mark stays while others come and go."""
+        store.put("a/1", b"1")
+        flat = _flat(store)
+        (one,) = flat.listed("a/")
+        store.put("a/2", b"2")
+        store.delete(["a/2"])
+        assert flat.read_listed(one) == b"1"
+        assert list(flat.listed("a/")) == [one]
+
+    @pytest.mark.parametrize("anew", [None, b"2"])
+    def test_what_is_another_by_then_is_not_read(self, store: ObjectStore, anew: bytes | None) -> None:
+        """A listed object that is gone isn't found, also if another has its name by then, as long as the first was."""
+        store.put("a/1", b"1")
+        flat = _flat(store)
+        (one,) = flat.listed("a/")
+        store.delete(["a/1"])
+        if anew is not None:
+            store.put_if_absent("a/1", anew)
+        with pytest.raises(NotFoundError):
+            flat.read_listed(one)
+
+    def test_a_page_shows_one_moment(self, store: ObjectStore) -> None:
+        """What comes or goes once the first name was shown, is shown as it was, within a page."""
+        for name in ("a/1", "b/1", "b/2"):
+            store.put(name, b"")
+        listing = _flat(store).listed("")
+        assert next(listing).name == "a/1"
+        store.put("a/2", b"")
+        store.delete(["b/1"])
+        assert next(listing).name == "b/1"
+
+
+def _flat(store: ObjectStore) -> FlatListing:
+    assert store.flat is not None
+    return store.flat

@@ -4,10 +4,10 @@ import pytest
 
 from atio_core.errors import AlreadyExistsError
 from atio_core.storage.memory import MemoryStore
-from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
+from tests.atio_core.storage.contract import FlatListings, FolderwiseListing, StoreContract
 
 
-class TestMemoryStore(StoreContract, FolderwiseListing):
+class TestMemoryStore(StoreContract, FolderwiseListing, FlatListings):
     """A store in memory keeps the contract."""
 
     @pytest.fixture

@@ -5,10 +5,10 @@ import pytest
 from atio_core.errors import NotFoundError
 from atio_core.storage.memory import MemoryStore
 from atio_core.storage.overlay import Overlay
-from tests.atio_core.storage.contract import StoreContract
+from tests.atio_core.storage.contract import FlatListings, StoreContract
 
 
-class TestOverlay(StoreContract):
+class TestOverlay(StoreContract, FlatListings):
     """An overlay of a store keeps the contract as that store does."""
 
     @pytest.fixture

@@ -9,10 +9,10 @@ import atio_core as atio
 from atio_core.errors import AlreadyExistsError, InvalidInputError, StorageError
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
-from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
+from tests.atio_core.storage.contract import FlatListings, FolderwiseListing, StoreContract
 
 
-class TestWrappedStore(StoreContract, FolderwiseListing):
+class TestWrappedStore(StoreContract, FolderwiseListing, FlatListings):
     """A wrapper by itself changes nothing."""
 
     @pytest.fixture(params=[StoreWrapper, FaultyStore])
