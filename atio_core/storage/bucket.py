@@ -8,6 +8,7 @@ How the rules of `base.py` are kept:
 - All else may be sent again, and is, by the client library, within its budget of tries.
 - What a service has acknowledged is durable; there is nothing to sync.
 - `list` comes in the service's order where that is the order of whole names; else folder by folder.
+- `listed` comes in pages of a thousand, each by one request; marks are ETags, and `read_listed` asks for that one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, UnsupportedStoreError
 from atio_core.model.ids import system_clock, uuid7
-from atio_core.storage.base import check_name, check_prefix
+from atio_core.storage.base import Listed, check_name, check_prefix
 from atio_core.storage.bucket_client import open_client
 from atio_core.storage.bucket_options import own_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
@@ -31,6 +32,7 @@ _DELETED_AT_ONCE = 1000  # the most that S3 takes in a request
 _DELETERS = 8
 _RANGE_BYTES = 8 << 20
 _LISTED_AT_ONCE = 1000
+_CHANGED = "PreconditionError"
 _UNORDERED_SUFFIX = "--x-s3"  # S3's directory buckets list in no order
 
 
@@ -68,6 +70,11 @@ class BucketStore:
     def location(self) -> str:
         """The URL."""
         return self._url.location
+
+    @property
+    def flat(self) -> BucketStore | None:
+        """Itself; not where listings come in no order."""
+        return None if self._url.bucket.endswith(_UNORDERED_SUFFIX) else self
 
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
@@ -158,9 +165,42 @@ class BucketStore:
         return self._url.service == S3 and not self._url.bucket.endswith(_UNORDERED_SUFFIX)
 
     def _pages(self, prefix: str) -> Iterator[str]:
+        for page in self._answers(prefix):
+            yield from sorted(self._names(prefix, (found["path"] for found in page)))
+
+    def _answers(self, prefix: str) -> Iterator[Any]:
         stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
         while (page := self._asking.ask("list", prefix, lambda: next(stream, None))) is not None:
-            yield from sorted(self._names(prefix, (found["path"] for found in page)))
+            yield page
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Yield what begins with `prefix`, sorted by name, a thousand at a time."""
+        check_prefix(prefix)
+        folder, start = f"{self._url.prefix}{prefix}", len(self._url.prefix)
+        for page in self._answers(prefix):
+            found = [one for one in page if one["path"].startswith(folder)]
+            yield from sorted(
+                (Listed(one["path"][start:], one["e_tag"] or "") for one in found), key=lambda one: one.name
+            )
+
+    def read_listed(self, one: Listed) -> bytes:
+        """Return an object as it was listed. Raises `NotFoundError` if it is gone, or another has its name by now."""
+        import obstore
+
+        key = self._key(one.name)
+
+        def call() -> Any:
+            return obstore.get(self._client.retrying, key, options={"if_match": one.mark}).bytes()
+
+        try:
+            return asked(call, self._client.secrets).to_bytes()
+        except Failure as failure:
+            error = self._asking.refused(failure, "read", one.name, writes=False)
+            if failure.kind == _CHANGED:
+                error = NotFoundError(
+                    f"{one.name!r} in {self.location!r} isn't any more what was listed.", path=one.name
+                )
+        raise error
 
     def _walk(self, prefix: str) -> Iterator[str]:
         for name in self.look(prefix):

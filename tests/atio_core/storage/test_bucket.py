@@ -11,7 +11,7 @@ from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_writer import PART_BYTES
 from atio_core.storage.locate import locate
-from tests.atio_core.storage.contract import StoreContract
+from tests.atio_core.storage.contract import FlatListings, StoreContract
 from tests.support.bucket_servers import BUCKET, KEY_ID, SECRET, BucketServer
 
 
@@ -22,7 +22,7 @@ def opened(server: BucketServer, place: str | None = None) -> BucketStore:
     return store
 
 
-class TestSeaweedFS(StoreContract):
+class TestSeaweedFS(StoreContract, FlatListings):
     """A store in a SeaweedFS keeps the contract."""
 
     empties_folders_later = True
@@ -34,7 +34,7 @@ class TestSeaweedFS(StoreContract):
         return opened(seaweedfs)
 
 
-class TestMoto(StoreContract):
+class TestMoto(StoreContract, FlatListings):
     """A store in moto's S3 keeps the contract."""
 
     @pytest.fixture
@@ -43,7 +43,7 @@ class TestMoto(StoreContract):
         return opened(moto)
 
 
-class TestAzurite(StoreContract):
+class TestAzurite(StoreContract, FlatListings):
     """A store in Azurite keeps the contract."""
 
     @pytest.fixture
