@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from atio_core.maintenance.store_report import StoreExpiryReport
     from atio_core.migration import migrate
     from atio_core.open_atomic import open_atomic
+    from atio_core.read_tasks import ReadTask
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
     from atio_core.store import Release, Store
@@ -71,6 +72,7 @@ __all__ = [
     "NewerFormatError",
     "NotFoundError",
     "NotPreservableError",
+    "ReadTask",
     "Release",
     "ReleaseNotFoundError",
     "Retention",
@@ -105,6 +107,7 @@ _HOMES = {
     "ExpiryReport": "atio_core.maintenance.report",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",
+    "ReadTask": "atio_core.read_tasks",
     "Release": "atio_core.store",
     "Retention": "atio_core.retention",
     "RowChange": "atio_core.comparing.changes",

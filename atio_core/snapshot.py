@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, get_args
 
 from atio_core.arguments import require_choice, require_list, require_whole
 from atio_core.errors import InvalidInputError, NotFoundError, VersionExpiredError
@@ -18,8 +18,8 @@ from atio_core.model.entry import ROWS, LogEntry
 from atio_core.model.manifest import partition_key
 from atio_core.model.partition import partition_values
 from atio_core.object_reads import ObjectReads
-from atio_core.reading import BATCH_ROWS
-from atio_core.row_answers import RowAnswers
+from atio_core.read_tasks import TaskReads
+from atio_core.reading import BATCH_ROWS, Output, Verify
 from atio_core.storage.overlay import Overlay
 from atio_core.version_diff import VersionDiff
 from atio_core.version_facts import VersionFacts
@@ -30,16 +30,10 @@ if TYPE_CHECKING:
     from atio_core.maintenance.lease import Lease
     from atio_core.reading.selection import Selection, Version
 
-Output = Literal["pandas", "polars", "arrow", "batches", "lazy", "duckdb", "dataset"]
-"""What a read gives: a library's frame, a `pyarrow.RecordBatchReader`, or what reads as much as a query needs."""
-
-Verify = Literal["always", "never"]
-"""When a read checks the digests of the bytes that it uses."""
-
 _Result = TypeVar("_Result")
 
 
-class Snapshot(ObjectReads, RowAnswers, VersionDiff, VersionFacts):
+class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
     """One version of a table: what it says of itself, and its rows or its object. Made by `Table`, not by hand.
 
     A snapshot never changes. What it holds can be read as long as retention keeps the version.
@@ -65,6 +59,7 @@ class Snapshot(ObjectReads, RowAnswers, VersionDiff, VersionFacts):
         self._log = log
         self._entry = entry
         self._latest = latest or entry
+        self._is_whole = True
         self.version: int = version if entry is None else entry.data.version
         """Number of the version."""
         self.repeated: bool = repeated
@@ -308,7 +303,7 @@ class Snapshot(ObjectReads, RowAnswers, VersionDiff, VersionFacts):
         try:
             return act()
         except VersionExpiredError:
-            entry = self._log.standing(self.version)
+            entry = self._log.standing(self.version) if self._is_whole else None
             if entry is None or entry.version == self.entry.version:
                 raise
             self._entry = entry
@@ -317,6 +312,11 @@ class Snapshot(ObjectReads, RowAnswers, VersionDiff, VersionFacts):
 
     def _at(self, entry: LogEntry) -> Self:
         return type(self)(self._log, self.version, entry)
+
+    def _with_files(self, files: tuple[DataFile, ...]) -> Self:
+        part = self._at(self.entry.holding(files))
+        part._is_whole = False  # noqa: SLF001 - of this class
+        return part
 
     @contextmanager
     def _told(self) -> Generator[None]:

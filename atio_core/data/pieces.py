@@ -230,6 +230,21 @@ def has_default_index(info: dict[str, Any]) -> bool:
     return info.get("range_index", {"default": True}).get("default", False)
 
 
+def named_range(info: dict[str, Any], rows: int) -> dict[str, Any]:
+    """Return the info of a piece that says its range's bounds, so that they don't hang on the pieces before it.
+
+    Args:
+        info: Of the piece.
+        rows: How many rows it has.
+
+    Example:
+        >>> named_range({}, 2)
+        {'range_index': {'start': 0, 'step': 1, 'stop': 2}}
+    """
+    bounds = info.get("range_index", {"start": 0, "step": 1, "stop": rows})
+    return {**info, "range_index": {key: bound for key, bound in bounds.items() if key != "default"}}
+
+
 def moved_info(
     info: dict[str, Any], places: Mapping[int, int], before: Sequence[str], after: Sequence[str]
 ) -> dict[str, Any]:

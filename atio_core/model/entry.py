@@ -267,6 +267,22 @@ class LogEntry:
         others = tuple(one for one in self.writer_features if one != name)
         return replace(self, writer_features=(*others, name) if needed else others)
 
+    def holding(self, files: tuple[DataFile, ...]) -> LogEntry:
+        """Return a copy to read these of its files by, and nothing else: as small as can be."""
+        needed = {self.schema, *(file.schema for file in files)}
+        return replace(
+            self,
+            schemas={number: ref for number, ref in self.schemas.items() if number in needed},
+            manifests=(),
+            files=files,
+            totals=Totals.of(files),
+            content=None,
+            tags=Tags(),
+            retained=VersionRanges(),
+            recent=Recent(),
+            key_lists=(),
+        )
+
     def emptied(self, kind: str) -> LogEntry:
         """Return a copy that holds nothing of what an overwrite replaces, and is of this kind."""
         return (

@@ -17,6 +17,7 @@ HEAVY = {
     "boto3",
     "botocore",
     "dagster",
+    "dask",
     "duckdb",
     "numpy",
     "obstore",

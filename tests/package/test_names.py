@@ -54,6 +54,7 @@ def test_the_public_names_are_these() -> None:
         "ExpiryReport",
         "KeptStage",
         "Lease",
+        "ReadTask",
         "Release",
         "Retention",
         "RowChange",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
+import signal
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from atio_core.storage.base import ObjectStore
@@ -109,3 +112,46 @@ class CountingStore(StoreWrapper):
         """Note the call and make it."""
         self.calls.append((verb, name))
         return call()
+
+
+class DyingStore(StoreWrapper):
+    """A store that kills workers: each of some calls is the last one of its process, once over all processes.
+
+    Example:
+        store = DyingStore(LocalStore(path), tmp_path / "deaths", ["before open_write", "after close"])
+        pickle.dumps(store)  # and to a worker with it; the process that made it is spared
+    """
+
+    def __init__(self, store: ObjectStore, deaths: Path, when: list[str], *, files: int = 0) -> None:
+        """Wrap a store.
+
+        Args:
+            store: The store.
+            deaths: A folder in which each death is noted.
+            when: "before …" or "after …" and a verb; one that is there twice kills twice.
+            files: Nobody dies before so many data files lie there.
+        """
+        super().__init__(store)
+        deaths.mkdir(exist_ok=True)
+        self._deaths = deaths
+        self._when = when
+        self._files = files
+        self._spared = os.getpid()
+
+    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+        """Make the call, and die before it or after it if it's time."""
+        self._die_if_due(f"before {verb}")
+        answer = call()
+        self._die_if_due(f"after {verb}")
+        return answer
+
+    def _die_if_due(self, moment: str) -> None:
+        if os.getpid() == self._spared or moment not in self._when:
+            return
+        if sum(1 for _ in Path(self.location).rglob("*.parquet")) < self._files:
+            return
+        for number, when in enumerate(self._when):
+            with contextlib.suppress(FileExistsError):
+                if when == moment:
+                    (self._deaths / str(number)).touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,5 @@
+# Dask is typed in part only: to the type checker, all of it is Any.
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
