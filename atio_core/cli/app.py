@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "export:export",
     "import": "import_:import_",
     "to-delta": "to_delta:to_delta",
+    "to-iceberg": "to_iceberg:to_iceberg",
     "migrate": "migrate:migrate",
     "release": "release:app",
     "drop": "drop:drop",

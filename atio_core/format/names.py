@@ -9,6 +9,7 @@
 - `_atio/runs/<reader>/<table id>.json`, likewise: the version of a table that a reader of many processes reads
 - `data/<field>=<value>/…/<uuid7>.parquet`
 - `_delta_log/00000000000000000000.json`: the first version of a mirror for Delta's readers, with as many digits
+- `_iceberg/metadata/v1.metadata.json`, `<uuid7>.avro`: a mirror for Iceberg's readers, in its first state
 - `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
 
@@ -34,6 +35,7 @@ PINS = "_atio/runs/"
 TEMPORARY = "_atio/tmp"
 DATA = "data/"
 DELTA_LOG = "_delta_log/"
+ICEBERG = "_iceberg/metadata/"
 CLEANED = (DATA, MANIFESTS, KEYS, TAGS, SCHEMAS, STAGED, f"{TEMPORARY}/")
 """The folders in which cleaning looks for files that no version names."""
 
@@ -45,6 +47,8 @@ _OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)"
 _OBJECT = re.compile(rf"data/{_UUID7}\.(npy|json|txt|bin|pkl)")
 _OUTSIDE = frozenset({"", ".", ".."})
 _DELTA_VERSION = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.json")
+_ICEBERG_STATE = re.compile(rf"{ICEBERG}v([1-9][0-9]{{0,14}})\.metadata\.json")
+_ICEBERG_LIST = re.compile(rf"{ICEBERG}{_UUID7}\.avro")
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
@@ -181,6 +185,27 @@ def delta_version_of(path: str) -> int | None:
     """Return the version in such a mirror that has this name, or None if it is no such name."""
     match = _DELTA_VERSION.fullmatch(path)
     return int(match[1]) if match else None
+
+
+def iceberg_state_path(number: int) -> str:
+    """Return the name of a state of a mirror for Iceberg's readers."""
+    return f"{ICEBERG}v{number}.metadata.json"
+
+
+def iceberg_state_of(path: str) -> int | None:
+    """Return the number of the state that has this name, or None if it is no such name."""
+    match = _ICEBERG_STATE.fullmatch(path)
+    return int(match[1]) if match else None
+
+
+def iceberg_list_path(file_id: uuid.UUID) -> str:
+    """Return the name of a new list of files in such a mirror."""
+    return f"{ICEBERG}{file_id}.avro"
+
+
+def is_iceberg_list(path: str) -> bool:
+    """Say whether a path is that of a list of files in such a mirror."""
+    return _ICEBERG_LIST.fullmatch(path) is not None
 
 
 def stage_id_of(path: str) -> uuid.UUID | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.delta_log import DeltaLog
+from atio_core.mirrors.iceberg_state import IcebergFolder
+from atio_core.model.ids import system_clock
 
 
 def mirror_files(log: CommitLog) -> dict[str, tuple[str, ...]]:
@@ -11,7 +13,10 @@ def mirror_files(log: CommitLog) -> dict[str, tuple[str, ...]]:
     latest = log.find_latest()
     if latest is None:
         return {}
-    found = {"Delta": tuple(DeltaLog(log.store, latest.table_id).own_files())}
+    found = {
+        "Delta": tuple(DeltaLog(log.store, latest.table_id).own_files()),
+        "Iceberg": tuple(IcebergFolder(log.store, latest.table_id, system_clock).own_files()),
+    }
     return {kind: files for kind, files in found.items() if files}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from atio_core.arguments import require_flag
+from collections.abc import Callable
+from typing import Any
+
+from atio_core.arguments import require_flag, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.log.lookup import AnyVersion, find, history, require_wanted
 from atio_core.mirrors.report import MirrorReport
@@ -45,16 +48,70 @@ class Mirroring(TableBase):
         """
         from atio_core.mirrors.delta import mirror
 
-        require_flag("history", history)
-        if history and version is not None:
+        return mirror(self._log, self._clock, self._chosen(version, history), history=history)
+
+    def to_iceberg(
+        self,
+        version: AnyVersion | None = None,
+        *,
+        history: bool = False,
+        catalog: Any = None,
+        identifier: str | None = None,
+    ) -> MirrorReport:
+        """Make metadata by which Iceberg's readers see a version of the table; or bring that up to date.
+
+        Only metadata is written, in `_iceberg`: the data files are the table's own. Each call that shows something else
+        makes one more metadata file, whose path it returns, and deletes those before the last two. What is shown has a
+        tag (`mirror/iceberg/…`), so that no expiry takes it, until something else is shown. Killed anywhere, it is
+        mended by being called again.
+
+        Args:
+            version: As for `snapshot`; the latest if None.
+            history: Show all retained versions, each as a snapshot of Iceberg's, and keep them. Else only one.
+            catalog: A catalogue of pyiceberg's, in which the table is to be found too.
+            identifier: Its name there, in a namespace that exists: "analytics.flights".
+
+        Returns:
+            What is shown now; its `location` is the metadata file's. Print it.
+
+        Raises:
+            NotPreservableError: Iceberg's readers couldn't read a column exactly: of nanoseconds, a time zone but UTC,
+                lists, durations and so on; nothing was written.
+            InvalidInputError: The version holds an object; or `history` and `version` are both given; or pyiceberg
+                isn't installed.
+            AlreadyExistsError: Something else lies there; or the catalogue has another table under this name.
+            What the catalogue raises: then it shows what it did before; call again.
+            As for `snapshot` and `tag` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd, tempfile
+            >>> table = atio.Table(tempfile.mkdtemp())
+            >>> _ = table.append(pd.DataFrame({"a": [1, 2]}))
+            >>> made = table.to_iceberg()
+            >>> made.location.endswith("/_iceberg/metadata/v1.metadata.json"), table.tags()
+            (True, {'mirror/iceberg/1': 1})
+        """
+        from atio_core.mirrors.iceberg import mirror
+
+        if (catalog is None) != (identifier is None):
+            raise InvalidInputError("catalog and identifier belong together: give both, or neither")
+        name = None if identifier is None else require_text("identifier", identifier)
+
+        def told(location: str) -> None:
+            if name is not None:
+                from atio_core.mirrors.iceberg_catalog import tell
+
+                tell(catalog, name, location)
+
+        return mirror(self._log, self._clock, self._chosen(version, history), told)
+
+    def _chosen(self, version: AnyVersion | None, history: object) -> Callable[[], list[LogEntry]]:
+        """Return what looks up the versions that are meant."""
+        if require_flag("history", history) and version is not None:
             raise InvalidInputError("history shows all retained versions: leave version out")
         wanted = require_wanted(version)
         self._log.latest()
-
-        def choose() -> list[LogEntry]:
-            return self._readable_versions() if history else [find(self._log, wanted).entry]
-
-        return mirror(self._log, self._clock, choose, history=history)
+        return self._readable_versions if history else lambda: [find(self._log, wanted).entry]
 
     def _readable_versions(self) -> list[LogEntry]:
         """The retained data versions that hold anything, oldest first."""

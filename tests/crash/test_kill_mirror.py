@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import deltalake
 import pytest
+from pyiceberg.table import StaticTable
 
-from tests.crash.tables import append_rows, frame, table
+from tests.crash.tables import append_rows, folder, frame, table
 from tests.support.crash import WarmChild, kill_at_every_call
 from tests.support.looking import contents
 
@@ -34,6 +35,19 @@ def to_delta(root: Path) -> None:
     table(root).to_delta()
 
 
+def to_iceberg(root: Path) -> None:
+    """Bring the other mirror up to date."""
+    table(root).to_iceberg()
+
+
+def by_iceberg(root: Path) -> list[int] | None:
+    """What a reader of Iceberg's newest state finds; None if there is no mirror."""
+    states = sorted(folder(root).glob("_iceberg/metadata/v*.metadata.json"))
+    if not states:
+        return None
+    return sorted(StaticTable.from_metadata(str(states[-1])).scan().to_arrow()["a"].to_pylist())
+
+
 def by_delta(root: Path) -> list[int] | None:
     """What a reader of Delta finds; None if there is no mirror."""
     path = table(root).path
@@ -42,21 +56,38 @@ def by_delta(root: Path) -> list[int] | None:
     return sorted(deltalake.DeltaTable(path).to_pyarrow_table(columns=["a"])["a"].to_pylist())
 
 
+KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], list[int] | None]]] = {
+    "delta": (to_delta, by_delta),
+    "iceberg": (to_iceberg, by_iceberg),
+}
 CASES = [
-    pytest.param(False, 6, id="another"),
-    pytest.param(False, 1, id="another, each call", marks=pytest.mark.soak),
-    pytest.param(True, 1, id="the first, each call", marks=pytest.mark.soak),
+    *(pytest.param(kind, False, 8, id=f"{kind}, another") for kind in KINDS),
+    *(
+        pytest.param(kind, False, 1, id=f"{kind}, another, each call", marks=pytest.mark.soak)
+        for kind in KINDS
+    ),
+    *(
+        pytest.param(kind, True, 1, id=f"{kind}, the first, each call", marks=pytest.mark.soak)
+        for kind in KINDS
+    ),
 ]
 
 
-@pytest.mark.parametrize(("first", "stride"), CASES)
-def test_a_killed_mirror_is_old_or_new(first: bool, stride: int, disk: Path, child: WarmChild) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize(("kind", "first", "stride"), CASES)
+def test_a_killed_mirror_is_old_or_new(
+    kind: str,
+    first: bool,  # noqa: FBT001 - a case
+    stride: int,
+    disk: Path,
+    child: WarmChild,
+) -> None:
     """The table is untouched; whatever expires then, the mirror can be read; and the next call mends it."""
+    mirror, seen = KINDS[kind]
     template = disk / "template"
     append_rows(template, 3)
     if not first:
-        to_delta(template)
-    before = by_delta(template)
+        mirror(template)
+    before = seen(template)
     table(template).append(frame(7))
     expected = contents(table(template))
     after = sorted(expected[max(expected)])
@@ -65,11 +96,11 @@ def test_a_killed_mirror_is_old_or_new(first: bool, stride: int, disk: Path, chi
         assert contents(table(root)) == expected
         table(root).compact()
         table(root).expire(keep_last=1)
-        assert by_delta(root) in (before, after)
-        to_delta(root)
-        assert by_delta(root) == after
+        assert seen(root) in (before, after)
+        mirror(root)
+        assert seen(root) == after
         assert len(table(root).tags()) == 1
         assert table(root).verify().ok
 
     setup = functools.partial(anew, template, disk / "root")
-    assert kill_at_every_call(to_delta, setup=setup, check=check, child=child, stride=stride) > 5
+    assert kill_at_every_call(mirror, setup=setup, check=check, child=child, stride=stride) > 5

@@ -19,7 +19,11 @@ from atio_core.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 # Dagster calls what it has deprecated itself, where a resource is given to a resource.
-pytestmark = pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run:DeprecationWarning")
+# polars says of its own plugin for Iceberg that it would be faster.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Iceberg scan planning with the polars_iceberg plugin"),
+]
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "example_project" / "README.md"])
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)

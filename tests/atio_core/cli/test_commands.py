@@ -32,6 +32,7 @@ VERBS = {
     "export": ("export",),
     "import_": ("import",),
     "to_delta": ("to-delta",),
+    "to_iceberg": ("to-iceberg",),
     "overwrite": _DATA,
     "overwrite_partitions": _DATA,
     "upsert": _DATA,
@@ -416,6 +417,15 @@ def test_to_delta_shows_a_version_to_others(atio: Atio, flights: Path) -> None:
     Table(flights).rename_column("fare", "price")
     done = atio("to-delta", flights)
     assert (done.code, "column 'price'" in done.err) == (Exit.USAGE, True)
+
+
+def test_to_iceberg_shows_a_version_to_others(atio: Atio, flights: Path) -> None:
+    """The latest, one that is named, or all; it tells which file readers are given."""
+    made = atio("to-iceberg", flights, "--json").json
+    assert (made["versions"], Path(made["location"]).is_file()) == ([3], True)
+    assert atio("to-iceberg", flights).out.startswith(f"{made['location']} shows already version 3 of ")
+    assert atio("to-iceberg", flights, "--version", "-3", "--json").json["versions"] == [1]
+    assert atio("to-iceberg", flights, "--history", "--json").json["versions"] == [1, 2, 3]
 
 
 def test_a_table_is_exported_and_imported(atio: Atio, flights: Path, tmp_path: Path) -> None:

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.memory import InMemoryCatalog
+from pyiceberg.table import StaticTable
+
+from atio_core.errors import AlreadyExistsError, InvalidInputError, NotPreservableError
+from atio_core.mirrors import iceberg
+from atio_core.table import Table
+from tests.atio_core.mirrors.engines import CARRIED, EARLY, NESTED, WHEN, rows
+
+CARRIED_HERE = pa.table(
+    [
+        *CARRIED.drop_columns(["uint32"]).columns,
+        pa.array([dt.time(1, 2, 3, 4), dt.time(0), None], pa.time64("us")),
+        pa.array([b"ab", b"cd", None], pa.binary(2)),
+    ],
+    names=[*CARRIED.drop_columns(["uint32"]).column_names, "time", "fixed"],
+)
+pytestmark = pytest.mark.filterwarnings("ignore:Iceberg scan planning with the polars_iceberg plugin")
+logging.getLogger("pyiceberg").setLevel(logging.ERROR)  # it tells of each dictionary
+
+
+def by_pyiceberg(location: str, snapshot: int | None = None, where: Any = None) -> list[dict[str, Any]]:
+    """Return what pyiceberg reads; it skips files by their bounds."""
+    chosen = {} if where is None else {"row_filter": where}
+    return rows(StaticTable.from_metadata(location).scan(snapshot_id=snapshot, **chosen).to_arrow())
+
+
+def by_polars(location: str) -> list[dict[str, Any]]:
+    """Return what polars reads."""
+    return rows(pl.scan_iceberg(location).collect().to_arrow())
+
+
+def test_every_value_is_what_other_engines_read(tmp_path: Path) -> None:
+    """Of each type that can be carried, pyiceberg and polars read just the values that are there; bounds hold."""
+    table = Table(tmp_path / "a b")
+    table.append(CARRIED_HERE)
+    table.append(CARRIED_HERE.slice(0, 1).set_column(0, "id", pa.array([4], pa.int64())))
+    made = table.to_iceberg()
+    assert (made.kind, made.versions, made.files, made.unchanged) == ("iceberg", (2,), 2, False)
+    expected = rows(table.read(output_as="arrow"))
+    assert by_pyiceberg(made.location) == by_polars(made.location) == expected
+    for where, keep in (
+        ("id = 4", lambda row: row["id"] == 4),
+        ("int64 > 0", lambda row: (row["int64"] or 0) > 0),
+        ("string > 'zz'", lambda row: (row["string"] or "") > "zz"),
+        ("date < '1000-01-01'", lambda row: row["date"] and row["date"].year < 1000),
+        (f"naive = '{WHEN.isoformat()}'", lambda row: row["naive"] == WHEN),
+        ("float32 >= 0.0", lambda row: row["float32"] is not None),
+        ("naive_ms = '0001-01-01T00:00:00'", lambda row: row["naive_ms"] == EARLY),
+    ):
+        assert by_pyiceberg(made.location, where=where) == [row for row in expected if keep(row)], where
+
+
+REFUSED: dict[str, pa.Array] = {
+    "nanoseconds": pa.array([1], pa.timestamp("ns")),
+    "zone": pa.array([1], pa.timestamp("us", "Europe/Berlin")),
+    "duration": pa.array([1], pa.duration("us")),
+    "uint32": pa.array([1], pa.uint32()),
+    "uint64": pa.array([1], pa.uint64()),
+    "float16": pa.array([1.0], pa.float16()),
+    "null": pa.nulls(1),
+    "decimal256": pa.array([Decimal(1)], pa.decimal256(50, 0)),
+    **{name: NESTED[name].slice(0, 1).combine_chunks() for name in ("list", "struct", "map")},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_carried_is_refused(what: str, tmp_path: Path) -> None:
+    """A column that Iceberg's readers couldn't read exactly is named, and nothing is written."""
+    table = Table(tmp_path)
+    table.append(pa.table({"fine": [1], "odd": REFUSED[what]}))
+    with pytest.raises(NotPreservableError, match=r"column 'odd' of version 1 .* Nothing was written"):
+        table.to_iceberg()
+    assert (table.tags(), (tmp_path / "_iceberg").exists()) == ({}, False)
+
+
+def test_columns_go_by_their_ids(tmp_path: Path) -> None:
+    """A renamed column, one dropped and added again, one moved, and one that grew are what they are in the table."""
+    table = Table(tmp_path)
+    table.append(
+        pa.table({"id": pa.array([1], pa.int32()), "b": ["x"], "day": [dt.date(2026, 1, 1)]}),
+        partition_by=["day"],
+    )
+    table.rename_column("b", "c")
+    day = {"day": [dt.date(2026, 1, 2)]}
+    table.append(pa.table({"id": pa.array([2**40], pa.int64()), "c": ["y"], **day}), schema_mode="widen")
+    table.drop_column("c")
+    table.append(pa.table({"id": [3], "c": [1.5], **day}), schema_mode="add")
+    table.move_column("c", to=0)
+    table.delete([("id", "==", 3)])
+    made = table.to_iceberg()
+    expected = rows(table.read(output_as="arrow"))
+    assert by_pyiceberg(made.location) == by_polars(made.location) == expected
+    with pytest.raises(InvalidInputError, match="leave version out"):
+        table.to_iceberg(1, history=True)
+    odd = Table(tmp_path / "data/odd")
+    odd.overwrite_partitions({"x": pa.table({"id": [1]})}, partition_by=["who"])
+    with pytest.raises(NotPreservableError, match=r"'who' .* external partition field"):
+        odd.to_iceberg()
+
+
+def test_a_column_of_another_type_in_older_files_is_refused(tmp_path: Path) -> None:
+    """Iceberg lets only some types grow into others."""
+    table = Table(tmp_path)
+    for digits in (5, 7):
+        table.append(pa.table({"a": pa.array([1], pa.decimal128(digits, 2))}), schema_mode="widen")
+    with pytest.raises(
+        NotPreservableError, match=r"column 'a' .* it is decimal\(7, 2\), and decimal\(5, 2\) in files"
+    ):
+        table.to_iceberg()
+
+
+def test_what_it_shows_stays_until_it_shows_something_else(tmp_path: Path) -> None:
+    """Compactions and expiries leave it alone; each call makes one state, and keeps the one before, and no more."""
+    table = Table(tmp_path)
+    for number in range(3):
+        table.append(pa.table({"id": [number]}))
+    first = table.to_iceberg()
+    expected = by_pyiceberg(first.location)
+    table.compact()
+    table.expire(keep_last=1)
+    assert by_pyiceberg(first.location) == expected
+    assert table.to_iceberg(3).files == 1
+    latest = 0
+    for number in range(3):
+        latest = table.append(pa.table({"id": [number]})).version
+        made = table.to_iceberg()
+        assert (made.versions, table.to_iceberg().unchanged) == ((latest,), True)
+        assert by_pyiceberg(made.location) == rows(table.read(output_as="arrow"))
+    names = sorted(path.name for path in (tmp_path / "_iceberg/metadata").iterdir())
+    assert (len(names), names[-2:]) == (6, ["v4.metadata.json", "v5.metadata.json"])
+    assert [table.snapshot(name).version for name in table.tags()] == [latest]
+    table.overwrite(pa.table({"id": pa.array([], pa.int64())}))
+    assert by_pyiceberg(table.to_iceberg().location) == []
+    assert table.verify().ok
+
+
+def test_a_mirror_with_its_history(tmp_path: Path) -> None:
+    """Each retained version is a snapshot, with the columns that it had, and stays; without a history one is there."""
+    table = Table(tmp_path)
+    table.append(pa.table({"id": [1]}))
+    table.rename_column("id", "key")
+    table.append(pa.table({"key": [2]}))
+    made = table.to_iceberg(history=True)
+    assert made.versions == (1, 2, 3)
+    table.rename_column("key", "id")
+    versions = table.to_iceberg(history=True).versions
+    made = table.to_iceberg(history=True)
+    assert (made.unchanged, versions) == (True, made.versions)
+    table.expire(keep_last=1)
+    static = StaticTable.from_metadata(made.location)
+    for snapshot, version in zip(static.metadata.snapshots, versions, strict=True):
+        read = static.scan(snapshot_id=snapshot.snapshot_id).to_arrow().to_pylist()
+        assert read == table.read(version, output_as="arrow").to_pylist()
+    assert table.to_iceberg().versions == versions[-1:]
+
+
+def test_a_catalogue_shows_it_too(tmp_path: Path) -> None:
+    """It is registered once, and follows in one step; another table under its name is left alone."""
+    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
+    catalog.create_namespace("n")
+    table = Table(tmp_path / "t")
+    table.append(pa.table({"id": [1]}))
+    options = {"catalog": catalog, "identifier": "n.t"}
+    table.to_iceberg(**options)
+    table.append(pa.table({"id": [2]}))
+    table.rename_column("id", "key")
+    assert table.to_iceberg(**options).versions == (table.snapshot().version,)
+    assert rows(catalog.load_table("n.t").scan().to_arrow(), by="key") == [{"key": 1}, {"key": 2}]
+    table.append(pa.table({"key": [3]}))
+    table.to_iceberg(history=True, **options)
+    assert table.to_iceberg(history=True, **options).unchanged
+    found = catalog.load_table("n.t")
+    assert (len(found.metadata.snapshots), found.scan().to_arrow().num_rows) == (4, 3)
+    other = Table(tmp_path / "other")
+    other.append(pa.table({"id": [1]}))
+    with pytest.raises(AlreadyExistsError, match=r"n\.t is another table in that catalogue"):
+        other.to_iceberg(**options)
+    with pytest.raises(InvalidInputError, match="catalog and identifier belong together"):
+        table.to_iceberg(catalog=catalog)
+
+
+def test_what_lies_there_of_others_is_left_alone(tmp_path: Path) -> None:
+    """A state that mirroring didn't write is refused, and not written over."""
+    table = Table(tmp_path)
+    table.append(pa.table({"id": [1]}))
+    state = Path(table.to_iceberg().location)
+    told = json.loads(state.read_text())
+    for damaged in ("", "[]", json.dumps(told | {"table-uuid": "0"}), json.dumps(told | {"properties": {}})):
+        state.write_text(damaged)
+        with pytest.raises(AlreadyExistsError, match="isn't what mirroring wrote"):
+            table.to_iceberg()
+        assert state.read_text() == damaged
+
+
+def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
+    """Nothing of a person's stays in a mirror's bounds."""
+    table = Table(tmp_path)
+    table.append(pa.table({"name": ["Kim-Ab", "Lee"]}))
+    table.to_iceberg()
+    report = table.erase([("name", "==", "Kim-Ab")], tags="all")
+    assert report.notes == ("the mirror for Iceberg goes: make it anew with to_iceberg",)
+    assert not [path for path in (tmp_path / "_iceberg").rglob("*") if path.is_file()]
+    assert by_pyiceberg_names(table.to_iceberg().location) == ["Lee"]
+
+
+def by_pyiceberg_names(location: str) -> list[str]:
+    """Return the names that pyiceberg reads."""
+    return StaticTable.from_metadata(location).scan().to_arrow()["name"].to_pylist()
+
+
+def test_it_takes_a_place_and_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is refused, for nobody finds anything there; and so it is said what to install."""
+    table = Table("memory://iceberg-test")
+    table.append(pa.table({"id": [1]}))
+    with pytest.raises(InvalidInputError, match="memory, where no reader"):
+        table.to_iceberg()
+    monkeypatch.setattr(iceberg, "find_spec", lambda _: None)
+    here = Table(tmp_path)
+    here.append(pa.table({"id": [1]}))
+    with pytest.raises(InvalidInputError, match="pip install pyiceberg"):
+        here.to_iceberg()
