@@ -7,11 +7,14 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import atio_core as atio
@@ -72,6 +75,74 @@ def test_partitions_and_large_files_are_read_by_the_page(tmp_path: Path) -> None
     assert min(record["size"] for record in entry["files"]) > 2 * 262_144
     assert [record["partition"] for record in entry["files"]] == [["a/b", 1], [None, 2]]
     assert by_page(table) == by_atio(table)
+
+
+def thirty_lines() -> Callable[..., pa.Table]:
+    """Return the page's small reader, which has but so many lines and needs but pyarrow."""
+    code = re.findall(
+        r"^```python\n(.*?)^```$",
+        PAGE.split("### A reader in thirty lines")[1],
+        flags=re.MULTILINE | re.DOTALL,
+    )[0]
+    imported = {
+        word
+        for line in code.splitlines()
+        if line.startswith("import ")
+        for word in re.findall(r"[\w.]+", line[7:])
+    }
+    assert imported == {"base64", "json", "pathlib", "zlib", "pyarrow", "as", "pa", "pyarrow.parquet", "pq"}
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 30
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own page
+    return names["read_rows"]
+
+
+def test_thirty_lines_read_each_version(tmp_path: Path) -> None:
+    """Manifests, partitions, renamed, dropped, new and widened columns, deletions, large schemas, expiries."""
+    read_rows = thirty_lines()
+    table = atio.Table(tmp_path / "t", limits=Limits(inline_files=2, fanout=2, recent=2, per_bucket=64))
+    day = pa.array([1, 2], pa.date32())
+    for number in range(6):
+        table.append(
+            pa.table({"n": pa.array([number, None], pa.int32()), "s": ["a/%", ""], "d": day}),
+            partition_by=["d"],
+        )
+    table.rename_column("s", "text")
+    table.append(pa.table({"n": [2**40], "text": ["x"], "d": day[:1], "new": [[1]]}), schema_mode="widen")
+    table.delete([("n", "==", 3)])
+    table.drop_column("text")
+    table.append(pa.table({"n": [7], "d": day[:1], "new": [[2]], "text": [1.5]}), schema_mode="add")
+    wide = table.overwrite(pa.table({f"column {number}": [number] for number in range(400)}), partition_by=[])
+    assert list((tmp_path / "t/_atio/schemas").iterdir())
+    assert columns(read_rows(table.path)) == by_atio(table)
+    versions = [one.version for one in table.history()]
+    for version in versions:
+        assert columns(read_rows(table.path, version)) == by_atio(table, version), version
+    table.tag("kept", versions[3])
+    table.compact()
+    table.expire(keep_last=2)
+    for version in (versions[3], *versions[:2]):
+        assert columns(read_rows(table.path, version)) == by_atio(table, version), version
+    for version in (versions[-1], 0, wide.version + 100):
+        with pytest.raises(LookupError):
+            read_rows(table.path, version)
+    table.overwrite({"an": "object"})
+    with pytest.raises(NotImplementedError):
+        read_rows(table.path)
+
+
+def test_thirty_lines_read_frames_of_pandas(tmp_path: Path) -> None:
+    """Columns whose labels are no text, and an index, under their names in the files; damage is told."""
+    table = atio.Table(tmp_path)
+    table.append(pd.DataFrame({1: [1, 2], "a": ["x", None]}, index=pd.Index([5, 6], name="i")))
+    assert columns(thirty_lines()(tmp_path)) == {"c0": [1, 2], "a": ["x", None], "i": [5, 6]}
+    file = next((tmp_path / "data").iterdir())
+    data = bytearray(file.read_bytes())
+    chunk = pq.read_metadata(file).row_group(0).column(0)
+    data[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 255
+    file.write_bytes(bytes(data))
+    with pytest.raises(OSError, match="could not verify page integrity"):
+        thirty_lines()(tmp_path)
 
 
 def test_what_expiry_leaves_is_read_by_the_page(tmp_path: Path) -> None:
