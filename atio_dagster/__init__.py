@@ -19,6 +19,7 @@ from atio_dagster.jobs import (
     build_expiration_schedule,
     build_maintenance_job,
 )
+from atio_dagster.mirroring import build_mirror_job
 from atio_dagster.opening import open_asset
 from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
@@ -38,6 +39,7 @@ __all__ = [
     "build_expiration_schedule",
     "build_integrity_checks",
     "build_maintenance_job",
+    "build_mirror_job",
     "build_restore_job",
     "build_snapshot_sensor",
     "import_from",
