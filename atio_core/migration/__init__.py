@@ -1,4 +1,4 @@
-"""Taking over tables that something else wrote: the predecessor of this package, Delta, plain Parquet files."""
+"""Taking over tables that something else wrote: the predecessor of this package, Delta, Iceberg, plain Parquet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from atio_core.arguments import require_choice
 from atio_core.errors import AlreadyExistsError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.format.names import META
-from atio_core.migration import delta, parquet_folder, predecessor
+from atio_core.migration import delta, iceberg, parquet_folder, predecessor
 from atio_core.migration.report import Migration
 from atio_core.migration.source import OldVersion, Source
 from atio_core.model.tag_name import require_tag_name
@@ -19,6 +19,7 @@ from atio_core.table import Table
 
 _ID = "migrated.id"
 _CURRENT = "current "
+_METADATA_FILE = ".metadata.json"
 
 
 def migrate(
@@ -27,15 +28,17 @@ def migrate(
     *,
     if_unreadable: Literal["refuse", "skip"] = "refuse",
 ) -> Migration:
-    """Take over a table of `atio` 2 or 3 with its history, or a Delta table or a folder of Parquet files as it is now.
+    """Take over a table of `atio` 2 or 3, or of Iceberg, with its history; a Delta table or Parquet as they are.
 
-    The old table is only read. Of `atio` 2 and 3 each version becomes one of the new table, oldest first, with the rows
-    in the order in which the old package reads them; message, tags and time come along: versions are committed now, and
-    their properties say when the old ones were (`migrated.time`, UTC). If it is stopped, call it again: it goes on
-    behind what is there already. Called later, it takes over the versions that came since.
+    The old table is only read, and its rows are copied. Of `atio` 2 and 3, and of Iceberg, each version becomes one of
+    the new table, oldest first, with the rows in the order in which the old package reads them; message, tags and time
+    come along: versions are committed now, and their properties say when the old ones were (`migrated.time`, UTC). If
+    it is stopped, call it again: it goes on behind what is there already. Called later, it takes over the versions that
+    came since.
 
     Args:
-        old_table: The old table's folder.
+        old_table: The old table's folder; or the metadata file (`….metadata.json`) of an Iceberg table, which its
+            catalogue names.
         new_table: The new table, or its path. It must not hold anything but what comes from the old one.
         if_unreadable: What becomes of old versions whose files are missing or damaged, or hold what the old package
             couldn't read itself: "refuse" refuses before anything is written, "skip" leaves them out; the report says
@@ -61,10 +64,10 @@ def migrate(
         [1, 2]
     """
     skip = require_choice("if_unreadable", if_unreadable, ("refuse", "skip")) == "skip"
-    folder = _folder(old_table)
+    folder = _place(old_table)
     table = new_table if isinstance(new_table, Table) else Table(new_table)
     _require_apart(folder, table.path)
-    source = _source(folder)
+    source = iceberg.read_source(folder) if folder.endswith(_METADATA_FILE) else _source(folder)
     if source.unreadable and not skip:
         number, reason = next(iter(source.unreadable.items()))
         raise DamagedError(
@@ -190,15 +193,19 @@ def _can_be_tag(name: str) -> bool:
     return True
 
 
-def _folder(old_table: str | os.PathLike[str]) -> str:
+def _place(old_table: str | os.PathLike[str]) -> str:
     try:
-        folder = Path(os.fsdecode(old_table)).expanduser().absolute()
-        there = folder.is_dir()
+        text = os.fsdecode(old_table)
+        is_file = text.endswith(_METADATA_FILE)
+        # Catalogues name the file by a URI, in which nothing is escaped.
+        place = Path(text.removeprefix("file://") if is_file else text).expanduser().absolute()
+        there = place.is_file() if is_file else place.is_dir()
     except (RuntimeError, TypeError, ValueError) as error:  # no home is known, no path, a NUL in it
         raise InvalidInputError(f"old_table must be the path of a folder, not {old_table!r}") from error
     if not there:
-        raise NotFoundError(f"there is no folder {folder}: give the old table's", path=str(folder))
-    return str(folder)
+        what = "file" if is_file else "folder"
+        raise NotFoundError(f"there is no {what} {place}: give the old table's", path=str(place))
+    return str(place)
 
 
 def _require_apart(old: str, new: str) -> None:
@@ -219,9 +226,11 @@ def _source(folder: str) -> Source:
         return predecessor.read_source(folder)
     if "_delta_log" in names:
         return delta.read_source(folder)
+    if (metadata := iceberg.metadata_file(folder)) is not None:
+        return iceberg.read_source(metadata)
     if ".hoodie" in names or any(Path(folder, "metadata").glob("*.metadata.json")):
         raise InvalidInputError(
-            f"{folder} is a table whose Parquet files alone don't say which rows count: of Iceberg or Hudi, or of"
+            f"{folder} is a table whose Parquet files alone don't say which rows count: of Hudi, or of"
             " atio 2 or 3 whose _current_version.json is missing. Write it to a folder of Parquet files by what made it"
         )
     return parquet_folder.read_source(folder)

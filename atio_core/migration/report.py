@@ -12,8 +12,9 @@ class Migration:
 
     Attributes:
         table: Where the new table lies.
-        kind: What wrote the old one: "atio", "delta" or "parquet".
-        versions: For each number of an old version, that of the new one; a folder of files counts as version 0.
+        kind: What wrote the old one: "atio", "delta", "iceberg" or "parquet".
+        versions: For each number of an old version, that of the new one; a folder of files counts as version 0, and
+            a snapshot of Iceberg's as its id.
             Versions that were taken over before and have expired since are left out.
         written: How many of them were written now.
         skipped: The old versions that couldn't be read, and why.

@@ -37,7 +37,7 @@ class Source:
     """An old table.
 
     Attributes:
-        kind: What wrote it: "atio", "delta" or "parquet".
+        kind: What wrote it: "atio", "delta", "iceberg" or "parquet".
         location: Its folder.
         versions: Those that can be read, oldest first.
         current: The id of the version that readers there get; None if it is the last one.

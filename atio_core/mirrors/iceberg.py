@@ -119,10 +119,12 @@ def _next_state(
     snapshots: list[dict[str, Any]] = []
     for one, id_ in zip(wanted, ids, strict=True):
         if id_ in known and known[id_]["summary"]["atio.digest"] == one.digest:
-            snapshots.append(known[id_])
-            continue
-        sequence += 1
-        snapshots.append(_snapshot(folder, one, id_, sequence, uri))
+            snapshot = known[id_]
+        else:
+            sequence += 1
+            snapshot = _snapshot(folder, one, id_, sequence, uri)
+        parent = snapshots[-1]["snapshot-id"] if snapshots else None
+        snapshots.append(snapshot | {"parent-snapshot-id": parent})
     newest = wanted[-1].contents.entry
     lists = " ".join(one["summary"]["atio.lists"] for one in snapshots)
     schemas = {one.contents.entry.schema: one.schema for one in wanted}

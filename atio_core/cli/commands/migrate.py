@@ -1,4 +1,4 @@
-"""`atio migrate`: take over a table of the predecessor's, a Delta table, or a folder of Parquet files."""
+"""`atio migrate`: take over a table of the predecessor's, of Delta or Iceberg, or a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from atio_core.migration import migrate as take_over
 
 
 def migrate(
-    old: Annotated[str, Parameter(help="The old table's folder, which is only read.")],
+    old: Annotated[
+        str,
+        Parameter(help="The old table's folder, which is only read; or an Iceberg table's metadata file."),
+    ],
     new: Annotated[str, Parameter(help="The folder of the new table.")],
     /,
     *,
@@ -22,7 +25,7 @@ def migrate(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Take over a table of atio 2 or 3 with its history, or a Delta table or Parquet files as they are now."""
+    """Take over a table of atio 2 or 3, or Iceberg, with its history; a Delta table or Parquet as they are now."""
     done = take_over(old, open_table(new), if_unreadable="skip" if skip_unreadable else "refuse")
     if json:
         print_json(

@@ -1,0 +1,136 @@
+"""The snapshots of an Iceberg table that lead to its current one, read by the library `pyiceberg`.
+
+A catalogue knows which metadata file counts; without one it is the one that `version-hint.text` names, else the one
+with the highest number, if only one has that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.migration.source import OldVersion, Source
+
+_NAME = re.compile(r"v?(\d+)(-[^/]*)?\.metadata\.json")
+_HINT = "version-hint.text"
+
+
+def metadata_file(folder: str) -> str | None:
+    """Return the metadata file of the Iceberg table in a folder; None if there is no such table.
+
+    Raises:
+        InvalidInputError: Nothing says which of several counts.
+    """
+    inside = Path(folder, "metadata")
+    files = {
+        path: int(match[1]) for path in sorted(inside.glob("*.json")) if (match := _NAME.fullmatch(path.name))
+    }
+    files = {path: number for path, number in files.items() if _is_iceberg(path)}
+    if not files:
+        return None
+    hint = inside / _HINT
+    if hint.is_file() and (named := inside / f"v{hint.read_text().strip()}.metadata.json") in files:
+        return str(named)
+    highest = [path for path, number in files.items() if number == max(files.values())]
+    if len(highest) > 1:
+        raise InvalidInputError(
+            f"{folder} has several metadata files with the highest number: {', '.join(path.name for path in highest)};"
+            " give the path of the one that the table's catalogue names, instead of the folder's"
+        )
+    return str(highest[0])
+
+
+def read_source(location: str) -> Source:
+    """Return what an Iceberg table holds, by its metadata file.
+
+    Raises:
+        InvalidInputError: `pyiceberg` isn't installed.
+        DamagedError: It can't read the table.
+    """
+    try:
+        library: Any = import_module("pyiceberg.table")
+        errors: Any = import_module("pyiceberg.exceptions")
+    except ImportError as error:
+        raise InvalidInputError(
+            f"{location} is of an Iceberg table, which takes the library pyiceberg: pip install pyiceberg"
+        ) from error
+    try:
+        table: Any = library.StaticTable.from_metadata(location)
+    except (OSError, ValueError, errors.ValidationError) as error:
+        told = " ".join(str(error).split())
+        raise DamagedError(f"the Iceberg table {location} can't be read: {told}", path=location) from error
+    tags: dict[int, tuple[str, ...]] = {}
+    for name, ref in sorted(table.metadata.refs.items()):
+        if ref.snapshot_ref_type == "tag":
+            tags[ref.snapshot_id] = (*tags.get(ref.snapshot_id, ()), name)
+    unreadable: dict[int, str] = {}
+    versions: list[OldVersion] = []
+    for snapshot in reversed(list(_lineage(table))):
+        if (reason := _missing(table, snapshot.snapshot_id)) is not None:
+            unreadable[snapshot.snapshot_id] = reason
+        else:
+            versions.append(_old_version(table, snapshot, tags))
+    return Source("iceberg", location, tuple(versions), unreadable=unreadable)
+
+
+def _lineage(table: Any) -> Iterator[Any]:
+    """The current snapshot, and those that it came from, as far as they are there."""
+    snapshot: Any = table.current_snapshot()
+    while snapshot is not None:
+        yield snapshot
+        parent = snapshot.parent_snapshot_id
+        snapshot = None if parent is None else table.snapshot_by_id(parent)
+
+
+def _old_version(table: Any, snapshot: Any, tags: dict[int, tuple[str, ...]]) -> OldVersion:
+    id_: int = snapshot.snapshot_id
+    return OldVersion(
+        id=f"iceberg {table.metadata.table_uuid} {id_}",
+        number=id_,
+        time=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC),
+        message=None,
+        opened=partial(_rows, table, id_),
+        tags=tags.get(id_, ()),
+        partition_by=tuple(_partition_columns(table, id_)),
+    )
+
+
+def _partition_columns(table: Any, snapshot: int) -> Iterator[str]:
+    """The columns by whose values the rows are split; what is computed of a column splits nothing here."""
+    names = {field.field_id: field.name for field in table.scan(snapshot_id=snapshot).projection().fields}
+    for field in table.spec().fields:
+        if str(field.transform) == "identity" and field.source_id in names:
+            yield names[field.source_id]
+
+
+def _missing(table: Any, snapshot: int) -> str | None:
+    """Why a snapshot can't be read, as far as its lists of files tell."""
+    try:
+        for task in table.scan(snapshot_id=snapshot).plan_files():
+            for one in (task.file, *task.delete_files):
+                if not table.io.new_input(one.file_path).exists():
+                    return f"{one.file_path} isn't there"
+    except (OSError, ValueError, NotImplementedError) as error:  # a list is gone; or deletes by equality
+        return str(error)
+    return None
+
+
+def _rows(table: Any, snapshot: int) -> AbstractContextManager[Any]:
+    return nullcontext(table.scan(snapshot_id=snapshot).to_arrow_batch_reader())
+
+
+def _is_iceberg(path: Path) -> bool:
+    """Whether a file says of itself that it is Iceberg's; atio 2 and 3 have such names too."""
+    try:
+        told: object = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and "format-version" in told

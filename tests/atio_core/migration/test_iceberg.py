@@ -1,0 +1,108 @@
+"""The snapshots of an Iceberg table are taken over as versions."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.memory import InMemoryCatalog
+from pyiceberg.transforms import IdentityTransform
+
+import atio_core as atio
+from atio_core.errors import DamagedError, InvalidInputError, NotFoundError
+from atio_core.storage.memory import MemoryStore
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Any:
+    """An Iceberg table of four snapshots, with deletes, other columns, a partitioning and a tag."""
+    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
+    catalog.create_namespace("n")
+    table: Any = catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
+    with table.update_spec() as update:
+        update.add_field("d", IdentityTransform(), "day")
+    table.append(pa.table({"n": [1, 2], "d": ["x", None]}))
+    with table.update_schema() as update:
+        update.rename_column("n", "number")
+        update.add_column("new", table.schema().find_field("d").field_type)
+    table.append(pa.table({"number": [3], "d": ["y"], "new": ["z"]}))
+    table.manage_snapshots().create_tag(table.current_snapshot().snapshot_id, "q1").commit()
+    table.delete("number = 1")
+    return table
+
+
+def versions_of(table: atio.Table) -> list[list[dict[str, Any]]]:
+    """The rows of each version, oldest first."""
+    found = [one.read("arrow").to_pylist() for one in reversed(table.history())]
+    return [sorted(rows, key=lambda row: next(iter(row.values()))) for rows in found]
+
+
+def test_each_snapshot_becomes_a_version(old: Any) -> None:
+    """With its rows, columns, tags and time, and what partitions it; what comes later is added by another call."""
+    table = atio.Table(store=MemoryStore("new"))
+    made = atio.migrate(old.metadata_location, table)
+    ids = [one.snapshot_id for one in old.snapshots()]
+    assert (made.kind, list(made.versions), made.written) == ("iceberg", ids, len(ids))
+    expected = [old.scan(snapshot_id=one).to_arrow().to_pylist() for one in ids]
+    assert versions_of(table) == [sorted(rows, key=lambda row: next(iter(row.values()))) for rows in expected]
+    assert versions_of(table)[-1] == [
+        {"number": 2, "d": None, "new": None},
+        {"number": 3, "d": "y", "new": "z"},
+    ]
+    assert (table.tags(), table.snapshot().partition_fields) == ({"q1": made.versions[ids[1]]}, ("d",))
+    assert "migrated.time" in table.snapshot().properties
+    assert atio.migrate(old.metadata_location, table).written == 0
+    old.append(pa.table({"number": [9], "d": ["y"], "new": ["z"]}))
+    assert atio.migrate(old.metadata_location, table).written == 1
+    assert len(table.read()) == 3
+
+
+def test_a_folder_says_which_metadata_counts(old: Any, tmp_path: Path) -> None:
+    """The highest number, or what a hint names; if several have it, the file has to be named."""
+    folder = Path(old.metadata_location).parents[1] if "://" not in old.metadata_location else None
+    folder = folder or Path(old.metadata_location.removeprefix("file://")).parents[1]
+    assert len(atio.migrate(folder, tmp_path / "a").versions) == len(old.snapshots())
+    newest = Path(old.metadata_location.removeprefix("file://"))
+    other = newest.with_name(newest.name.replace("-", "-0", 1))
+    shutil.copy(newest, other)
+    with pytest.raises(InvalidInputError, match="several metadata files with the highest number"):
+        atio.migrate(folder, tmp_path / "b")
+    assert atio.migrate(str(newest), tmp_path / "b").kind == "iceberg"
+    first = min(newest.parent.glob("00001-*.metadata.json"))
+    shutil.copy(first, newest.with_name("v1.metadata.json"))
+    newest.with_name("version-hint.text").write_text("1\n")
+    with pytest.raises(InvalidInputError, match="nothing to take over"):
+        atio.migrate(folder, tmp_path / "c")  # as it was before its first rows
+    with pytest.raises(NotFoundError):
+        atio.migrate(tmp_path / "x.metadata.json", tmp_path / "d")
+
+
+def test_a_mirror_gives_the_table_back(tmp_path: Path) -> None:
+    """What `to_iceberg` shows is read as any other table of Iceberg's."""
+    table = atio.Table(tmp_path / "t")
+    for number in range(3):
+        table.append(pa.table({"n": [number]}))
+    again = atio.Table(tmp_path / "again")
+    made = atio.migrate(table.to_iceberg(history=True).location, again)
+    assert made.versions == {1: 1, 2: 2, 3: 3}
+    assert [len(again.read(version)) for version in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_what_cannot_be_read_is_told(old: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged metadata file, and a missing library or data file, by what to do."""
+    newest = Path(old.metadata_location.removeprefix("file://"))
+    for path in newest.parents[1].rglob("*.parquet"):
+        path.unlink()
+    with pytest.raises(DamagedError, match="can't be read"):
+        atio.migrate(newest, tmp_path / "new")
+    newest.write_text('{"format-version": 2}')
+    with pytest.raises(DamagedError, match="the Iceberg table"):
+        atio.migrate(newest, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setitem(sys.modules, "pyiceberg.table", None)
+    with pytest.raises(InvalidInputError, match="pip install pyiceberg"):
+        atio.migrate(newest, tmp_path / "new")
