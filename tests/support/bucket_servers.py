@@ -78,6 +78,7 @@ def seaweedfs_server() -> Iterator[BucketServer]:
             "-s3",
             f"-s3.config={folder}/s3.json",
             "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
             "-master.volumeSizeLimitMB=64",
             "-volume.max=100",
             *flags,
