@@ -9,7 +9,7 @@ Each file is read in these steps:
 4. Decode them from memory; keep the rows that match.
 
 A small file is read as a whole, and its digest checked, which saves a request. Files and row groups are read side by
-side, in order, a few of them ahead.
+side, in order, a few of them ahead; more of them from a bucket, where each read waits for an answer.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _IF_ALL_IS_WANTED = 8  # times as much
 _AT_ONCE_BYTES = 32 << 20  # of neighbouring row groups, before compression, that one thread reads together
 _CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
 _WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the other waits for the store
+_FAR_WORKERS = 16  # of a bucket: nearly all of them wait
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -111,7 +112,9 @@ def scan_portions(
         return
     left = sys.maxsize if limit is None else limit
     wish = Wish(source, choose(source.schema, columns), row_filter)
-    for portion in _read_parts(wish, files, ahead=_WORKERS):
+    for portion in _read_parts(
+        wish, files, ahead=_WORKERS if source.store.flat is None else _FAR_WORKERS // 2
+    ):
         some = portion.head(left)
         yield some
         left -= len(some.kept)
@@ -128,11 +131,14 @@ def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
 
 def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
     most_bytes = SMALL_FILE_BYTES * (_IF_ALL_IS_WANTED if wish.is_all_at_once else 1)
-    opener, runs = Opener(wish), list(neighbours(files, most_bytes))
+    far = wish.source.store.flat is not None
+    runs = list(neighbours(files, most_bytes, 1) if far else neighbours(files, most_bytes))
+    opener = Opener(wish)
     if len(runs) == 1 and files[0].size <= most_bytes:  # not worth a thread
         yield from read_small_files(opener, files)
         return
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-read") as pool:
+    workers = min(len(files), _FAR_WORKERS) if far else _WORKERS
+    with ThreadPoolExecutor(max(workers, _WORKERS), thread_name_prefix="atio-read") as pool:
         try:
             opened = _in_order(pool, partial(_open, opener, most_bytes), runs, ahead=ahead)
             read = _in_order(pool, _call, itertools.chain.from_iterable(opened), ahead=ahead)

@@ -17,15 +17,15 @@ from atio_core.model.data_file import DataFile
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_AT_ONCE = 16  # files that one thread reads one after the other
 
-
-def neighbours(files: Sequence[DataFile], most_bytes: int) -> Iterator[Sequence[DataFile]]:
+def neighbours(
+    files: Sequence[DataFile], most_bytes: int, most_files: int = 16
+) -> Iterator[Sequence[DataFile]]:
     """Yield the files in order: small ones, of no more bytes together, as runs of neighbours; others alone."""
     start = total = 0
     for at, file in enumerate(files):
         total += file.size
-        if at > start and (total > most_bytes or at - start == _AT_ONCE):
+        if at > start and (total > most_bytes or at - start == most_files):
             yield files[start:at]
             start, total = at, file.size
     if start < len(files):

@@ -26,7 +26,7 @@ from atio_core.errors import (
 from atio_core.format.entry_json import Outlines, decode_entry
 from atio_core.format.names import LOG, Numbered
 from atio_core.log.file_list import missing_file
-from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.log.limits import Limits, limits_of
 from atio_core.log.sequence import Sequence
 from atio_core.log.tag_list import TagLists
 from atio_core.model.entry import OBJECTS, PRIMARY_KEY, SORTED, TAG_LIST, LogEntry, Tag
@@ -47,12 +47,12 @@ class CommitLog:
 
     Args:
         store: The table's store.
-        limits: Bounds on entries.
+        limits: Bounds on entries; those that suit the store if None.
     """
 
-    def __init__(self, store: ObjectStore, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, store: ObjectStore, limits: Limits | None = None) -> None:
         self.store = store
-        self.limits = limits
+        self.limits = limits = limits or limits_of(store)
         self.sequence = Sequence(store, Numbered(LOG, limits.per_bucket))
         self.tag_lists = TagLists(store, limits)
         self._marks: dict[str, str] = {}
@@ -175,7 +175,7 @@ class CommitLog:
         return found
 
     def _read_retained(self, latest: LogEntry, versions: Iterable[int]) -> dict[int, bytes]:
-        found = {version: self.sequence.read(version) for version in versions}
+        found = self.sequence.read_many([*versions])
         again = self.latest() if found else latest
         if not again.retained.holds_all(latest.retained):
             raise self._expired(next(one for one in latest.retained if one not in again.retained), again)

@@ -194,12 +194,22 @@ def missing_file(table: str, version: int, error: NotFoundError, *, retained: bo
 
 
 def _merged(refs: list[ManifestRef], scratch: Scratch, limits: Limits) -> tuple[ManifestRef, ...]:
-    while (start := merge_from(refs, fanout=limits.fanout, target_files=limits.manifest_files)) is not None:
+    while (found := _merge_from(refs, limits)) is not None:
+        start, level = found
         files = [file for ref in refs[start:] for file in read_manifest(scratch, ref)]
         for ref in refs[start:]:
             scratch.forget(ref.path)
-        refs = [*refs[:start], _write(files, refs[start].level + 1, scratch)]
+        refs = [*refs[:start], _write(files, level, scratch)]
     return tuple(refs)
+
+
+def _merge_from(refs: Sequence[ManifestRef], limits: Limits) -> tuple[int, int] | None:
+    return merge_from(
+        refs,
+        fanout=limits.fanout,
+        target_files=limits.manifest_files,
+        gathered_files=limits.gathered_files,
+    )
 
 
 def _write(files: Sequence[DataFile], level: int, scratch: Scratch) -> ManifestRef:

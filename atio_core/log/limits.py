@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from atio_core.storage.base import ObjectStore
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -18,6 +20,7 @@ class Limits:
         inline_tag_bytes: Their length at most.
         fanout: Manifests, or key lists, of one level that become one of the next.
         manifest_files: Data files in a manifest at most.
+        gathered_files: Manifests at the end that list no more than so many together become one with each that comes.
     """
 
     per_bucket: int = 64
@@ -28,6 +31,14 @@ class Limits:
     inline_tag_bytes: int = 16_384
     fanout: int = 8
     manifest_files: int = 10_000
+    gathered_files: int = 0
 
 
 DEFAULT_LIMITS = Limits()
+FLAT_LIMITS = Limits(gathered_files=1_000)
+"""For buckets: a request more per read costs more than some hundred kilobytes more now and then in a write."""
+
+
+def limits_of(store: ObjectStore) -> Limits:
+    """Return the bounds that suit a store."""
+    return DEFAULT_LIMITS if store.flat is None else FLAT_LIMITS

@@ -20,7 +20,8 @@ for the same reason; the last of them can't be. (An empty folder that never had 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from atio_core.errors import NotFoundError, StorageError
@@ -29,6 +30,8 @@ from atio_core.storage.base import Listed, ObjectStore
 from atio_core.storage.readback import Created, create
 
 _ROUNDS = 100
+_MANY = 32  # reads that are worth threads, where each waits for an answer
+_READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,13 @@ class Sequence:
             return self.store.read(self.names.name(number))
         except NotFoundError:
             return None
+
+    def read_many(self, numbers: Collection[int]) -> dict[int, bytes | None]:
+        """Return the bytes of objects, as `read` does; of many in a flat store several at a time."""
+        if self.store.flat is None or len(numbers) < _MANY:
+            return {number: self.read(number) for number in numbers}
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="atio-log") as pool:
+            return dict(zip(numbers, pool.map(self.read, numbers), strict=True))
 
     def _read(self, one: Numbering) -> bytes | None:
         flat = self.store.flat

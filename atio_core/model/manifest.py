@@ -4,7 +4,8 @@ A version's files are, in the order of their rows: those of its manifests, one m
 inline ones. An append adds to the inline ones. When they pass their bound they become a manifest of level 0; when
 `FANOUT` neighbours of one level stand at the end, they become one of the next level, up to `target_files`. So a
 version names few manifests, and a file's record is rewritten a few times only (a log-structured merge tree,
-O'Neil et al. 1996).
+O'Neil et al. 1996). In a bucket, where each manifest costs a reader a request, those of level 0 are gathered in one
+until it is large.
 """
 
 from __future__ import annotations
@@ -123,18 +124,28 @@ def bound_text(value: Scalar) -> str:
     return "" if value is None else f"{type(value).__name__}:{value}"
 
 
-def merge_from(refs: Sequence[ManifestRef], *, fanout: int, target_files: int) -> int | None:
-    """Return the position from which the manifests at the end are to become one, or None.
+def merge_from(
+    refs: Sequence[ManifestRef], *, fanout: int, target_files: int, gathered_files: int = 0
+) -> tuple[int, int] | None:
+    """Return the position from which the manifests at the end are to become one, and the level of that; or None.
 
     Args:
         refs: The manifests of a version, in order.
         fanout: How many of one level make one of the next.
         target_files: No merge makes a manifest of more files.
+        gathered_files: Two of the lowest level become one of that level, if it isn't more files.
     """
+    last = refs[-2:]
+    if (
+        len(last) > 1
+        and not any(ref.level for ref in last)
+        and sum(ref.files for ref in last) <= gathered_files
+    ):
+        return len(refs) - 2, 0
     if len(refs) < fanout:
         return None
     tail = refs[-fanout:]
     same_level = all(ref.level == tail[0].level for ref in tail)
     if same_level and sum(ref.files for ref in tail) <= target_files:
-        return len(refs) - fanout
+        return len(refs) - fanout, tail[0].level + 1
     return None

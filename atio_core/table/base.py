@@ -9,7 +9,7 @@ from typing import Any
 from atio_core.format.names import TEMPORARY
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.log.limits import Limits
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.locate import given_store
@@ -36,7 +36,7 @@ class TableBase:
         path: str | os.PathLike[str] | None = None,
         *,
         store: ObjectStore | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits | None = None,
         clock: Clock = system_clock,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:

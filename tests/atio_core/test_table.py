@@ -30,7 +30,7 @@ from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL
-from tests.support.stores import CountingStore
+from tests.support.stores import CountingStore, FolderStore
 
 HALF = "a\ud800"
 
@@ -124,8 +124,8 @@ def test_a_handle_goes_on_when_its_table_was_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_handle_that_wrote_last_looks_nothing_up() -> None:
-    """Appends in a row by one handle read the entry before, and list nothing."""
-    store = CountingStore(MemoryStore())
+    """Appends in a row by one handle read the entry before, and list nothing but what confirms them."""
+    store = CountingStore(FolderStore(MemoryStore()))
     writer = Table(store=store)
     writer.append(frame(1))
     writer.append(frame(2))
@@ -137,7 +137,7 @@ def test_a_handle_that_wrote_last_looks_nothing_up() -> None:
 
 def test_a_handle_that_read_last_looks_nothing_up() -> None:
     """A write that follows a read of the same handle, by whatever name, begins with what that saw as the latest."""
-    store = CountingStore(MemoryStore())
+    store = CountingStore(FolderStore(MemoryStore()))
     Table(store=store).append(frame(1))
     for version in (None, 1, -1):
         reader = Table(store=store)

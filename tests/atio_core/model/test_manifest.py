@@ -68,10 +68,21 @@ def test_values_of_several_types_have_bounds_of_their_own() -> None:
 def test_neighbours_of_one_level_at_the_end_become_one(levels: list[int], expected: int | None) -> None:
     """So many manifests of one level at the end are merged, no fewer, and never across levels."""
     refs = [ref(level=level) for level in levels]
-    assert merge_from(refs, fanout=FANOUT, target_files=10_000) == expected
+    found = merge_from(refs, fanout=FANOUT, target_files=10_000)
+    assert found == (None if expected is None else (expected, levels[-1] + 1))
 
 
 def test_no_merge_makes_a_manifest_beyond_the_target() -> None:
     """A manifest that is merged stays within its size, so that an append never rewrites all records of a table."""
-    assert merge_from([ref(5), ref(5)], fanout=2, target_files=10) == 0
+    assert merge_from([ref(5), ref(5)], fanout=2, target_files=10) == (0, 1)
     assert merge_from([ref(5), ref(6)], fanout=2, target_files=10) is None
+
+
+def test_small_manifests_are_gathered() -> None:
+    """Two of the lowest level become one of that level, as long as it stays small."""
+    assert merge_from([ref(9), ref(5), ref(5)], fanout=8, target_files=99, gathered_files=10) == (1, 0)
+    assert merge_from([ref(5), ref(6)], fanout=8, target_files=99, gathered_files=10) is None
+    assert merge_from([ref(5, level=1), ref(5)], fanout=8, target_files=99, gathered_files=10) is None
+    assert merge_from([ref(5)], fanout=8, target_files=99, gathered_files=10) is None
+    many = [ref(10)] * 7 + [ref(6)]
+    assert merge_from(many, fanout=8, target_files=99, gathered_files=10) == (0, 1)
