@@ -23,7 +23,7 @@ from atio_core.errors import DamagedError, VersionExpiredError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support.row_filters import ARROW_TERMS, as_text, joined, rows, table_of
-from tests.support.stores import CountingStore
+from tests.support.stores import CountingStore, FolderStore
 
 
 def numbered(store: Any = None) -> Table:
