@@ -72,7 +72,7 @@ def push(
     lists = [ref for ref in base.key_lists if ref.last_time_us >= time_us - base.key_retention_us]
     keep = limits.recent
     kept = Recent(recent.commits[:keep], recent.keys[:keep], recent.times_us[:keep])
-    return kept, _merged([*lists, spilled], scratch, base.version, limits.fanout)
+    return kept, _merged([*lists, spilled], scratch, base.version, limits)
 
 
 def _spill(recent: Recent, newest: int, scratch: Scratch, keep: int) -> KeyListRef:
@@ -85,19 +85,29 @@ def _spill(recent: Recent, newest: int, scratch: Scratch, keep: int) -> KeyListR
     return _write(versions, (min(times), max(times)), scratch)
 
 
-def _merged(refs: list[KeyListRef], scratch: Scratch, version: int, fanout: int) -> tuple[KeyListRef, ...]:
-    """Make one of the lists at the end while they are of like size, so that their number grows with a logarithm."""
-    while len(refs) >= fanout:
-        tail = refs[-fanout:]
-        if max(ref.count for ref in tail) >= fanout * min(ref.count for ref in tail):
-            break
+def _merged(refs: list[KeyListRef], scratch: Scratch, version: int, limits: Limits) -> tuple[KeyListRef, ...]:
+    """Make one of the lists at the end while they are of like size, so that their number grows with a logarithm.
+
+    In a bucket, where each list costs a request, small ones are gathered in one until it is large.
+    """
+    while tail := _tail(refs, limits):
         versions: dict[bytes, int] = {}
         for ref in tail:
             versions |= _read(scratch, ref, version)
             scratch.forget(ref.path)
         times = (tail[0].first_time_us, tail[-1].last_time_us)
-        refs = [*refs[:-fanout], _write(versions, times, scratch)]
+        refs = [*refs[: -len(tail)], _write(versions, times, scratch)]
     return tuple(refs)
+
+
+def _tail(refs: list[KeyListRef], limits: Limits) -> list[KeyListRef]:
+    """The lists at the end that are to become one; none if they are to stay."""
+    counts = [ref.count for ref in refs]
+    if len(refs) > 1 and sum(counts[-2:]) <= limits.gathered_ids:
+        return refs[-2:]
+    last = counts[-limits.fanout :]
+    alike = len(last) == limits.fanout and max(last) < limits.fanout * min(last)
+    return refs[-limits.fanout :] if alike else []
 
 
 def _write(versions: dict[bytes, int], times: tuple[int, int], scratch: Scratch) -> KeyListRef:

@@ -21,6 +21,7 @@ class Limits:
         fanout: Manifests, or key lists, of one level that become one of the next.
         manifest_files: Data files in a manifest at most.
         gathered_files: Manifests at the end that list no more than so many together become one with each that comes.
+        gathered_ids: Likewise lists of commit ids and keys.
     """
 
     per_bucket: int = 64
@@ -32,10 +33,11 @@ class Limits:
     fanout: int = 8
     manifest_files: int = 10_000
     gathered_files: int = 0
+    gathered_ids: int = 0
 
 
 DEFAULT_LIMITS = Limits()
-FLAT_LIMITS = Limits(gathered_files=1_000)
+FLAT_LIMITS = Limits(gathered_files=1_000, gathered_ids=10_000)
 """For buckets: a request more per read costs more than some hundred kilobytes more now and then in a write."""
 
 

@@ -41,3 +41,20 @@ def test_appends_to_a_flat_store_fill_one_manifest(appends: int) -> None:
     assert entry.totals.files == appends
     assert max(calls) == 2
     assert sum(map(bool, calls)) == appends // 17
+
+
+def test_ids_of_a_flat_store_lie_in_one_list() -> None:
+    """A keyed append there reads one list of older keys, however many commits there were; and finds each key."""
+    store = CountingStore(MemoryStore())
+    writer = Writer(store, limits=FLAT_LIMITS)
+    for number in range(300):
+        writer.append(str(number), idempotency_key=str(number))
+    (ref,) = writer.log.latest().key_lists
+    assert ref.count > 400
+    store.reset()
+    assert [writer.append("x", idempotency_key=str(number)).version for number in (0, 150, 299)] == [
+        1,
+        151,
+        300,
+    ]
+    assert sum(name == ref.path for verb, name in store.calls) <= 3
