@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("tests.support")
 
 # No deadlines, no complaint about slowness: tests sync real files, on machines that have other work too.
-# The same examples each time, so that a change is what makes a test fail; the soak looks for new ones.
+# The same examples each time, so that a change is what makes a test fail; the soak looks for new ones, and many more.
 settings.register_profile(
     "atio",
     deadline=None,
     derandomize=True,
+    max_examples=50,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -336,6 +336,7 @@ def test_a_version_that_expires_before_it_is_read() -> None:
         held.read()
 
 
+@pytest.mark.soak
 def test_without_a_rule_a_history_shows_it() -> None:
     """Histories find what goes wrong if a published append doesn't follow the version alone that it was checked on."""
     base = Rule(

@@ -4,7 +4,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -61,7 +61,6 @@ cuts = st.lists(st.floats(0, 1), max_size=3)
 
 
 @given(pandas_frames(), cuts)
-@settings(max_examples=150)
 def test_any_pandas_frame_comes_back_equal_or_is_refused(frame: pd.DataFrame, cuts: list[float]) -> None:
     """Nothing in a pandas frame changes silently."""
     come_back_equal_or_refused(frame, cuts)
@@ -74,7 +73,6 @@ def test_any_polars_frame_comes_back_equal_or_is_refused(frame: pl.DataFrame, cu
 
 
 @given(arrow_tables(), cuts)
-@settings(max_examples=150)
 def test_any_arrow_table_comes_back_equal_or_is_refused(frame: pa.Table, cuts: list[float]) -> None:
     """Nothing in an Arrow table changes silently."""
     come_back_equal_or_refused(frame, cuts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atio_core as atio
@@ -64,7 +64,6 @@ def test_nasty_frames_keep_their_values(tmp_path: Path, name: str, make: Callabl
 @each_typed
 @quiet
 @given(made=pandas_frames())
-@settings(max_examples=200)
 def test_any_frame_keeps_its_values(
     tmp_path_factory: pytest.TempPathFactory, name: str, made: pd.DataFrame
 ) -> None:
@@ -74,7 +73,6 @@ def test_any_frame_keeps_its_values(
 
 @quiet
 @given(data=st.data())
-@settings(max_examples=100)
 def test_any_array_comes_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """An array of numbers or times comes back from npy to the bit."""
     array = data.draw(numpy_arrays(data.draw(st.integers(0, 6))))

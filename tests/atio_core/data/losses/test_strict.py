@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atio_core as atio
@@ -53,7 +53,6 @@ def test_nasty_frames_come_back_or_are_refused(tmp_path: Path, name: str, kind: 
 @each_pair
 @quiet
 @given(data=st.data())
-@settings(max_examples=100)
 def test_any_frame_comes_back_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, kind: Kind, data: st.DataObject
 ) -> None:
@@ -65,7 +64,6 @@ def test_any_frame_comes_back_or_is_refused(
 @each_pair
 @quiet
 @given(data=st.data())
-@settings(max_examples=150)
 def test_plain_frames_come_back_or_are_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, kind: Kind, data: st.DataObject
 ) -> None:
