@@ -43,6 +43,7 @@ from atio_core.data.cuts import stable_radius
 from atio_core.data.filters import read_filter
 from atio_core.data.frames import Piece, SchemaMode
 from atio_core.data.incoming import Incoming
+from atio_core.data.sorting import in_order
 from atio_core.errors import CommitConflictError
 from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
@@ -57,6 +58,7 @@ from atio_core.model.manifest import may_hold, partition_key
 IfUnchanged = Literal["commit", "skip"]
 """What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
+_MOST_SORTED_BYTES = 1 << 30  # of Arrow data that is brought into order as a whole, and so is in memory twice
 _NONE = Constraints()
 
 
@@ -230,14 +232,24 @@ def write_overwrite(
         writing.base, fitted.table.schema, wishes, writing.store.location, writing.sorted_by()
     )
     same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
-    if not data.is_stream and find_unchanged(writing, fitted, schema, arrangement):
-        return same
-    if not data.is_stream and not writing.apart and not arrangement.fields and not arrangement.sort_by:
-        there = writing.base.totals if writing.base.kind == ROWS else Totals()
-        if radius := stable_radius(fitted.table, there.rows, there.files):
+    if not data.is_stream and not arrangement.fields:
+        radius = _radius(writing, fitted, arrangement)
+        ordered = in_order(fitted, arrangement.sort_by) if radius else fitted
+        lies_so = radius or not arrangement.sort_by
+        if lies_so and find_unchanged(writing, ordered, schema, arrangement):
+            return same
+        if radius:
             share = may_be_there(writing, schema, arrangement)
-            cut = write_stretches(writing, fitted, radius, share=share)
-            return Overwrite(cut.adds, schema, cut.content, writing.limits, mode, shares=cut.files)
+            cut = write_stretches(writing, ordered, radius, share=share)
+            return Overwrite(
+                cut.adds,
+                schema,
+                cut.content,
+                writing.limits,
+                mode,
+                sort_by=arrangement.sort_by,
+                shares=cut.files,
+            )
     written = writing.written(data, fitted, arrangement)
     if is_unchanged(writing, written, schema, arrangement):
         writing.store.delete([file.path for file in written.files])
@@ -253,6 +265,15 @@ def write_overwrite(
         arrangement.sort_by,
         shares=shared.instead_of(written.files),
     )
+
+
+def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | None:
+    """By which the rows are to be cut where they themselves say so; None if they aren't."""
+    rows = fitted.table
+    if writing.apart or (arrangement.sort_by and rows.nbytes > _MOST_SORTED_BYTES):
+        return None
+    there = writing.base.totals if writing.base.kind == ROWS else Totals()
+    return stable_radius(rows, there.rows, there.files)
 
 
 def write_partitions_of(

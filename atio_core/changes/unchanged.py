@@ -70,17 +70,20 @@ class Unchanged:
 def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrangement: Arrangement) -> bool:
     """Say whether the latest has just the rows of a piece, before they are written.
 
-    Rows that are split or sorted are looked at afterwards.
+    Rows that are split are looked at afterwards.
 
     Args:
         writing: Against which version.
-        piece: All rows, with ids.
+        piece: All rows, with ids, in the order in which they would lie.
         schema: Theirs.
         arrangement: Where they would go.
     """
     rows, base = piece.table, writing.base
-    is_split = arrangement.fields or arrangement.sort_by
-    if is_split or rows.num_rows != base.totals.rows or not may_be_there(writing, schema, arrangement):
+    if (
+        arrangement.fields
+        or rows.num_rows != base.totals.rows
+        or not may_be_there(writing, schema, arrangement)
+    ):
         return False
     if content_digest(rows) != base.content:
         return False

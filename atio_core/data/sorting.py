@@ -16,6 +16,7 @@ from atio_core.data.conform import field_id
 from atio_core.data.frames import unknown_label
 from atio_core.data.layout import layout_of
 from atio_core.data.partition_columns import find_column
+from atio_core.data.pieces import Piece, split_info
 from atio_core.errors import InvalidInputError
 
 
@@ -71,6 +72,23 @@ def sorted_order(rows: pa.Table, columns: Sequence[int]) -> Any:
     names = [str(place) for place in range(len(keys))]
     order = pc.sort_indices(pa.table(keys, names=names), [(name, "ascending") for name in names]).to_numpy()
     return None if (order[1:] > order[:-1]).all() else order
+
+
+def in_order(piece: Piece, columns: Sequence[int]) -> Piece:
+    """Return a piece with its rows sorted; they are copied unless they lie so.
+
+    Args:
+        piece: Each field of its table carries its column's id.
+        columns: As for `sorted_order`.
+
+    Raises:
+        NotPreservableError: Its range index would become numbers out of order.
+    """
+    order = sorted_order(piece.table, columns)
+    if order is None:
+        return piece
+    info = split_info(piece.info, in_order=False)(0, 0, piece.table.num_rows)
+    return Piece(piece.table.take(pa.array(order)), info)
 
 
 def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:

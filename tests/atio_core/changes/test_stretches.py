@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from atio_core.changes import overwrite
 from atio_core.data import cuts
-from atio_core.errors import DuplicateKeyError
+from atio_core.errors import DuplicateKeyError, NotPreservableError
 from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
@@ -236,6 +237,39 @@ def test_old_versions_stay_when_others_expire(tmp_path: Path) -> None:
     table.expire(keep_last=1, grace=timedelta(0))
     pd.testing.assert_frame_equal(table.read(), rows)
     assert not table.verify(deep=True).problems
+
+
+@pytest.mark.parametrize("seed", [0, 1], ids=["in order", "out of order"])
+def test_sorted_rows_share_files(seed: int) -> None:
+    """A sorted table shares the files of the rows that stay, in whatever order it is handed in."""
+    table, rows = Table(store=MemoryStore()), frame().sort_values("a", ignore_index=True)
+    table.overwrite(rows, sort_by=["a"])
+    before = paths_of(table)
+    changed = rows.assign(b=rows["b"].where(rows.index // 30 != 40, "another"))
+    mixed = changed.sample(frac=1, random_state=seed, ignore_index=True)
+    snapshot = table.overwrite(mixed if seed else changed)
+    assert len(before & paths_of(table)) > len(before) - 15
+    assert snapshot.sort_by == ("a",)
+    pd.testing.assert_frame_equal(table.read().reset_index(drop=True), changed)
+    assert table.overwrite(changed, if_unchanged="skip").unchanged
+    assert not table.verify(deep=True).problems
+
+
+def test_very_large_tables_are_not_sorted_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that would take too much memory twice are brought into order some at a time, and all are there."""
+    monkeypatch.setattr(overwrite, "_MOST_SORTED_BYTES", 1)
+    table = Table(store=MemoryStore())
+    table.overwrite(frame(), sort_by=["a"])
+    assert len(paths_of(table)) == 1
+    pd.testing.assert_frame_equal(table.read(), frame().sort_values("a", ignore_index=True))
+
+
+def test_labels_that_can_not_be_sorted_are_refused() -> None:
+    """A range of labels that would come out of order is refused, and nothing is written."""
+    table = Table(store=MemoryStore())
+    with pytest.raises(NotPreservableError, match="range from 10"):
+        table.overwrite(frame().set_axis(pd.RangeIndex(10, 10 + ROWS)), sort_by=["a"])
+    assert not table.exists()
 
 
 @pytest.mark.parametrize("where", [{"partition_by": ["c"]}, {"sort_by": ["a"]}], ids=["partitions", "sorted"])
