@@ -36,6 +36,11 @@ def describe(change: Change) -> StagedFiles:
             return _rows(change)
         case OverwriteObject():
             return StagedFiles(tuple(change.files), NO_SCHEMA, change.content, kind=change.kind)
+        case Rewrite() if change.schema.grown_from is not None:
+            raise InvalidInputError(
+                f"{change.operation} of matching rows that changes the table's columns can't be staged; commit it at"
+                " once, or change the columns before"
+            )
         case Rewrite(content=str(content)):
             replaced = [(path, len(files)) for path, files in change.replaced.items()]
             return StagedFiles(

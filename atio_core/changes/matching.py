@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from atio_core.changes.aside import Aside
 from atio_core.changes.rewrite import Rewrite
-from atio_core.changes.schema import read_schema, require_rows, written_schema
+from atio_core.changes.schema import WrittenSchema, read_schema, require_rows, written_schema
 from atio_core.changes.writing import Writing
 from atio_core.data.filters import RowFilter, read_filter
 from atio_core.data.layout import layout_of
@@ -53,20 +53,23 @@ class Matching:
 
     Args:
         writing: Where files go.
+        grown: A schema that the table's grows to by the change, with its written form; None if it stays.
 
     Raises:
         TableNotFoundError: There is no table.
         InvalidInputError: It holds an object.
     """
 
-    def __init__(self, writing: Writing) -> None:
+    def __init__(self, writing: Writing, grown: tuple[pa.Schema, WrittenSchema] | None = None) -> None:
         base, store = writing.base, writing.store
         if not base.is_there:
             raise no_table(store.location, base)
         require_rows(base, store.location)
         schemas = {number: read_schema(store, ref, base.version) for number, ref in base.schemas.items()}
+        own = schemas[base.schema]
+        columns, self.schema = grown or (own, written_schema(own, base.schemas[base.schema]))
         self.writing = writing
-        self.source = Source(store, schemas[base.schema], schemas, store.location, base.version)
+        self.source = Source(store, columns, schemas, store.location, base.version)
         self.fields = [one.ref for one in base.partition_fields]
         self._replaced: dict[str, Sequence[DataFile]] = {}
         self._behind: list[DataFile] = []
@@ -194,7 +197,7 @@ class Matching:
             lists=frozenset(self._lists[path] for path in self._replaced if path in self._lists),
             behind=self._behind,
             reads=reads,
-            schema=written_schema(self.source.schema, base.schemas[base.schema]),
+            schema=self.schema,
             content=content,
             limits=self.writing.limits,
         )

@@ -328,7 +328,9 @@ def _without_shared(
         raise
 
 
-def write_overwrite_where(writing: Writing, data: Incoming, where: object, wishes: Wishes) -> Change:
+def write_overwrite_where(
+    writing: Writing, data: Incoming, where: object, mode: SchemaMode, wishes: Wishes
+) -> Change:
     """Write the files of an overwrite of the rows that match a filter; a table that isn't there is made.
 
     Raises:
@@ -340,9 +342,9 @@ def write_overwrite_where(writing: Writing, data: Incoming, where: object, wishe
         _, schema = writing.new_schema(data.first)
         read_filter(where, decode_schema(schema.plain), ())
         return write_first(writing, data, wishes)
-    fitted, _ = writing.own_schema(data.first)
+    fitted, schema = writing.own_schema(data.first, mode)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    with Matching(writing) as matching:
+    with Matching(writing, (fitted.table.schema, schema)) as matching:
         row_filter = matching.filter(where)
         content = content_digest(fitted.table)
         if data.is_stream or fitted.table.num_rows:

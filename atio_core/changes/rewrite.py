@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from atio_core.changes.schema import WrittenSchema, add_schema
+from atio_core.changes.schema import WrittenSchema, add_schema, fits
 from atio_core.errors import CommitConflictError, NotFoundError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
@@ -33,7 +33,7 @@ class Rewrite:
         lists: The paths of that version's manifests that list them.
         behind: Files that come behind all others.
         reads: Whether a file that came meanwhile would have had to be read.
-        schema: That of the version that was read.
+        schema: That of the version that was read, or one that has grown from it.
         content: Digest of what is done to the rows; None if they stay as they are.
         limits: Bounds of an entry.
         may_double: Whether it may bring a primary key that other rows have.
@@ -68,7 +68,7 @@ class Rewrite:
             CommitConflictError: Files that were read are there no more, or others came that would have been.
         """
         self._require_untouched(base, scratch)
-        if not self.replaced and not self.behind:
+        if not self.replaced and not self.behind and self.schema.grown_from is None:
             return None
         entry, number = add_schema(base, self.schema, scratch)
         placed = {path: _with_schema(files, number) for path, files in self.replaced.items()}
@@ -96,11 +96,7 @@ class Rewrite:
         )
 
     def _is_untouched(self, base: LogEntry, scratch: Scratch) -> bool:
-        if (
-            _manner(self.seen) != _manner(base)
-            or not base.is_there
-            or base.schemas[base.schema].digest != self.schema.digest
-        ):
+        if _manner(self.seen) != _manner(base) or not base.is_there or not fits(base, self.schema):
             return False
         try:
             gone, came = difference(self.seen, base, self.store, scratch)

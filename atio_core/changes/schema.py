@@ -143,20 +143,22 @@ def require_rows(base: LogEntry, table: str) -> None:
 
 
 def require_same_schema(base: LogEntry, written: WrittenSchema, operation: str, table: str) -> None:
-    """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's.
+    """Raise `CommitConflictError` with `write_again` if files were written for another schema than the table's."""
+    require_rows(base, table)
+    if base.is_there and not fits(base, written):
+        raise _other_schema(base, operation, table)
+
+
+def fits(base: LogEntry, written: WrittenSchema) -> bool:
+    """Say whether files were written for the schema that a table has.
 
     One that has grown from the table's will do, as long as nobody else has given out the ids of its new columns:
     another column may have had such an id meanwhile, and be gone again, and older files may hold its values. Where a
     unit of time has become finer, others may have added values meanwhile that it has no place for.
     """
-    require_rows(base, table)
-    if not base.is_there:
-        return
     own = base.schemas[base.schema].digest
     grown = own == written.grown_from and all(column > base.last_column for column in written.new_columns)
-    grown = grown and written.behind in (None, base.data.version)
-    if own != written.digest and not grown:
-        raise _other_schema(base, operation, table)
+    return own == written.digest or (grown and written.behind in (None, base.data.version))
 
 
 def _other_schema(base: LogEntry, operation: str, table: str) -> CommitConflictError:

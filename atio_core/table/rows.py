@@ -121,11 +121,11 @@ class RowChanges(MatchingChanges[Done]):
         Args:
             data: As for `append`. Or an object: a NumPy array, a JSON
                 value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder: see `docs/guide/objects.md`.
-            where: Replace only the rows that match; the schema stays. As for `delete`; all of them if None.
+            where: Replace only the rows that match. As for `delete`; all of them if None.
             format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
                 "parquet", "npy", "json", "text" or "bytes".
             schema_mode: "replace" takes the columns of the data, whatever the table's were, and is what None means
-                without `where`; the others are as for `append`. With `where` there is "exact" alone.
+                without `where`; the others are as for `append`. With `where` None means "exact".
             partition_by: Columns that the table is partitioned by from now on; none for an empty list. If None, those
                 that it is partitioned by already.
             partition: Values of further partition fields, which have no column: all rows of this write lie there.
@@ -193,7 +193,7 @@ class RowChanges(MatchingChanges[Done]):
             )
         return self._apply(
             told(
-                lambda writing: write_overwrite_where(writing, incoming, where, wishes),
+                lambda writing: write_overwrite_where(writing, incoming, where, mode, wishes),
                 show_progress,
                 incoming.rows,
             ),
@@ -285,12 +285,7 @@ class RowChanges(MatchingChanges[Done]):
 def _mode_of_overwrite(given: object, where: object) -> SchemaMode:
     if where is None:
         return "replace" if given is None else require_mode(given, rows_stay=False)
-    mode = "exact" if given is None else require_mode(given, rows_stay=True)
-    if mode != "exact":
-        raise InvalidInputError(
-            f"schema_mode={mode!r} can't be had with where: leave it out, or append first"
-        )
-    return mode
+    return "exact" if given is None else require_mode(given, rows_stay=True)
 
 
 def require_mode(given: object, *, rows_stay: bool) -> SchemaMode:

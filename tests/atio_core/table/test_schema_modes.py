@@ -209,9 +209,85 @@ def test_a_mode_is_one_of_four_and_fits_the_write() -> None:
     ):
         with pytest.raises(InvalidInputError, match="columns away from the rows that stay"):
             write()
-    with pytest.raises(InvalidInputError, match="can't be had with where"):
-        made.overwrite(TWO, where=[("a", "==", 1)], schema_mode="add")
     assert len(made.history()) == 1
+
+
+THREE = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+ANEW = pd.DataFrame({"a": [2], "b": ["new"], "n": [0.5]})
+GROWN = pd.DataFrame({"a": [1, 3, 2], "b": ["x", "z", "new"], "n": [None, None, 0.5]})
+
+
+@pytest.mark.parametrize("mode", ["add", "widen"])
+def test_rows_that_match_are_replaced_by_others_of_more_columns(mode: Any) -> None:
+    """Rows that stay have nulls in the new columns, files that hold no match stay as they are, old versions too."""
+    made = table(THREE, THREE.assign(a=7))
+    there = {file.path for file in made.snapshot().data_files()}
+    snapshot = made.overwrite(ANEW, where=[("a", "==", 2)], schema_mode=mode)
+    expected = pd.concat([GROWN[:2], THREE.assign(a=7, n=np.nan), GROWN[2:]], ignore_index=True)
+    assert_frames_equal(made.read(), expected)
+    assert len(there & {file.path for file in snapshot.data_files()}) == 1
+    assert_frames_equal(made.read(version=2), pd.concat([THREE, THREE.assign(a=7)], ignore_index=True))
+    assert not made.verify(deep=True).problems
+
+
+def test_rows_that_match_are_replaced_by_others_of_a_wider_type() -> None:
+    """With "widen" the column takes the values of both; by "exact", which is usual, and "add" it is refused."""
+    made, wide = table(THREE.astype({"a": "int32"})), THREE[:1].assign(a=1 << 40)
+    for mode in (None, "exact", "add"):
+        with pytest.raises(SchemaMismatchError, match="int32 in the table"):
+            made.overwrite(wide, where=[("a", "==", 1)], schema_mode=mode)
+    made.overwrite(wide, where=[("a", "==", 1)], schema_mode="widen")
+    assert made.read()["a"].tolist() == [2, 3, 1 << 40]
+
+
+def test_columns_come_though_no_row_matches_or_is_new() -> None:
+    """The table's columns grow as the mode says, whatever rows there are."""
+    made = table(THREE)
+    made.overwrite(ANEW[:0], where=[("a", "==", 9)], schema_mode="add")
+    assert made.read().columns.tolist() == ["a", "b", "n"]
+    assert len(made.read()) == 3
+
+
+@pytest.mark.parametrize("other", ["rows", "columns", "another order", "a column that is gone again"])
+def test_an_overwrite_of_matching_rows_in_more_columns_beside_others(other: str) -> None:
+    """Rows that come meanwhile stay; where the columns changed meanwhile, the overwrite looks again."""
+    store = MemoryStore("t")
+    made, beside = Table(store=store), Table(store=store)
+    made.append(THREE)
+    assert len(made.read()) == 3
+    late = pd.DataFrame({"a": [9], "b": ["late"]})
+    if other == "columns":
+        beside.append(late.assign(m=1.5), schema_mode="add")
+    elif other == "another order":
+        beside.move_column("a", to=1)
+    else:
+        beside.append(late)
+    if other == "a column that is gone again":
+        beside.append(late.assign(n="text"), schema_mode="add")
+        beside.drop_column("n")
+    made.overwrite(ANEW, where=[("a", "==", 2)], schema_mode="add")
+    found = made.read()
+    assert found["a"].tolist()[-1] == 2
+    assert found.loc[found["a"] == 2, "n"].tolist() == [0.5]
+    assert found.loc[found["a"] != 2, "n"].isna().all()
+    assert ("m" in found) == (other == "columns")
+    assert (found["b"] == "late").any() == (other != "another order")
+    assert (found.columns[0] == "b") == (other == "another order")
+
+
+def test_an_overwrite_of_matching_rows_in_more_columns_is_not_staged() -> None:
+    """What changes the columns of rows that stay is committed at once, or refused with what to do; nothing is left."""
+    store = MemoryStore("t")
+    made = Table(store=store)
+    made.append(THREE)
+    names = [*store.list()]
+    with pytest.raises(InvalidInputError, match="changes the table's columns can't be staged"):
+        made.stage(ANEW, mode="overwrite", where=[("a", "==", 2)], schema_mode="add")
+    assert [*store.list()] == names
+    with made.transaction() as changes:
+        changes.overwrite(ANEW, where=[("a", "==", 2)], schema_mode="add")
+        changes.append(ANEW)
+    assert made.read()["n"].isna().tolist() == [True, True, False, False]
 
 
 def test_an_overwrite_takes_the_columns_unless_said_otherwise() -> None:
