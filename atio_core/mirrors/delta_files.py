@@ -2,7 +2,8 @@
 
 Partition fields of columns are no partitions to Delta, since the columns stand in the files: their bounds do. External
 fields are, and readers differ in where they take values from: some from the log, some from the names of folders. So
-only values are carried that both say: texts that a folder's name has whole, and whole numbers.
+only values are carried that both say: texts that a folder's name has whole, and whole numbers. Fields' names in folders
+some readers take as they are, without the escapes taken out.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import pyarrow as pa
 from atio_core.data.conform import field_id, storage_type
 from atio_core.mirrors.contents import Contents
 from atio_core.model.data_file import ColumnStats, DataFile, Scalar
-from atio_core.model.partition import value_segment
+from atio_core.model.partition import segment, value_segment
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - bounds of times without a zone too
 _PER_SECOND = {"ms": 1_000, "us": 1_000_000}
+_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+_LONG_BITS = 63
 
 
 def partition_fields(contents: Contents) -> list[dict[str, Any]]:
@@ -40,14 +43,25 @@ def partition_fields(contents: Contents) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, field in external:
         if field.name.casefold() in taken:
-            contents.refuse(field.name, "and a partition field have the same name; rename the column")
+            contents.refuse(
+                field.name,
+                "is a partition field, and another one or a column has the same name to Delta; rename one of them",
+            )
+        taken.add(field.name.casefold())
+        if segment(field.name) != field.name:
+            contents.refuse(
+                field.name,
+                "is an external partition field, and can't be mirrored for Delta, since folders have its name with"
+                " escapes; give it one of ASCII letters, digits, '_' and '-', or make it a column",
+            )
         values = {file.partition[place] for file in contents.files}
         kinds = {type(value) for value in values}
         if kinds - {str, int} or len(kinds) > 1 or not all(_is_told(field.name, value) for value in values):
             contents.refuse(
                 field.name,
                 "is an external partition field, and can't be mirrored for Delta but with values that are all whole"
-                " numbers, or all texts of 1 to 100 characters; make it a column",
+                " numbers of 64 bits, or all texts of 1 to 100 characters (but for the one that stands for null in"
+                f" folders, {_NULL_FOLDER!r}); make it a column",
             )
         kind = "long" if kinds == {int} else "string"
         found.append({"name": field.name, "type": kind, "nullable": True, "metadata": {}})
@@ -55,9 +69,11 @@ def partition_fields(contents: Contents) -> list[dict[str, Any]]:
 
 
 def _is_told(field: str, value: Scalar) -> bool:
-    """Whether the name of a folder says the field and the value, to those who know nothing of how atio cuts them."""
-    name, _, told = value_segment(field, value).partition("=")
-    return (urllib.parse.unquote(name), urllib.parse.unquote(told)) == (field, str(value))
+    """Whether a folder's name says the value to those who know nothing of how atio cuts names, and the log does too."""
+    if isinstance(value, int) and not -(1 << _LONG_BITS) <= value < 1 << _LONG_BITS:
+        return False
+    told = value_segment(field, value).partition("=")[2]
+    return urllib.parse.unquote(told) == str(value) and value != _NULL_FOLDER
 
 
 def add_of(contents: Contents, file: DataFile) -> dict[str, Any]:

@@ -218,13 +218,24 @@ def test_external_partition_values_are_carried(tmp_path: Path) -> None:
     table.to_delta()
     expected = [{"id": 1, "who": "é b/%", "n": 1}, {"id": 2, "who": "x", "n": 2}]
     assert by_deltalake(table.path) == by_polars(table.path) == by_query(table.path) == expected
-    for number, value in enumerate((None, "", "x" * 101, 1.5, True)):
+    for number, value in enumerate(
+        (None, "", "x" * 101, 1.5, True, 2**63, -(2**63) - 1, "__HIVE_DEFAULT_PARTITION__")
+    ):
         odd = Table(tmp_path / f"odd {number}")
         odd.overwrite_partitions({value: pa.table({"id": [1]})}, partition_by=["who"])
         with pytest.raises(NotPreservableError, match=r"'who' .* external partition field"):
             odd.to_delta()
     table.overwrite_partitions({("x", 2): pa.table({"id": [2], "N": [1]})}, partition_by=["who", "n"])
     with pytest.raises(NotPreservableError):
+        table.to_delta()
+
+
+@pytest.mark.parametrize("fields", [("a b",), ("é",), ("p.q",), ("p", "P")])
+def test_external_fields_that_readers_miss_are_refused(tmp_path: Path, fields: tuple[str, ...]) -> None:
+    """A field is refused if folders have its name with escapes, which some keep, or if Delta takes it for another."""
+    table = Table(tmp_path)
+    table.overwrite_partitions({tuple("x" for _ in fields): pa.table({"id": [1]})}, partition_by=fields)
+    with pytest.raises(NotPreservableError, match=f"{fields[-1]!r} .* partition field"):
         table.to_delta()
 
 
