@@ -30,6 +30,8 @@ Requests = Callable[[Snapshot], dg.RunRequest | Iterable[dg.RunRequest]]
 _MOST_VERSIONS = 25
 """Of a table at one look: what is left comes at the next."""
 
+_ROUNDS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
@@ -180,10 +182,19 @@ def _new_versions(table: Table, seen: _Seen | None) -> tuple[list[Snapshot], _Se
     since = seen.version if table_id == seen.table_id else 0
     if latest.version <= since:
         return [], _Seen(table_id, since)
-    history = table.history(limit=latest.version - since)
-    found = [one for one in reversed(history) if one.version > since and one.entry.is_there]
-    found = found[:_MOST_VERSIONS]
-    return found, _Seen(table_id, found[-1].version)
+    history = _history_since(table, latest.version, since)
+    found = [one for one in reversed(history) if one.version > since and one.entry.is_there][:_MOST_VERSIONS]
+    return found, _Seen(table_id, found[-1].version if found else since)
+
+
+def _history_since(table: Table, newest: int, since: int) -> list[Snapshot]:
+    """All versions after one, newest first, however many come while they are looked up; none if they never stop."""
+    for _ in range(_ROUNDS):
+        history = table.history(limit=newest - since)
+        if history[0].version <= newest:
+            return history
+        newest = history[0].version
+    return []
 
 
 def _asked(watch: _Watch, snapshot: Snapshot, requests: Requests | None) -> Iterator[dg.RunRequest]:

@@ -84,7 +84,12 @@ def _opened(service: str, bucket: str, account: str, options: Options, environme
             return asked(lambda: kind(bucket, config=config, retry_config=retries or None, **more), secrets)
         except Failure as failure:
             message = f"storage_options of the bucket {bucket!r} can't be used: {failure.reason}"
-            wrong = failure.kind in ("UnknownConfigurationKeyError", "TypeError", "ValueError")
+            wrong = failure.kind in (
+                "UnknownConfigurationKeyError",
+                "TypeError",
+                "ValueError",
+                "OverflowError",
+            )
             error = InvalidInputError(message) if wrong else StorageError(message)
         raise error
 

@@ -18,6 +18,7 @@ _Result = TypeVar("_Result")
 _STATUS = re.compile(r"status code: (\d{3})([^:<\n]*)")
 _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _QUERY = re.compile(r"\?[^\s\"')>]+")
+_USER = re.compile(r"://[^\s/?]*@")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _UNSENT = ("kind: Connect", "dns error", "URL scheme is not allowed")
 _DENIED = (401, 403)
@@ -68,6 +69,7 @@ def _told(text: str, status: re.Match[str] | None, secrets: tuple[str, ...]) -> 
         told = f"the server answered {status[1]}{status[2].rstrip()}{f', {code[1]}' if code else ''}"
     else:
         told = _QUERY.sub("?…", text.partition("\n\nDebug source")[0].partition("<?xml")[0].strip())
+        told = _USER.sub("://…@", told)
     for secret in secrets:
         told = told.replace(secret, "…")
     return told[:_MOST_TOLD]

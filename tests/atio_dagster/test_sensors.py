@@ -51,6 +51,25 @@ def test_each_version_once(store: AtioResource) -> None:
     assert len(daemon.result.run_requests) == 1  # with a key that Dagster knows
 
 
+def test_versions_that_come_while_it_looks(store: AtioResource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that is committed between the sensor's own reads hides none before it; nor does a drop."""
+    table, history = store.table("orders"), atio.Table.history
+    daemon = Daemon(build_snapshot_sensor("orders", target="*"), store)
+    versions_of(store, "orders", 1)
+    daemon.tick()
+    meanwhile = [table.drop, lambda: table.append(pd.DataFrame({"n": [3]}))]
+
+    def busy(of: Any, **options: Any) -> Any:
+        if meanwhile:
+            meanwhile.pop()()
+        return history(of, **options)
+
+    monkeypatch.setattr(atio.Table, "history", busy)
+    versions_of(store, "orders", 1)
+    assert asked(daemon.tick()) == [{"orders": 2}, {"orders": 3}]
+    assert daemon.tick() == []
+
+
 def test_the_first_look(store: AtioResource) -> None:
     """Of a table that is there already, the first look asks for the latest version alone."""
     versions_of(store, "orders", 3)

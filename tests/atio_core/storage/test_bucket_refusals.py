@@ -79,7 +79,8 @@ def test_each_error_becomes_one_of_ours() -> None:
 
 
 def test_secrets_and_queries_are_left_out() -> None:
-    """Neither a secret nor the query of a URL is told, and what is told is bounded."""
+    """Neither a secret, nor the query of a URL, nor who is named in it is told, and what is told is bounded."""
+    assert Failure(GenericError("no http://user:p@ss@h:1/b@c?d"), ()).reason == "no http://…@h:1/b@c?…"
     failure = Failure(GenericError(f"no http://h/b?X-Amz-Signature=abc and hidden {'x' * 9999}"), ("hidden",))
     assert failure.reason.startswith("no http://h/b?… and … xxx")
     assert len(failure.reason) < 1000
