@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
@@ -21,6 +21,8 @@ def write_snapshot(
     table_path: str | os.PathLike[str],
     mode: str = "overwrite",
     format: str | None = None,  # noqa: A002 - the predecessor's name for it
+    *,
+    storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Snapshot:
     """Write a frame, or an object, as the next version of a table.
@@ -28,11 +30,12 @@ def write_snapshot(
     Args:
         obj: A pandas or polars frame, an Arrow table or record-batch reader; for partitions, a mapping to frames. Or an
             object: a NumPy array, a JSON value, a `str`, bytes, or a path (`pathlib.Path`) to a file or a folder.
-        table_path: The table's folder; it is made if it isn't there.
+        table_path: The table's folder, or the URL of a bucket; it is made if it isn't there.
         mode: The method of `Table` that is meant: "overwrite" replaces all rows, with `where=` those that match;
             "append" adds rows behind them; "overwrite_partitions" replaces partitions; "upsert" rows by `key=`.
         format: "pickle" keeps anything, as a pickle. Else what is natural to the data is meant, and may be named:
             "parquet", "npy", "json", "text" or "bytes".
+        storage_options: How the bucket is opened: see `Table`.
         **options: Those of the method, such as `where`, `partition_by` or `schema_mode` (how the table's columns may
             change: see `Table.append`); and `expected_version`, `idempotency_key`, `key_not_before`, `message`,
             `properties`: see `Table.overwrite`.
@@ -55,7 +58,7 @@ def write_snapshot(
         >>> atio.write_snapshot(pd.DataFrame({"a": [2]}), "memory://functions-example", mode="append").rows
         2
     """
-    table = Table(table_path)
+    table = Table(table_path, storage_options=storage_options)
     if format is not None:
         if mode == "overwrite":
             options["format"] = format
@@ -76,11 +79,12 @@ def read_table(
     verify: Verify = "always",
     as_of: datetime | None = None,
     tag: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return the rows of a table's version, the latest if none is named.
 
     Args:
-        table_path: The table's folder.
+        table_path: The table's folder, or the URL of a bucket.
         version: A number, a tag, "latest" or a time: see `Table.snapshot`.
         output_as: "pandas", "polars", "arrow", "batches", "lazy", "duckdb" or "dataset": see `Snapshot.read`.
         columns: Labels of the columns, in the order wished for; all of them if None.
@@ -90,6 +94,7 @@ def read_table(
         verify: "always" checks the digests of all bytes that are used, "never" none.
         as_of: A time with a zone, instead of `version`.
         tag: A tag, instead of `version`.
+        storage_options: How the bucket is opened: see `Table`.
 
     Returns:
         A frame, a table, a reader, or what `output_as` says.
@@ -108,7 +113,7 @@ def read_table(
         >>> atio.read_table("memory://read-table-example", version=1, output_as="arrow").to_pydict()
         {'a': [1]}
     """
-    return Table(table_path).read(
+    return Table(table_path, storage_options=storage_options).read(
         version,
         output_as,
         columns=columns,
@@ -127,16 +132,18 @@ def expire_snapshots(
     *,
     grace: timedelta | None = None,
     dry_run: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
     **rules: Unpack[Rules],
 ) -> ExpiryReport:
     """Show which versions would go by a policy, or, with `dry_run=False`, remove them.
 
     Args:
-        table_path: The table's folder.
+        table_path: The table's folder, or the URL of a bucket.
         policy: What is kept; a timedelta is short for `keep_for`. If neither it nor a rule is given: the table's own
             policy; else versions are kept for 7 days after they were superseded.
         grace: How old a file that belongs to no version must be before it goes; the table's own (1 hour) if None.
         dry_run: True for a preview that removes nothing.
+        storage_options: How the bucket is opened: see `Table`.
         **rules: The policy by its rules, such as `keep_for` and `keep_last`: see `Retention`.
 
     Returns:
@@ -153,5 +160,5 @@ def expire_snapshots(
         >>> report.dry_run, [line.version for line in report.removed]
         (True, [1, 2])
     """
-    table = Table(table_path)
+    table = Table(table_path, storage_options=storage_options)
     return table.expire(policy, default=DEFAULT_RETENTION, grace=grace, dry_run=dry_run, **rules)

@@ -65,6 +65,11 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
     base_path: str = Field(
         description="The folder under which each asset's table lies; best from an environment variable."
     )
+    storage_options: dict[str, str] | None = Field(
+        default=None,
+        repr=False,
+        description="How the bucket of base_path is opened; secrets from environment variables.",
+    )
     retention: RetentionRules = Field(default_factory=RetentionRules)
     grace_minutes: float | None = Field(
         default=None,
@@ -88,7 +93,10 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
     def definitions(self) -> dg.Definitions:
         """Return all that the component defines."""
         atio = AtioResource(
-            base_path=self.base_path, grace_minutes=self.grace_minutes, **self.retention.model_dump()
+            base_path=self.base_path,
+            storage_options=self.storage_options,
+            grace_minutes=self.grace_minutes,
+            **self.retention.model_dump(),
         )
         resources: dict[str, Any] = {self.resource_key: atio}
         if self.io_manager_key is not None:

@@ -73,7 +73,13 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         2
     """
 
-    base_path: str | None = Field(default=None, description="The folder under which each asset's table lies.")
+    base_path: str | None = Field(
+        default=None,
+        description="The folder under which each asset's table lies, or the URL of a bucket (`s3://bucket/prefix`).",
+    )
+    storage_options: dict[str, str] | None = Field(
+        default=None, repr=False, description="How the bucket of base_path is opened; secrets as `EnvVar`."
+    )
     resource: AtioResource | None = Field(default=None, description="An AtioResource, instead of base_path.")
     pickles: bool = Field(
         default=False,
@@ -98,6 +104,8 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
             raise InvalidInputError(
                 "AtioIOManager takes either base_path or resource (in a run's config base_path has to stand again)"
             )
+        if self.storage_options is not None and self.resource is not None:
+            raise InvalidInputError("storage_options belong to base_path: the resource has its own")
         require_publish(self.publish, "AtioIOManager")
         return self
 
@@ -161,11 +169,15 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         return load(context, snapshot, wanted, partitions)
 
     def _store(self) -> AtioResource:
-        return self.resource or AtioResource(base_path=self.base_path or "")
+        return self.resource or AtioResource(
+            base_path=self.base_path or "", storage_options=self.storage_options
+        )
 
     def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
         elsewhere = path_elsewhere(context)
-        return self._store().store.table(self._name(context)) if elsewhere is None else Table(elsewhere)
+        if elsewhere is None:
+            return self._store().store.table(self._name(context))
+        return Table(elsewhere, storage_options=self._store().storage_options)
 
     def _name(self, context: dg.OutputContext | dg.InputContext) -> str:
         """The name of the table in its store."""

@@ -35,7 +35,14 @@ class AtioResource(dg.ConfigurableResource):
         False
     """
 
-    base_path: str = Field(description="The folder under which each asset's table lies.")
+    base_path: str = Field(
+        description="The folder under which each asset's table lies, or the URL of a bucket (`s3://bucket/prefix`)."
+    )
+    storage_options: dict[str, str] | None = Field(
+        default=None,
+        repr=False,
+        description="How the bucket is opened; secrets as `EnvVar`. Without it the environment and roles say so.",
+    )
     keep_for_hours: float | None = Field(
         default=None,
         description="Keep versions for this long after they were superseded: also the longest time a read may take."
@@ -65,7 +72,7 @@ class AtioResource(dg.ConfigurableResource):
             >>> AtioResource(base_path=tempfile.mkdtemp()).store.tables()
             []
         """
-        return Store(self._root())
+        return Store(self._root(), storage_options=self.storage_options)
 
     @property
     def retention(self) -> Retention:
@@ -108,7 +115,7 @@ class AtioResource(dg.ConfigurableResource):
 
     def table_at(self, folders: tuple[str, ...]) -> Table:
         """Return the table in a folder below the root."""
-        return Table("/".join([self._root(), *folders]))
+        return Table("/".join([self._root(), *folders]), storage_options=self.storage_options)
 
     def tables(self) -> Iterator[Table]:
         """Return every table below the root, sorted by folder."""

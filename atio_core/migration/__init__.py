@@ -210,7 +210,7 @@ def _place(old_table: str | os.PathLike[str]) -> str:
 
 def _require_apart(old: str, new: str) -> None:
     """Refuse a new table within the old one's folder, or around it: each would take the other's files for its own."""
-    if new.startswith("memory://"):
+    if "://" in new:
         return
     ours, theirs = Path(new).resolve(), Path(old).resolve()
     if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):

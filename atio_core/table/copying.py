@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 from atio_core.arguments import refusal, require_list, require_whole
 from atio_core.errors import InvalidInputError
@@ -22,7 +22,7 @@ from atio_core.maintenance.copying import (
     require_copy_of,
 )
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.locate import locate
+from atio_core.storage.locate import given_store
 from atio_core.storage.new_folder import find_folder, new_folder
 from atio_core.storage.publication import plan_publication
 from atio_core.storage.replacement import replacement
@@ -103,7 +103,12 @@ class Copying(TableBase):
             new.publish()
         return report
 
-    def copy_to(self, target: str | os.PathLike[str] | ObjectStore) -> CopyReport:
+    def copy_to(
+        self,
+        target: str | os.PathLike[str] | ObjectStore,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> CopyReport:
         """Copy the table with all its history to another place, or bring a copy there up to date.
 
         The copy is a table itself, with the same numbers, times, tags and keys; kept stages stay behind. Every byte is
@@ -112,6 +117,7 @@ class Copying(TableBase):
 
         Args:
             target: Where to: a path, or a store.
+            storage_options: How the bucket of that path is opened: see `Table`.
 
         Returns:
             What was copied; print it.
@@ -132,15 +138,18 @@ class Copying(TableBase):
             >>> table.copy_to("memory://copy-example-2").files
             0
         """
-        return _copied(self._log, _log_at(target, self._log))
+        return _copied(self._log, _log_at(target, self._log, storage_options))
 
-    def import_(self, path: str | os.PathLike[str] | ObjectStore) -> CopyReport:
+    def import_(
+        self, path: str | os.PathLike[str] | ObjectStore, *, storage_options: Mapping[str, Any] | None = None
+    ) -> CopyReport:
         """Take over a table that was exported, or any other, with its history; here there must be none yet.
 
         As `copy_to`, the other way: broken off anywhere, it goes on when it is done again.
 
         Args:
             path: Where the other table lies; or the tar file that it was exported to.
+            storage_options: How the bucket of that path is opened: see `Table`.
 
         Returns:
             What was copied; print it.
@@ -158,14 +167,17 @@ class Copying(TableBase):
             (1,)
         """
         if not names_tar(path):
-            return _copied(_log_at(path, self._log), self._log)
+            return _copied(_log_at(path, self._log, storage_options), self._log)
         with open_tar(cast("str | os.PathLike[str]", path)) as tar:
             return _copied(CommitLog(tar, self._log.limits), self._log)
 
 
-def _log_at(place: str | os.PathLike[str] | ObjectStore, like: CommitLog) -> CommitLog:
-    store = place if isinstance(place, ObjectStore) else locate(place, temporary=TEMPORARY)
-    return CommitLog(store, like.limits)
+def _log_at(
+    place: str | os.PathLike[str] | ObjectStore, like: CommitLog, storage_options: Mapping[str, Any] | None
+) -> CommitLog:
+    path, store = (None, place) if isinstance(place, ObjectStore) else (place, None)
+    found = given_store(path, store, temporary=TEMPORARY, storage_options=storage_options)
+    return CommitLog(found, like.limits)
 
 
 def _copied(source: CommitLog, target: CommitLog) -> CopyReport:
