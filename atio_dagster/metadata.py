@@ -36,7 +36,7 @@ def metadata_of(
         "atio/bytes": snapshot.bytes,
         "atio/files": snapshot.files,
         "atio/content": content_of(snapshot, files),
-        "dagster/uri": Path(snapshot.table).as_uri(),
+        "dagster/uri": _uri(snapshot.table),
         "dagster/storage_kind": "atio",
         **_since(before, snapshot),
         **_seconds(snapshot.seconds),
@@ -143,3 +143,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str
     return "\n".join(
         f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
     )
+
+
+def _uri(place: str) -> str:
+    return place if "://" in place else Path(place).as_uri()

@@ -14,12 +14,11 @@ from datetime import datetime
 
 from atio_core.arguments import require_text
 from atio_core.errors import NotFoundError, StorageError, VersionExpiredError
-from atio_core.format.names import PINS, TEMPORARY, pin_path, pins_folder
+from atio_core.format.names import PINS, pin_path, pins_folder
 from atio_core.format.pin_json import Pin, decode_pin, encode_pin
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import AnyVersion, Found, Wanted, find, require_wanted
 from atio_core.snapshot import Snapshot
-from atio_core.storage.locate import locate
 from atio_core.storage.readback import Answer, create
 from atio_core.store.base import StoreBase, require_table_name
 from atio_core.table import Table
@@ -133,7 +132,7 @@ class Pins(StoreBase):
 
     def _log_of(self, table: str | Table) -> CommitLog:
         if isinstance(table, Table):
-            return CommitLog(locate(table.path, temporary=TEMPORARY))
+            return table._log  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - ours, and open already
         return self._table_log(require_table_name(table))
 
     def _first_pin(self, folder: str) -> Pin | None:

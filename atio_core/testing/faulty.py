@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import FlatListing, Listed, ObjectStore, ObjectWriter
-from atio_core.storage.locate import locate
+from atio_core.storage.locate import locate, options_of
 
 _Result = TypeVar("_Result")
 VERBS = (
@@ -80,6 +80,11 @@ class StoreWrapper:
         """See `ObjectStore`."""
         flat = self.store.flat
         return None if flat is None else _FlatListing(self, flat)
+
+    @property
+    def storage_options(self) -> Mapping[str, Any] | None:
+        """How the wrapped store was opened, if it is a bucket's."""
+        return options_of(self.store)
 
     def read(self, name: str) -> bytes:
         """See `ObjectStore`."""

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
+from tests.support.bucket_fixtures import moto
 from tests.support.dagster_runs import Materialize, Refusal
 from tests.support.database_fixtures import database_of, db, mariadb, postgresql
 
@@ -17,6 +18,7 @@ __all__ = [
     "instance",
     "mariadb",
     "materialize",
+    "moto",
     "postgresql",
     "real_instance",
     "refusal",

@@ -9,6 +9,7 @@ import pytest
 from tests.support.bucket_servers import (
     BucketServer,
     azurite_server,
+    google_stub,
     moto_server,
     seaweedfs_server,
 )
@@ -32,4 +33,11 @@ def moto() -> Iterator[BucketServer]:
 def azurite() -> Iterator[BucketServer]:
     """The Azure of Azurite, where it is installed."""
     with azurite_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def google() -> Iterator[BucketServer]:
+    """A stand-in for Google's buckets."""
+    with google_stub() as server:
         yield server

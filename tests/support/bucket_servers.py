@@ -26,6 +26,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bucket_stub import Bucket, google_options, stub
+
 BUCKET = "tests"
 KEY_ID, SECRET = "AKIAOFTHETESTS", "a-secret-that-nobody-may-see"
 _AZURE_ACCOUNT = "devstoreaccount1"  # Azurite's, with a key that everybody knows
@@ -131,6 +133,13 @@ def azurite_server() -> Iterator[BucketServer]:
             _make_container(endpoint)
             options = {"endpoint": endpoint, "account_name": _AZURE_ACCOUNT, "account_key": _AZURE_KEY}
             yield BucketServer("azurite", f"az://{BUCKET}", endpoint, options)
+
+
+@contextlib.contextmanager
+def google_stub() -> Iterator[BucketServer]:
+    """Run a stand-in for Google's buckets."""
+    with stub(Bucket()) as endpoint:
+        yield BucketServer("google", f"gs://{BUCKET}", endpoint, google_options(endpoint))
 
 
 def _make_container(endpoint: str) -> None:

@@ -89,5 +89,5 @@ def _require_store(path: str) -> None:
         raise InvalidInputError(
             f"{path} is a table, not a folder of tables: atio log {path} lists its versions"
         )
-    if not Path(table.path).is_dir():
+    if "://" not in table.path and not Path(table.path).is_dir():
         raise NotFoundError(f"there is no folder {path}; correct the path")

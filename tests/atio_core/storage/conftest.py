@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bucket_fixtures import azurite, moto, seaweedfs
+from tests.support.bucket_fixtures import azurite, google, moto, seaweedfs
 
 pytest.register_assert_rewrite("tests.atio_core.storage.contract")
 
-__all__ = ["azurite", "moto", "seaweedfs"]
+__all__ = ["azurite", "google", "moto", "seaweedfs"]
 
 _NOBODY = 65534
 

@@ -4,15 +4,18 @@ import pickle
 import traceback
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from atio_core.errors import StorageError
+import atio_core as atio
+from atio_core.errors import StorageError, UnsupportedStoreError
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_writer import PART_BYTES
 from atio_core.storage.locate import locate
 from tests.atio_core.storage.contract import FlatListings, StoreContract
 from tests.support.bucket_servers import BUCKET, KEY_ID, SECRET, BucketServer
+from tests.support.bucket_stub import Bucket, stub
 
 
 def opened(server: BucketServer, place: str | None = None) -> BucketStore:
@@ -50,6 +53,34 @@ class TestAzurite(StoreContract, FlatListings):
     def store(self, azurite: BucketServer) -> ObjectStore:
         """An empty store."""
         return opened(azurite)
+
+
+class TestGoogle(StoreContract, FlatListings):
+    """A store in a stand-in for Google's buckets keeps the contract."""
+
+    @pytest.fixture
+    def store(self, google: BucketServer) -> ObjectStore:
+        """An empty store."""
+        return opened(google)
+
+
+def test_a_service_that_takes_a_taken_name_is_refused() -> None:
+    """Where two creates of a name both succeed, nothing is committed, and the error says what to do."""
+    bucket = Bucket(conditional=False)
+    with stub(bucket) as endpoint:
+        options = {
+            "endpoint": endpoint,
+            "access_key_id": KEY_ID,
+            "secret_access_key": SECRET,
+            "disable_bulk_delete": True,
+        }
+        with pytest.raises(UnsupportedStoreError, match="use a service that has conditional puts"):
+            atio.write_snapshot(pa.table({"n": [1]}), "s3://tests/odd", storage_options=options)
+        assert bucket.objects == {}
+        bucket.conditional = True
+        assert (
+            atio.write_snapshot(pa.table({"n": [1]}), "s3://tests/odd", storage_options=options).version == 1
+        )
 
 
 def test_it_pickles_with_what_opened_it(moto: BucketServer) -> None:
