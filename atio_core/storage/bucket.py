@@ -169,9 +169,15 @@ class BucketStore:
             yield from sorted(self._names(prefix, (found["path"] for found in page)))
 
     def _answers(self, prefix: str) -> Iterator[Any]:
-        stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
-        while (page := self._asking.ask("list", prefix, lambda: next(stream, None))) is not None:
+        def begin() -> tuple[Any, Any]:
+            stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
+            return stream, next(stream, None)
+
+        stream, page = self._asking.ask("list", prefix, begin, again=True)
+        while page is not None:
             yield page
+            # A stream that has failed may end as if all had come: it isn't asked again.
+            page = self._asking.ask("list", prefix, lambda: next(stream, None))
 
     def listed(self, prefix: str) -> Iterator[Listed]:
         """Yield what begins with `prefix`, sorted by name, a thousand at a time."""
@@ -213,7 +219,10 @@ class BucketStore:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
         check_prefix(folder)
         found = self._asking.ask(
-            "list", folder, lambda: self._client.retrying.list_with_delimiter(self._folder(folder))
+            "list",
+            folder,
+            lambda: self._client.retrying.list_with_delimiter(self._folder(folder)),
+            again=True,
         )
         objects = (one["path"] for one in found["objects"])
         folders = (f"{one}/" for one in found["common_prefixes"])

@@ -20,12 +20,14 @@ _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _QUERY = re.compile(r"\?[^\s\"')>]+")
 _USER = re.compile(r"://[^\s/?]*@")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
-_UNSENT = ("kind: Connect", "dns error", "URL scheme is not allowed")
+_UNSENT = ("kind: Connect,", "dns error", "URL scheme is not allowed")
 _DENIED = (401, 403)
 _BUSY = (429, 503)
 _UNCLEAR = (408, 409, 425)  # of those that aren't the server's fault
 _LEAST_FAULT = 500
 _MOST_TOLD = 400
+_CUT = "response body error"
+_SENDS = 3  # of what is asked again since its answer was cut off: the library does so for objects alone
 _NOT_SATISFIABLE = 416
 _NOT_IMPLEMENTED = 501
 _NOT_THERE = ("NotSupportedError", "NotImplementedError")
@@ -42,6 +44,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         unsent: The request didn't reach the server.
         no_bucket: There is no such bucket.
         past_end: The object ends before the part that was asked for.
+        cut: The answer began, and broke off.
     """
 
     def __init__(self, error: Exception, secrets: tuple[str, ...]) -> None:
@@ -52,6 +55,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         self.unsent = any(sign in text for sign in _UNSENT)
         self.no_bucket = any(sign in text for sign in _NO_BUCKET)
         self.past_end = self.status == _NOT_SATISFIABLE or "Wanted range starting at" in text
+        self.cut = _CUT in text
         self.reason = _told(text, status, secrets)
         super().__init__(self.reason)
 
@@ -108,7 +112,15 @@ class Asking:
     location: str
     secrets: tuple[str, ...]
 
-    def ask(self, action: str, name: str, call: Callable[[], _Result], *, writes: bool = False) -> _Result:
+    def ask(
+        self,
+        action: str,
+        name: str,
+        call: Callable[[], _Result],
+        *,
+        writes: bool = False,
+        again: bool = False,
+    ) -> _Result:
         """Make a call of the client library.
 
         Args:
@@ -116,15 +128,20 @@ class Asking:
             name: The object or the folder.
             call: Makes the call.
             writes: Whether it would change something.
+            again: Whether it may be made again where its answer broke off.
 
         Raises:
             AtioError: What the service refused, where, and what to do.
         """
-        try:
-            return asked(call, self.secrets)
-        except Failure as failure:
-            error = self.refused(failure, action, name, writes=writes)
-        raise error
+        for left in reversed(range(_SENDS)):
+            try:
+                return asked(call, self.secrets)
+            except Failure as failure:
+                if left and failure.cut and again:
+                    continue
+                error = self.refused(failure, action, name, writes=writes)
+            raise error
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def refused(self, failure: Failure, action: str, name: str, *, writes: bool) -> AtioError:
         """Return the error for a call that failed; the arguments are those of `ask`."""

@@ -428,7 +428,6 @@ PATHS: list[Any] = [
     "  ",
     "a\0b",
     HALF,
-    "s3://bucket/table",
     "memory://",
 ]
 
