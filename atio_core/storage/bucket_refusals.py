@@ -20,7 +20,7 @@ _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _QUERY = re.compile(r"\?[^\s\"')>]+")
 _USER = re.compile(r"://[^\s/?]*@")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
-_UNSENT = ("kind: Connect,", "dns error", "URL scheme is not allowed")
+_UNSENT = re.compile(r"kind: Connect\b|dns error|URL scheme is not allowed")  # not `ConnectionReset`, for one
 _DENIED = (401, 403)
 _BUSY = (429, 503)
 _UNCLEAR = (408, 409, 425)  # of those that aren't the server's fault
@@ -52,7 +52,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         status = _STATUS.search(text)
         self.kind = type(error).__name__
         self.status = int(status[1]) if status else 0
-        self.unsent = any(sign in text for sign in _UNSENT)
+        self.unsent = _UNSENT.search(text) is not None
         self.no_bucket = any(sign in text for sign in _NO_BUCKET)
         self.past_end = self.status == _NOT_SATISFIABLE or "Wanted range starting at" in text
         self.cut = _CUT in text

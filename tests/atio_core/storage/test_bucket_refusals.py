@@ -62,10 +62,14 @@ def test_whether_a_write_may_have_landed_is_told(status: str) -> None:
 def test_a_connection_that_broke_leaves_doubt_and_one_that_was_never_made_none() -> None:
     """What was not sent can't have landed."""
     broken = refusal(GenericError("Generic S3 error: HTTP error: error sending request kind: Request"))
+    reset = refusal(
+        GenericError("error sending request\n\nDebug source:\nGeneric { kind: ConnectionReset, }")
+    )
     unmade = refusal(GenericError("HTTP error\n\nDebug source:\nGeneric { kind: Connect }"))
     assert isinstance(broken, StorageError)
     assert isinstance(unmade, StorageError)
-    assert (broken.unknown, unmade.unknown) == (True, False)
+    assert isinstance(reset, StorageError)
+    assert (broken.unknown, reset.unknown, unmade.unknown) == (True, True, False)
 
 
 def test_each_error_becomes_one_of_ours() -> None:
