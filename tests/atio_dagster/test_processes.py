@@ -51,9 +51,15 @@ def versions(store: AtioResource, name: str) -> list[int]:
     return [snapshot.version for snapshot in store.table(name).history()]
 
 
+def begin(store: AtioResource) -> None:
+    """Make the first version of both tables, as a run would."""
+    store.table("up").overwrite(pd.DataFrame({"n": [1, 2, 3]}))
+    store.table("down").overwrite(pd.DataFrame({"twice": [2, 4, 6]}))
+
+
 def test_killed_runs(execute: Execute, store: AtioResource) -> None:
     """A run killed in the middle of a commit leaves a whole table, and the next run works at once."""
-    assert execute("both").returncode == 0
+    begin(store)
     marker = Path(store.base_path) / "killed"
     for moment, expected in (("before", [1]), ("after", [2, 1])):
         assert execute("both", kill=f"{moment}:up").returncode == -signal.SIGKILL
@@ -71,7 +77,7 @@ def test_terminated_runs(
     sent: str, execute: Execute, store: AtioResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that is told to end in the middle of a commit ends; the old version stands, and the next run works."""
-    assert execute("both").returncode == 0
+    begin(store)
     monkeypatch.setenv("ATIO_TEST_SIGNAL", sent)
     ended = execute("both", kill="before:up")
     assert ended.returncode != 0, ended.stderr

@@ -156,7 +156,7 @@ def check_tries(tries: list[list[int]]) -> None:
     assert all(sum(one) / len(one) <= 3 * usual for one in tries)
 
 
-@pytest.mark.parametrize(("limits", "commits"), [(DEFAULT_LIMITS, 50), (TINY, 20)], ids=["usual", "tiny"])
+@pytest.mark.parametrize(("limits", "commits"), [(DEFAULT_LIMITS, 25), (TINY, 20)], ids=["usual", "tiny"])
 def test_many_writers_of_a_table_that_is_not_there_yet(limits: Limits, commits: int, tmp_path: Path) -> None:
     """Eight writers, a reader and an expiry at once: each commit is there once, and none takes many tries."""
     path = tmp_path / "table"
