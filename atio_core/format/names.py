@@ -47,6 +47,7 @@ _OURS = re.compile(rf"{_UUID7}\.(parquet|npy|json|txt|bin|pkl|arrow|change|tmp)"
 _OBJECT = re.compile(rf"data/{_UUID7}\.(npy|json|txt|bin|pkl)")
 _OUTSIDE = frozenset({"", ".", ".."})
 _DELTA_VERSION = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.json")
+_DELTA_CHECKPOINT = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.checkpoint\.parquet")
 _ICEBERG_STATE = re.compile(rf"{ICEBERG}v([1-9][0-9]{{0,14}})\.metadata\.json")
 _ICEBERG_LIST = re.compile(rf"{ICEBERG}{_UUID7}\.avro")
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
@@ -184,6 +185,17 @@ def delta_version_path(version: int) -> str:
 def delta_version_of(path: str) -> int | None:
     """Return the version in such a mirror that has this name, or None if it is no such name."""
     match = _DELTA_VERSION.fullmatch(path)
+    return int(match[1]) if match else None
+
+
+def delta_checkpoint_path(version: int) -> str:
+    """Return the name of the checkpoint of a version in such a mirror."""
+    return f"{DELTA_LOG}{version:020d}.checkpoint.parquet"
+
+
+def delta_checkpoint_of(path: str) -> int | None:
+    """Return the version whose checkpoint has this name, or None if it is no such name."""
+    match = _DELTA_CHECKPOINT.fullmatch(path)
     return int(match[1]) if match else None
 
 

@@ -4,7 +4,7 @@
 2. Keep the entries that are to be shown (`keeping.py`).
 3. For each of them, make the next version of the mirror, by creating its file if the name is free: what it adds and
    removes against the one before. Another who was faster is followed.
-4. Let go what the mirror showed before, unless it is to show that still.
+4. Let go what the mirror showed before, unless it is to show that still; and tidy its log up.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from atio_core.errors import CommitConflictError
 from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.contents import Contents, contents_of
 from atio_core.mirrors.delta_files import add_of, partition_fields
-from atio_core.mirrors.delta_log import FEATURE, DeltaLog, DeltaState, Shown, Step
+from atio_core.mirrors.delta_log import FEATURE, DeltaLog
 from atio_core.mirrors.delta_schema import delta_fields, needs_ntz
+from atio_core.mirrors.delta_state import DeltaState, Shown, Step
 from atio_core.mirrors.keeping import MirrorTags
 from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import LogEntry
@@ -54,6 +55,7 @@ def mirror(
             continue
         shown = _still_shown(log, state, history=history)
         tags.settle(one.entry for one in shown.values())
+        delta.tidy(state, set(shown.values()))
         return MirrorReport(
             table=log.location,
             kind="delta",

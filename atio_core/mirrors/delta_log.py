@@ -1,5 +1,8 @@
 """The log of a mirror for Delta's readers: versions from 0 on, each a file of actions, one JSON object a line.
 
+After some versions a checkpoint tells all that the last one shows, so that readers needn't go through all of them.
+Those before it go, if no version that is kept needs them; a few stay for readers that are at work.
+
 Only a mirror of the same table is gone on with. Each version says which of the table's it shows, and the protocol names
 a feature that no writer knows: so none may write here, nor clean away the files of other versions.
 """
@@ -7,87 +10,23 @@ a feature that no writer knows: so none may write here, nor clean away the files
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection
+from contextlib import suppress
 
-from atio_core.errors import AlreadyExistsError
-from atio_core.format.names import DELTA_LOG, delta_version_of, delta_version_path
+from atio_core.errors import AlreadyExistsError, NotFoundError
+from atio_core.format.names import (
+    DELTA_LOG,
+    delta_checkpoint_of,
+    delta_checkpoint_path,
+    delta_version_of,
+    delta_version_path,
+)
+from atio_core.mirrors.delta_state import DeltaState, Shown, Step
 from atio_core.storage.base import ObjectStore
 
 FEATURE = "atioMirror"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which version of the table a version of the mirror shows: the data version, and the entry whose files it has."""
-
-    version: int
-    entry: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A version of the mirror that is to come.
-
-    Attributes:
-        number: Its number.
-        shown: What it shows.
-        time_us: When that was committed, in microseconds since 1970.
-        actions: What differs from the version before.
-    """
-
-    number: int
-    shown: Shown
-    time_us: int
-    actions: list[dict[str, Any]]
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What the mirror says of it."""
-        return {"version": self.shown.version, "entry": self.shown.entry}
-
-
-@dataclass(slots=True)
-class DeltaState:
-    """What a mirror shows.
-
-    Attributes:
-        shown: For each of its versions, what it shows; the mirror's latest is the last.
-        adds: What it says of each file of the latest, by path.
-        metadata: Its columns, as told last.
-        protocol: What readers must know, as told last.
-    """
-
-    shown: dict[int, Shown] = field(default_factory=dict[int, Shown])
-    adds: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
-    protocol: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def next_version(self) -> int:
-        """The version that is to come."""
-        return max(self.shown, default=-1) + 1
-
-    @property
-    def latest(self) -> Shown | None:
-        """What the latest version shows."""
-        return self.shown[self.next_version - 1] if self.shown else None
-
-    def take(self, step: Step) -> None:
-        """Go on to the next version."""
-        self.shown[step.number] = step.shown
-        for action in step.actions:
-            match action:
-                case {"add": add}:
-                    self.adds[add["path"]] = add
-                case {"remove": gone}:
-                    self.adds.pop(gone["path"], None)
-                case {"metaData": metadata}:
-                    self.metadata = metadata
-                case {"protocol": protocol}:
-                    self.protocol = protocol
-                case _:
-                    pass
+_VERSIONS_PER_CHECKPOINT = 10
+_ROUNDS = 10
 
 
 class DeltaLog:
@@ -108,19 +47,65 @@ class DeltaLog:
         Raises:
             AlreadyExistsError: There is a log, and it isn't that of a mirror of this table, or not all of it.
         """
-        state = DeltaState()
-        for path in self._store.list(DELTA_LOG):
+        for _ in range(_ROUNDS):
+            with suppress(NotFoundError):  # another who mirrors has tidied up meanwhile
+                return self._read()
+        return self._read()
+
+    def _read(self) -> DeltaState:
+        paths = list(self._store.list(DELTA_LOG))
+        checkpoints = sorted(number for path in paths if (number := delta_checkpoint_of(path)) is not None)
+        state: DeltaState | None = DeltaState()
+        if checkpoints:
+            path = delta_checkpoint_path(checkpoints[-1])
+            state = self._checkpoint(path)
+            if state is None or state.next_version != checkpoints[-1] + 1:
+                raise self._foreign(path)
+        state.checkpoints = tuple(checkpoints)
+        after = state.next_version
+        for path in paths:
+            number = delta_version_of(path)
+            if delta_checkpoint_of(path) is not None or (number is not None and number < after):
+                continue
             step = self._step(path, state.next_version)
             if step is None:
-                raise AlreadyExistsError(
-                    f"{path} of the table {self._store.location} isn't what mirroring wrote: something else keeps a log"
-                    f" there, or files of it are gone. Take the folder {DELTA_LOG} away if nobody needs it, and mirror"
-                    " again",
-                    table=self._store.location,
-                    path=path,
-                )
+                raise self._foreign(path)
             state.take(step)
         return state
+
+    def _foreign(self, path: str) -> AlreadyExistsError:
+        return AlreadyExistsError(
+            f"{path} of the table {self._store.location} isn't what mirroring wrote: something else keeps a log there,"
+            f" or files of it are gone. Take the folder {DELTA_LOG} away if nobody needs it, and mirror again",
+            table=self._store.location,
+            path=path,
+        )
+
+    def tidy(self, state: DeltaState, kept: Collection[Shown]) -> None:
+        """Make a checkpoint if there were some versions since the last one, and delete what nobody needs by it.
+
+        Args:
+            state: What the mirror shows.
+            kept: What stays to be read.
+        """
+        latest = state.next_version - 1
+        if latest - max(state.checkpoints, default=0) < _VERSIONS_PER_CHECKPOINT:
+            return
+        from atio_core.mirrors.delta_checkpoint import encode_checkpoint
+
+        lowest = min((number for number, one in state.shown.items() if one in kept), default=latest)
+        enough = [number for number in (*state.checkpoints, latest) if number <= lowest]
+        first = (
+            enough[-2] if len(enough) > 1 else 0
+        )  # whoever reads by the one before the last isn't disturbed
+        state.shown = {number: one for number, one in state.shown.items() if number >= first}
+        with suppress(AlreadyExistsError):
+            self._store.put_if_absent(delta_checkpoint_path(latest), encode_checkpoint(state, self._table_id))
+        paths = {
+            path: delta_version_of(path) or delta_checkpoint_of(path) or 0
+            for path in self._store.list(DELTA_LOG)
+        }
+        self._store.delete(path for path, number in paths.items() if number < first)
 
     def append(self, step: Step) -> bool:
         """Make a version; says whether it did, and another wasn't faster. Raises `StorageError`."""
@@ -140,11 +125,16 @@ class DeltaLog:
 
     def own_files(self) -> list[str]:
         """Return the names of the mirror's files: of all that are there and tell of this table."""
-        return [
-            path
-            for path in self._store.list(DELTA_LOG)
-            if self._step(path, delta_version_of(path)) is not None
-        ]
+        paths = list(self._store.list(DELTA_LOG))
+        return [path for path in paths if self._step(path, delta_version_of(path)) or self._checkpoint(path)]
+
+    def _checkpoint(self, path: str) -> DeltaState | None:
+        """What a checkpoint tells; None if it is none, or no mirror of this table wrote it."""
+        if delta_checkpoint_of(path) is None:
+            return None
+        from atio_core.mirrors.delta_checkpoint import decode_checkpoint
+
+        return decode_checkpoint(self._store.read(path), self._table_id)
 
     def _step(self, path: str, number: int | None) -> Step | None:
         """The version that a file holds; None if it is another one, or no mirror of this table wrote it."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ def by_deltalake(path: str, version: int | None = None) -> list[dict[str, Any]]:
     return rows(pa.table(deltalake.DeltaTable(path, version=version).to_pyarrow_table()))
 
 
-def by_query(path: str, where: str = "true") -> list[dict[str, Any]]:
+def by_query(path: str, where: str = "true", by: str = "id") -> list[dict[str, Any]]:
     """Return what deltalake's engine finds; it skips files by their bounds."""
     builder = deltalake.QueryBuilder().register("t", deltalake.DeltaTable(path))
-    return rows(pa.table(builder.execute(f"select * from t where {where}").read_all()))
+    return rows(pa.table(builder.execute(f"select * from t where {where}").read_all()), by)
 
 
 def by_polars(path: str) -> list[dict[str, Any]]:
@@ -210,6 +211,63 @@ def test_a_mirror_with_its_history(tmp_path: Path) -> None:
         table.to_delta(2, history=True)
 
 
+def test_many_mirror_at_once(tmp_path: Path) -> None:
+    """Whoever mirrors beside others shows a version, and in the end the latest is shown and kept, and no other."""
+
+    def work(number: int) -> None:
+        table = Table(tmp_path)
+        for turn in range(5):
+            table.append(pa.table({"id": [10 * number + turn]}))
+            table.to_delta()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    table = Table(tmp_path)
+    table.to_delta()
+    table.to_delta()  # what died or was late is tidied up by whoever comes next
+    assert len(table.tags()) == 1
+    table.expire(keep_last=1)
+    assert by_deltalake(table.path) == rows(table.read(output_as="arrow"))
+    assert len(by_deltalake(table.path)) == 20
+
+
+def test_its_log_stays_short(tmp_path: Path) -> None:
+    """Behind ten versions there is a checkpoint; what is older goes, but for what a kept version needs."""
+    table = Table(tmp_path)
+    numbers = 34
+    for number in range(numbers):
+        frame = pa.table({"id": [number], "day": pa.array([number], pa.date32())})
+        table.overwrite_partitions({f"p{number % 3}": frame}, partition_by=["part"])
+        table.to_delta()
+    names = sorted(path.name for path in (tmp_path / "_delta_log").iterdir())
+    assert [int(name[:20]) for name in names] == [20, 20, *range(21, 30), 30, 30, 31, 32, 33]
+    expected = [
+        {"id": n, "day": dt.date(1970, 1, 1 + n) if n < 31 else dt.date(1970, 2, n - 30)}
+        for n in (31, 32, 33)
+    ]
+    found = [{"id": row["id"], "day": row["day"]} for row in by_deltalake(table.path)]
+    assert (found, by_polars(table.path)) == (expected, by_deltalake(table.path))
+    assert (deltalake.DeltaTable(table.path).version(), by_query(table.path, "id = 32")[0]["part"]) == (
+        33,
+        "p2",
+    )
+    assert table.to_delta().unchanged
+    assert len(table.to_delta(history=True).versions) == 14
+    for number in range(20):
+        table.update([("id", "==", 33)], {"day": dt.date(2000, 1, 1 + number)})
+        table.to_delta(history=True)
+    shown = dict(enumerate(table.to_delta(history=True).versions, start=20))
+    assert max(shown) == deltalake.DeltaTable(table.path).version() == 53
+    for number, version in shown.items():
+        expected = rows(table.read(version, output_as="arrow"))
+        assert [{"id": row["id"], "day": row["day"]} for row in by_deltalake(table.path, number)] == expected
+    newest = max((tmp_path / "_delta_log").glob("*.checkpoint.parquet"))
+    for damaged in (b"", b"PAR1"):
+        newest.write_bytes(damaged)
+        with pytest.raises(AlreadyExistsError, match="isn't what mirroring wrote"):
+            table.to_delta()
+
+
 def test_external_partition_values_are_carried(tmp_path: Path) -> None:
     """They are columns to Delta, if folders' names say them as they are; else the field is refused."""
     table = Table(tmp_path / "a")
@@ -275,16 +333,21 @@ def test_nobody_writes_by_delta(tmp_path: Path) -> None:
 def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     """Nothing of a person's stays in a mirror's bounds; its tag has to be named as any other."""
     table = Table(tmp_path)
-    table.append(pa.table({"name": ["Kim-Ab", "Lee"]}))
-    table.to_delta()
+    first = table.append(pa.table({"name": ["Kim-Ab", "Lee"]}))
+    for number in range(11):  # so that there is a checkpoint
+        table.to_delta(table.append(pa.table({"name": [f"{number}"]})).version)
+    table.to_delta(first.version)
     where = [("name", "==", "Kim-Ab")]
     with pytest.raises(InvalidInputError, match="the tag 'mirror/delta/1'"):
         table.erase(where)
+    assert list((tmp_path / "_delta_log").glob("*.parquet"))
     report = table.erase(where, tags=["mirror/delta/1"], dry_run=True)
     assert report.notes == ("the mirror for Delta goes: make it anew with to_delta",)
     assert table.erase(where, tags="all").notes == report.notes
     assert not any("Kim" in path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file())
-    assert (table.to_delta().files, table.read()["name"].tolist()) == (1, ["Lee"])
+    assert not list((tmp_path / "_delta_log").iterdir())
+    table.to_delta()
+    assert len(by_query(table.path, "name = 'Lee'", by="name")) == 1
 
 
 def test_the_rest_of_a_table_takes_no_notice(tmp_path: Path) -> None:
