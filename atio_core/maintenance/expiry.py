@@ -153,9 +153,10 @@ class _Expiry:
         delete_entries(self.log, entries)
 
     def decide(self, base: LogEntry) -> LetGo:
-        """Plan from a base; each plan is kept, for one of them is that of the entry that gets on the chain.
+        """Plan from a base; the plan is kept, as that of the entry that may get on the chain.
 
-        After some lost races only what came since is looked at: a plan takes longer than most commits.
+        Those of versions up to the base's aren't: a commit that rebases knows these versions to be others'. After some
+        lost races only what came since is looked at: a plan takes longer than most commits.
         """
         if not base.version:
             self.log.latest()
@@ -173,6 +174,7 @@ class _Expiry:
             settle=True,
         )
         version = base.version + 1
+        self.plans = {key: kept for key, kept in self.plans.items() if key[0] >= version}
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
         return LetGo(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from atio_core.changes.set_retention import SetRetention
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.expiry import expire
+from atio_core.maintenance.expiry_plan import ExpiryPlan
 from atio_core.maintenance.keeping import Keeping
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.storage.memory import MemoryStore
@@ -62,6 +64,19 @@ def test_others_that_never_rest() -> None:
     ]
     assert (report.version, list(verify(table.store))) == (13, [8, 9, 10, 11, 13])
     assert data(table) == [f"new {number}" for number in range(2, 7)]
+
+
+def test_races_that_are_lost_leave_no_plans() -> None:
+    """However many races an expiry loses, it holds a few plans: each of them names all that goes."""
+    held: list[int] = []
+
+    def comes(others: Writer, number: int) -> None:
+        gc.collect()
+        held.append(sum(isinstance(one, ExpiryPlan) for one in gc.get_objects()))
+        others.overwrite(f"new {number}")
+
+    expire_beside(comes, 12)
+    assert max(held) <= 2
 
 
 def test_tags_of_what_stays() -> None:
