@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from atio_core.data.conform import field_id
+import pyarrow as pa
+
+from atio_core.data.conform import field_id, storage_type
 from atio_core.data.layout import Column, Layout, layout_of
 from atio_core.errors import InvalidInputError, NotPreservableError
 from atio_core.log.commit_log import CommitLog, no_table
@@ -13,8 +16,7 @@ from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_MOST_MS = (2**63 - 1) // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def contents_of(log: CommitLog, entry: LogEntry) -> Contents:
     Raises:
         InvalidInputError: It holds an object, which isn't in Parquet.
         TableNotFoundError: It ended the table.
-        NotPreservableError: A column's stored values aren't what they mean.
+        NotPreservableError: A column's stored values aren't what they mean, or are beyond others' range.
         VersionExpiredError: It has just expired.
     """
     from atio_core.changes.schema import read_schema
@@ -74,6 +76,7 @@ def contents_of(log: CommitLog, entry: LogEntry) -> Contents:
     schemas = {number: read_schema(log.store, entry.schemas[number], entry.version) for number in used}
     found = Contents(log.location, entry, schemas[entry.schema], schemas, files)
     _require_plain(found)
+    _require_in_range(found)
     return found
 
 
@@ -89,6 +92,27 @@ def _require_plain(contents: Contents) -> None:
     for name in contents.schema.names:
         if (other := seen.setdefault(name.casefold(), name)) != name:
             contents.refuse(name, f"differs from {other!r} in upper and lower case alone; rename one of them")
+
+
+def _require_in_range(contents: Contents) -> None:
+    """Refuse times in milliseconds that are none in microseconds, which is what others make of them."""
+    for number, schema in contents.schemas.items():
+        fields = [field for field in schema if _is_milliseconds(field.type)]
+        for field, file in itertools.product(fields, contents.files):
+            stats = file.stats.get(field_id(field) or 0)
+            bounds = (stats.low, stats.high) if stats and file.schema == number else ()
+            if any(isinstance(one, int) and not -_MOST_MS <= one <= _MOST_MS for one in bounds):
+                contents.refuse(
+                    field.name,
+                    "holds times too far away for microseconds, in which others count; leave them out",
+                )
+
+
+def _is_milliseconds(t: Any) -> bool:
+    """Say whether values of a stored type are times that count milliseconds."""
+    t = storage_type(t)
+    t = t.value_type if pa.types.is_dictionary(t) else t
+    return pa.types.is_timestamp(t) and t.unit == "ms"
 
 
 def _code_of(layout: Layout, column: Column) -> str | None:

@@ -94,7 +94,10 @@ def _timestamp(t: pa.DataType) -> str:
 
 def _nested(t: pa.DataType) -> dict[str, Any]:
     if pa.types.is_struct(t):
-        return {"type": "struct", "fields": [_field(one.name, one.type) for one in fields_of(t)]}
+        inner = fields_of(t)
+        if len({one.name.casefold() for one in inner}) < len(inner):
+            raise _NotCarriedError("names in it differ in upper and lower case alone, or not at all")
+        return {"type": "struct", "fields": [_field(one.name, one.type) for one in inner]}
     if pa.types.is_map(t):
         return {
             "type": "map",
@@ -102,7 +105,7 @@ def _nested(t: pa.DataType) -> dict[str, Any]:
             "valueType": _type(t.item_type),
             "valueContainsNull": True,
         }
-    if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
+    if pa.types.is_list(t) or pa.types.is_large_list(t):
         return {"type": "array", "elementType": _type(t.value_type), "containsNull": True}
     raise _NotCarriedError("it has no such type")
 

@@ -79,7 +79,7 @@ def iceberg_type(t: pa.DataType) -> str:
         return f"fixed[{t.byte_width}]"
     if pa.types.is_timestamp(t):
         return _timestamp(t)
-    if pa.types.is_decimal128(t) or pa.types.is_decimal32(t) or pa.types.is_decimal64(t):
+    if pa.types.is_decimal128(t):
         if t.scale > t.precision:
             raise _NotCarriedError("it has more places than digits")
         return f"decimal({t.precision}, {t.scale})"

@@ -77,6 +77,10 @@ REFUSED: dict[str, pa.Array] = {
     "null": pa.nulls(1),
     "decimal256": pa.array([Decimal(1)], pa.decimal256(50, 0)),
     "list of nanoseconds": pa.array([[1]], pa.list_(pa.timestamp("ns"))),
+    "list of fixed size": pa.array([[1]], pa.list_(pa.int64(), 1)),
+    "struct that folds": pa.array([{"x": 1, "X": 2}]),
+    "far milliseconds": pa.array([2**62], pa.timestamp("ms")),
+    "far category": pa.array([-(2**62)], pa.timestamp("ms")).dictionary_encode(),
 }
 
 

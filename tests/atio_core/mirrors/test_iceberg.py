@@ -71,6 +71,9 @@ REFUSED: dict[str, pa.Array] = {
     "float16": pa.array([1.0], pa.float16()),
     "null": pa.nulls(1),
     "decimal256": pa.array([Decimal(1)], pa.decimal256(50, 0)),
+    "decimal32": pa.array([Decimal(1)], pa.decimal32(5, 0)),
+    "decimal64": pa.array([Decimal(1)], pa.decimal64(15, 0)),
+    "far milliseconds": pa.array([2**62], pa.timestamp("ms")),
     **{name: NESTED[name].slice(0, 1).combine_chunks() for name in ("list", "struct", "map")},
 }
 
