@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from atio_core.errors import CommitConflictError
+from atio_core.errors import CommitConflictError, VersionExpiredError
 from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.contents import Contents, contents_of
 from atio_core.mirrors.delta_files import add_of, partition_fields
@@ -54,7 +54,11 @@ def mirror(
         if not all(map(delta.append, steps)):
             continue
         shown = _still_shown(log, state, history=history)
-        tags.settle(one.entry for one in shown.values())
+        try:
+            tags.settle(one.entry for one in shown.values())
+        except VersionExpiredError:
+            delta.take_back(steps)
+            raise
         delta.tidy(state, set(shown.values()))
         return MirrorReport(
             table=log.location,
@@ -96,10 +100,11 @@ def _steps(
 
 
 def _still_shown(log: CommitLog, state: DeltaState, *, history: bool) -> dict[int, Shown]:
-    """What is kept, by data versions: the latest; with a history all that the table still has."""
+    """What is kept, by data versions: the latest; with a history all before it that the table still has, too."""
     retained = log.latest().retained
-    shown = list(state.shown.values()) if history else list(state.shown.values())[-1:]
-    return {one.version: one for one in shown if one.entry in retained}
+    shown = list(state.shown.values())
+    kept = [one for one in shown[:-1] if history and one.entry in retained]
+    return {one.version: one for one in (*kept, *shown[-1:])}
 
 
 class _Wanted:

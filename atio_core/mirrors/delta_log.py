@@ -10,7 +10,7 @@ a feature that no writer knows: so none may write here, nor clean away the files
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from atio_core.errors import AlreadyExistsError, NotFoundError
@@ -122,6 +122,12 @@ class DeltaLog:
         except AlreadyExistsError:
             return False
         return True
+
+    def take_back(self, steps: Sequence[Step]) -> None:
+        """Delete versions that were just made, whose files are gone, unless another has gone on from them."""
+        made = [delta_version_path(step.number) for step in steps]
+        if made and max(self._store.list(DELTA_LOG), default="") == made[-1]:
+            self._store.delete(made)
 
     def own_files(self) -> list[str]:
         """Return the names of the mirror's files: of all that are there and tell of this table."""

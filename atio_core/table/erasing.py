@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from atio_core.arguments import refusal, repeatable, require_flag
-from atio_core.errors import InvalidInputError, TagNotFoundError
+from atio_core.errors import CommitConflictError, InvalidInputError, TagNotFoundError
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.purge import purge
+from atio_core.maintenance.report import ExpiryReport
 from atio_core.mirrors.removing import mirror_files, remove_mirrors
 from atio_core.model.entry import ROWS, Tag
 from atio_core.snapshot import Snapshot
@@ -53,6 +54,7 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             InvalidInputError: Something stands in the way that isn't named, or `where` is no filter; nothing was
                 changed.
             TableNotFoundError: There is no table, and no older version of one.
+            CommitConflictError: An older version was tagged, leased or mirrored meanwhile, and stays; erase again.
             As for `delete`, `untag`, `drop_staged` and `expire`: then some of it may be left to be done; call again.
 
         Example:
@@ -76,10 +78,10 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         expected = replace(expected, notes=(*expected.notes, *going))
         if dry_run:
             return expected
-        rows = 0
+        rows, before = 0, max(expected.versions, default=-1) + 1
         if expected.rows:
             done = self.delete(where)
-            rows = done.removed.rows - done.added.rows
+            rows, before = done.removed.rows - done.added.rows, done.version
         for name in expected.tags:
             with suppress(TagNotFoundError):
                 self.untag(name)
@@ -87,6 +89,7 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             self.drop_staged(stage)
         mirrored = remove_mirrors(self._log)
         report, files = purge(self._log, self._clock)
+        require_gone(report, before)
         return replace(
             expected,
             dry_run=False,
@@ -94,6 +97,19 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             versions=tuple(line.version for line in report.removed),
             files=report.files_removed + report.entries_removed + files + mirrored,
             bytes=report.bytes_removed,
+        )
+
+
+def require_gone(report: ExpiryReport, before: int) -> None:
+    """Raise `CommitConflictError` if versions before one stay, since something has begun to protect them meanwhile."""
+    left = [line for line in report.kept if line.version < before]
+    if left:
+        told = "; ".join(f"version {line.version} ({', '.join(line.reasons)})" for line in left)
+        raise CommitConflictError(
+            f"older versions of the table {report.table} were protected while rows were erased, and may have them"
+            f" still: {told}; erase again, and name what may go",
+            table=report.table,
+            version=left[0].version,
         )
 
 

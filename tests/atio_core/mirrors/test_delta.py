@@ -21,7 +21,10 @@ from atio_core.errors import (
     NotPreservableError,
     TableNotFoundError,
     TagNotFoundError,
+    VersionExpiredError,
 )
+from atio_core.mirrors.delta_log import DeltaLog
+from atio_core.mirrors.delta_state import Step
 from atio_core.table import Table
 from tests.atio_core.mirrors.engines import CARRIED, NESTED, rows
 
@@ -352,6 +355,26 @@ def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     assert not list((tmp_path / "_delta_log").iterdir())
     table.to_delta()
     assert len(by_query(table.path, "name = 'Lee'", by="name")) == 1
+
+
+def test_an_erasing_beside_a_slow_mirroring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is erased before a mirror shows it isn't called shown, nor told of by what was written just then."""
+    table, append = Table(tmp_path), DeltaLog.append
+    table.append(pa.table({"name": ["Ann"]}))
+    table.to_delta()
+    table.append(pa.table({"name": ["Eve Adams"]}))
+
+    def slow(of: DeltaLog, step: Step) -> bool:
+        table.erase([("name", "==", "Eve Adams")], tags="all")
+        return append(of, step)
+
+    monkeypatch.setattr(DeltaLog, "append", slow)
+    with pytest.raises(VersionExpiredError, match="mirror it again"):
+        table.to_delta()
+    monkeypatch.undo()
+    assert [*tmp_path.glob("_delta_log/*")] == []
+    assert table.to_delta().versions == (table.snapshot().version,)
+    assert [row["name"] for row in deltalake.DeltaTable(tmp_path).to_pyarrow_table().to_pylist()] == ["Ann"]
 
 
 def test_the_rest_of_a_table_takes_no_notice(tmp_path: Path) -> None:

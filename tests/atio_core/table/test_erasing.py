@@ -13,6 +13,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.log.limits import Limits
+from atio_core.table import erasing
 from atio_core.testing import Fault, FaultyStore
 
 TINY = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
@@ -102,6 +103,26 @@ def test_what_stands_in_the_way_has_to_be_named(table: atio.Table) -> None:
     report = table.erase(WHERE, tags=["audit"], staged=[stage.id])
     assert (report.tags, report.staged, report.versions) == (preview.tags, preview.staged, preview.versions)
     assert (told(Path(table.path)), table.tags(), table.staged()) == ([], {}, [])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_comes_to_stand_in_the_way_is_told(
+    *, table: atio.Table, mirrored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version that is tagged or mirrored while rows are erased stays, so that isn't called done."""
+    remove = erasing.remove_mirrors
+
+    def meanwhile(log: Any) -> int:
+        removed = remove(log)
+        table.to_delta(1) if mirrored else table.tag("late", 1)
+        return removed
+
+    monkeypatch.setattr(erasing, "remove_mirrors", meanwhile)
+    with pytest.raises(atio.CommitConflictError, match=r"version 1 \(.*erase again, and name what may go"):
+        table.erase(WHERE)
+    monkeypatch.undo()
+    assert table.erase(WHERE, tags="all").versions == (1,)
+    assert told(Path(table.path)) == []
 
 
 def test_the_names_of_tags_are_erased_too(table: atio.Table) -> None:
