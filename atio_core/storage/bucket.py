@@ -196,7 +196,7 @@ class BucketStore:
         key = self._key(one.name)
 
         def call() -> Any:
-            return obstore.get(self._client.retrying, key, options={"if_match": one.mark}).bytes()
+            return obstore.get(self._client.retrying, key, options={"if_match": _quoted(one.mark)}).bytes()
 
         try:
             return asked(call, self._client.secrets).to_bytes()
@@ -286,6 +286,11 @@ class BucketStore:
         """Take the root off the names in the bucket. A mark that stands for the folder itself is left out."""
         start = len(self._url.prefix)
         return (key[start:] for key in keys if key.startswith(f"{self._url.prefix}{folder}"))
+
+
+def _quoted(mark: str) -> str:
+    """An ETag as requests have it: Azure's listings leave its quotes out."""
+    return mark if mark.endswith('"') else f'"{mark}"'
 
 
 def _reopened(url: BucketUrl, temporary: str, storage_options: Mapping[str, Any]) -> BucketStore:

@@ -9,7 +9,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.errors import StorageError, UnsupportedStoreError
-from atio_core.storage.base import ObjectStore
+from atio_core.storage.base import Listed, ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_writer import PART_BYTES
 from atio_core.storage.locate import locate
@@ -168,3 +168,11 @@ def test_an_object_that_was_not_sent_is_not_there(moto: BucketServer) -> None:
     with pytest.raises(StorageError) as caught:
         store.put_if_absent("a", b"1", after="b")
     assert not caught.value.unknown
+
+
+def test_marks_without_quotes_are_given_some(moto: BucketServer) -> None:
+    """Azure lists ETags without their quotes, which a condition must have."""
+    store = opened(moto)
+    store.put("a", b"1")
+    (listed,) = store.listed("")
+    assert store.read_listed(Listed("a", listed.mark.strip('"'))) == b"1"
