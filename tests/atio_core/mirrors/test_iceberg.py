@@ -57,7 +57,7 @@ def test_every_value_is_what_other_engines_read(tmp_path: Path) -> None:
         ("date < '1000-01-01'", lambda row: row["date"] and row["date"].year < 1000),
         (f"naive = '{WHEN.isoformat()}'", lambda row: row["naive"] == WHEN),
         ("float32 >= 0.0", lambda row: row["float32"] is not None),
-        ("naive_ms = '0001-01-01T00:00:00'", lambda row: row["naive_ms"] == EARLY),
+        (f"naive = '{EARLY.isoformat()}'", lambda row: row["naive"] == EARLY),
     ):
         assert by_pyiceberg(made.location, where=where) == [row for row in expected if keep(row)], where
 
@@ -74,7 +74,7 @@ REFUSED: dict[str, pa.Array] = {
     "decimal32": pa.array([Decimal(1)], pa.decimal32(5, 0)),
     "decimal64": pa.array([Decimal(1)], pa.decimal64(15, 0)),
     "far milliseconds": pa.array([2**62], pa.timestamp("ms")),
-    **{name: NESTED[name].slice(0, 1).combine_chunks() for name in ("list", "struct", "map")},
+    **{name: NESTED[name].slice(0, 1).combine_chunks() for name in NESTED.column_names},
 }
 
 
