@@ -373,17 +373,10 @@ def write_partitions(
     fields = external_fields(writing.base, names, writing.store.location)
     fitted, schema = writing.own_schemas(list(pieces.values()), mode)
     own = own_sorting(writing.base, fitted[0].table.schema, sort_by, writing.store.location)
-    written: list[DataFile] = []
-    contents: dict[tuple[Scalar, ...], str] = {}
-    try:
-        for values, piece in zip(pieces, fitted, strict=True):
-            files, content = writing.placed(
-                piece, Arrangement(fields, dict(zip(names, values, strict=True)), own)
-            )
-            written += files
-            contents |= content
-    except BaseException:
-        writing.store.delete([file.path for file in written])
-        raise
+    placements = [
+        (piece, Arrangement(fields, dict(zip(names, values, strict=True)), own))
+        for values, piece in zip(pieces, fitted, strict=True)
+    ]
+    written, contents = writing.all_placed(placements)
     done = Written.of_partitions(written, contents)
     return _partitions(writing, done, schema, Arrangement(fields, sort_by=own), if_unchanged)

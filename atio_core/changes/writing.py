@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from atio_core.data.pieces import split_info
 from atio_core.data.primary_key import key_ids
 from atio_core.data.sorting import sort_labels
 from atio_core.data.split import split_rows
-from atio_core.data.writer import Part, file_bytes, write_files, write_parts
+from atio_core.data.writer import Part, file_bytes, parts_of, write_parts
 from atio_core.errors import SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.format.names import data_path, path_beside
@@ -229,12 +229,20 @@ class Writing:
         self, piece: Piece, arrangement: Arrangement
     ) -> tuple[list[DataFile], dict[tuple[Scalar, ...], str]]:
         """Write a piece as `arranged` does; returns the files, and the digest of each partition's rows."""
-        if not arrangement.columns and not arrangement.sort_by:
-            names, values = [field.name for field in arrangement.fields], arrangement.placed(())
-            files, content = self.files(piece.table, piece.info, names, values)
-            return files, {values: content}
+        return self.all_placed([(piece, arrangement)])
+
+    def all_placed(
+        self, pieces: Sequence[tuple[Piece, Arrangement]], **options: Any
+    ) -> tuple[list[DataFile], dict[tuple[Scalar, ...], str]]:
+        """Write pieces, each to where its rows go, side by side; returns what `placed` does.
+
+        Args:
+            pieces: Each as for `arranged`.
+            options: As for `write_parts`.
+        """
         contents: dict[tuple[Scalar, ...], ContentDigest] = {}
-        files = self._write(self._parts(piece, arrangement, contents))
+        parts = (part for piece, to in pieces for part in self._parts(piece, to, contents))
+        files = self._write(parts, **options)
         digests = {values: content.result() for values, content in contents.items()}
         return [_with_content(file, digests[file.partition]) for file in files], digests
 
@@ -306,6 +314,17 @@ class Writing:
         contents: dict[tuple[Scalar, ...], ContentDigest],
     ) -> Iterator[Part]:
         """Yield what goes into each file, and digest it by the way."""
+        if not arrangement.columns and not arrangement.sort_by:
+            names, values = [field.name for field in arrangement.fields], arrangement.placed(())
+            contents.setdefault(values, ContentDigest()).update(piece.table)
+            yield from parts_of(
+                piece.table,
+                new_path=lambda: self.new_path(names, values),
+                info=piece.info,
+                slice_info=slice_info,
+                partition=values,
+            )
+            return
         split = split_rows(piece.table, arrangement.columns, arrangement.sort_by)
         fields = [field.name for field in arrangement.fields]
         info_of = split_info(piece.info, in_order=split.order is None)
@@ -317,20 +336,17 @@ class Writing:
             offsets[values] += len(place)
             yield Part(self.new_path(fields, names), some, own, values)
 
-    def files(
-        self,
-        rows: pa.Table,
-        info: dict[str, Any],
-        fields: Sequence[str] = (),
-        values: tuple[Scalar, ...] = (),
-    ) -> tuple[list[DataFile], str]:
-        """Write rows as data files; returns their records, without the schema's number, and the digest of the rows."""
-        return self._files(rows, info, values, lambda: self.new_path(fields, values))
-
     def files_like(self, file: DataFile, rows: pa.Table, info: dict[str, Any]) -> list[DataFile]:
         """Write rows that stand in the place of a file's, in its partition; returns their records."""
-        files, _ = self._files(rows, info, file.partition, lambda: path_beside(file.path, self._new_id()))
-        return files
+        content = content_digest(rows)
+        parts = parts_of(
+            rows,
+            new_path=lambda: path_beside(file.path, self._new_id()),
+            info=info,
+            slice_info=slice_info,
+            partition=file.partition,
+        )
+        return [_with_content(one, content) for one in self._write(parts)]
 
     def parts_like(self, file: DataFile, parts: Iterable[tuple[pa.Table, dict[str, Any]]]) -> list[DataFile]:
         """Write a file of each of some rows, with their info, in the partition of another; returns their records."""
@@ -344,24 +360,6 @@ class Writing:
         return [
             _with_content(file, content) for file, content in zip(self._write(made()), contents, strict=True)
         ]
-
-    def _files(
-        self, rows: pa.Table, info: dict[str, Any], values: tuple[Scalar, ...], new_path: Callable[[], str]
-    ) -> tuple[list[DataFile], str]:
-        content = content_digest(rows)
-        files = write_files(
-            self.store,
-            rows,
-            new_path=new_path,
-            info=info,
-            slice_info=slice_info,
-            schema=0,
-            partition=values,
-            commit_id=self.commit_id.hex(),
-            time_us=self.clock(),
-            meter=self.meter,
-        )
-        return [_with_content(file, content) for file in files], content
 
     def new_path(self, fields: Sequence[str] = (), names: Sequence[Scalar] = ()) -> str:
         """Return a name for a data file in the partition of these fields and names."""

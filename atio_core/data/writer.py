@@ -40,6 +40,10 @@ _GROUP_BYTES = 64 << 20  # of Arrow data in a row group: what a reader has in me
 _LEAST_GROUP_BYTES = 8 << 20
 _COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a place and bounds of its own
 _HELD_BYTES = 64 << 10  # written at once; Parquet comes with each page's header by itself
+# Threads with small files mostly wait for the disk, which writes for several of them in one go: 300 files of a few
+# rows took 0.41 of the time of syncing them one by one with 8 threads, 0.98 with 2.
+_SMALL_AT_ONCE = 8
+_SMALL_BYTES = 1 << 20
 _WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
 
 Info = dict[str, Any]
@@ -84,12 +88,15 @@ def write_files(
         NotPreservableError: Parquet can't keep a column.
         StorageError: The store refused.
     """
-    with _refusals(table):
-        layout = _Layout.of(table, target_bytes)
-    parts = [
-        Part(new_path(), table.slice(offset, count), slice_info(info, offset, count), partition, layout)
-        for offset, count in (even_cuts(table.num_rows, layout.files) if places is None else places)
-    ]
+    parts = parts_of(
+        table,
+        new_path=new_path,
+        info=info,
+        slice_info=slice_info,
+        partition=partition,
+        target_bytes=target_bytes,
+        places=places,
+    )
     return write_parts(
         store, parts, schema=schema, commit_id=commit_id, time_us=time_us, late=late, meter=meter
     )
@@ -114,6 +121,25 @@ class Part:
     layout: _Layout | None = None
 
 
+def parts_of(
+    table: pa.Table,
+    *,
+    new_path: Callable[[], str],
+    info: Info,
+    slice_info: Callable[[Info, int, int], Info],
+    partition: tuple[Scalar, ...],
+    target_bytes: int = TARGET_BYTES,
+    places: Sequence[tuple[int, int]] | None = None,
+) -> list[Part]:
+    """Return a table's rows as what goes into each file. Arguments and errors are those of `write_files`."""
+    with _refusals(table):
+        layout = _Layout.of(table, target_bytes)
+    return [
+        Part(new_path(), table.slice(offset, count), slice_info(info, offset, count), partition, layout)
+        for offset, count in (even_cuts(table.num_rows, layout.files) if places is None else places)
+    ]
+
+
 def write_parts(
     store: ObjectStore,
     parts: Iterable[Part],
@@ -135,7 +161,7 @@ def write_parts(
         commit_id: As for `write_files`.
         time_us: As for `write_files`.
         late: As for `write_files`.
-        at_once: How many files are written side by side at most.
+        at_once: How many files are written side by side at most; small ones are some more.
         meter: As for `write_files`.
     """
     stop, meter = threading.Event(), meter or Meter()
@@ -224,14 +250,15 @@ def _side_by_side(
 ) -> list[DataFile]:
     """Write files in threads. At the first failure the others are stopped; it is raised when all have ended."""
     futures: list[Future[DataFile]] = []
-    with ThreadPoolExecutor(at_once, thread_name_prefix="atio-write") as pool:
+    with ThreadPoolExecutor(max(at_once, _SMALL_AT_ONCE), thread_name_prefix="atio-write") as pool:
         try:
             pending: set[Future[DataFile]] = set()
-            for part in parts:
+            for part in parts:  # one is ready when a thread becomes free
+                most = max(at_once, _SMALL_AT_ONCE) if part.rows.nbytes < _SMALL_BYTES else at_once
+                while len(pending) >= most:
+                    pending = _without_done(pending)
                 futures.append(pool.submit(write, part))
                 pending.add(futures[-1])
-                if len(pending) > at_once:  # one is ready when a thread becomes free
-                    pending = _without_done(pending)
             while pending:
                 pending = _without_done(pending)
         except BaseException:

@@ -307,10 +307,11 @@ class SyncedFolders:
         ['a']
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_made")
 
     def __init__(self) -> None:
         self._known: set[str] = set()  # folders that are there, with durable names from the mount point down
+        self._made: set[str] = set()  # folders that were made here, whose names aren't durable yet
 
     def ensure(self, folder: AnyPath, root: AnyPath) -> None:
         """Make `folder` and all above it, where missing, and sync all their names.
@@ -322,20 +323,37 @@ class SyncedFolders:
         Raises:
             OSError: A folder can't be made or synced; those made so far stay.
         """
+        self.make(folder)
+        self.sync(folder, root)
+
+    def make(self, folder: AnyPath) -> None:
+        """Make `folder` and all above it, where missing. Raises as `ensure`.
+
+        Their names wait for `sync`. Behind that of a file in them it costs least: a file system with a journal has
+        written their names with the file's bytes by then.
+        """
+        wanted: str = os.fspath(folder)
+        if wanted in self._known:
+            return
+        made = _make_all(wanted)
+        self._known -= made  # one that had vanished is another folder now
+        self._made |= made
+
+    def sync(self, folder: AnyPath, root: AnyPath) -> None:
+        """Sync the names of a folder that was made, and of all above it. Args and errors are those of `ensure`."""
         wanted: str = os.fspath(folder)
         if wanted in self._known:
             return
         if len(self._known) > _MOST_FOLDERS:
             self._known.clear()
         top: str = os.fspath(root)
-        made = _make_all(wanted)
-        self._known -= made  # one that had vanished is another folder now
         new = [path for path in _between(wanted, top) if path not in self._known]
         for path in new:
             sync_folder(os.path.dirname(path))
         if top not in self._known:
-            _sync_above(top, made)
+            _sync_above(top, self._made.copy())  # other threads make folders meanwhile
         self._known.update(new, (top,))
+        self._made.difference_update(new, (top,))
 
     def __reduce__(self) -> tuple[type[SyncedFolders], tuple[()]]:
         """Another process may be on another machine: it looks for itself."""

@@ -7,7 +7,8 @@ How the rules of `base.py` are kept:
   A crash leaves nothing or the whole object, and perhaps a temporary file, which cleaning takes.
 - `put` and `open_write`: the file is made under its final name at once. Nobody knows that name before it is
   synced.
-- Before anything is written, the folder and all above it get durable names, whoever made them.
+- The folder and all above it get durable names, whoever made them: for `put_if_absent` before anything is written, for
+  the others behind the file's bytes, which cost the disk less that way.
 """
 
 from __future__ import annotations
@@ -123,9 +124,10 @@ class LocalStore:
     def open_write(self, name: str) -> LocalWriter:
         """Start a new object under a name that nobody else uses."""
         path = self._path(name)
+        folder = os.path.dirname(path)
         with refusals("write", path):
-            fd = self._in_folders(lambda: os.open(path, _CREATE, _MODE), os.path.dirname(path))
-        return LocalWriter(path, fd)
+            fd = self._in_folders(self._folders.make, lambda: os.open(path, _CREATE, _MODE), folder)
+        return LocalWriter(path, fd, lambda: self._folders.sync(folder, self._root))
 
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
         """Create the object if its name is free; what comes before it by `after` is made durable first."""
@@ -133,7 +135,7 @@ class LocalStore:
         folder = os.path.dirname(path)
         before = None if after is None else self._path(after)
         with refusals("write", path):
-            self._in_folders(lambda: self._create(path, data, before), folder, self._temporary)
+            self._in_folders(self._ensure, lambda: self._create(path, data, before), folder, self._temporary)
         with refusals("make durable", path, unknown=True, landed=True):
             sync_folder(folder)
 
@@ -220,17 +222,20 @@ class LocalStore:
         check_name(name)
         return self._root + "/" + name
 
-    def _in_folders(self, act: Callable[[], _Result], *folders: str) -> _Result:
-        """Act in folders that are there, with durable names. If one vanishes, they are made again, once."""
+    def _in_folders(self, make: Callable[[str], None], act: Callable[[], _Result], *folders: str) -> _Result:
+        """Act in folders that are there. If one vanishes, they are made again, once."""
         try:
             for folder in folders:
-                self._folders.ensure(folder, self._root)
+                make(folder)
             return act()
         except FileNotFoundError:
             self._folders.forget()
             for folder in folders:
-                self._folders.ensure(folder, self._root)
+                make(folder)
             return act()
+
+    def _ensure(self, folder: str) -> None:
+        self._folders.ensure(folder, self._root)
 
     def _create(self, path: str, data: bytes, before: str | None) -> None:
         """Make a file whole under a name that is free; the name `before` is made durable first.
@@ -263,7 +268,7 @@ class LocalStore:
             sync_folder(folder)
         except FileNotFoundError:
             return  # deleted since, folder and all
-        self._folders.ensure(folder, self._root)
+        self._ensure(folder)
 
     def _read_refused(self, error: OSError, action: str, name: str) -> AtioError:
         if not isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
@@ -276,11 +281,12 @@ class LocalStore:
 class LocalWriter:
     """An `ObjectWriter` for a file that lies under its final name from the start."""
 
-    __slots__ = ("_complete", "_fd", "_path", "_started", "_written")
+    __slots__ = ("_complete", "_fd", "_path", "_started", "_sync_folders", "_written")
 
-    def __init__(self, path: str, fd: int) -> None:
+    def __init__(self, path: str, fd: int, sync_folders: Callable[[], None]) -> None:
         self._path = path
         self._fd = fd
+        self._sync_folders = sync_folders  # makes the names of the file's folder, and of those above, durable
         self._written = 0
         self._started = 0  # so many bytes are on their way to the disk
         self._complete = False
@@ -297,7 +303,7 @@ class LocalWriter:
         return len(view)
 
     def close(self) -> None:
-        """Sync the file and its folder."""
+        """Sync the file, its folder and those above."""
         if self._complete:
             return
         with refusals("write", self._path):
@@ -305,6 +311,7 @@ class LocalWriter:
             self._close_file()
         with refusals("make durable", self._path, unknown=True):
             sync_folder(os.path.dirname(self._path))
+            self._sync_folders()
         self._complete = True
 
     def abort(self) -> None:

@@ -4,6 +4,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import column_id
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import to_piece
@@ -11,7 +12,7 @@ from atio_core.errors import SchemaMismatchError
 from atio_core.format.names import file_id_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import DEFAULT_LIMITS
-from atio_core.model.entry import LogEntry, empty_entry
+from atio_core.model.entry import LogEntry, PartitionField, empty_entry
 from atio_core.model.ids import uuid7_time_us
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
@@ -66,9 +67,9 @@ def test_files_tell_who_wrote_them_and_what_they_hold() -> None:
     store = MemoryStore("table")
     write = writing(store=store)
     fitted, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
-    (file,), content = write.files(fitted.table, {}, ("day",), ("mon",))
+    (file,), contents = write.placed(fitted, Arrangement((PartitionField("day"),), {"day": "mon"}))
     assert (file.commit_id, file.time_us, file.partition, file.rows) == (COMMIT.hex(), START_US, ("mon",), 2)
-    assert file.piece["content"] == content
+    assert {("mon",): file.piece["content"]} == contents
     assert file.path.startswith("data/day=mon/")
     assert store.size(file.path) == file.size
 
@@ -78,7 +79,7 @@ def test_files_are_no_older_than_the_horizon() -> None:
     base = empty_entry("t").with_(horizon_us=START_US + 10**9)
     write = writing(base)
     fitted, _ = write.new_schema(to_piece(pa.table({"a": [1]})))
-    (file,), _ = write.files(fitted.table, {})
+    (file,), _ = write.placed(fitted, Arrangement(()))
     file_id = file_id_of(file.path)
     assert file_id is not None
     assert uuid7_time_us(file_id) >= base.horizon_us
@@ -88,7 +89,7 @@ def test_equal_rows_have_equal_content() -> None:
     """The digest is of the values, not of the file."""
     write = writing()
     fitted, _ = write.own_schema(to_piece(pa.table({"a": [1, 2]})))
-    (one,), first = write.files(fitted.table, {})
-    (other,), second = write.files(fitted.table, {})
+    (one,), first = write.placed(fitted, Arrangement(()))
+    (other,), second = write.placed(fitted, Arrangement(()))
     assert first == second
     assert one.path != other.path

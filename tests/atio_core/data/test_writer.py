@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from atio_core.data.blocks import BLOCK_BYTES, blocks_of_footer
+from atio_core.data.writer import Part, write_parts
 from atio_core.errors import NotPreservableError, StorageError
 from atio_core.format.digest import digest
 from atio_core.model.data_file import ColumnStats, DataFile
@@ -256,6 +257,54 @@ def test_a_failure_stops_the_files_beside_it() -> None:
     assert len(store.names) == 2
     assert store.closed == []
     assert list(store.list()) == []
+
+
+class Together(StoreWrapper):
+    """A store whose files are closed only when so many are being closed."""
+
+    def __init__(self, parties: int) -> None:
+        """Nobody is there yet."""
+        super().__init__(MemoryStore())
+        self.barrier = threading.Barrier(parties, timeout=30)
+
+    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+        """Wait for the others."""
+        if verb == "close":
+            self.barrier.wait()
+        return call()
+
+
+def test_small_files_wait_for_the_disk_together() -> None:
+    """Small files are synced several at a time, however few are encoded at a time: a disk writes for them in one go."""
+    parts = [Part(f"data/{number}.parquet", FEW, {}) for number in range(8)]
+    files = write_parts(Together(8), parts, schema=1, commit_id="c", time_us=1, at_once=1)
+    assert [file.path for file in files] == [part.path for part in parts]
+
+
+class OneByOne(StoreWrapper):
+    """A store that tells how many files are open at a time."""
+
+    def __init__(self) -> None:
+        """None is open."""
+        super().__init__(MemoryStore())
+        self.open = self.most = 0
+        self.lock = threading.Lock()
+
+    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+        """Count."""
+        with self.lock:
+            self.open += {"open_write": 1, "close": -1}.get(verb, 0)
+            self.most = max(self.most, self.open)
+        return call()
+
+
+def test_large_files_are_written_a_few_at_a_time() -> None:
+    """Of large files no more are encoded, and in memory, at a time than the caller says."""
+    large = noise(200_000)
+    parts = [Part(f"data/{number}.parquet", large, {}) for number in range(6)]
+    store = OneByOne()
+    assert len(write_parts(store, parts, schema=1, commit_id="c", time_us=1, at_once=2)) == 6
+    assert store.most <= 2
 
 
 REFUSED = [

@@ -322,6 +322,24 @@ class TestSyncedFolders:
         found = synced_by(lambda: SyncedFolders().ensure(secret / "root" / "a", secret / "root"))
         assert found == [path for path in parents_of(secret / "root" / "a") if path != str(secret)]
 
+    def test_made_first_and_synced_later(self, tmp_path: Path) -> None:
+        """A folder can be made first, and its name and all above made durable behind what is written there."""
+        folders, folder = SyncedFolders(), tmp_path / "a" / "b"
+        assert synced_by(lambda: folders.make(folder)) == []
+        assert folder.is_dir()
+        assert synced_by(lambda: folders.sync(folder, tmp_path)) == parents_of(folder)
+        assert synced_by(lambda: folders.sync(folder, tmp_path)) == []
+
+    def test_does_not_lose_what_it_made_before(self, users_folder: Path) -> None:
+        """If the name of a folder that was made first can't be synced later, that is an error too."""
+        secret = users_folder / "secret"
+        secret.mkdir()
+        secret.chmod(0o311)
+        folders = SyncedFolders()
+        folders.make(secret / "root" / "a")
+        with pytest.raises(PermissionError):
+            folders.sync(secret / "root" / "a", secret / "root")
+
     def test_does_not_lose_what_it_made(self, users_folder: Path) -> None:
         """If the name of a folder just made can't be synced, that is an error."""
         secret = users_folder / "secret"
