@@ -206,13 +206,16 @@ def aged(times_us: Mapping[int, int], tags: Iterable[tuple[str, int, int | None]
     ]
 
 
-def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int, tuple[str, ...]]:
+def decide(
+    versions: Sequence[Aged], policy: Retention, now_us: int, readers: Sequence[tuple[str, int]] = ()
+) -> dict[int, tuple[str, ...]]:
     """Return the versions to be kept, each with its reasons.
 
     Args:
         versions: All that are retained now, oldest first.
         policy: The rules.
         now_us: The time, in microseconds since 1970.
+        readers: Who may be reading what has been the latest since when, in microseconds since 1970.
 
     Example:
         >>> decide([Aged(1, 5, 10), Aged(2, 10, None)], Retention(keep_last=1), 20)
@@ -222,7 +225,7 @@ def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int
     if versions:
         reasons[versions[-1].version].append("latest")
     for aged in versions:
-        reasons[aged.version] += _protecting(aged.tags, now_us)
+        reasons[aged.version] += _protecting(aged.tags, now_us) + _read_by(aged, readers)
     if policy.keep_last is not None:
         for aged in versions[-policy.keep_last :]:
             reasons[aged.version].append(f"last {policy.keep_last}")
@@ -237,6 +240,13 @@ def decide(versions: Sequence[Aged], policy: Retention, now_us: int) -> dict[int
         for version, label in _newest_of_each(versions, period, getattr(policy, name) or 0):
             reasons[version].append(label)
     return {version: tuple(why) for version, why in reasons.items() if why}
+
+
+def _read_by(aged: Aged, readers: Sequence[tuple[str, int]]) -> list[str]:
+    superseded_us = aged.superseded_us
+    if superseded_us is None:
+        return []
+    return [f"read by {name}" for name, since_us in readers if superseded_us > since_us]
 
 
 def told_policy(policy: Retention | None) -> str:

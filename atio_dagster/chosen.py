@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster_shared.check import CheckError
@@ -12,7 +12,6 @@ from dagster_shared.check import CheckError
 from atio_core.errors import TableNotFoundError
 from atio_core.retention import Retention
 from atio_core.table import Table
-from atio_dagster.in_progress import Reading
 from atio_dagster.provenance import owner_of, told_by_asset
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import declared_retention, retention_of_definitions
@@ -37,14 +36,12 @@ class Chosen:
     defined: Mapping[dg.AssetKey, Retention | None]
     owners: dict[str, dg.AssetKey] = field(default_factory=dict[str, dg.AssetKey])
 
-    def policy(self, name: str, table: Table, reading: Reading) -> Retention:
+    def policy(self, name: str, table: Table) -> Retention:
         """Return what is kept of a table.
 
         1. What the asset's definition declares, or, if it isn't among those that are known, what it declared when it
            was last materialised.
         2. The table's own policy; 3. the resource's rules; 4. the store's policy.
-
-        What runs may be reading is kept in any case.
         """
         properties = told_by_asset(table)
         owner = owner_of(properties)
@@ -55,9 +52,7 @@ class Chosen:
             declared = self.defined[owner]
         else:
             declared = declared_retention(properties)
-        policy = declared or table.retention() or self.store.retention
-        keep_for = reading.keep_for()
-        return replace(policy, keep_for=max(policy.keep_for or keep_for, keep_for))
+        return declared or table.retention() or self.store.retention
 
     def title(self, name: str) -> str:
         """Return what people call a table: its asset, or its path."""

@@ -73,9 +73,11 @@ def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expirat
     names = {store.table(name).path: name for name in chosen.names}
 
     def policy(table: Table) -> Retention:
-        return chosen.policy(names[table.path], table, reading)
+        return chosen.policy(names[table.path], table)
 
-    report = store.expire_all(policy, tables=chosen.names, grace=chosen.store.grace, dry_run=dry_run)
+    report = store.expire_all(
+        policy, tables=chosen.names, grace=chosen.store.grace, readers=reading.readers, dry_run=dry_run
+    )
     outcomes = {**report.reports, **report.failures}
     done = [Expired(chosen.title(name), chosen.owners.get(name), outcomes[name]) for name in chosen.names]
     for one in done:

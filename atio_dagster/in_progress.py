@@ -28,9 +28,11 @@ class Reading:
     since: datetime
     run_id: str | None
 
-    def keep_for(self) -> timedelta:
-        """Return for how long after they were superseded versions are to be kept now."""
-        return max(datetime.now(UTC) - self.since, timedelta())
+    @property
+    def readers(self) -> dict[str, datetime]:
+        """Who may be reading, as expiry takes it."""
+        who = "runs that begin now" if self.run_id is None else f"run {self.run_id[:8]} in progress"
+        return {who: self.since}
 
 
 def reading_now(instance: dg.DagsterInstance, own_run_id: str) -> Reading:

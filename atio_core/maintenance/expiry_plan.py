@@ -83,7 +83,8 @@ def plan_expiry(
     tags = log.tags_of(base)
     dead = dead_release_tags(log, tags, horizon_us, settle=settle, clock=clock)
     protecting = {name: tag for name, tag in tags.items() if name not in dead}
-    kept = decide(_aged(newest, _of_data(protecting, entries)), keeping.policy(base, log.location), now_us)
+    shown = _aged(newest, _of_data(protecting, entries))
+    kept = decide(shown, keeping.policy(base, log.location), now_us, keeping.readers)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     own = {entry.version for version, entry in newest.items() if version in kept} | _mirrored(protecting)
     standing = tuple(entry for entry in entries if entry.version in own)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from atio_core.arguments import refusal, require_text, require_time
 from atio_core.errors import InvalidInputError, NewerFormatError
 from atio_core.model.entry import LogEntry
 from atio_core.retention import Retention
+from atio_core.times import microseconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,12 @@ class Keeping:
     Attributes:
         asked: What the caller of this expiry said.
         default: What is said of all tables that say nothing themselves.
+        readers: Who may be reading what has been the latest since when, in microseconds since 1970.
     """
 
     asked: Retention | None
     default: Retention | None = None
+    readers: tuple[tuple[str, int], ...] = ()
 
     def policy(self, base: LogEntry, table: str) -> Retention:
         """Return the policy for a base.
@@ -37,6 +41,19 @@ class Keeping:
                 " keep_last=10, or give the table a policy of its own with set_retention"
             )
         return policy
+
+
+def require_readers(readers: object) -> tuple[tuple[str, int], ...]:
+    """Return the readers that a caller names, each with the time since when. Raises `InvalidInputError`."""
+    if readers is None:
+        return ()
+    if not isinstance(readers, Mapping):
+        raise refusal("readers", "a dict of times by the readers' names", readers)
+    given = cast("Mapping[object, object]", readers)
+    return tuple(
+        (require_text("readers", name), microseconds_of(require_time("readers", since)))
+        for name, since in given.items()
+    )
 
 
 def stored_policy(base: LogEntry, table: str) -> Retention | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Unpack, cast
 
 from atio_core.arguments import refusal, repeatable, require_duration, require_flag, require_list
 from atio_core.errors import InvalidInputError
 from atio_core.maintenance.erase_report import EraseReport
-from atio_core.maintenance.keeping import policy_from
+from atio_core.maintenance.keeping import policy_from, require_readers
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.model.store_entry import StoreEntry
@@ -55,6 +55,7 @@ class StoreUpkeep(Releases):
         *,
         tables: Iterable[str] | None = None,
         grace: timedelta | None = None,
+        readers: Mapping[str, datetime] | None = None,
         dry_run: bool = False,
         **rules: Unpack[Rules],
     ) -> StoreExpiryReport:
@@ -66,6 +67,7 @@ class StoreUpkeep(Releases):
                 own policy counts, else the store's: see `set_retention`.
             tables: Only the tables of these names.
             grace: As for `Table.expire`.
+            readers: As for `Table.expire`.
             dry_run: Report what would go, and remove nothing.
             **rules: The policy by its rules, as for `Table.expire`.
 
@@ -90,11 +92,12 @@ class StoreUpkeep(Releases):
         if grace is not None:
             require_duration("grace", grace)
         require_flag("dry_run", dry_run)
+        require_readers(readers)
 
         def expire(name: str) -> ExpiryReport:
             table = self.table(name)
             wanted = asked if ask is None else ask(table)
-            return table.expire(wanted, default=default, grace=grace, dry_run=dry_run)
+            return table.expire(wanted, default=default, grace=grace, readers=readers, dry_run=dry_run)
 
         names = self.tables(dropped=True) if tables is None else _table_names(tables)
         return StoreExpiryReport(self.path, dry_run, *side_by_side(names, expire))

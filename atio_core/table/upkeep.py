@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Unpack, cast
 
 from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_whole
@@ -82,6 +82,7 @@ class Upkeep(TableBase):
         *,
         default: Retention | None = None,
         grace: timedelta | None = None,
+        readers: Mapping[str, datetime] | None = None,
         dry_run: bool = False,
         **rules: Unpack[Rules],
     ) -> ExpiryReport:
@@ -93,6 +94,8 @@ class Upkeep(TableBase):
             default: What is kept if the table has none either.
             grace: How old a file that belongs to no version must be before it goes; the table's own if None: see
                 `set_grace`.
+            readers: Who may be reading, by names for the report, and since when (a time with a zone): what has been the
+                latest version at any time since then is kept too.
             dry_run: Report what would go, and remove nothing.
             **rules: The policy by its rules: `keep_for`, `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly`,
                 `keep_monthly`, `keep_yearly`: see `Retention`.
@@ -117,10 +120,11 @@ class Upkeep(TableBase):
             [(3, ('latest', 'last 1'))]
         """
         from atio_core.maintenance.expiry import expire
-        from atio_core.maintenance.keeping import Keeping
+        from atio_core.maintenance.keeping import Keeping, require_readers
 
         require_flag("dry_run", dry_run)
-        keeping = Keeping(require_policy(policy, **rules), require_policy(default))
+        asked, default = require_policy(policy, **rules), require_policy(default)
+        keeping = Keeping(asked, default, require_readers(readers))
         grace_us = None if grace is None else require_duration("grace", grace) // MICROSECOND
         return expire(self._log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
 

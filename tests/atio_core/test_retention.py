@@ -66,6 +66,14 @@ def test_a_version_is_kept_if_any_rule_keeps_it(policy: Retention, expected: lis
     assert list(decide(VERSIONS, policy, NOW_US)) == expected
 
 
+def test_what_readers_may_be_reading_is_kept() -> None:
+    """What was the latest at any time since a reader began is kept, and says for whom."""
+    superseded = [aged.superseded_us for aged in VERSIONS]
+    readers = [("run 7", (superseded[1] or 0)), ("run 8", NOW_US)]
+    found = decide(VERSIONS, Retention(keep_last=1), NOW_US, readers)
+    assert found == {3: ("read by run 7",), 4: ("read by run 7",), 5: ("latest", "last 1")}
+
+
 def test_the_reasons_are_told() -> None:
     """Each version that is kept says why, with every rule that keeps it."""
     gold = (("gold", None), ("lent", NOW_US + 1), ("was lent", NOW_US))

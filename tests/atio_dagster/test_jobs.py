@@ -264,8 +264,11 @@ def test_a_run_in_progress_keeps_what_it_may_read(
         materialize(made)
     job = dg.Definitions(assets=[made]).resolve_implicit_global_asset_job_def()
     busy = instance.create_run_for_job(job, status=status)
-    assert run(keeping_two, instance).success
+    expired = run(keeping_two, instance)
+    assert expired.success
     assert versions(keeping_two, "one") == [4, 3, 2, 1]
+    told = " ".join(" ".join(entry.user_message for entry in instance.all_logs(expired.run_id)).split())
+    assert f"read by run {busy.run_id[:8]} in progress" in told
     instance.report_run_failed(busy)
     assert run(keeping_two, instance).success
     assert versions(keeping_two, "one") == [4, 3]
