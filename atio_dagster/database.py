@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -21,10 +21,14 @@ from atio_core.databases.read import read_rows
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_dagster.database_partitions import empty_like, has_named_index, rows_in, where_of
 from atio_dagster.keys import Partitions, described, partitions_of, plain
+from atio_dagster.loading import Selection
 from atio_dagster.metadata import without_overlap
 from atio_dagster.provenance import append_key
 from atio_dagster.settings import WriteConfig, settings_of
 from atio_dagster.wanted import Wanted, wanted_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLE, SCHEMA = "atio/table", "schema"
 _FOREIGN = ("schema_mode", "sort_by", "partition_by", "format", "if_unchanged")
@@ -43,7 +47,7 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
 
     Asset metadata: `atio/mode` ("overwrite", "append" or "upsert"), `atio/key` (the columns that tell rows apart, for
     upserts), `atio/table` and `schema` (other names), `partition_expr` (the column that tells a row's partition). Input
-    metadata: `atio/columns`.
+    metadata: `atio/columns`, `atio/filter`.
 
     Example:
         >>> import dagster as dg, pandas as pd, tempfile
@@ -89,7 +93,10 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
             options["index"] = has_named_index(obj)
         options |= {"name": table, "schema": schema, "con": self._url(), "format": "sql"}
         done = self._write(context, obj, options)
-        metadata = _metadata(done, schema, partitions, self._kind())
+        columns = read_rows(self._url(), table, schema=schema, limit=0).schema
+        metadata = _metadata(
+            done, schema, partitions, self._kind(), is_whole=options["if_exists"] == "replace"
+        ) | {"dagster/column_schema": _shown(columns)}
         context.add_output_metadata(without_overlap(metadata, context.output_metadata))
         if done.done_before is not None:
             context.log.warning(
@@ -122,12 +129,12 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
 
     def _read(self, context: dg.InputContext, wanted: Wanted, partitions: Partitions | None) -> Any:
         schema, table = self._place(context)
-        columns = plain(context.definition_metadata.get("atio/columns"))
-        where = None
+        selection = Selection.of(context)
+        where = selection.filter
         if partitions is not None:
             stored = read_rows(self._url(), table, schema=schema, limit=0).schema
-            where = where_of(context, partitions, stored)
-        rows = read_rows(self._url(), table, schema=schema, columns=columns, where=where)
+            where = _both(where_of(context, partitions, stored), where)
+        rows = read_rows(self._url(), table, schema=schema, columns=selection.columns, where=where)
         return _as_wanted(rows, wanted, described(context))
 
     def _write(self, context: dg.OutputContext, obj: Any, options: dict[str, Any]) -> atio.WriteResult:
@@ -201,6 +208,19 @@ def _options(context: dg.OutputContext, partitions: Partitions | None) -> dict[s
     return options
 
 
+def _both(partitions: list[list[Any]], chosen: Any) -> list[list[Any]]:
+    """Rows of some partitions that an input's filter chooses: each is a list of comparisons, or several."""
+    if chosen is None:
+        return partitions
+    groups: list[Any] = chosen if isinstance(chosen[0], list) else [chosen]
+    return [[*partition, *group] for partition in partitions for group in groups]
+
+
+def _shown(schema: pa.Schema) -> dg.TableSchema:
+    """The columns that the database holds, as Dagster shows them."""
+    return dg.TableSchema([dg.TableColumn(field.name, type=str(field.type)) for field in schema])
+
+
 def _as_wanted(rows: Any, wanted: Wanted, what: str) -> Any:
     load = wanted.load or "pandas"
     if load == "arrow-reader":
@@ -218,7 +238,7 @@ def _as_wanted(rows: Any, wanted: Wanted, what: str) -> Any:
 
 
 def _metadata(
-    done: atio.WriteResult, schema: str | None, partitions: Partitions | None, kind: str
+    done: atio.WriteResult, schema: str | None, partitions: Partitions | None, kind: str, *, is_whole: bool
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dagster/table_name": done.table if schema is None else f"{schema}.{done.table}",
@@ -230,6 +250,8 @@ def _metadata(
         found["atio/losses"] = [str(loss) for loss in done.losses]
     if done.done_before is not None:
         found["atio/done_before"] = done.done_before
+    elif partitions is None and done.rows is not None and is_whole:
+        found["dagster/row_count"] = done.rows
     elif partitions is not None and len(partitions.values) == 1:
         found["dagster/partition_row_count"] = done.rows
     return found

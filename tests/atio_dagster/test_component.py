@@ -18,6 +18,9 @@ from atio_dagster import AtioResource, AtioStoreComponent
 TYPE = "atio_dagster.AtioStoreComponent"
 # Dagster's own, where it reads YAML.
 pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore:Function `ComponentLoadContext.build_defs_at_path`:DeprecationWarning"
+    ),  # 1.12's own
     pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated"),
     pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.BetaWarning"),
 ]

@@ -176,6 +176,7 @@ def test_an_input_gets_its_partitions(runs: Runs) -> None:
     """A partitioned input reads just its partition; a dict gets each by its key; all of them come as one frame."""
     seen: dict[str, Any] = {}
     up = days(of_days(1))
+    either = {"atio/filter": [[["n", "<", 2]], [["n", ">=", 3], ["n", "in", [3, 4]]]]}
 
     @dg.asset(partitions_def=DAYS)
     def same(daily: pl.DataFrame) -> None:
@@ -189,11 +190,21 @@ def test_an_input_gets_its_partitions(runs: Runs) -> None:
     def whole(daily: pd.DataFrame) -> None:
         seen["whole"] = (list(daily.columns), sorted(daily["n"]))
 
+    @dg.asset(partitions_def=DAYS, ins={"daily": dg.AssetIn(metadata={"atio/filter": ["n", "!=", 2]})})
+    def same_without(daily: pl.DataFrame) -> None:
+        seen["same_without"] = daily["n"].to_list()
+
+    @dg.asset(ins={"daily": dg.AssetIn(metadata=either)})
+    def some(daily: pd.DataFrame) -> None:
+        seen["some"] = sorted(daily["n"])
+
     assert runs(up, between=("2024-01-01", "2024-01-03")).success
-    assert runs(up, same, selection=[same], partition="2024-01-02").success
-    assert runs(up, by_key, whole, selection=[by_key, whole]).success
+    assert runs(up, same, same_without, selection=[same, same_without], partition="2024-01-02").success
+    assert runs(up, by_key, whole, some, selection=[by_key, whole, some]).success
     assert seen == {
         "same": [2, 2],
+        "same_without": [],
+        "some": [1, 1, 3, 3],
         "by_key": {"2024-01-01": [1, 1], "2024-01-02": [2, 2], "2024-01-03": [3, 3], "2024-01-04": []},
         "whole": (["n"], [1, 1, 2, 2, 3, 3]),
     }
@@ -271,6 +282,12 @@ def test_metadata(runs: Runs) -> None:
     assert metadata["dagster/storage_kind"] == runs.db.kind
     assert metadata["dagster/partition_row_count"] == metadata["atio/rows_written"] == 2
     assert "://" not in str(metadata)
+    columns = [(column.name, column.type) for column in metadata["dagster/column_schema"].columns]
+    assert [name for name, _ in columns] == ["day", "n"]
+    assert columns[1][1] == "int64"
+    assert "dagster/row_count" not in metadata
+    whole, _ = materialized(runs(dg.asset(name="whole")(lambda: pd.DataFrame({"n": [1, 2, 3]}))), "whole")
+    assert whole["dagster/row_count"] == 3
 
 
 def test_none_stores_nothing(runs: Runs) -> None:
