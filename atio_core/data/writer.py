@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,17 +19,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atio_core.data.blocks import BlockDigester, Blocks
 from atio_core.data.conform import changed_by_parquet
 from atio_core.data.cuts import even_cuts
 from atio_core.data.encoding import choose_encoding
 from atio_core.data.fixed_lists import require_readable
 from atio_core.data.meter import Meter
+from atio_core.data.sink import Sink, WrittenFile
 from atio_core.data.stats import column_stats
 from atio_core.errors import NotPreservableError, StorageError
-from atio_core.format.digest import named, running_digest
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.storage.base import ObjectStore, ObjectWriter
+from atio_core.storage.base import ObjectStore
 
 TARGET_BYTES = 256 << 20  # of Arrow data in a file; a half to a tenth of it on disk
 _LEAST_BYTES = 16 << 20  # not worth a thread of its own below this
@@ -39,7 +37,6 @@ _GROUP_BYTES = 64 << 20  # of Arrow data in a row group: what a reader has in me
 # A reader of some rows decodes groups as a whole; smaller ones cost those who read all.
 _LEAST_GROUP_BYTES = 8 << 20
 _COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a place and bounds of its own
-_HELD_BYTES = 64 << 10  # written at once; Parquet comes with each page's header by itself
 # Threads with small files mostly wait for the disk, which writes for several of them in one go: 300 files of a few
 # rows took 0.41 of the time of syncing them one by one with 8 threads, 0.98 with 2.
 _SMALL_AT_ONCE = 8
@@ -276,88 +273,13 @@ def _without_done(pending: set[Future[DataFile]]) -> set[Future[DataFile]]:
     return rest
 
 
-class _StoppedError(Exception):
-    """Another file of the same write has failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What is known of a file once it is written."""
-
-    size: int
-    digest: str
-    footer_size: int
-    footer_digest: str
-    metadata: pq.FileMetaData
-    encoded: float
-
-
-class _Sink:
-    """What Parquet writes into: it digests the bytes and hands them on."""
-
-    closed = False  # pyarrow asks
-
-    def __init__(self, out: ObjectWriter, stop: threading.Event) -> None:
-        self._out = out
-        self._stop = stop
-        self._held = bytearray()
-        self._whole = running_digest()
-        self._blocks = BlockDigester()
-        self._footer = running_digest()
-        self._size = 0
-        self._footer_start: int | None = None
-
-    def write(self, data: bytes) -> int:
-        """Add bytes; small pieces are held until there are enough of them for a call."""
-        if len(data) < _HELD_BYTES:
-            self._held += data
-        if len(data) >= _HELD_BYTES or len(self._held) >= _HELD_BYTES:
-            self._pass_on_held()
-        if len(data) >= _HELD_BYTES:
-            self._pass_on(memoryview(data))
-        return len(data)
-
-    def start_footer(self) -> Blocks:
-        """Return the digests of the blocks so far; what is written from here on is the footer."""
-        self._pass_on_held()
-        self._footer_start = self._size
-        return self._blocks.finish()
-
-    def finish(self, metadata: pq.FileMetaData) -> _Written:
-        """Hand on what is held, and say what the file has become."""
-        self._pass_on_held()
-        footer_size = self._size - (self._footer_start or 0)
-        return _Written(
-            self._size, named(self._whole), footer_size, named(self._footer), metadata, time.perf_counter()
-        )
-
-    def flush(self) -> None:
-        """Do nothing: Parquet asks for it after each row group."""
-
-    def close(self) -> None:
-        """Do nothing: the file is closed by the one who opened it."""
-
-    def _pass_on_held(self) -> None:
-        held, self._held = self._held, bytearray()
-        if held:
-            self._pass_on(memoryview(held))
-
-    def _pass_on(self, data: memoryview) -> None:
-        if self._stop.is_set():
-            raise _StoppedError
-        self._whole.update(data)
-        (self._blocks if self._footer_start is None else self._footer).update(data)
-        self._out.write(data)
-        self._size += len(data)
-
-
-def _write_file(store: ObjectStore, part: Part, stop: threading.Event, meter: Meter) -> _Written:
+def _write_file(store: ObjectStore, part: Part, stop: threading.Event, meter: Meter) -> WrittenFile:
     """Write one file, durably; leave nothing if that fails."""
     out = store.open_write(part.path)
     try:
         with _refusals(part.rows):
             layout = part.layout or _Layout.of(part.rows, TARGET_BYTES)
-            written = _write_parquet(_Sink(out, stop), part.rows, layout, meter)
+            written = _write_parquet(Sink(out, stop), part.rows, layout, meter)
         out.close()
     except BaseException as error:
         _undo(out.abort, error)
@@ -365,7 +287,7 @@ def _write_file(store: ObjectStore, part: Part, stop: threading.Event, meter: Me
     return written
 
 
-def _write_parquet(sink: _Sink, rows: pa.Table, layout: _Layout, meter: Meter) -> _Written:
+def _write_parquet(sink: Sink, rows: pa.Table, layout: _Layout, meter: Meter) -> WrittenFile:
     if not rows.schema.names:  # Parquet counts rows by its columns
         rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
     require_readable(rows)

@@ -26,13 +26,13 @@ from atio_core.model.ids import Clock, system_clock, uuid7
 from atio_core.storage.base import check_name, check_prefix
 from atio_core.storage.durable import (
     AnyPath,
-    SyncedFolders,
     publish_new,
     start_writing,
     sync_file,
     sync_folder,
 )
 from atio_core.storage.local_refusals import refusals, refused
+from atio_core.storage.synced_folders import SyncedFolders
 
 _Result = TypeVar("_Result")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

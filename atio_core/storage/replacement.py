@@ -21,12 +21,13 @@ from atio_core.errors import AtioError, StorageError, UnsupportedStoreError
 from atio_core.storage import attributes, checksum, durable, temporary
 from atio_core.storage.previous import Kept
 from atio_core.storage.publication import Publication, already_there
+from atio_core.storage.synced_folders import SyncedFolders
 from atio_core.storage.target import look, reason, storage_error
 
 _BUFFER_BYTES = 256 * 1024  # few calls for writers that send lines
 _AHEAD_BYTES = 8 << 20  # the disk begins with so many bytes while more are made
 _MOST_FOLDERS = 10_000  # remembered
-_FOLDERS = durable.SyncedFolders()
+_FOLDERS = SyncedFolders()
 _proven: set[str] = set()  # folders in which a new name can be taken without a race
 
 Open = Callable[[str, int], Any]

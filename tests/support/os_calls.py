@@ -114,3 +114,17 @@ def _path(value: object, folder: int | None) -> str:
         return ""
     path = Path(_path(folder, None) if folder is not None else "", value).absolute()
     return str(path.parent.resolve() / path.name)
+
+
+def synced_by(work: Callable[[], object]) -> list[str]:
+    """Every folder that some work syncs, in order."""
+    found: list[str] = []
+
+    def around(call: Call) -> object:
+        if call.name == "fsync":
+            found.append(f"/{call.paths[0]}" if call.paths[0] != "." else "/")
+        return call.run()
+
+    with watched(Path("/"), around):
+        work()
+    return found
