@@ -41,7 +41,8 @@ test-lowest: $(LOWEST) ## all tests with the oldest libraries that pyproject.tom
 bench: $(READY) ## speed, as ratios against plain library calls
 	$(PY) -m benchmarks
 
-soak: $(READY) ## the long tests, and far more examples of the random ones
+soak: $(READY) ## the long tests, and far more examples of the random ones; those of Spark need Java, too
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,engines]'
 	$(PYTEST) $(PYTEST_ARGS) -m "slow or soak" --hypothesis-profile=soak
 
 .dagster_home/dagster.yaml: example_project/dagster.yaml

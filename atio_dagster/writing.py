@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.data.frames import to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.data.object_files.kinds import checked_kind, object_kind, require_rows_format
 from atio_core.errors import InvalidInputError
+from atio_core.format.staged_json import StagedChange
 from atio_core.model.entry import ROWS
+from atio_core.model.staged import StoredChange
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions, described
@@ -80,6 +82,30 @@ class PlannedWrite:
         return table.stage(first.data, first.method, keep=True, **options)
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedCommit:
+    """One version of a table whose files are staged: the output is what `Table.stage` returned, on many machines.
+
+    Attributes:
+        staged: The descriptors.
+        said: What is said of the commit.
+    """
+
+    staged: tuple[StagedChange, ...]
+    said: Mapping[str, Any]
+
+    def commit(self, table: Table) -> Snapshot:
+        """Make them the table's next version."""
+        return table.commit(self.staged, **self.said)
+
+    def stage(self, table: Table) -> KeptStage:
+        """Refuse to keep them under an id: that is said when they are staged."""
+        raise InvalidInputError(
+            f"what was staged for {table.path} can't wait for checks: publish it at once, or return the rows. Nothing"
+            " was committed"
+        )
+
+
 def plan_write(
     context: dg.OutputContext,
     obj: Any,
@@ -87,7 +113,7 @@ def plan_write(
     settings: WriteSettings,
     *,
     pickles: bool,
-) -> PlannedWrite:
+) -> PlannedWrite | PlannedCommit:
     """Decide what an output does to its table. Nothing is written yet.
 
     Raises:
@@ -99,6 +125,9 @@ def plan_write(
     }
     if settings.mode == "append":
         said |= append_key(context, partitions, settings.append_scope)
+    if staged := _descriptors(obj):
+        _require_planned(context, staged, partitions, settings)
+        return PlannedCommit(staged, said)
     if settings.mode != "overwrite" or partitions is not None:
         if settings.format is not None:
             require_rows_format(settings.format)
@@ -116,6 +145,49 @@ def plan_write(
             "can't be had beside partitions of Dagster's, which the table has already",
         )
     return PlannedWrite(_of_partitions(split(context, obj, partitions), partitions, settings), said)
+
+
+def _descriptors(obj: Any) -> tuple[StagedChange, ...]:
+    """Return what an output has staged; nothing if it is something else."""
+    if isinstance(obj, StagedChange):
+        return (obj,)
+    if isinstance(obj, list | tuple):
+        members = tuple(cast("Sequence[object]", obj))
+        staged = tuple(one for one in members if isinstance(one, StagedChange))
+        return staged if len(staged) == len(members) else ()
+    return ()
+
+
+def _require_planned(
+    context: dg.OutputContext,
+    staged: tuple[StagedChange, ...],
+    partitions: Partitions | None,
+    settings: WriteSettings,
+) -> None:
+    """Raise `InvalidInputError` if what was staged isn't what the asset says of its writes, or of its partitions."""
+    expected = settings.mode
+    if partitions is not None and expected == "overwrite":
+        expected = "overwrite_partitions"
+    if found := sorted({one.operation for one in staged} - {expected}):
+        raise InvalidInputError(
+            f"{described(context)} has staged {' and '.join(found)}, and by its mode it does {expected}. Nothing was"
+            " committed: stage that, or say so by 'atio/mode'"
+        )
+    if partitions is None:
+        return
+    known = set(partitions.values.values())
+    for one in staged:
+        if isinstance(one.change, StoredChange):
+            raise InvalidInputError(
+                f"{described(context)} has staged so many files at a time that their partitions aren't told. Nothing"
+                " was committed: stage fewer in one piece"
+            )
+        lie = {*one.change.partitions, *(file.partition for file in one.change.files)}
+        if others := [values for values in lie if values not in known]:
+            raise InvalidInputError(
+                f"{described(context)} has staged rows of the partition {others[0]}, and the run is of"
+                f" {', '.join(partitions.values)}. Nothing was committed"
+            )
 
 
 def _misfit(context: dg.OutputContext, name: str, value: object, why: str) -> InvalidInputError:

@@ -15,7 +15,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.names import change_path
 from atio_core.format.schema_arrow import carried_ref
-from atio_core.format.staged_json import StagedChange, encode_change
+from atio_core.format.staged_json import StagedChange, decode_change, encode_change
 from atio_core.log.change import Change
 from atio_core.model.entry import SchemaRef
 from atio_core.model.staged import NO_SCHEMA, Replaced, StagedFiles, StoredChange
@@ -96,6 +96,19 @@ def shortened(staged: StagedChange, store: ObjectStore) -> StagedChange:
         store.delete([file.path for file in staged.change.files])
         raise
     return replace(staged, change=StoredChange(digest(data), len(data)))
+
+
+def withdraw(staged: StagedChange, store: ObjectStore) -> None:
+    """Delete what was staged, by somebody who knows that nobody has tried to commit it, or will.
+
+    Raises:
+        StorageError: The store refused; what stays goes with an expiry.
+    """
+    change, listed = staged.change, []
+    if isinstance(change, StoredChange):
+        listed = [change_path(staged.id)]
+        change = decode_change(store.read(listed[0]))
+    store.delete([*(file.path for file in change.files), *listed])
 
 
 def distinct(staged: Iterable[StagedChange]) -> tuple[StagedChange, ...]:

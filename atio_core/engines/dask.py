@@ -61,6 +61,37 @@ def write_dask(
         >>> write_dask(frame, "memory://write-dask-example", mode="overwrite").rows
         3
     """
+    said: Any = {key: one for key, one in options.items() if key in CommitOptions.__annotations__}
+    make_intent(system_clock, **said)  # refuses what makes no sense before the workers begin
+    own = {key: one for key, one in options.items() if key not in said}
+    target = _table(table)
+    return target.commit(stage_dask(frame, target, mode, **own), **said)
+
+
+def stage_dask(
+    frame: Any, table: Table | str | os.PathLike[str], mode: str = "append", **options: Any
+) -> list[StagedChange]:
+    """Stage a Dask DataFrame, and leave its commit to somebody else, such as the IO manager of a Dagster asset.
+
+    Args:
+        frame: As for `write_dask`.
+        table: As for `write_dask`.
+        mode: As for `write_dask`.
+        **options: Those of the method.
+
+    Returns:
+        Descriptors for one `Table.commit`.
+
+    Raises:
+        As for `write_dask`, of what isn't said of a commit.
+
+    Example:
+        >>> import atio_core as atio, dask.dataframe as dd, pandas as pd
+        >>> table = atio.Table("memory://stage-dask-example")
+        >>> staged = stage_dask(dd.from_pandas(pd.DataFrame({"a": [1, 2, 3]}), npartitions=2), table)
+        >>> len(staged), table.exists(), table.commit(staged).rows
+        (2, False, 3)
+    """
     import dask
     import dask.dataframe as dd
     from dask.dataframe.dispatch import make_meta
@@ -69,14 +100,11 @@ def write_dask(
     name = require_choice("mode", mode, _MODES)
     if not isinstance(frame, dd.DataFrame):
         raise refusal("frame", "a Dask DataFrame", frame)
-    said: Any = {key: one for key, one in options.items() if key in CommitOptions.__annotations__}
-    own = {key: one for key, one in options.items() if key not in said}
-    make_intent(system_clock, **said)  # refuses what makes no sense before the workers begin
     texts = _texts_of(target)
     stage = dask.delayed(_stage_some, pure=False)
-    found = dask.compute(*[stage(part, target, name, own, texts) for part in frame.to_delayed()])
+    found = dask.compute(*[stage(part, target, name, options, texts) for part in frame.to_delayed()])
     staged: list[StagedChange] = [one for one in found if one is not None]
-    return target.commit(staged or [_stage(make_meta(frame), target, name, own, texts)], **said)
+    return staged or [_stage(make_meta(frame), target, name, options, texts)]
 
 
 def read_dask(

@@ -9,7 +9,7 @@ import pytest
 
 from atio_dagster import AtioIOManager, AtioResource
 from atio_dagster.provenance import append_key
-from tests.support.dagster_runs import Materialize, Refusal
+from tests.support.dagster_runs import Materialize, Refusal, failing_once
 
 ROWS = pd.DataFrame({"n": [1, 2]})
 
@@ -94,19 +94,6 @@ class FailingAfterwards(AtioIOManager):
 def failing_job() -> dg.JobDefinition:
     """The same, whose step fails afterwards."""
     return _appending_by(FailingAfterwards)
-
-
-def failing_once(store: AtioResource, attempts: list[int]) -> AtioIOManager:
-    """A manager that notes each output it has committed, and fails after the first one."""
-
-    class Failing(AtioIOManager):
-        def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-            super().handle_output(context, obj)
-            attempts.append(1)
-            if len(attempts) == 1:
-                raise RuntimeError("after the commit")
-
-    return Failing(base_path=store.base_path)
 
 
 class TestAppends:

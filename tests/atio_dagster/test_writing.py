@@ -1,14 +1,18 @@
 from typing import Any
 
 import dagster as dg
+import dask
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
+from atio_core import StagedChange
+from atio_core.engines import stage_dask
 from atio_dagster import AtioResource
-from tests.support.dagster_runs import Materialize, Refusal
+from tests.support.dagster_runs import Materialize, Refusal, failing_once, materialized
 
 LETTERS = dg.StaticPartitionsDefinition(["a", "b/..", "c"])
 
@@ -212,3 +216,61 @@ def test_what_does_not_go_together_is_refused(
     """A setting that the mode can't heed is refused, not ignored."""
     assert told in refusal(outputs(people(_1="Ada"), key=["id"], **said)).message
     assert not store.table("made").exists()
+
+
+def on_cluster(store: AtioResource, frame: pd.DataFrame, mode: str, **options: Any) -> list[StagedChange]:
+    """Stage rows of the asset by Dask, each as a part of its own."""
+    parts = [frame.iloc[[number]].reset_index(drop=True) for number in range(len(frame))]
+    with dask.config.set({"dataframe.convert-string": False}):
+        made = dd.from_map(lambda part: part, parts, meta=frame.iloc[:0])
+    return stage_dask(made, store.table("made"), mode, **options)
+
+
+class TestStaged:
+    """An asset that was computed, and staged, by the workers of a cluster returns descriptors."""
+
+    def test_parts_are_one_version(self, materialize: Materialize, store: AtioResource) -> None:
+        """All that was staged becomes one version of the asset, whose rows Dagster is told."""
+        staged = on_cluster(store, people(_1="Ada", _2="Bob"), "overwrite")
+        result = materialize(outputs(staged))
+        snapshot = store.table("made").snapshot()
+        assert (snapshot.version, snapshot.files) == (1, 2)
+        assert rows_of(store) == [(1, "Ada"), (2, "Bob")]
+        told, _ = materialized(result, "made")
+        assert (told["dagster/row_count"], told["atio/version"]) == (2, 1)
+        assert snapshot.properties["dagster/asset_key"] == '["made"]'
+
+    def test_one_part(self, materialize: Materialize, store: AtioResource) -> None:
+        """A single descriptor does as well."""
+        materialize(outputs(store.table("made").stage(people(_1="Ada"), "overwrite")))
+        assert rows_of(store) == [(1, "Ada")]
+
+    def test_a_retry_of_an_append_adds_once(self, instance: dg.DagsterInstance, store: AtioResource) -> None:
+        """A step that fails after its commit, and is tried again, stages anew, and adds nothing twice."""
+        attempts: list[int] = []
+
+        @dg.asset(name="made", metadata={"atio/mode": "append"}, retry_policy=dg.RetryPolicy(max_retries=1))
+        def made() -> Any:
+            return on_cluster(store, people(_1="Ada", _2="Bob"), "append")
+
+        dg.materialize([made], resources={"io_manager": failing_once(store, attempts)}, instance=instance)
+        assert len(attempts) == 2
+        assert rows_of(store) == [(1, "Ada"), (2, "Bob")]
+
+    def test_partitions(self, materialize: Materialize, refusal: Refusal, store: AtioResource) -> None:
+        """Parts of the run's partition replace it, and nothing else; those of another are refused."""
+        how = {"partition_by": ["partition"], "partition": {"partition": "a"}}
+        materialize(outputs(people(_9="Eve"), partitions_def=LETTERS), partition="c")
+        staged = on_cluster(store, people(_1="Ada", _2="Bob"), "overwrite_partitions", **how)
+        materialize(outputs(staged, partitions_def=LETTERS), partition="a")
+        assert (rows_of(store, "a"), rows_of(store, "c")) == ([(1, "Ada"), (2, "Bob")], [(9, "Eve")])
+        others = on_cluster(store, people(_3="Cy"), "overwrite_partitions", **how)
+        error = refusal(outputs(others, partitions_def=LETTERS), partition="c")
+        assert "has staged rows of the partition ('a',), and the run is of c" in error.message
+        assert rows_of(store, "c") == [(9, "Eve")]
+
+    def test_another_mode_is_refused(self, refusal: Refusal, store: AtioResource) -> None:
+        """What was staged has to be what the asset says that it does."""
+        error = refusal(outputs(on_cluster(store, people(_1="Ada"), "append")))
+        assert "has staged append, and by its mode it does overwrite" in error.message
+        assert not store.table("made").exists()

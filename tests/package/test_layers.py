@@ -26,6 +26,7 @@ HEAVY = {
     "polars",
     "psycopg",
     "pyarrow",
+    "pyspark",
     "pymysql",
     "rich",
     "sqlalchemy",
@@ -39,6 +40,7 @@ OURS = {
     "atio_core.comparing",
     "atio_core.data",
     "atio_core.databases",
+    "atio_core.engines",  # one of which needs Spark
     "atio_core.maintenance",
     "atio_core.mirrors",
     "atio_core.page",  # which few ask for

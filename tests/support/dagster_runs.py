@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from atio_dagster import AtioResource
+from atio_dagster import AtioIOManager, AtioResource
 
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 """Materialise assets: all of those given, or just those in `only`; for a `partition`, or a range `between` two."""
@@ -30,3 +30,16 @@ def versions_of(store: AtioResource, name: str, count: int) -> None:
     """Write versions of a table, each with its number as its row."""
     for number in range(1, count + 1):
         store.table(name).overwrite(pd.DataFrame({"n": [number]}))
+
+
+def failing_once(store: AtioResource, attempts: list[int]) -> AtioIOManager:
+    """A manager that notes each output it has committed, and fails after the first one."""
+
+    class Failing(AtioIOManager):
+        def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+            super().handle_output(context, obj)
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise RuntimeError("after the commit")
+
+    return Failing(base_path=store.base_path)

@@ -15,7 +15,7 @@ import pytest
 
 import atio_core as atio
 from atio_core import read_tasks
-from atio_core.engines import read_dask, write_dask
+from atio_core.engines import read_dask, stage_dask, write_dask
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.testing import assert_frames_equal
 
@@ -133,6 +133,16 @@ def test_a_driver_that_runs_twice_commits_once(table: atio.Table) -> None:
     first = write_dask(frame(), table, idempotency_key="load 1")
     again = write_dask(frame(), table, idempotency_key="load 1")
     assert (again.version, again.repeated, table.snapshot().rows) == (first.version, True, 10)
+
+
+def test_a_frame_is_staged(table: atio.Table) -> None:
+    """What is staged is in no version until somebody commits it, all of it or none."""
+    staged = stage_dask(frame(), table, "overwrite")
+    assert (len(staged), table.exists()) == (3, False)
+    assert [atio.StagedChange.from_json(one.to_json()) for one in staged] == staged
+    assert table.commit(staged).rows == 10
+    with pytest.raises(InvalidInputError, match="message is said of a commit"):
+        stage_dask(frame(), table, message="m")
 
 
 def test_another_version_in_between_is_refused(table: atio.Table) -> None:
