@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atio_core.errors import CommitConflictError, InvalidInputError
+from atio_core.errors import CommitConflictError, InvalidInputError, VersionExpiredError
 from atio_core.format.names import ICEBERG, iceberg_state_path
 from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.contents import Contents, contents_of
@@ -94,7 +94,12 @@ def mirror(
                 continue
         path = iceberg_state_path(state.number)
         tell(f"{uri}/{path}")
-        tags.settle(ids)
+        try:
+            tags.settle(ids)
+        except VersionExpiredError:
+            if not unchanged:
+                folder.take_back(state)
+            raise
         folder.clean(state.number)
         return MirrorReport(
             table=log.location,

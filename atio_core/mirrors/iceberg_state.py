@@ -98,6 +98,16 @@ class IcebergFolder:
             return False
         return True
 
+    def take_back(self, state: IcebergState) -> None:
+        """Delete a state that was just made, whose files are gone, unless another has gone on from it."""
+        if max(self._states(), default=0) == state.number:
+            others = [
+                told for number in self._states() if number < state.number and (told := self._told(number))
+            ]
+            known = {path for told in others for path in _lists_of(told)}
+            lists = [path for path in _lists_of(state.told) if path not in known]
+            self._store.delete([iceberg_state_path(state.number), *lists])
+
     def clean(self, newest: int) -> None:
         """Delete the states before the last two, and the lists that only these name."""
         kept: set[str] = set()

@@ -13,8 +13,14 @@ import pytest
 from pyiceberg.catalog.memory import InMemoryCatalog
 from pyiceberg.table import StaticTable
 
-from atio_core.errors import AlreadyExistsError, InvalidInputError, NotPreservableError
+from atio_core.errors import (
+    AlreadyExistsError,
+    InvalidInputError,
+    NotPreservableError,
+    VersionExpiredError,
+)
 from atio_core.mirrors import iceberg
+from atio_core.mirrors.iceberg_state import IcebergFolder, IcebergState
 from atio_core.table import Table
 from tests.atio_core.mirrors.engines import CARRIED, EARLY, NESTED, WHEN, rows
 
@@ -216,6 +222,25 @@ def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     assert report.notes == ("the mirror for Iceberg goes: make it anew with to_iceberg",)
     assert not [path for path in (tmp_path / "_iceberg").rglob("*") if path.is_file()]
     assert by_pyiceberg_names(table.to_iceberg().location) == ["Lee"]
+
+
+def test_an_erasing_beside_a_slow_mirroring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is erased before a mirror shows it isn't called shown, nor told of by what was written just then."""
+    table, append = Table(tmp_path), IcebergFolder.append
+    table.append(pa.table({"name": ["Ann"]}))
+    table.to_iceberg()
+    table.append(pa.table({"name": ["Eve Adams"]}))
+
+    def slow(of: IcebergFolder, state: IcebergState) -> bool:
+        table.erase([("name", "==", "Eve Adams")], tags="all")
+        return append(of, state)
+
+    monkeypatch.setattr(IcebergFolder, "append", slow)
+    with pytest.raises(VersionExpiredError, match="mirror it again"):
+        table.to_iceberg()
+    monkeypatch.undo()
+    assert [*tmp_path.glob("_iceberg/metadata/*")] == []
+    assert by_pyiceberg_names(table.to_iceberg().location) == ["Ann"]
 
 
 def by_pyiceberg_names(location: str) -> list[str]:
