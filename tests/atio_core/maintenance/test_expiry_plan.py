@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from atio_core.changes.mirror import KeepMirrored
 from atio_core.changes.set_retention import SetRetention
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.expiry import expire
@@ -98,6 +99,32 @@ def test_a_tag_of_what_would_go() -> None:
     assert listed == 1 + 3 + 1
     assert 2 not in [line.version for line in report.removed]
     assert verify(table.store)[2] == ["b"]
+
+
+def test_an_entry_that_is_mirrored_meanwhile() -> None:
+    """What goes and is mirrored asks for another decision; it stays as it is, whatever stands for its version."""
+
+    def comes(others: Writer, number: int) -> object:
+        if number == 5:
+            return others.commit(KeepMirrored(others.log, {"mirror/delta/5": 5}))
+        return others.tag(f"t{number}", 5)  # so that later entries stand for its version
+
+    _, table, listed = expire_beside(comes, 5)
+    assert listed == 1 + 3 + 1
+    assert table.log.latest().retained.spans == ((5, 5), (12, 12))
+
+
+def test_an_entry_that_was_mirrored_before() -> None:
+    """The entry that a mirror names stays beside a later one of its version, however many races are lost."""
+
+    def comes(others: Writer, number: int) -> object:
+        if number == 1:
+            return others.commit(KeepMirrored(others.log, {"mirror/delta/6": 6}))
+        return others.tag(f"t{number}", 5)
+
+    _, table, listed = expire_beside(comes, 6)
+    assert listed == 1 + 3
+    assert table.log.latest().retained.spans == ((6, 6), (13, 13))
 
 
 def test_a_version_that_comes_back() -> None:
