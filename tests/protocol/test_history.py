@@ -345,7 +345,8 @@ def test_without_a_rule_a_history_shows_it() -> None:
         "intent = replace(intent, expected_version=staged.base_version)",
         "pass",
     )
-    found = settings(max_examples=100, phases=[Phase.generate], database=None)
+    usual = settings.get_profile("atio")  # of which it is known that they show it
+    found = settings(usual, max_examples=100, phases=[Phase.generate], database=None)
     with base.off(), pytest.raises(AssertionError):
         run_state_machine_as_test(History, settings=found)
 
