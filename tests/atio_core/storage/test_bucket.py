@@ -170,9 +170,9 @@ def test_an_object_that_was_not_sent_is_not_there(moto: BucketServer) -> None:
     assert not caught.value.unknown
 
 
-def test_marks_without_quotes_are_given_some(moto: BucketServer) -> None:
+def test_marks_without_quotes_are_given_some(google: BucketServer) -> None:
     """Azure lists ETags without their quotes, which a condition must have."""
-    store = opened(moto)
+    store = opened(google)
     store.put("a", b"1")
     (listed,) = store.listed("")
     assert store.read_listed(Listed("a", listed.mark.strip('"'))) == b"1"
