@@ -114,9 +114,9 @@ class ReadTask:
             columns=self._wanted(columns), filter=self.filter, batch_rows=batch_rows, verify=self.verify
         )
 
-    def _wanted(self, columns: Sequence[Any] | None) -> list[Any] | None:
-        chosen = self.columns if columns is None else columns
-        return None if chosen is None else list(chosen)
+    def _wanted(self, columns: Sequence[Any] | None) -> Sequence[Any] | None:
+        own = None if self.columns is None else list(self.columns)
+        return own if columns is None else columns
 
 
 class TaskReads(RowAnswers):

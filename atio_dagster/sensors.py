@@ -25,7 +25,7 @@ from atio_dagster.provenance import RUN_ID, latest_of
 from atio_dagster.reads import VERSIONS
 
 Watched = dg.AssetsDefinition | dg.AssetSpec | dg.AssetKey | AtioTable | str
-Requests = Callable[[Snapshot], dg.RunRequest | Iterable[dg.RunRequest]]
+Requests = Callable[[Snapshot], dg.RunRequest | Iterable[dg.RunRequest] | None]
 
 _MOST_VERSIONS = 25
 """Of a table at one look: what is left comes at the next."""
@@ -202,9 +202,9 @@ def _asked(watch: _Watch, snapshot: Snapshot, requests: Requests | None) -> Iter
     given = dg.RunRequest() if requests is None else requests(snapshot)
     key = f"{watch.name} {snapshot.entry.table_id} {snapshot.version}"
     versions = json.dumps({watch.name: snapshot.version}, ensure_ascii=False)
-    for number, one in enumerate([given] if isinstance(given, dg.RunRequest) else given):
+    for number, one in enumerate([given] if isinstance(given, dg.RunRequest) else given or ()):
         yield dg.RunRequest(
-            run_key=f"{key} {one.run_key or number}",
+            run_key=f"{key} {number}" if one.run_key is None else f"{key} key {one.run_key}",
             run_config=one.run_config,
             tags={VERSIONS: versions, **one.tags},
             job_name=one.job_name,
@@ -216,7 +216,11 @@ def _asked(watch: _Watch, snapshot: Snapshot, requests: Requests | None) -> Iter
 
 
 def _from_cursor(cursor: str | None) -> dict[str, _Seen]:
-    return {} if not cursor else {name: _Seen(*seen) for name, seen in json.loads(cursor).items()}
+    try:
+        found = json.loads(cursor or "{}")
+        return {name: _Seen(str(table_id), int(version)) for name, (table_id, version) in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInputError(f"{cursor!r} is no cursor of this sensor: reset it") from error
 
 
 def _to_cursor(seen: Mapping[str, _Seen]) -> str:

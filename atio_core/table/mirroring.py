@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from atio_core.arguments import require_flag, require_text
+from atio_core.arguments import refusal, require_flag, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.log.lookup import AnyVersion, find, history, require_wanted
 from atio_core.mirrors.report import MirrorReport
@@ -96,6 +96,8 @@ class Mirroring(TableBase):
         if (catalog is None) != (identifier is None):
             raise InvalidInputError("catalog and identifier belong together: give both, or neither")
         name = None if identifier is None else require_text("identifier", identifier)
+        if name is not None and not hasattr(catalog, "commit_table"):
+            raise refusal("catalog", "a catalogue of pyiceberg's", catalog)
 
         def told(location: str) -> None:
             if name is not None:

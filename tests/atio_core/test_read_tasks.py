@@ -92,6 +92,10 @@ def test_tasks_are_read_as_any_library(table: atio.Table) -> None:
     assert elsewhere(task, output_as="polars").equals(pl.DataFrame({"b": ["x", None], "a": [1, 2]}))
     assert elsewhere(task, output_as="arrow", columns=["a"]).to_pydict() == {"a": [1, 2]}
     assert pa.Table.from_batches(task.scan(columns=["b"])).to_pydict() == {"b": ["x", None]}
+    odd: Any
+    for odd in ("ab", 5):
+        with pytest.raises(InvalidInputError, match="columns must be a list of labels"):
+            task.read(columns=odd)
     assert (task.first_row, [file.rows for file in task.files]) == (0, [2])
 
 

@@ -178,6 +178,29 @@ def test_several_tables_and_requests(store: AtioResource) -> None:
     assert len(daemon.keys) == 4
 
 
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [(None, 0), ([], 0), ([dg.RunRequest(), dg.RunRequest(run_key="0"), dg.RunRequest(run_key="a")], 3)],
+    ids=["none", "empty", "own keys"],
+)
+def test_what_is_asked_for(given: Any, keys: int, store: AtioResource) -> None:
+    """A version may ask for no run; and a request's own key is never taken for another's place in the list."""
+    daemon = Daemon(build_snapshot_sensor("orders", target="*", requests=lambda _: given), store)
+    daemon.tick()
+    versions_of(store, "orders", 1)
+    assert (len(daemon.tick()), len(daemon.keys)) == (keys, keys)
+    assert daemon.tick() == []
+
+
+@pytest.mark.parametrize("cursor", ["5", "x", "[]", '{"orders": 5}', '{"orders": ["a", null]}'])
+def test_a_cursor_that_is_none_is_refused(cursor: str, store: AtioResource) -> None:
+    """Somebody may have set it by hand: the error says what to do."""
+    daemon = Daemon(build_snapshot_sensor("orders", target="*"), store)
+    daemon.cursor = cursor
+    with pytest.raises(InvalidInputError, match="is no cursor of this sensor: reset it"):
+        daemon.tick()
+
+
 def test_dagster_is_told(tmp_path: Path, store: AtioResource) -> None:
     """Of a table that is written elsewhere, Dagster is told of each version and its data version."""
     table = atio.Table(tmp_path / "elsewhere")

@@ -198,6 +198,8 @@ def test_a_catalogue_shows_it_too(tmp_path: Path) -> None:
         other.to_iceberg(**options)
     with pytest.raises(InvalidInputError, match="catalog and identifier belong together"):
         table.to_iceberg(catalog=catalog)
+    with pytest.raises(InvalidInputError, match="catalog must be a catalogue of pyiceberg's"):
+        table.to_iceberg(catalog="c", identifier="n.t")
 
 
 def test_what_lies_there_of_others_is_left_alone(tmp_path: Path) -> None:
