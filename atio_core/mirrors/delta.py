@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from atio_core.errors import CommitConflictError, VersionExpiredError
@@ -42,35 +43,46 @@ def mirror(
     Raises:
         NotPreservableError: A column can't be carried; nothing was written.
         AlreadyExistsError: Something else keeps a Delta log there.
-        VersionExpiredError: What was to be shown has just expired.
+        VersionExpiredError: What was to be shown has expired.
     """
     for _ in range(_ROUNDS):
         entries = choose()
-        delta = DeltaLog(log.store, log.latest().table_id)
-        state, tags = delta.read(), MirrorTags(log, "delta", clock)
-        steps = list(_steps(log, entries, state, tags, clock() // 1000, history=history))
-        if steps:
-            tags.keep(step.shown.entry for step in steps)
-        if not all(map(delta.append, steps)):
-            continue
-        shown = _still_shown(log, state, history=history)
-        try:
-            tags.settle(one.entry for one in shown.values())
-        except VersionExpiredError:
-            delta.take_back(steps)
-            raise
-        delta.tidy(state, set(shown.values()))
-        return MirrorReport(
-            table=log.location,
-            kind="delta",
-            location=log.location,
-            versions=tuple(sorted(shown)),
-            files=len(state.adds),
-            unchanged=not steps,
-        )
+        with suppress(
+            VersionExpiredError
+        ):  # an expiry was faster, or another mirroring that let it have this
+            if (report := _mirror(log, clock, entries, history=history)) is not None:
+                return report
     raise CommitConflictError(
         f"others mirrored the table {log.location} at the same time, again and again; nothing is left undone",
         table=log.location,
+    )
+
+
+def _mirror(
+    log: CommitLog, clock: Clock, entries: Sequence[LogEntry], *, history: bool
+) -> MirrorReport | None:
+    """Show entries; None if another was faster."""
+    delta = DeltaLog(log.store, log.latest().table_id)
+    state, tags = delta.read(), MirrorTags(log, "delta", clock)
+    steps = list(_steps(log, entries, state, tags, clock() // 1000, history=history))
+    if steps:
+        tags.keep(step.shown.entry for step in steps)
+    if not all(map(delta.append, steps)):
+        return None
+    shown = _still_shown(log, state, history=history)
+    try:
+        tags.settle(one.entry for one in shown.values())
+    except VersionExpiredError:
+        delta.take_back(steps)
+        raise
+    delta.tidy(state, set(shown.values()))
+    return MirrorReport(
+        table=log.location,
+        kind="delta",
+        location=log.location,
+        versions=tuple(sorted(shown)),
+        files=len(state.adds),
+        unchanged=not steps,
     )
 
 

@@ -124,9 +124,10 @@ class DeltaLog:
         return True
 
     def take_back(self, steps: Sequence[Step]) -> None:
-        """Delete versions that were just made, whose files are gone, unless another has gone on from them."""
+        """Delete versions that were just made if an erasing has taken away what they go on from: nobody reads them."""
         made = [delta_version_path(step.number) for step in steps]
-        if made and max(self._store.list(DELTA_LOG), default="") == made[-1]:
+        there = list(self._store.list(DELTA_LOG))
+        if made and steps[0].number and there == made:
             self._store.delete(made)
 
     def own_files(self) -> list[str]:

@@ -90,6 +90,7 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         mirrored = remove_mirrors(self._log)
         report, files = purge(self._log, self._clock)
         require_gone(report, before)
+        mirrored += remove_mirrors(self._log)  # of what had been begun to be mirrored before
         return replace(
             expected,
             dry_run=False,
