@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    buckets,
     dagster,
     daily,
     databases,
@@ -36,6 +37,7 @@ _PARTS = {
     "daily": daily.run,
     "expiry": expiry.run,
     "dagster": dagster.run,
+    "buckets": buckets.run,
 }
 
 

@@ -42,6 +42,7 @@ _COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a
 _SMALL_AT_ONCE = 8
 _SMALL_BYTES = 1 << 20
 _WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
+_FAR_WORKERS = 8  # to a bucket: most of them wait; each holds what it has encoded and what is on its way
 
 Info = dict[str, Any]
 
@@ -145,7 +146,7 @@ def write_parts(
     commit_id: str,
     time_us: int,
     late: bool = False,
-    at_once: int = _WORKERS,
+    at_once: int | None = None,
     meter: Meter | None = None,
 ) -> list[DataFile]:
     """Write data files, durably, and return their records in the order of the parts; the rest is as for `write_files`.
@@ -158,7 +159,8 @@ def write_parts(
         commit_id: As for `write_files`.
         time_us: As for `write_files`.
         late: As for `write_files`.
-        at_once: How many files are written side by side at most; small ones are some more.
+        at_once: How many files are written side by side at most; small ones are some more. If None, as many as there are
+            processors; to a bucket more, as each waits for its answer.
         meter: As for `write_files`.
     """
     stop, meter = threading.Event(), meter or Meter()
@@ -191,7 +193,8 @@ def write_parts(
             yield part
 
     try:
-        files = _written(write, noted(), stop, at_once)
+        few = _WORKERS if store.flat is None else _FAR_WORKERS
+        files = _written(write, noted(), stop, at_once or few)
     except BaseException as error:
         _undo(lambda: store.delete(paths), error)
         raise

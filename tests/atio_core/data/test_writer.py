@@ -383,3 +383,24 @@ def test_row_groups_are_of_some_megabytes(rows: int, columns: str, groups: int) 
     (file,) = write(store, table, target_bytes=1 << 30)[:1]
     found = pq.read_metadata(pa.BufferReader(store.read(file.path)))
     assert found.num_row_groups == groups
+
+
+class TogetherStore(StoreWrapper):
+    """A store in which a file is closed only when four of them are."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore())
+        self.barrier = threading.Barrier(4, timeout=60)
+
+    def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+        """Wait for the others."""
+        if verb == "close":
+            self.barrier.wait()
+        return call()
+
+
+def test_files_go_to_a_bucket_side_by_side() -> None:
+    """Where each file waits for an answer, several are on their way at a time, whatever the processors."""
+    rows = noise(400_000)  # more than what counts as small, even on a disk
+    places = [(start, 50_000) for start in range(0, 400_000, 50_000)]
+    assert len(write(TogetherStore(), rows, places=places)) == 8
