@@ -7,7 +7,8 @@ How the rules of `base.py` are kept:
   comes after none: a probe is stored, and must not be created a second time.
 - All else may be sent again, and is, by the client library, within its budget of tries.
 - What a service has acknowledged is durable; there is nothing to sync.
-- `list` comes in the service's order where that is the order of whole names; else folder by folder.
+- `list` comes in the service's order where that is by rule that of whole names (S3, Google); else folder by folder.
+  SeaweedFS breaks that rule: of folders whose names begin alike it lists `a/` before `a-b/`. Nothing counts on these.
 - `listed` comes in pages of a thousand, each by one request; marks are ETags, and `read_listed` asks for that one.
 """
 
@@ -25,7 +26,7 @@ from atio_core.storage.base import Listed, check_name, check_prefix
 from atio_core.storage.bucket_client import open_client
 from atio_core.storage.bucket_options import own_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
-from atio_core.storage.bucket_url import S3, BucketUrl, require_printable
+from atio_core.storage.bucket_url import GCS, S3, BucketUrl, require_printable
 from atio_core.storage.bucket_writer import AT_ONCE, PART_BYTES, BucketWriter
 
 _DELETED_AT_ONCE = 1000  # the most that S3 takes in a request
@@ -162,7 +163,7 @@ class BucketStore:
 
     @property
     def _is_ordered(self) -> bool:
-        return self._url.service == S3 and not self._url.bucket.endswith(_UNORDERED_SUFFIX)
+        return self._url.service in (S3, GCS) and not self._url.bucket.endswith(_UNORDERED_SUFFIX)
 
     def _pages(self, prefix: str) -> Iterator[str]:
         for page in self._answers(prefix):
