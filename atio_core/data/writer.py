@@ -159,8 +159,8 @@ def write_parts(
         commit_id: As for `write_files`.
         time_us: As for `write_files`.
         late: As for `write_files`.
-        at_once: How many files are written side by side at most; small ones are some more. If None, as many as there are
-            processors; to a bucket more, as each waits for its answer.
+        at_once: How many files are written side by side at most; of small ones some more. If None, as many as there
+            are processors; to a bucket more, as each waits for its answer.
         meter: As for `write_files`.
     """
     stop, meter = threading.Event(), meter or Meter()
