@@ -89,8 +89,18 @@ def seaweedfs_server() -> Iterator[BucketServer]:
             *flags,
         ]
         endpoint = f"http://127.0.0.1:{ports[6]}"
-        with _running(command, folder, f"{endpoint}/status"):
-            yield _s3("seaweedfs", endpoint)
+        try:
+            with _running(command, folder, f"{endpoint}/status"):
+                yield _s3("seaweedfs", endpoint)
+        finally:
+            _remove_sockets(ports)
+
+
+def _remove_sockets(ports: list[int]) -> None:
+    """Remove what a SeaweedFS leaves behind outside of its folder when it is killed."""
+    for port in ports:
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - where it puts them
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
