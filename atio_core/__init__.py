@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from atio_core.read_tasks import ReadTask
     from atio_core.retention import Retention
     from atio_core.snapshot import Snapshot
+    from atio_core.storage.io_stats import IoStats
     from atio_core.store import Release, Store
     from atio_core.table import Table
     from atio_core.table.kept import KeptStage
@@ -67,6 +68,7 @@ __all__ = [
     "DuplicateKeyError",
     "ExpiryReport",
     "InvalidInputError",
+    "IoStats",
     "KeptStage",
     "Lease",
     "NewerFormatError",
@@ -105,6 +107,7 @@ _HOMES = {
     "Changes": "atio_core.comparing.changes",
     "Diff": "atio_core.comparing.diff",
     "ExpiryReport": "atio_core.maintenance.report",
+    "IoStats": "atio_core.storage.io_stats",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",
     "ReadTask": "atio_core.read_tasks",

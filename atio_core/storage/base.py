@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from atio_core.errors import InvalidInputError
+from atio_core.storage.io_stats import IoCounter
 
 _NOT_PARTS = ("", ".", "..")
 
@@ -91,6 +92,11 @@ class ObjectStore(Protocol):
     @property
     def location(self) -> str:
         """The root as a person would name it, for messages."""
+        ...
+
+    @property
+    def io(self) -> IoCounter:
+        """Counts what it is asked for."""
         ...
 
     @property

@@ -27,7 +27,8 @@ from atio_core.storage.bucket_client import open_client
 from atio_core.storage.bucket_options import own_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
 from atio_core.storage.bucket_url import GCS, S3, BucketUrl, require_printable
-from atio_core.storage.bucket_writer import AT_ONCE, PART_BYTES, BucketWriter
+from atio_core.storage.bucket_writer import AT_ONCE, PART_BYTES, BucketWriter, requests_for
+from atio_core.storage.io_stats import IoCounter
 
 _DELETED_AT_ONCE = 1000  # the most that S3 takes in a request
 _DELETERS = 8
@@ -51,7 +52,7 @@ class BucketStore:
         InvalidInputError: obstore isn't installed, or can't make anything of the options.
     """
 
-    __slots__ = ("_asking", "_client", "_temporary", "_url", "storage_options")
+    __slots__ = ("_asking", "_client", "_temporary", "_url", "io", "storage_options")
 
     def __init__(
         self, url: BucketUrl, *, temporary: str, storage_options: Mapping[str, Any] | None = None
@@ -62,6 +63,7 @@ class BucketStore:
         self.storage_options = dict(own_options(url.service, storage_options))
         self._client = open_client(url, tuple(self.storage_options.items()))
         self._asking = Asking(url.location, self._client.secrets)
+        self.io = IoCounter()
 
     def __reduce__(self) -> tuple[Callable[..., BucketStore], tuple[Any, ...]]:
         """Another process opens it anew."""
@@ -80,7 +82,9 @@ class BucketStore:
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
         key = self._key(name)
-        return self._asking.ask("read", name, lambda: self._client.retrying.get(key).bytes().to_bytes())
+        data = self._asking.ask("read", name, lambda: self._client.retrying.get(key).bytes().to_bytes())
+        self.io.add("reads", read=len(data))
+        return data
 
     def read_into(self, name: str, start: int, into: memoryview) -> int:
         """Fill `into` from `start` on, by several requests at once if it is large; returns how many bytes came."""
@@ -113,17 +117,20 @@ class BucketStore:
             error = self._asking.refused(failure, "read", name, writes=False)
         else:
             into[: len(found)] = found
+            self.io.add("reads", read=len(found))
             return len(found)
         raise error
 
     def size(self, name: str) -> int:
         """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
         key = self._key(name)
+        self.io.add("looks")
         return self._asking.ask("look at", name, lambda: self._client.retrying.head(key)["size"])
 
     def put(self, name: str, data: bytes) -> None:
         """Store a new object under a name that nobody else uses."""
         key = self._key(name)
+        self.io.add("writes", requests_for(len(data)), written=len(data))
         self._asking.ask(
             "write",
             name,
@@ -138,6 +145,7 @@ class BucketStore:
             self._require_refusal()
         else:
             self._key(after)
+        self.io.add("creates", written=len(data))
         self._asking.ask("create", name, lambda: self._client.once.put(key, data, mode="create"), writes=True)
 
     def make_durable(self, name: str) -> None:
@@ -154,7 +162,7 @@ class BucketStore:
             name,
             lambda: obstore.open_writer(client, key, buffer_size=PART_BYTES, max_concurrency=AT_ONCE),
         )
-        return BucketWriter(out, name, self._asking, lambda: self.delete([name]))
+        return BucketWriter(out, name, self._asking, lambda: self.delete([name]), self.io)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix`, sorted; they are fetched a thousand at a time."""
@@ -172,11 +180,14 @@ class BucketStore:
     def _answers(self, prefix: str) -> Iterator[Any]:
         def begin() -> tuple[Any, Any]:
             stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
+            self.io.add("lists")
             return stream, next(stream, None)
 
         stream, page = self._asking.ask("list", prefix, begin, again=True)
         while page is not None:
             yield page
+            if len(page) == _LISTED_AT_ONCE:
+                self.io.add("lists")
             # A stream that has failed may end as if all had come: it isn't asked again.
             page = self._asking.ask("list", prefix, lambda: next(stream, None))
 
@@ -200,13 +211,16 @@ class BucketStore:
             return obstore.get(self._client.retrying, key, options={"if_match": _quoted(one.mark)}).bytes()
 
         try:
-            return asked(call, self._client.secrets).to_bytes()
+            data = asked(call, self._client.secrets).to_bytes()
         except Failure as failure:
             error = self._asking.refused(failure, "read", one.name, writes=False)
             if failure.kind == _CHANGED:
                 error = NotFoundError(
                     f"{one.name!r} in {self.location!r} isn't any more what was listed.", path=one.name
                 )
+        else:
+            self.io.add("reads", read=len(data))
+            return data
         raise error
 
     def _walk(self, prefix: str) -> Iterator[str]:
@@ -219,6 +233,7 @@ class BucketStore:
     def look(self, folder: str) -> list[str]:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
         check_prefix(folder)
+        self.io.add("lists")
         found = self._asking.ask(
             "list",
             folder,
@@ -239,6 +254,7 @@ class BucketStore:
         every = [*keys]
         for start in range(0, len(every), _DELETED_AT_ONCE):
             some = every[start : start + _DELETED_AT_ONCE]
+            self.io.add("deletes")
             try:
                 self._asking.ask("delete", keys[some[0]], partial(self._client.retrying.delete, some))
             except NotFoundError:  # one is missing, and nobody knows what became of the others
@@ -248,6 +264,7 @@ class BucketStore:
         return []
 
     def _delete(self, name: str) -> None:
+        self.io.add("deletes")
         with contextlib.suppress(NotFoundError):
             self._asking.ask("delete", name, partial(self._client.retrying.delete, self._key(name)))
 

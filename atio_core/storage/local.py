@@ -31,6 +31,7 @@ from atio_core.storage.durable import (
     sync_file,
     sync_folder,
 )
+from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.local_refusals import refusals, refused
 from atio_core.storage.synced_folders import SyncedFolders
 
@@ -59,7 +60,7 @@ class LocalStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_clock", "_folders", "_root", "_temporary")
+    __slots__ = ("_clock", "_folders", "_root", "_temporary", "io")
 
     def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
         check_name(temporary)
@@ -67,6 +68,7 @@ class LocalStore:
         self._temporary = os.path.join(self._root, temporary)
         self._clock = clock
         self._folders = SyncedFolders()
+        self.io = IoCounter()
 
     @property
     def location(self) -> str:
@@ -83,9 +85,11 @@ class LocalStore:
         path = self._path(name)
         try:
             with open(path, "rb", buffering=0) as file:
-                return file.readall()
+                data = file.readall()
         except OSError as error:
             raise self._read_refused(error, "read", name) from error
+        self.io.add("reads", read=len(data))
+        return data
 
     def read_into(self, name: str, start: int, into: memoryview) -> int:
         """Fill `into` from `start` on; returns how many bytes there were."""
@@ -98,6 +102,7 @@ class LocalStore:
                     done += count
         except OSError as error:
             raise self._read_refused(error, "read", name) from error
+        self.io.add("reads", read=done)
         return done
 
     def size(self, name: str) -> int:
@@ -109,6 +114,7 @@ class LocalStore:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         except OSError as error:
             raise self._read_refused(error, "look at", name) from error
+        self.io.add("looks")
         return found.st_size
 
     def put(self, name: str, data: bytes) -> None:
@@ -127,13 +133,14 @@ class LocalStore:
         folder = os.path.dirname(path)
         with refusals("write", path):
             fd = self._in_folders(self._folders.make, lambda: os.open(path, _CREATE, _MODE), folder)
-        return LocalWriter(path, fd, lambda: self._folders.sync(folder, self._root))
+        return LocalWriter(path, fd, lambda: self._folders.sync(folder, self._root), self.io)
 
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
         """Create the object if its name is free; what comes before it by `after` is made durable first."""
         path = self._path(name)
         folder = os.path.dirname(path)
         before = None if after is None else self._path(after)
+        self.io.add("creates", written=len(data))
         with refusals("write", path):
             self._in_folders(self._ensure, lambda: self._create(path, data, before), folder, self._temporary)
         with refusals("make durable", path, unknown=True, landed=True):
@@ -161,6 +168,7 @@ class LocalStore:
     def _delete(self, name: str) -> bool:
         """Delete an object; says whether it is gone."""
         path = self._path(name)
+        self.io.add("deletes")
         try:
             os.unlink(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -204,6 +212,7 @@ class LocalStore:
     def _look_into(self, folder: str) -> list[str]:
         """The sorted names in a folder. Those of folders end with `/`, and so sort as what lies in them."""
         path = self._root + "/" + folder
+        self.io.add("lists")
         try:
             with os.scandir(path) as entries:
                 return sorted(filter(None, [_listed(folder, entry) for entry in entries]))
@@ -281,9 +290,10 @@ class LocalStore:
 class LocalWriter:
     """An `ObjectWriter` for a file that lies under its final name from the start."""
 
-    __slots__ = ("_complete", "_fd", "_path", "_started", "_sync_folders", "_written")
+    __slots__ = ("_complete", "_fd", "_io", "_path", "_started", "_sync_folders", "_written")
 
-    def __init__(self, path: str, fd: int, sync_folders: Callable[[], None]) -> None:
+    def __init__(self, path: str, fd: int, sync_folders: Callable[[], None], io: IoCounter) -> None:
+        self._io = io
         self._path = path
         self._fd = fd
         self._sync_folders = sync_folders  # makes the names of the file's folder, and of those above, durable
@@ -313,6 +323,7 @@ class LocalWriter:
             sync_folder(os.path.dirname(self._path))
             self._sync_folders()
         self._complete = True
+        self._io.add("writes", written=self._written)
 
     def abort(self) -> None:
         """Remove the file, unless it is complete."""

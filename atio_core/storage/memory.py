@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from atio_core.storage.base import Listed, check_name, check_prefix
+from atio_core.storage.io_stats import IoCounter
 
 
 class MemoryStore:
@@ -24,7 +25,7 @@ class MemoryStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_lock", "_made", "_marks", "_name", "_objects")
+    __slots__ = ("_lock", "_made", "_marks", "_name", "_objects", "io")
 
     def __init__(self, name: str = "") -> None:
         self._name = name
@@ -32,6 +33,7 @@ class MemoryStore:
         self._marks: dict[str, str] = {}
         self._made = itertools.count()
         self._lock = threading.Lock()
+        self.io = IoCounter()
 
     def __reduce__(self) -> NoReturn:
         """Another process would go on with a copy, unseen by this one."""
@@ -51,6 +53,11 @@ class MemoryStore:
 
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
+        found = self._find(name)
+        self.io.add("reads", read=len(found))
+        return found
+
+    def _find(self, name: str) -> bytes:
         check_name(name)
         with self._lock:
             found = self._objects.get(name)
@@ -61,8 +68,9 @@ class MemoryStore:
 
     def read_into(self, name: str, start: int, into: memoryview) -> int:
         """Fill `into` from `start` on; returns how many bytes there were."""
-        part = memoryview(self.read(name))[start : start + into.nbytes]
+        part = memoryview(self._find(name))[start : start + into.nbytes]
         into.cast("B")[: len(part)] = part
+        self.io.add("reads", read=len(part))
         return len(part)
 
     def prune(self, folder: str) -> None:
@@ -70,17 +78,23 @@ class MemoryStore:
 
     def size(self, name: str) -> int:
         """Return the object's size in bytes. Raises `NotFoundError` if there is none."""
-        return len(self.read(name))
+        self.io.add("looks")
+        return len(self._find(name))
 
     def put(self, name: str, data: bytes) -> None:
         """Store a new object under a name that nobody else uses."""
-        self.put_if_absent(name, data)
+        self.io.add("writes", written=len(data))
+        self._create(name, data)
 
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
         """Create the object if its name is free; `after` asks for nothing, as memory keeps all or none."""
-        check_name(name)
         if after is not None:
             check_name(after)
+        self.io.add("creates", written=len(data))
+        self._create(name, data)
+
+    def _create(self, name: str, data: bytes) -> None:
+        check_name(name)
         with self._lock:
             if name in self._objects:
                 raise self._taken(name)
@@ -102,6 +116,7 @@ class MemoryStore:
         """Delete objects; those that are missing already are fine."""
         for name in names:
             check_name(name)
+            self.io.add("deletes")
             with self._lock:
                 self._objects.pop(name, None)
                 self._marks.pop(name, None)
@@ -115,6 +130,7 @@ class MemoryStore:
     def listed(self, prefix: str) -> Iterator[Listed]:
         """Yield what begins with `prefix`, sorted by name, as it is at one moment."""
         check_prefix(prefix)
+        self.io.add("lists")
         with self._lock:
             found = [Listed(name, mark) for name, mark in self._marks.items() if name.startswith(prefix)]
         yield from sorted(found, key=lambda one: one.name)
@@ -122,14 +138,17 @@ class MemoryStore:
     def read_listed(self, one: Listed) -> bytes:
         """Return an object as it was listed. Raises `NotFoundError` if it is gone, or another has its name by now."""
         with self._lock:
-            if self._marks.get(one.name) == one.mark:
-                return self._objects[one.name]
+            found = self._objects[one.name] if self._marks.get(one.name) == one.mark else None
+        if found is not None:
+            self.io.add("reads", read=len(found))
+            return found
         message = f"{one.name!r} in {self.location!r} isn't any more what was listed."
         raise NotFoundError(message, path=one.name)
 
     def look(self, folder: str) -> list[str]:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
         check_prefix(folder)
+        self.io.add("lists")
         with self._lock:
             below = [name[len(folder) :] for name in self._objects if name.startswith(folder)]
         return sorted({folder + first + slash for first, slash, _ in (name.partition("/") for name in below)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from atio_core.storage.base import FlatListing, ObjectStore, ObjectWriter
+from atio_core.storage.io_stats import IoCounter
 
 
 class Overlay:
@@ -23,6 +24,11 @@ class Overlay:
     def location(self) -> str:
         """That of the store below."""
         return self._store.location
+
+    @property
+    def io(self) -> IoCounter:
+        """That of the store below."""
+        return self._store.io
 
     @property
     def flat(self) -> FlatListing | None:

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from atio_core.errors import DamagedError, InvalidInputError, NotFoundError, StorageError
 from atio_core.storage.base import ObjectWriter, check_name, check_prefix
+from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.replacement import Replacement
 from atio_core.storage.target import reason
 
@@ -198,6 +199,7 @@ class TarStore:
         self._file = file
         self._members = members
         self._lock = threading.Lock()
+        self.io = IoCounter()
 
     @property
     def location(self) -> str:
@@ -227,6 +229,7 @@ class TarStore:
                     count += more
         except OSError as error:
             raise _unreadable(self._location, error) from error
+        self.io.add("reads", read=count)
         return count
 
     def list(self, prefix: str = "") -> Iterator[str]:

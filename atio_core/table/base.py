@@ -12,6 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import Limits
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore
+from atio_core.storage.io_stats import IoStats
 from atio_core.storage.locate import given_store
 
 
@@ -41,15 +42,35 @@ class TableBase:
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._clock = clock
-        self._log = CommitLog(
-            given_store(path, store, temporary=TEMPORARY, storage_options=storage_options), limits
-        )
+        at = given_store(path, store, temporary=TEMPORARY, storage_options=storage_options)
+        self._log = CommitLog(at, limits)
+        self._io_before = at.io.told()
         self._handle = Handle(self._log, clock)
 
     @property
     def path(self) -> str:
         """Where the table lies."""
         return self._log.location
+
+    def io_stats(self) -> IoStats:
+        """Return what was asked of the place where the table lies since this object was made, by it and its snapshots.
+
+        Of a table in memory, what others in this process asked counts too.
+
+        Returns:
+            Requests by kind, and bytes both ways; take an earlier one away to see what came since.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://io-stats-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> before = table.io_stats()
+            >>> _ = table.append(pd.DataFrame({"a": [2]}))
+            >>> spent = table.io_stats() - before
+            >>> spent.writes, spent.creates, spent.lists, spent.requests
+            (1, 1, 1, 3)
+        """
+        return self._log.store.io.told() - self._io_before
 
     def exists(self) -> bool:
         """Say whether there is a table: it has a version, and wasn't dropped by the latest."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import FlatListing, Listed, ObjectStore, ObjectWriter
+from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.locate import locate, options_of
 
 _Result = TypeVar("_Result")
@@ -74,6 +75,11 @@ class StoreWrapper:
     def location(self) -> str:
         """The wrapped store's."""
         return self.store.location
+
+    @property
+    def io(self) -> IoCounter:
+        """The wrapped store's."""
+        return self.store.io
 
     @property
     def flat(self) -> FlatListing | None:

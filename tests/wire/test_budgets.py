@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,3 +140,32 @@ def overwritten(count: int) -> MemoryStore:
     for number in range(count):
         table.overwrite(frame(number))
     return store
+
+
+def test_io_stats_tell_what_is_on_the_wire(watched: Wire) -> None:
+    """What a table says that it asked for is what the service was asked for, parts of large objects included."""
+    table = Table(watched.server.place(), storage_options=watched.server.storage_options)
+    table.append(frame(1))
+    watched.reset()
+    before = table.io_stats()
+    table.append(frame(2))
+    table.overwrite(random_bytes(25))
+    table.read()
+    table.expire(keep_last=1)
+    spent = table.io_stats() - before
+    counts = watched.counts
+    assert spent.reads == counts["get"]
+    assert spent.writes == sum(counts[kind] for kind in ("put", "begin", "part", "complete"))
+    assert counts["part"] > 1
+    assert (spent.creates, spent.lists, spent.looks) == (counts["create"], counts["list"], counts["head"])
+    assert spent.deletes == counts["delete_many"] + counts["delete"]
+    assert spent.requests == len(watched.requests)
+    sent = sum(one.sent for one in watched.requests if one.kind in ("put", "part", "create"))
+    assert spent.bytes_written == sent
+    assert spent.bytes_read == sum(one.answered for one in watched.requests if one.kind == "get")
+
+
+def random_bytes(megabytes: int) -> pd.DataFrame:
+    """Return a frame that compression makes no smaller."""
+    values = np.random.default_rng(1).integers(0, 2**63, megabytes << 17)
+    return pd.DataFrame({"a": values})

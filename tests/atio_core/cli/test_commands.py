@@ -29,6 +29,7 @@ _PROGRAM = "only within a program"
 VERBS = {
     "append": _DATA,
     "copy_to": _PROGRAM,
+    "io_stats": "a program's own requests",
     "export": ("export",),
     "import_": ("import",),
     "to_delta": ("to-delta",),
