@@ -23,6 +23,7 @@ from benchmarks import (
     starting,
     tables,
     versions,
+    writers,
 )
 from benchmarks.measure import Result
 
@@ -38,6 +39,7 @@ _PARTS = {
     "expiry": expiry.run,
     "dagster": dagster.run,
     "buckets": buckets.run,
+    "writers": writers.run,
 }
 
 

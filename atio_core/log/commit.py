@@ -13,8 +13,6 @@ is known to be another's; and the files that it names stay.
 
 from __future__ import annotations
 
-import random
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,13 +39,13 @@ from atio_core.log.confirm import on_chain
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent
 from atio_core.log.key_list import find_older, find_recent, first_known, push
+from atio_core.log.pauses import pause_for
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import NO_KEY, DataVersion, LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock, uuid7_time_us
 from atio_core.storage.readback import Answer, Created
 
 _ROUNDS = 1_000
-_LONGEST_PAUSE_SECONDS = 0.2
 
 VERDICTS = (NotFoundError, AlreadyExistsError, DamagedError, InvalidInputError, CommitConflictError)
 """Errors that an outdated base may give rise to: its files may be gone, and what it holds may be wrong by now."""
@@ -70,11 +68,6 @@ class Committed:
     nothing: bool = False
 
 
-def jittered_pause(tries: int) -> None:
-    """Wait a random time after a lost race: at most 200 milliseconds, however often it was lost."""
-    time.sleep(random.uniform(0, min(0.001 * 2 ** min(tries, 10), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - no secret
-
-
 def commit(
     log: CommitLog,
     change: Change,
@@ -83,7 +76,7 @@ def commit(
     base: LogEntry | None = None,
     looked_up: bool = False,
     clock: Clock = system_clock,
-    pause: Callable[[int], None] = jittered_pause,
+    pause: Callable[[int], None] | None = None,
 ) -> Committed:
     """Make a change the next version.
 
@@ -94,13 +87,14 @@ def commit(
         base: The entry to try first, from a read not long ago; else the latest is looked for.
         looked_up: The key was looked up to this base already.
         clock: Where the time comes from.
-        pause: Waits after the n-th lost race.
+        pause: Waits after the n-th lost race; if None as long as suits the store.
 
     Raises:
         CommitConflictError: Nothing was committed: what came in between stands against it.
         CommitUnknownError: It may have landed.
         StagedFilesExpiredError: Its files are older than the table's horizon; nothing was committed.
     """
+    pause = pause or pause_for(log.store)
     run = _Run(log, change, intent, clock, base.version if base is not None and looked_up else None)
     try:
         for tries in range(_ROUNDS):

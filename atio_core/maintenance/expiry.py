@@ -22,7 +22,7 @@ from dataclasses import replace
 from atio_core.changes.expire import Expire, LetGo
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
 from atio_core.format.names import file_key_of
-from atio_core.log.commit import commit, jittered_pause
+from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.maintenance.cleaning import (
@@ -56,7 +56,7 @@ def expire(
     grace_us: int | None = None,
     dry_run: bool,
     clock: Clock = system_clock,
-    pause: Callable[[int], None] = jittered_pause,
+    pause: Callable[[int], None] | None = None,
 ) -> ExpiryReport:
     """Expire versions and clean up.
 
@@ -66,7 +66,7 @@ def expire(
         grace_us: How far the horizon lies behind the clock, in microseconds; the table's own grace period if None.
         dry_run: Report what would be done, and do nothing.
         clock: Where the time comes from.
-        pause: Waits after the n-th lost race.
+        pause: Waits after the n-th lost race; as for `commit`.
 
     Raises:
         TableNotFoundError: There is no table.
@@ -106,7 +106,7 @@ class _Expiry:
         self.plans: dict[tuple[int, VersionRanges, int], ExpiryPlan] = {}
         self.decisions = 0
 
-    def run(self, pause: Callable[[int], None]) -> ExpiryReport:
+    def run(self, pause: Callable[[int], None] | None) -> ExpiryReport:
         """Do all steps, and say what was done."""
         latest = self.log.latest()
         self.keeping.policy(latest, self.log.location)  # refused before anything is deleted

@@ -18,7 +18,7 @@ from atio_core.errors import (
 )
 from atio_core.format.entry_json import encode_entry
 from atio_core.log.change import Rebased
-from atio_core.log.commit import commit, holds, jittered_pause, look_up
+from atio_core.log.commit import commit, holds, look_up
 from atio_core.log.intent import make_intent
 from atio_core.log.key_list import key_digest
 from atio_core.log.scratch import Scratch
@@ -379,8 +379,3 @@ def test_a_base_that_was_looked_up_is_not_looked_up_again() -> None:
     assert not {name for _, name in store.calls} & {ref.path for ref in base.key_lists}
     assert done.entry is not None
     assert done.entry.recent.keys[0] == key_digest("k")
-
-
-def test_a_pause_is_short() -> None:
-    """However often a race was lost, the next try comes soon."""
-    jittered_pause(10**6)

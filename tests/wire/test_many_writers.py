@@ -1,0 +1,28 @@
+"""Many writers of one table in a bucket."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from atio_core.table import Table
+from tests.support.bucket_servers import BucketServer
+
+
+@pytest.mark.parametrize(("writers", "appends"), [(3, 2), pytest.param(64, 10, marks=pytest.mark.soak)])
+def test_many_writers_all_come_to_an_end(moto: BucketServer, writers: int, appends: int) -> None:
+    """However many append to one table at once, none is told an error, none starves, and each row is there once."""
+    place, options = moto.place(), moto.storage_options
+
+    def work(writer: int) -> None:
+        table = Table(place, storage_options=options)
+        for number in range(appends):
+            table.append(pa.table({"writer": [writer], "number": [number]}))
+
+    with ThreadPoolExecutor(writers) as pool:
+        list(pool.map(work, range(writers)))
+    rows = Table(place, storage_options=options).read(output_as="arrow").to_pylist()
+    found = sorted((row["writer"], row["number"]) for row in rows)
+    assert found == [(writer, number) for writer in range(writers) for number in range(appends)]
