@@ -16,7 +16,7 @@ from benchmarks.measure import Result, absolute
 from benchmarks.scale import ten_rows
 from tests.support.bucket_servers import BucketServer, moto_server
 
-_WRITERS = (1, 2, 4, 8, 16, 32, 64)
+_WRITERS = (1, 2, 4, 8, 16)
 _APPENDS = 10
 
 

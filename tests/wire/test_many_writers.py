@@ -11,7 +11,7 @@ from atio_core.table import Table
 from tests.support.bucket_servers import BucketServer
 
 
-@pytest.mark.parametrize(("writers", "appends"), [(3, 2), pytest.param(64, 10, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("writers", "appends"), [(3, 2), pytest.param(16, 10, marks=pytest.mark.soak)])
 def test_many_writers_all_come_to_an_end(moto: BucketServer, writers: int, appends: int) -> None:
     """However many append to one table at once, none is told an error, none starves, and each row is there once."""
     place, options = moto.place(), moto.storage_options
