@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from atio_core.data import scan, writer
+from atio_core.data import scan, sink, writer
 from atio_core.data.blocks import BlockDigester
 from atio_core.errors import DamagedError
 from atio_core.table import Table
@@ -39,7 +39,7 @@ WAYS: dict[str, Callable[[Table], Any]] = {
 def table(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     """One data file of many row groups and blocks, read by these."""
     monkeypatch.setattr(scan, "SMALL_FILE_BYTES", 0)
-    monkeypatch.setattr(writer, "BlockDigester", functools.partial(BlockDigester, block_bytes=128))
+    monkeypatch.setattr(sink, "BlockDigester", functools.partial(BlockDigester, block_bytes=128))
     monkeypatch.setattr(writer, "_GROUP_ROWS", 4)
     table = Table(disk / "table")
     numbers = list(range(ROWS))

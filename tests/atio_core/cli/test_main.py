@@ -20,7 +20,7 @@ ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and i
         (["log", "nothing"], 3, "there is no table at"),
         (["log", "memory://x"], 2, "sees tables on disk alone"),
         (["ls", "memory:x"], 2, "sees tables on disk alone"),
-        (["log", "s3://b/t"], 2, "no store is known for"),
+        (["log", "ftp://b/t"], 2, "no store is known for"),
         (["log", "x", "--limit", "-1"], 2, "limit"),
     ],
 )
