@@ -263,6 +263,7 @@ SCENARIOS = [
         make_partitions,
         overwrite_partitions,
         (appended(4), appended(4) | {5: [1, 3, 20, 40, 50]}),
+        threads=True,
     ),
     Scenario(
         "value",
