@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Self
 
-_WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
+from atio_core.cores import CORES
+
+_WORKERS = min(8, CORES)
 _LEAST_BYTES = 1 << 20  # less isn't worth a thread
 _MOST_BYTES = 64 << 20  # of files at a time; in memory they are several times as large
 

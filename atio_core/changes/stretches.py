@@ -9,7 +9,6 @@ to the piece is the same (but for where a default range begins), and it still ho
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from atio_core.changes.writing import Writing
+from atio_core.cores import CORES
 from atio_core.data.content import content_digest
 from atio_core.data.cuts import stable_cuts
 from atio_core.data.frames import Piece, slice_info
@@ -26,7 +26,7 @@ from atio_core.data.pieces import has_default_index
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile
 
-_WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
+_WORKERS = min(8, CORES)
 
 
 @dataclass(frozen=True, slots=True)

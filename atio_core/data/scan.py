@@ -15,7 +15,6 @@ side, in order, a few of them ahead; more of them from a bucket, where each read
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from atio_core.cores import CORES
 from atio_core.data.conform import choose
 from atio_core.data.filters import RowFilter
 from atio_core.data.opening import Opener
@@ -38,8 +38,7 @@ from atio_core.storage.base import ObjectStore
 SMALL_FILE_BYTES = 1 << 20  # read as a whole: one request costs more than the bytes that it might save
 _IF_ALL_IS_WANTED = 8  # times as much
 _AT_ONCE_BYTES = 32 << 20  # of neighbouring row groups, before compression, that one thread reads together
-_CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-_WORKERS = max(2, min(8, _CORES))  # two even on one core: one decodes while the other waits for the store
+_WORKERS = max(2, min(8, CORES))  # two even on one core: one decodes while the other waits for the store
 _FAR_WORKERS = 16  # of a bucket: nearly all of them wait
 
 _Item = TypeVar("_Item")

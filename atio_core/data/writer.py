@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from atio_core.cores import CORES
 from atio_core.data.conform import changed_by_parquet
 from atio_core.data.cuts import even_cuts
 from atio_core.data.encoding import choose_encoding
@@ -41,7 +41,7 @@ _COLUMN_BYTES = 1 << 20  # of Arrow data in a column of a row group, which has a
 # rows took 0.41 of the time of syncing them one by one with 8 threads, 0.98 with 2.
 _SMALL_AT_ONCE = 8
 _SMALL_BYTES = 1 << 20
-_WORKERS = min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1)
+_WORKERS = min(8, CORES)
 _FAR_WORKERS = 8  # to a bucket: most of them wait; each holds what it has encoded and what is on its way
 
 Info = dict[str, Any]

@@ -20,7 +20,7 @@ Rules that every store keeps, and that `tests/atio_core/storage/contract.py` che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -228,3 +228,17 @@ def check_prefix(prefix: str) -> None:
     elif prefix:
         message = f"{prefix!r} is no prefix to list: it must be empty or end with '/'."
         raise InvalidInputError(message, path=prefix)
+
+
+def walk(look: Callable[[str], list[str]], folder: str) -> Iterator[str]:
+    """Yield all names in a folder and those below it, by looking into each when its turn comes.
+
+    Args:
+        look: As `ObjectStore.look`.
+        folder: As `look` takes it.
+    """
+    for name in look(folder):
+        if name.endswith("/"):
+            yield from walk(look, name)
+        else:
+            yield name

@@ -22,7 +22,7 @@ from typing import Any
 
 from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, UnsupportedStoreError
 from atio_core.model.ids import system_clock, uuid7
-from atio_core.storage.base import Listed, check_name, check_prefix
+from atio_core.storage.base import Listed, check_name, check_prefix, walk
 from atio_core.storage.bucket_client import open_client
 from atio_core.storage.bucket_options import own_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
@@ -167,7 +167,7 @@ class BucketStore:
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix`, sorted; they are fetched a thousand at a time."""
         check_prefix(prefix)
-        return self._pages(prefix) if self._is_ordered else self._walk(prefix)
+        return self._pages(prefix) if self._is_ordered else walk(self.look, prefix)
 
     @property
     def _is_ordered(self) -> bool:
@@ -222,13 +222,6 @@ class BucketStore:
             self.io.add("reads", read=len(data))
             return data
         raise error
-
-    def _walk(self, prefix: str) -> Iterator[str]:
-        for name in self.look(prefix):
-            if name.endswith("/"):
-                yield from self._walk(name)
-            else:
-                yield name
 
     def look(self, folder: str) -> list[str]:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""

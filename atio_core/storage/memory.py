@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from atio_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from atio_core.storage.base import Listed, check_name, check_prefix
+from atio_core.storage.base import Listed, check_name, check_prefix, walk
 from atio_core.storage.io_stats import IoCounter
 
 
@@ -125,7 +125,7 @@ class MemoryStore:
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with `prefix`, sorted; each folder is listed when its turn comes."""
         check_prefix(prefix)
-        return self._walk(prefix)
+        return walk(self.look, prefix)
 
     def listed(self, prefix: str) -> Iterator[Listed]:
         """Yield what begins with `prefix`, sorted by name, as it is at one moment."""
@@ -152,13 +152,6 @@ class MemoryStore:
         with self._lock:
             below = [name[len(folder) :] for name in self._objects if name.startswith(folder)]
         return sorted({folder + first + slash for first, slash, _ in (name.partition("/") for name in below)})
-
-    def _walk(self, prefix: str) -> Iterator[str]:
-        for name in self.look(prefix):
-            if name.endswith("/"):
-                yield from self._walk(name)
-            else:
-                yield name
 
     def _taken(self, name: str) -> AlreadyExistsError:
         message = f"{name!r} exists already in {self.location!r}, and is left as it is."

@@ -6,7 +6,6 @@ bytes still give it, the part is that file. Else it is written anew: so a damage
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from atio_core.cores import CORES
 from atio_core.data.meter import Meter
 from atio_core.data.object_files.base import Out
 from atio_core.data.object_files.read import StoredFile
@@ -22,8 +22,7 @@ from atio_core.format.digest import digest, named, running_digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore, ObjectWriter
 
-_CORES = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-_WORKERS = max(4, min(8, _CORES))  # they mostly wait for the disk
+_WORKERS = max(4, min(8, CORES))  # they mostly wait for the disk
 
 
 @dataclass(frozen=True, slots=True)
