@@ -8,9 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.arguments import require_list
 from atio_core.comparing.diff import Diff
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
+from atio_dagster.arguments import require_arguments
 from atio_dagster.keys import asset_keys_of
 from atio_dagster.provenance import latest_of
 from atio_dagster.resource import AtioResource
@@ -60,9 +62,9 @@ def build_diff_check(
         raise InvalidInputError(
             "a check without max_removed and max_changed would always pass: give one of them"
         )
-    if isinstance(keys, str):
-        raise InvalidInputError(f"keys must be a list of columns, not the text {keys!r}")
-    [key] = asset_keys_of([asset])
+    keys = None if keys is None else require_list("keys", keys, "columns")
+    require_arguments(name=name, blocking=blocking, severity=severity, resource_key=resource_key)
+    [key] = asset_keys_of([asset], "asset")
 
     @dg.asset_check(
         asset=key,

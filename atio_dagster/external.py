@@ -10,10 +10,12 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.arguments import refusal, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
-from atio_dagster.keys import described, partition_key_of, plain
+from atio_dagster.arguments import require_arguments, require_kind
+from atio_dagster.keys import asset_key_of, described, partition_key_of, plain
 from atio_dagster.metadata import content_of, metadata_of
 from atio_dagster.resource import AtioResource
 
@@ -64,8 +66,19 @@ class AtioTable:
         tags: Mapping[str, str] | None = None,
         automation_condition: dg.AutomationCondition | None = None,
     ) -> None:
-        self.key = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
-        self.path = None if path is None else os.fspath(path)
+        require_arguments(
+            partitions_def=partitions_def,
+            io_manager_key=io_manager_key,
+            resource_key=resource_key,
+            description=description,
+            group_name=group_name,
+            tags=tags,
+            automation_condition=automation_condition,
+        )
+        if metadata is not None:
+            require_kind("metadata", metadata, Mapping)
+        self.key = asset_key_of("key", key)
+        self.path = None if path is None else _path(path)
         self.partitions_def = partitions_def
         self.resource_key = resource_key
         self._io_manager_key = io_manager_key
@@ -135,6 +148,14 @@ class AtioTable:
                 if key in known:
                     yield _observation(self.key, snapshot, key, values)
         yield _observation(self.key, snapshot)
+
+
+def _path(path: str | os.PathLike[str]) -> str:
+    require_kind("path", path, str, os.PathLike)
+    text = require_text("path", os.fspath(path))
+    if not text.strip():
+        raise refusal("path", "a folder or a bucket's URL, or None for where the key says", path)
+    return text
 
 
 def _observation(

@@ -13,7 +13,9 @@ from typing import Any
 import dagster as dg
 
 from atio_core.amounts import counted
+from atio_core.arguments import refusal, require_list
 from atio_core.table import Table
+from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.keys import PARTITION_FIELD, asset_key_to_text
 from atio_dagster.provenance import ASSET_KEY
@@ -75,6 +77,9 @@ def import_from(
     Returns:
         What was taken over; print it.
 
+    Raises:
+        InvalidInputError: An argument can't be meant.
+
     Example:
         >>> import tempfile
         >>> @dg.asset
@@ -89,13 +94,20 @@ def import_from(
         >>> atio.table("settings").read()
         {'rate': 1}
     """
+    if not callable(getattr(manager, "load_input", None)) and not isinstance(manager, dg.IOManagerDefinition):
+        raise refusal("manager", "an IO manager", manager)
+    require_kind("into", into, AtioResource)
+    require_arguments(instance=instance, pickles=pickles)
+    definitions = require_list("assets", assets, "assets")
+    for definition in definitions:
+        require_kind("each of assets", definition, dg.AssetsDefinition)
     report = ImportReport()
     with (
         dg.DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as known,
         dg.build_resources({"manager": manager}, instance=known) as resources,
     ):
         reader = _Reader(resources.manager, known)
-        for definition in assets:
+        for definition in definitions:
             for spec in definition.specs:
                 _take(reader, spec, into, report, pickles=pickles)
     return report

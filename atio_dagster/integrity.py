@@ -10,6 +10,7 @@ import dagster as dg
 
 from atio_core.errors import TableNotFoundError
 from atio_core.maintenance.verify_report import VerifyReport
+from atio_dagster.arguments import require_arguments
 from atio_dagster.keys import asset_keys_of
 from atio_dagster.resource import AtioResource
 
@@ -44,6 +45,9 @@ def build_integrity_checks(
         >>> [key.to_user_string() for check in checks for key in check.check_keys]
         ['raw/orders:integrity']
     """
+    require_arguments(
+        name=name, versions=versions, deep=deep, values=values, severity=severity, resource_key=resource_key
+    )
 
     def built(key: dg.AssetKey) -> dg.AssetChecksDefinition:
         @dg.asset_check(

@@ -8,8 +8,12 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.arguments import require_text
+from atio_core.errors import InvalidInputError
+from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.chosen import Assets, Context, choose
 from atio_dagster.expiration import expire_tables, summary
+from atio_dagster.keys import asset_key_of
 from atio_dagster.maintenance import Wanted, maintain_tables
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import retention_of_definitions
@@ -76,6 +80,7 @@ def build_expiration_job(
         >>> defs.resolve_job_def("expire_tables").name
         'expire_tables'
     """
+    require_arguments(name=name, resource_key=resource_key, description=description, tags=tags)
     expire_them = _expiring(assets, resource_key)
 
     @dg.op(name=STEP, config_schema=_CONFIG, required_resource_keys={resource_key}, out=dg.Out(dg.Nothing))
@@ -115,6 +120,13 @@ def build_expiration_asset(
         >>> build_expiration_asset(["upkeep", "expired"]).key.to_user_string()
         'upkeep/expired'
     """
+    key = asset_key_of("key", key)
+    require_arguments(
+        resource_key=resource_key,
+        group_name=group_name,
+        description=description,
+        automation_condition=automation_condition,
+    )
     expire_them = _expiring(assets, resource_key)
 
     @dg.asset(
@@ -160,6 +172,7 @@ def build_maintenance_job(
         >>> build_maintenance_job().name
         'maintain_tables'
     """
+    require_arguments(name=name, resource_key=resource_key, description=description, tags=tags)
     declared = None if assets is None else retention_of_definitions(assets)
 
     @dg.op(
@@ -200,17 +213,29 @@ def build_expiration_schedule(
         execution_timezone: The zone of `cron_schedule`; UTC if None.
         default_status: Whether the schedule is on before someone has switched it.
 
+    Raises:
+        InvalidInputError: An argument can't be meant.
+
     Example:
         >>> build_expiration_schedule(cron_schedule="0 * * * *").name
         'expire_tables_schedule'
     """
-    return dg.ScheduleDefinition(
-        name=name,
-        job=job or build_expiration_job(),
-        cron_schedule=cron_schedule,
-        execution_timezone=execution_timezone,
-        default_status=default_status,
-    )
+    job = build_expiration_job() if job is None else job
+    require_kind("job", job, dg.JobDefinition)
+    name = f"{job.name}_schedule" if name is None else name
+    require_arguments(name=name, execution_timezone=execution_timezone)
+    require_text("cron_schedule", cron_schedule)
+    require_kind("default_status", default_status, dg.DefaultScheduleStatus)
+    try:
+        return dg.ScheduleDefinition(
+            name=name,
+            job=job,
+            cron_schedule=cron_schedule,
+            execution_timezone=execution_timezone,
+            default_status=default_status,
+        )
+    except dg.DagsterInvalidDefinitionError as error:
+        raise InvalidInputError(f"cron_schedule and execution_timezone name no times: {error}") from error
 
 
 def _expiring(

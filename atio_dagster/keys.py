@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
+from atio_core.arguments import refusal, require_list, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.model.partition import segment
 
@@ -64,10 +65,36 @@ def asset_key_from_text(text: str) -> dg.AssetKey:
     return dg.AssetKey(json.loads(text))
 
 
+def asset_key_of(name: str, given: Any) -> dg.AssetKey:
+    """Return an asset's key: as it is, from text with its parts joined by `/`, or from its parts.
+
+    Args:
+        name: The argument's.
+        given: What was given for it.
+
+    Raises:
+        InvalidInputError: It is none of these, or there is nothing in it.
+
+    Example:
+        >>> asset_key_of("key", "raw/orders"), asset_key_of("key", ["a/b"])
+        (AssetKey(['raw', 'orders']), AssetKey(['a/b']))
+    """
+    if isinstance(given, str) and given:
+        return dg.AssetKey.from_user_string(require_text(name, given))
+    parts: Any = given.path if isinstance(given, dg.AssetKey) else given
+    if isinstance(parts, Sequence) and parts and all(isinstance(part, str) for part in cast("Any", parts)):
+        return given if isinstance(given, dg.AssetKey) else dg.AssetKey(list(cast("Any", parts)))
+    raise refusal(name, "the key of an asset: text, a list of texts or an AssetKey", given)
+
+
 def asset_keys_of(
-    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.AssetKey | str],
+    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.AssetKey | str], name: str = "assets"
 ) -> list[dg.AssetKey]:
     """Return the keys of assets, each once.
+
+    Args:
+        assets: The assets.
+        name: What the argument is called, for messages.
 
     Raises:
         InvalidInputError: Something else is among them, or they aren't a list of assets.
@@ -77,20 +104,18 @@ def asset_keys_of(
         [AssetKey(['raw', 'orders']), AssetKey(['totals'])]
     """
     if isinstance(assets, str | dg.AssetKey | dg.AssetSpec | dg.AssetsDefinition):
-        raise InvalidInputError(f"assets must be a list of assets, not one of them: {assets!r}")
+        raise InvalidInputError(f"{name} must be a list of assets, not one of them: {assets!r}")
     found: dict[dg.AssetKey, None] = {}
-    for asset in assets:
+    for asset in require_list(name, assets, "assets"):
         if isinstance(asset, dg.AssetsDefinition):
             found |= dict.fromkeys(spec.key for spec in asset.specs)
         elif isinstance(asset, dg.AssetSpec):
             found[asset.key] = None
-        elif isinstance(asset, dg.AssetKey):
-            found[asset] = None
-        elif isinstance(asset, str):
-            found[dg.AssetKey.from_user_string(asset)] = None
+        elif isinstance(asset, dg.AssetKey | str):
+            found[asset_key_of(f"each of {name}", asset)] = None
         else:
             raise InvalidInputError(
-                f"assets must be assets or their keys, and {asset!r} is a {type(asset).__name__}"
+                f"{name} must be assets or their keys, and {asset!r} is a {type(asset).__name__}"
             )
     return list(found)
 

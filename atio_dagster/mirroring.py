@@ -12,6 +12,7 @@ from atio_core.arguments import require_choice, require_flag
 from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import ROWS
 from atio_core.store.side_by_side import side_by_side
+from atio_dagster.arguments import require_arguments
 from atio_dagster.chosen import Assets, Chosen, choose
 from atio_dagster.metadata import markdown_table
 from atio_dagster.resource import AtioResource
@@ -55,6 +56,7 @@ def build_mirror_job(
     """
     require_choice("to", to, ("delta", "iceberg"))
     require_flag("history", history)
+    require_arguments(name=name, resource_key=resource_key, description=description, tags=tags)
     declared = None if assets is None else retention_of_definitions(assets)
 
     @dg.op(name=STEP, required_resource_keys={resource_key}, out=dg.Out(dg.Nothing))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
+from atio_core.arguments import require_text, require_time
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
+from atio_dagster.arguments import require_kind
+from atio_dagster.keys import asset_key_of
 from atio_dagster.provenance import require_owner
 from atio_dagster.resource import AtioResource
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def open_asset(
@@ -50,11 +55,14 @@ def open_asset(
     given = [one for one in (version, as_of, tag) if one is not None]
     if len(given) > 1:
         raise InvalidInputError("version, as_of and tag each name a version: give one of them")
+    if as_of is not None:
+        require_time("as_of", as_of)
+    if tag is not None:
+        require_text("tag", tag)
     if not isinstance(store, AtioResource):
+        require_kind("store", store, AtioResource, str, os.PathLike)
         store = AtioResource(base_path=os.fspath(store))
-    if isinstance(asset_key, str):
-        asset_key = dg.AssetKey.from_user_string(asset_key)
-    key = dg.AssetKey.from_coercible(asset_key)
+    key = asset_key_of("asset_key", asset_key)
     snapshot = store.table(key).snapshot(given[0] if given else None)
     require_owner(snapshot, key)
     return snapshot

@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 
 from atio_core.errors import InvalidInputError
+from atio_dagster.arguments import require_kind
 from atio_dagster.keys import plain
 from atio_dagster.releasing import Gates, release_if_complete
 from atio_dagster.staged import (
@@ -105,6 +106,7 @@ def with_publishing(defs: dg.Definitions) -> dg.Definitions:
         >>> result.success, atio.table("orders").exists()
         (False, False)
     """
+    require_kind("defs", defs, dg.Definitions)
     assets, checks = list(defs.assets or ()), list(defs.asset_checks or ())
     known = [one for one in [*assets, *checks] if isinstance(one, dg.AssetsDefinition)]
     plan = _plan(known, _asking(known, defs.resources or {}))

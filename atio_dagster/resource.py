@@ -12,7 +12,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.store import Store
 from atio_core.table import Table
-from atio_dagster.keys import asset_folders
+from atio_dagster.keys import asset_folders, asset_key_of
 
 _RULES = (
     "keep_for_hours",
@@ -104,9 +104,7 @@ class AtioResource(dg.ConfigurableResource):
             >>> atio.table("raw/flights").read(version=1)["a"].tolist()
             [1]
         """
-        if isinstance(asset_key, str):
-            asset_key = dg.AssetKey.from_user_string(asset_key)
-        return self.table_at(asset_folders(dg.AssetKey.from_coercible(asset_key)))
+        return self.table_at(asset_folders(asset_key_of("asset_key", asset_key)))
 
     @staticmethod
     def table_name(asset_key: dg.AssetKey) -> str:

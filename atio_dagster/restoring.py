@@ -17,6 +17,7 @@ import dagster as dg
 from atio_core.errors import InvalidInputError, VersionNotFoundError
 from atio_core.model.data_file import DataFile
 from atio_core.snapshot import Snapshot
+from atio_dagster.arguments import require_arguments
 from atio_dagster.keys import named, partition_key_of
 from atio_dagster.metadata import content_of, markdown_table, metadata_of
 from atio_dagster.provenance import ASSET_KEY, RUN_ID, owner_of, require_owner
@@ -80,6 +81,7 @@ def build_restore_job(
         >>> build_restore_job().name
         'restore_assets'
     """
+    require_arguments(name=name, resource_key=resource_key, description=description, tags=tags)
 
     @dg.op(name=STEP, config_schema=_CONFIG, required_resource_keys={resource_key}, out=dg.Out(dg.Nothing))
     def restore(context: dg.OpExecutionContext) -> None:

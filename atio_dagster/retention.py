@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from atio_core.arguments import refusal, require_list
 from atio_core.errors import InvalidInputError
 from atio_core.retention import Retention
 from atio_dagster.keys import plain
@@ -56,7 +57,9 @@ def retention_of_definitions(
         3
     """
     declared: dict[dg.AssetKey, Retention | None] = {}
-    for asset in assets:
+    for asset in require_list("assets", assets, "assets"):
+        if not isinstance(asset, dg.AssetSpec | dg.AssetsDefinition):
+            raise refusal("each of assets", "an asset or its spec", asset)
         for spec in [asset] if isinstance(asset, dg.AssetSpec) else asset.specs:
             rules = plain(spec.metadata.get(RETENTION))
             declared[spec.key] = None if rules is None else Retention.from_dict(check_retention(rules))

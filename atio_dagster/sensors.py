@@ -10,15 +10,18 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
+from atio_core.arguments import require_list
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
+from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.external import PATH, AtioTable
 from atio_dagster.keys import asset_keys_of
 from atio_dagster.provenance import RUN_ID, latest_of
@@ -121,7 +124,16 @@ def build_snapshot_sensor(
     if name is None:
         if len(watched) > 1:
             raise InvalidInputError("a sensor of several tables needs a name")
-        name = f"{watched[0].key.to_python_identifier()}_versions"
+        name = re.sub(r"\W", "_", f"{watched[0].key.to_python_identifier()}_versions", flags=re.ASCII)
+    require_arguments(
+        name=name,
+        requests=requests,
+        outside_only=outside_only,
+        minimum_interval_seconds=minimum_interval_seconds,
+        description=description,
+        resource_key=resource_key,
+    )
+    require_kind("default_status", default_status, dg.DefaultSensorStatus)
     needed = {resource_key} if any(one.table.path is None for one in watched) else set[str]()
 
     @dg.sensor(
@@ -153,12 +165,12 @@ def build_snapshot_sensor(
 
 def _watched(tables: Watched | Iterable[Watched]) -> list[_Watch]:
     """The tables that are meant, each once."""
-    given: list[Any] = [tables] if isinstance(tables, Watched) else list(tables)
+    given = [tables] if isinstance(tables, Watched) else require_list("tables", tables, "assets")
     found: dict[str, _Watch] = {}
     for one in given:
         external = isinstance(one, AtioTable)
         path = one.metadata.get(PATH) if isinstance(one, dg.AssetSpec) else None
-        for table in [one] if external else [AtioTable(key, path) for key in asset_keys_of([one])]:
+        for table in [one] if external else [AtioTable(key, path) for key in asset_keys_of([one], "tables")]:
             watch = _Watch(table, external)
             found[watch.name] = watch
     if not found:
