@@ -9,7 +9,7 @@
 - `_atio/runs/<reader>/<table id>.json`, likewise: the version of a table that a reader of many processes reads
 - `data/<field>=<value>/…/<uuid7>.parquet`
 - `_delta_log/00000000000000000000.json`: the first version of a mirror for Delta's readers, with as many digits
-- `_iceberg/metadata/v1.metadata.json`, `<uuid7>.avro`: a mirror for Iceberg's readers, in its first state
+- `_iceberg/metadata/v1.metadata.json`, `1-<uuid7>.avro`: a mirror for Iceberg's readers, in its first state
 - `data/<uuid7>.npy`, `.json`, `.txt`, `.bin`, `.pkl`: a file of an object
 """
 
@@ -49,7 +49,7 @@ _OUTSIDE = frozenset({"", ".", ".."})
 _DELTA_VERSION = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.json")
 _DELTA_CHECKPOINT = re.compile(rf"{DELTA_LOG}([0-9]{{20}})\.checkpoint\.parquet")
 _ICEBERG_STATE = re.compile(rf"{ICEBERG}v([1-9][0-9]{{0,14}})\.metadata\.json")
-_ICEBERG_LIST = re.compile(rf"{ICEBERG}{_UUID7}\.avro")
+_ICEBERG_LIST = re.compile(rf"{ICEBERG}([1-9][0-9]{{0,14}})-{_UUID7}\.avro")
 _RECORD = re.compile(rf"{STAGED}{_UUID7}\.(json|pending)")
 
 
@@ -210,14 +210,15 @@ def iceberg_state_of(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def iceberg_list_path(file_id: uuid.UUID) -> str:
-    """Return the name of a new list of files in such a mirror."""
-    return f"{ICEBERG}{file_id}.avro"
+def iceberg_list_path(number: int, file_id: uuid.UUID) -> str:
+    """Return the name of a list of files that is written for a state of such a mirror."""
+    return f"{ICEBERG}{number}-{file_id}.avro"
 
 
-def is_iceberg_list(path: str) -> bool:
-    """Say whether a path is that of a list of files in such a mirror."""
-    return _ICEBERG_LIST.fullmatch(path) is not None
+def iceberg_list_of(path: str) -> int | None:
+    """Return the number of the state for which such a list was written, or None if it is no such name."""
+    match = _ICEBERG_LIST.fullmatch(path)
+    return int(match[1]) if match else None
 
 
 def stage_id_of(path: str) -> uuid.UUID | None:

@@ -70,11 +70,7 @@ def _mirror(
     if not all(map(delta.append, steps)):
         return None
     shown = _still_shown(log, state, history=history)
-    try:
-        tags.settle(one.entry for one in shown.values())
-    except VersionExpiredError:
-        delta.take_back(steps)
-        raise
+    tags.settle(one.entry for one in shown.values())
     delta.tidy(state, set(shown.values()))
     return MirrorReport(
         table=log.location,

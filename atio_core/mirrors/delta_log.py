@@ -3,6 +3,9 @@
 After some versions a checkpoint tells all that the last one shows, so that readers needn't go through all of them.
 Those before it go, if no version that is kept needs them; a few stay for readers that are at work.
 
+An erasing deletes all of it, but takes the next number by a version that shows nothing: so a mirroring that has begun
+before can't write what it knows of the erased. What comes next has a checkpoint at once, from which readers begin.
+
 Only a mirror of the same table is gone on with. Each version says which of the table's it shows, and the protocol names
 a feature that no writer knows: so none may write here, nor clean away the files of other versions.
 """
@@ -21,7 +24,7 @@ from atio_core.format.names import (
     delta_version_of,
     delta_version_path,
 )
-from atio_core.mirrors.delta_state import DeltaState, Shown, Step
+from atio_core.mirrors.delta_state import NOTHING, DeltaState, Shown, Step
 from atio_core.storage.base import ObjectStore
 
 FEATURE = "atioMirror"
@@ -62,16 +65,20 @@ class DeltaLog:
             if state is None or state.next_version != checkpoints[-1] + 1:
                 raise self._foreign(path)
         state.checkpoints = tuple(checkpoints)
-        after = state.next_version
-        for path in paths:
-            number = delta_version_of(path)
-            if delta_checkpoint_of(path) is not None or (number is not None and number < after):
-                continue
-            step = self._step(path, state.next_version)
-            if step is None:
+        for path, step in self._steps(paths, state.next_version):
+            if step is None or (step.shown != NOTHING and step.number != state.next_version):
                 raise self._foreign(path)
             state.take(step)
         return state
+
+    def _steps(self, paths: Sequence[str], first: int) -> list[tuple[str, Step | None]]:
+        """The versions from one on that count, by their files' names: from the last one that shows nothing."""
+        later = [
+            path for path in paths if delta_checkpoint_of(path) is None and not 0 <= _number_of(path) < first
+        ]
+        found = [(path, self._step(path)) for path in later]
+        ends = [place for place, (_, step) in enumerate(found) if step and step.shown == NOTHING]
+        return found[ends[-1] :] if ends else found
 
     def _foreign(self, path: str) -> AlreadyExistsError:
         return AlreadyExistsError(
@@ -88,11 +95,13 @@ class DeltaLog:
             state: What the mirror shows.
             kept: What stays to be read.
         """
-        latest = state.next_version - 1
-        if latest - max(state.checkpoints, default=0) < _VERSIONS_PER_CHECKPOINT:
-            return
         from atio_core.mirrors.delta_checkpoint import encode_checkpoint
 
+        latest = state.next_version - 1
+        if state.erased is not None:
+            self._begin_anew(state, state.erased)
+        if latest - max(state.checkpoints, default=0) < _VERSIONS_PER_CHECKPOINT:
+            return
         lowest = min((number for number, one in state.shown.items() if one in kept), default=latest)
         enough = [number for number in (*state.checkpoints, latest) if number <= lowest]
         first = (
@@ -101,11 +110,26 @@ class DeltaLog:
         state.shown = {number: one for number, one in state.shown.items() if number >= first}
         with suppress(AlreadyExistsError):
             self._store.put_if_absent(delta_checkpoint_path(latest), encode_checkpoint(state, self._table_id))
-        paths = {
-            path: delta_version_of(path) or delta_checkpoint_of(path) or 0
-            for path in self._store.list(DELTA_LOG)
-        }
-        self._store.delete(path for path, number in paths.items() if number < first)
+        self._store.delete(path for path in self._store.list(DELTA_LOG) if _number_of(path) < first)
+
+    def _begin_anew(self, state: DeltaState, erased: int) -> None:
+        """Make a checkpoint of the first version behind one that shows nothing: readers begin with one, or with 0.
+
+        What slow mirrorings have left before it goes.
+        """
+        from atio_core.mirrors.delta_checkpoint import encode_checkpoint
+
+        step = self._step(delta_version_path(erased + 1))
+        if step is None:
+            raise self._foreign(delta_version_path(erased + 1))
+        first = DeltaState()
+        first.take(step)
+        with suppress(AlreadyExistsError):
+            self._store.put_if_absent(
+                delta_checkpoint_path(step.number), encode_checkpoint(first, self._table_id)
+            )
+        state.checkpoints = (step.number,)
+        self._store.delete(path for path in self.own_files() if _number_of(path) < step.number)
 
     def append(self, step: Step) -> bool:
         """Make a version; says whether it did, and another wasn't faster. Raises `StorageError`."""
@@ -123,17 +147,32 @@ class DeltaLog:
             return False
         return True
 
-    def take_back(self, steps: Sequence[Step]) -> None:
-        """Delete versions that were just made if an erasing has taken away what they go on from: nobody reads them."""
-        made = [delta_version_path(step.number) for step in steps]
-        there = list(self._store.list(DELTA_LOG))
-        if made and steps[0].number and there == made:
-            self._store.delete(made)
+    def erase(self, now_us: int) -> int:
+        """Delete all, and take the next number by a version that shows nothing; returns how many files went.
+
+        Nothing is done if another table's log lies there.
+        """
+        paths = list(self._store.list(DELTA_LOG))
+        if paths and not self._is_own(paths):
+            return 0
+        number = max(map(_number_of, paths), default=-1) + 1
+        while not self.append(Step(number, NOTHING, now_us, [])):
+            number += 1
+        gone = [path for path in self.own_files() if _number_of(path) < number]
+        self._store.delete(gone)
+        return len(gone)
 
     def own_files(self) -> list[str]:
-        """Return the names of the mirror's files: of all that are there and tell of this table."""
+        """Return the names of the files that tell something, damaged ones too; none if the log is another's."""
         paths = list(self._store.list(DELTA_LOG))
-        return [path for path in paths if self._step(path, delta_version_of(path)) or self._checkpoint(path)]
+        return [path for path in paths if not self._tells_nothing(path)] if self._is_own(paths) else []
+
+    def _is_own(self, paths: Sequence[str]) -> bool:
+        return any(self._step(path) or self._checkpoint(path) for path in paths)
+
+    def _tells_nothing(self, path: str) -> bool:
+        step = self._step(path)
+        return step is not None and step.shown == NOTHING
 
     def _checkpoint(self, path: str) -> DeltaState | None:
         """What a checkpoint tells; None if it is none, or no mirror of this table wrote it."""
@@ -143,9 +182,10 @@ class DeltaLog:
 
         return decode_checkpoint(self._store.read(path), self._table_id)
 
-    def _step(self, path: str, number: int | None) -> Step | None:
-        """The version that a file holds; None if it is another one, or no mirror of this table wrote it."""
-        if number is None or delta_version_of(path) != number:
+    def _step(self, path: str) -> Step | None:
+        """The version that a file holds; None if no mirror of this table wrote it."""
+        number = delta_version_of(path)
+        if number is None:
             return None
         try:
             first, *actions = [json.loads(line) for line in self._store.read(path).splitlines()]
@@ -156,3 +196,9 @@ class DeltaLog:
         except (ValueError, KeyError, TypeError):
             return None
         return Step(number, shown, info["timestamp"] * 1000, actions) if own else None
+
+
+def _number_of(path: str) -> int:
+    """Which version a file is of; -1 if its name says none."""
+    version, checkpoint = delta_version_of(path), delta_checkpoint_of(path)
+    return next((number for number in (version, checkpoint) if number is not None), -1)

@@ -14,6 +14,10 @@ class Shown:
     entry: int
 
 
+NOTHING = Shown(0, 0)
+"""What a version shows that an erasing leaves behind: its number is taken, and readers find no table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A version of the mirror that is to come.
@@ -55,6 +59,11 @@ class DeltaState:
     checkpoints: tuple[int, ...] = ()
 
     @property
+    def erased(self) -> int | None:
+        """The version that an erasing has left behind, if the log begins with it."""
+        return next((number for number, one in self.shown.items() if one == NOTHING), None)
+
+    @property
     def next_version(self) -> int:
         """The version that is to come."""
         return max(self.shown, default=-1) + 1
@@ -65,7 +74,9 @@ class DeltaState:
         return self.shown[self.next_version - 1] if self.shown else None
 
     def take(self, step: Step) -> None:
-        """Go on to the next version."""
+        """Go on to the next version; or begin anew with one that shows nothing."""
+        if step.shown == NOTHING:
+            self.shown, self.adds, self.metadata, self.protocol = {}, {}, {}, {}
         self.shown[step.number] = step.shown
         for action in step.actions:
             match action:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,41 +78,47 @@ def mirror(
         NotPreservableError: A column can't be carried; nothing was written.
         InvalidInputError: The table has no place that others know; or pyiceberg isn't installed.
         AlreadyExistsError: Something else lies where the mirror is to be.
-        VersionExpiredError: What was to be shown has just expired.
+        VersionExpiredError: What was to be shown has expired.
     """
     uri = _uri_of(log.location)
     _require_library()
     for _ in range(_ROUNDS):
-        wanted = [_Wanted.of(contents_of(log, entry)) for entry in choose()]
-        folder = IcebergFolder(log.store, log.latest().table_id, clock)
-        state, tags = folder.read(), MirrorTags(log, "iceberg", clock)
-        ids = [one.shown_as(state.snapshots, tags) or one.contents.entry.version for one in wanted]
-        unchanged = list(state.snapshots) == ids and state.current == ids[-1] and all(map(tags.had, ids))
-        if not unchanged:
-            tags.keep(ids)
-            state = _next_state(folder, state, wanted, ids, uri)
-            if not folder.append(state):
-                continue
-        path = iceberg_state_path(state.number)
-        tell(f"{uri}/{path}")
-        try:
-            tags.settle(ids)
-        except VersionExpiredError:
-            if not unchanged:
-                folder.take_back(state)
-            raise
-        folder.clean(state.number)
-        return MirrorReport(
-            table=log.location,
-            kind="iceberg",
-            location=f"{log.location}/{path}",
-            versions=tuple(one.contents.version for one in wanted),
-            files=len(wanted[-1].contents.files),
-            unchanged=unchanged,
-        )
+        entries = choose()
+        with suppress(VersionExpiredError):  # as for Delta: an expiry was faster
+            if (report := _mirror(log, clock, entries, tell, uri)) is not None:
+                return report
     raise CommitConflictError(
         f"others mirrored the table {log.location} at the same time, again and again; nothing is left undone",
         table=log.location,
+    )
+
+
+def _mirror(
+    log: CommitLog, clock: Clock, entries: Sequence[LogEntry], tell: Callable[[str], None], uri: str
+) -> MirrorReport | None:
+    """Show entries; None if another was faster."""
+    wanted = [_Wanted.of(contents_of(log, entry)) for entry in entries]
+    folder = IcebergFolder(log.store, log.latest().table_id, clock)
+    state, tags = folder.read(), MirrorTags(log, "iceberg", clock)
+    ids = [one.shown_as(state.snapshots, tags) or one.contents.entry.version for one in wanted]
+    unchanged = list(state.snapshots) == ids and state.current == ids[-1] and all(map(tags.had, ids))
+    if not unchanged:
+        tags.keep(ids)
+        state = _next_state(folder, state, wanted, ids, uri)
+        if not folder.append(state):
+            folder.clean(state.number)
+            return None
+    path = iceberg_state_path(state.number)
+    tell(f"{uri}/{path}")
+    tags.settle(ids)
+    folder.clean(state.number)
+    return MirrorReport(
+        table=log.location,
+        kind="iceberg",
+        location=f"{log.location}/{path}",
+        versions=tuple(one.contents.version for one in wanted),
+        files=len(wanted[-1].contents.files),
+        unchanged=unchanged,
     )
 
 
@@ -127,7 +134,7 @@ def _next_state(
             snapshot = known[id_]
         else:
             sequence += 1
-            snapshot = _snapshot(folder, one, id_, sequence, uri)
+            snapshot = _snapshot(folder, one, id_, (before.number + 1, sequence), uri)
         parent = snapshots[-1]["snapshot-id"] if snapshots else None
         snapshots.append(snapshot | {"parent-snapshot-id": parent})
     newest = wanted[-1].contents.entry
@@ -157,10 +164,13 @@ def _next_state(
     return IcebergState(before.number + 1, told)
 
 
-def _snapshot(folder: IcebergFolder, one: _Wanted, id_: int, sequence: int, uri: str) -> dict[str, Any]:
+def _snapshot(
+    folder: IcebergFolder, one: _Wanted, id_: int, place: tuple[int, int], uri: str
+) -> dict[str, Any]:
     from atio_core.mirrors.iceberg_files import file_lists
 
-    manifest, listed = folder.new_list(), folder.new_list()
+    number, sequence = place
+    manifest, listed = folder.new_list(number), folder.new_list(number)
     made: FileLists = file_lists(
         one.contents, one.schema, id_, sequence, table=uri, manifest=f"{uri}/{manifest}"
     )

@@ -21,7 +21,7 @@ def tell(catalog: Any, identifier: str, location: str) -> None:
         location: The state's URI.
 
     Raises:
-        AlreadyExistsError: The name is another table's.
+        AlreadyExistsError: The name is another table's, or what it names there is gone.
         What the catalogue raises: it shows what it did before; do it again.
     """
     try:
@@ -29,6 +29,12 @@ def tell(catalog: Any, identifier: str, location: str) -> None:
     except NoSuchTableError:
         catalog.register_table(identifier, location)
         return
+    except FileNotFoundError as error:
+        raise AlreadyExistsError(
+            f"{identifier} is a table in that catalogue by metadata that is gone: {error}. If it was this one's mirror"
+            " before rows were erased, drop it there (catalog.drop_table), and call again",
+            table=identifier,
+        ) from error
     old, new = there.metadata, StaticTable.from_metadata(location).metadata
     if old.table_uuid != new.table_uuid:
         raise AlreadyExistsError(

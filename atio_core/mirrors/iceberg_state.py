@@ -2,25 +2,35 @@
 
 A state names the snapshots, each of which is a version of the table, by its entry's number. Whoever has read a state
 reads by it, whatever comes after; so what the state before the newest names stays too.
+
+Lists of files have the number of the state that they were written for in their names. Once there is such a state, those
+that it doesn't name are needed by nobody: another was faster, or the writer was killed.
+
+An erasing deletes all, but takes the next number by a state that shows nothing: so a mirroring that has begun before
+can't show what is erased.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from atio_core.errors import AlreadyExistsError
+from atio_core.errors import AlreadyExistsError, NotFoundError
 from atio_core.format.names import (
     ICEBERG,
+    iceberg_list_of,
     iceberg_list_path,
     iceberg_state_of,
     iceberg_state_path,
-    is_iceberg_list,
 )
 from atio_core.model.ids import Clock, uuid7
 from atio_core.storage.base import ObjectStore
+
+_SEQUENCE = "last-sequence-number"
+_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,12 @@ class IcebergFolder:
         Raises:
             AlreadyExistsError: What lies there isn't a mirror of this table.
         """
+        for _ in range(_ROUNDS):
+            with suppress(NotFoundError):  # another who mirrors has made a newer one, and tidied up
+                return self._read()
+        return self._read()
+
+    def _read(self) -> IcebergState:
         number = max(self._states(), default=0)
         if not number:
             return IcebergState()
@@ -80,9 +96,9 @@ class IcebergFolder:
             )
         return IcebergState(number, told)
 
-    def new_list(self) -> str:
-        """Return the name of a new list of files."""
-        return iceberg_list_path(uuid7(self._clock))
+    def new_list(self, number: int) -> str:
+        """Return the name of a new list of files for a state."""
+        return iceberg_list_path(number, uuid7(self._clock))
 
     def add_list(self, path: str, data: bytes) -> None:
         """Store a list of files."""
@@ -98,33 +114,67 @@ class IcebergFolder:
             return False
         return True
 
-    def take_back(self, state: IcebergState) -> None:
-        """Delete a state that was just made, whose files are gone, unless another has gone on from it."""
-        if max(self._states(), default=0) == state.number:
-            others = [
-                told for number in self._states() if number < state.number and (told := self._told(number))
-            ]
-            known = {path for told in others for path in _lists_of(told)}
-            lists = [path for path in _lists_of(state.told) if path not in known]
-            self._store.delete([iceberg_state_path(state.number), *lists])
-
     def clean(self, newest: int) -> None:
-        """Delete the states before the last two, and the lists that only these name."""
-        kept: set[str] = set()
-        old: set[str] = set()
+        """Delete the states before the last two, and lists that none of these names and no later one will."""
+        kept, gone = set[str](), list[str]()
         for number in self._states():
-            told = self._told(number)
-            if told is not None:
-                (kept if number >= newest - 1 else old).update(_lists_of(told))
-        gone = [iceberg_state_path(number) for number in self._states() if number < newest - 1]
-        self._store.delete([*gone, *sorted(old - kept)])
+            if number < newest - 1:
+                gone.append(iceberg_state_path(number))
+                continue
+            try:
+                kept.update(_lists_of(self._told(number) or {}))
+            except NotFoundError:  # another has gone on, and tidies up
+                return
+        lists = ((path, iceberg_list_of(path)) for path in self._store.list(ICEBERG))
+        gone += [
+            path for path, number in lists if number is not None and number <= newest and path not in kept
+        ]
+        self._store.delete(gone)
+
+    def erase(self) -> int:
+        """Delete all, and take the next number by a state that shows nothing; returns how many files went.
+
+        Nothing is done if another's states lie there.
+        """
+        if not self._is_own():
+            return 0
+        number, told = self._next_number(), {"table-uuid": self._table_id, "properties": {"atio.lists": ""}}
+        while not self.append(IcebergState(number, told | self._sequence())):
+            number = self._next_number()
+        gone = [path for path in self.own_files() if (iceberg_state_of(path) or 0) < number]
+        self._store.delete(gone)
+        return len(gone)
 
     def own_files(self) -> list[str]:
-        """Return the names of the mirror's files; none if the states are another's."""
-        states = {iceberg_state_path(number): self._told(number) for number in self._states()}
-        if None in states.values():
+        """Return the names of the mirror's files that tell something, damaged ones too; none if it is another's."""
+        if not self._is_own():
             return []
-        return [path for path in self._store.list(ICEBERG) if path in states or is_iceberg_list(path)]
+        return [
+            path
+            for path in self._store.list(ICEBERG)
+            if iceberg_list_of(path) is not None
+            or ((number := iceberg_state_of(path)) is not None and not _is_erased(self._told(number)))
+        ]
+
+    def _is_own(self) -> bool:
+        """Whether a state is a mirror's of this table, or there is none."""
+        found = self._all_told()
+        return not found or any(told is not None for told in found)
+
+    def _next_number(self) -> int:
+        return max(self._states(), default=0) + 1
+
+    def _sequence(self) -> dict[str, int]:
+        """What a catalogue that knows earlier states expects to go on from."""
+        return {_SEQUENCE: max((told.get(_SEQUENCE, 0) for told in self._all_told() if told), default=0)}
+
+    def _all_told(self) -> list[dict[str, Any] | None]:
+        """What the states that are there say; None for one that no mirror of this table wrote."""
+        found: list[dict[str, Any] | None] = []
+        for number in self._states():
+            with suppress(NotFoundError):  # another who mirrors tidies up
+                found.append(self._told(number))
+        return found
 
     def _states(self) -> Iterator[int]:
         return (
@@ -145,4 +195,8 @@ class IcebergFolder:
 
 
 def _lists_of(told: dict[str, Any]) -> list[str]:
-    return told["properties"]["atio.lists"].split()
+    return told.get("properties", {}).get("atio.lists", "").split()
+
+
+def _is_erased(told: dict[str, Any] | None) -> bool:
+    return told is not None and "snapshots" not in told

@@ -13,7 +13,7 @@ from atio_core.errors import CommitConflictError, InvalidInputError, TagNotFound
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.purge import purge
 from atio_core.maintenance.report import ExpiryReport
-from atio_core.mirrors.removing import mirror_files, remove_mirrors
+from atio_core.mirrors.removing import mirrors_of, remove_mirrors
 from atio_core.model.entry import ROWS, Tag
 from atio_core.snapshot import Snapshot
 from atio_core.table.reads import Reads
@@ -71,10 +71,8 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         kept = [one.id for one in self.staged()]
         named = require_named(self.path, there, kept, tags=tags, staged=staged)
         expected = preview(self, where, named)
-        going = (
-            f"the mirror for {one} goes: make it anew with to_{one.lower()}"
-            for one in mirror_files(self._log)
-        )
+        mirrors = mirrors_of(self._log, expected.tags)
+        going = (f"the mirror for {one} goes: make it anew with to_{one.lower()}" for one in mirrors)
         expected = replace(expected, notes=(*expected.notes, *going))
         if dry_run:
             return expected
@@ -87,10 +85,12 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
                 self.untag(name)
         for stage in expected.staged:
             self.drop_staged(stage)
-        mirrored = remove_mirrors(self._log)
+        mirrored = remove_mirrors(self._log, mirrors, self._clock)
         report, files = purge(self._log, self._clock)
         require_gone(report, before)
-        mirrored += remove_mirrors(self._log)  # of what had been begun to be mirrored before
+        mirrored += remove_mirrors(
+            self._log, mirrors, self._clock
+        )  # of what had been begun to be mirrored before
         return replace(
             expected,
             dry_run=False,

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from deltalake.exceptions import DeltaError
 
 import atio_core as atio
 from atio_core.errors import (
@@ -353,30 +354,71 @@ def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     report = table.erase(where, tags=["mirror/delta/1"], dry_run=True)
     assert report.notes == ("the mirror for Delta goes: make it anew with to_delta",)
     assert table.erase(where, tags="all").notes == report.notes
-    assert not any("Kim" in path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file())
-    assert not list((tmp_path / "_delta_log").iterdir())
-    table.to_delta()
-    assert len(by_query(table.path, "name = 'Lee'", by="name")) == 1
+    assert not any("Kim-Ab" in path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file())
+    with pytest.raises(DeltaError):
+        deltalake.DeltaTable(table.path)
+    for number in range(13):
+        assert len(by_query(table.path, "name = 'Lee'", by="name")) == 1 if number else table.to_delta()
+        table.append(pa.table({"name": [f"{number}"]}))
+        table.to_delta(history=True)
+    assert (
+        by_polars_names(table.path)
+        == by_names(table.path)
+        == sorted(table.read(output_as="arrow")["name"].to_pylist())
+    )
 
 
-def test_an_erasing_beside_a_slow_mirroring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is erased just before a mirror shows it isn't shown, nor told of; what is there now is shown instead."""
+def by_names(path: str) -> list[str]:
+    """Return the names that deltalake reads."""
+    return sorted(pa.table(deltalake.DeltaTable(path).to_pyarrow_table())["name"].to_pylist())
+
+
+def by_polars_names(path: str) -> list[str]:
+    """Return the names that polars reads."""
+    return sorted(pl.scan_delta(path).collect()["name"].to_list())
+
+
+def test_erasing_takes_damaged_files_of_a_mirror_away(tmp_path: Path) -> None:
+    """What nobody can read tells of rows all the same; another's log stays."""
+    table = Table(tmp_path)
+    table.append(pa.table({"name": ["Kim-Ab", "Lee"]}))
+    for number in range(11):  # so that there is a checkpoint
+        table.to_delta(table.append(pa.table({"name": [f"{number}"]})).version)
+    checkpoint = next((tmp_path / "_delta_log").glob("*.parquet"))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
+    table.erase([("name", "==", "Kim-Ab")], tags="all")
+    assert not any("Kim-Ab" in path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file())
+    shutil.rmtree(tmp_path / "_delta_log")
+    deltalake.write_deltalake(tmp_path / "other", pa.table({"name": ["Lee"]}))
+    shutil.move(tmp_path / "other/_delta_log", tmp_path / "_delta_log")
+    assert table.erase([("name", "==", "Lee")]).notes == ()
+    assert [path.name for path in (tmp_path / "_delta_log").glob("*.json")] == ["0" * 20 + ".json"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_an_erasing_beside_a_slow_mirroring(
+    before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a mirror had shown, what is erased just before it shows that is never told of by a file of it."""
     table, append = Table(tmp_path), DeltaLog.append
-    table.append(pa.table({"name": ["Ann"]}))
-    table.to_delta()
-    table.append(pa.table({"name": ["Eve Adams"]}))
+    for name in ["Ann", "Ben"][:before]:
+        table.append(pa.table({"name": [name]}))
+        table.to_delta()
+    table.append(pa.table({"name": ["Eve Adams", "Zoe"]}))
     erase = [lambda: table.erase([("name", "==", "Eve Adams")], tags="all")]
+    written: list[str] = []
 
     def slow(of: DeltaLog, step: Step) -> bool:
         while erase:
             erase.pop()()
-        return append(of, step)
+        done = append(of, step)
+        written.extend(path.read_text("latin-1") for path in tmp_path.glob("_delta_log/*"))
+        return done
 
     monkeypatch.setattr(DeltaLog, "append", slow)
     assert table.to_delta().versions == (table.snapshot().version,)
-    assert [path.name for path in tmp_path.glob("_delta_log/*")] == ["00000000000000000000.json"]
-    assert b"Eve" not in (tmp_path / "_delta_log/00000000000000000000.json").read_bytes()
-    assert [row["name"] for row in deltalake.DeltaTable(tmp_path).to_pyarrow_table().to_pylist()] == ["Ann"]
+    assert not any("Eve Adams" in text for text in written)
+    assert by_names(table.path) == by_polars_names(table.path) == [*["Ann", "Ben"][:before], "Zoe"]
 
 
 def test_a_version_that_goes_while_it_is_mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,32 +222,95 @@ def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     table.to_iceberg()
     report = table.erase([("name", "==", "Kim-Ab")], tags="all")
     assert report.notes == ("the mirror for Iceberg goes: make it anew with to_iceberg",)
-    assert not [path for path in (tmp_path / "_iceberg").rglob("*") if path.is_file()]
+    assert [
+        path.name for path in (tmp_path / "_iceberg/metadata").iterdir() if b"snapshots" in path.read_bytes()
+    ] == []
+    assert not list((tmp_path / "_iceberg/metadata").glob("*.avro"))
+    table.to_iceberg()
+    table.append(pa.table({"name": ["Ann"]}))
+    state = Path(table.to_iceberg().location)
+    assert by_pyiceberg_names(str(state)) == ["Ann", "Lee"]
+    state.write_bytes(state.read_bytes()[:-9])
+    table.erase([("name", "==", "Ann")], tags="all")
+    assert not list((tmp_path / "_iceberg/metadata").glob("*.avro"))
     assert by_pyiceberg_names(table.to_iceberg().location) == ["Lee"]
 
 
-def test_an_erasing_beside_a_slow_mirroring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is erased before a mirror shows it isn't called shown, nor told of by what was written just then."""
+def test_a_catalogue_goes_on_after_an_erasing(tmp_path: Path) -> None:
+    """It follows; and if what it names is gone, it is said what to do."""
+    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
+    catalog.create_namespace("n")
+    table = Table(tmp_path / "t")
+    options = {"catalog": catalog, "identifier": "n.t"}
+    for number in (1, 2):
+        table.append(pa.table({"id": [number]}))
+        table.to_iceberg(**options)
+    table.erase([("id", "==", 1)], tags="all")
+    table.to_iceberg(**options)
+    assert rows(catalog.load_table("n.t").scan().to_arrow()) == [{"id": 2}]
+    catalog.drop_table("n.t")
+    table.to_iceberg(**options)
+    table.append(pa.table({"id": [3]}))
+    table.erase([("id", "==", 2)], tags="all")
+    with pytest.raises(AlreadyExistsError, match=r"n\.t .* metadata that is gone.*drop it there"):
+        table.to_iceberg(**options)
+    catalog.drop_table("n.t")
+    table.to_iceberg(**options)
+    assert rows(catalog.load_table("n.t").scan().to_arrow()) == [{"id": 3}]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_an_erasing_beside_a_slow_mirroring(
+    before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a mirror had shown, what is erased before it shows that is shown by no state, and no list is left."""
     table, append = Table(tmp_path), IcebergFolder.append
-    table.append(pa.table({"name": ["Ann"]}))
-    table.to_iceberg()
-    table.append(pa.table({"name": ["Eve Adams"]}))
+    for name in ["Ann", "Ben"][:before]:
+        table.append(pa.table({"name": [name]}))
+        table.to_iceberg()
+    table.append(pa.table({"name": ["Eve Adams", "Zoe"]}))
+    erase = [lambda: table.erase([("name", "==", "Eve Adams")], tags="all")]
 
     def slow(of: IcebergFolder, state: IcebergState) -> bool:
-        table.erase([("name", "==", "Eve Adams")], tags="all")
+        while erase:
+            erase.pop()()
         return append(of, state)
 
     monkeypatch.setattr(IcebergFolder, "append", slow)
-    with pytest.raises(VersionExpiredError, match="mirror it again"):
-        table.to_iceberg()
-    monkeypatch.undo()
-    assert [*tmp_path.glob("_iceberg/metadata/*")] == []
-    assert by_pyiceberg_names(table.to_iceberg().location) == ["Ann"]
+    made = table.to_iceberg()
+    assert made.versions == (table.snapshot().version,)
+    assert by_pyiceberg_names(made.location) == [*["Ann", "Ben"][:before], "Zoe"]
+    lists = {path.name for path in tmp_path.glob("_iceberg/metadata/*.avro")}
+    assert {name for name in lists if name in Path(made.location).read_text()} == lists
+
+
+def test_a_version_that_goes_while_it_is_mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another mirroring and an expiry take what is being shown, the latest is shown behind it."""
+    table, append = Table(tmp_path), IcebergFolder.append
+    table.append(pa.table({"id": [1]}))
+    goes = [True]
+
+    def slow(of: IcebergFolder, state: IcebergState) -> bool:
+        while goes:
+            goes.pop()
+            table.overwrite(pa.table({"id": [2]}))
+            for name in table.tags():
+                table.untag(name)
+            table.expire(keep_last=1)
+        return append(of, state)
+
+    monkeypatch.setattr(IcebergFolder, "append", slow)
+    made = table.to_iceberg()
+    assert (by_pyiceberg(made.location), len(table.tags())) == ([{"id": 2}], 1)
+    table.append(pa.table({"id": [3]}))
+    goes.append(True)
+    with pytest.raises(VersionExpiredError):
+        table.to_iceberg(table.snapshot().version)
 
 
 def by_pyiceberg_names(location: str) -> list[str]:
     """Return the names that pyiceberg reads."""
-    return StaticTable.from_metadata(location).scan().to_arrow()["name"].to_pylist()
+    return sorted(StaticTable.from_metadata(location).scan().to_arrow()["name"].to_pylist())
 
 
 def test_it_takes_a_place_and_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

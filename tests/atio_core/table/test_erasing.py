@@ -112,8 +112,8 @@ def test_what_comes_to_stand_in_the_way_is_told(
     """An older version that is tagged or mirrored while rows are erased stays, so that isn't called done."""
     remove = erasing.remove_mirrors
 
-    def meanwhile(log: Any) -> int:
-        removed = remove(log)
+    def meanwhile(*given: Any) -> int:
+        removed = remove(*given)
         table.to_delta(1) if mirrored else table.tag("late", 1)
         return removed
 
