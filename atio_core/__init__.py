@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from atio_core.maintenance.lease import Lease
     from atio_core.maintenance.report import ExpiryReport
     from atio_core.maintenance.store_report import StoreExpiryReport
-    from atio_core.migration import migrate
+    from atio_core.migration import from_delta, from_iceberg, from_parquet, migrate
     from atio_core.open_atomic import open_atomic
     from atio_core.read_tasks import ReadTask
     from atio_core.retention import Retention
@@ -96,6 +96,9 @@ __all__ = [
     "VersionNotFoundError",
     "WriteResult",
     "expire_snapshots",
+    "from_delta",
+    "from_iceberg",
+    "from_parquet",
     "migrate",
     "open_atomic",
     "read_table",
@@ -121,6 +124,9 @@ _HOMES = {
     "Table": "atio_core.table",
     "WriteResult": "atio_core.write",
     "expire_snapshots": "atio_core.functions",
+    "from_delta": "atio_core.migration",
+    "from_iceberg": "atio_core.migration",
+    "from_parquet": "atio_core.migration",
     "migrate": "atio_core.migration",
     "open_atomic": "atio_core.open_atomic",
     "read_table": "atio_core.functions",

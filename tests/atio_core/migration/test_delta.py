@@ -26,7 +26,7 @@ def test_the_latest_version_becomes_the_first(delta: Any, tmp_path: Path) -> Non
         options = {"schema_mode": "overwrite", "partition_by": ["d"]} if mode == "overwrite" else {}
         delta.write_deltalake(tmp_path / "old", pa.table(rows), mode=mode, **options)
     table = atio.Table(store=MemoryStore("new"))
-    made = atio.migrate(tmp_path / "old", table)
+    made = atio.from_delta(tmp_path / "old", table)
     assert (made.kind, made.versions, atio.migrate(tmp_path / "old", table).written) == ("delta", {1: 1}, 0)
     rows = sorted(table.read(output_as="arrow").to_pylist(), key=lambda row: row["n"])
     assert rows == [{"n": 1, "d": "x"}, {"n": 2, "d": None}]

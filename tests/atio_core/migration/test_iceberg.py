@@ -44,7 +44,7 @@ def versions_of(table: atio.Table) -> list[list[dict[str, Any]]]:
 def test_each_snapshot_becomes_a_version(old: Any) -> None:
     """With its rows, columns, tags and time, and what partitions it; what comes later is added by another call."""
     table = atio.Table(store=MemoryStore("new"))
-    made = atio.migrate(old.metadata_location, table)
+    made = atio.from_iceberg(old.metadata_location, table)
     ids = [one.snapshot_id for one in old.snapshots()]
     assert (made.kind, list(made.versions), made.written) == ("iceberg", ids, len(ids))
     expected = [old.scan(snapshot_id=one).to_arrow().to_pylist() for one in ids]

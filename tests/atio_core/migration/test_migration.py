@@ -363,6 +363,36 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_what_is_of_another_kind_is_refused(copied: Callable[[str], Path], tmp_path: Path) -> None:
+    """Who names what wrote a table isn't given another's rows, nor those of files that don't count."""
+    deltalake = pytest.importorskip("deltalake")
+    deltalake.write_deltalake(tmp_path / "delta", pd.DataFrame({"a": [1]}))
+    (tmp_path / "files").mkdir()
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "files/a.parquet")
+    for take, place, advice in (
+        (
+            atio.from_parquet,
+            tmp_path / "delta",
+            "is a Delta table, not a folder of Parquet files alone: .* from_delta",
+        ),
+        (
+            atio.from_delta,
+            tmp_path / "files",
+            "is a folder of Parquet files alone, not a Delta table: .* from_parquet",
+        ),
+        (
+            atio.from_iceberg,
+            copied(NAMES[0]),
+            "is a table of atio 2 or 3, not a table of Iceberg: .* migrate",
+        ),
+    ):
+        with pytest.raises(InvalidInputError, match=advice):
+            take(place, tmp_path / "new")
+    with pytest.raises(InvalidInputError, match="folder must be the path"):
+        atio.from_delta(3, tmp_path / "new")  # pyright: ignore[reportArgumentType] - what is refused
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("place", ["", "new", ".."])
 def test_tables_that_lie_in_each_other_are_refused(place: str, copied: Callable[[str], Path]) -> None:
     """The new table can't lie in the old one's folder, nor around it."""

@@ -32,8 +32,9 @@ def test_all_files_become_one_version_in_the_order_of_their_names(tmp_path: Path
     put(tmp_path / "old/a.parquet", n=[1, 2])
     put(tmp_path / "old/.c.parquet", n=[4])
     put(tmp_path / "old/_temporary/d.parquet", n=[5])
-    made = atio.migrate(tmp_path / "old", table)
+    made = atio.from_parquet(tmp_path / "old", table)
     assert (made.kind, made.versions, made.written) == ("parquet", {0: 1}, 1)
+    assert atio.migrate(tmp_path / "old", table).written == 0
     assert table.read(output_as="arrow").to_pydict() == {"n": [1, 2, 3], "more": [None, None, "x"]}
 
 
