@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from atio_core.errors import DamagedError, InvalidInputError
-from atio_core.migration.source import OldVersion, Source
+from atio_core.migration.source import OldVersion, Source, moment
 
 
 def read_source(folder: str) -> Source:
@@ -40,7 +39,7 @@ def read_source(folder: str) -> Source:
     version = OldVersion(
         id=f"delta {metadata.id} {number}",
         number=number,
-        time=None if stamp is None else datetime.fromtimestamp(stamp / 1000, UTC),
+        time=None if stamp is None else moment(stamp / 1000),
         message=None,
         opened=partial(_rows, dataset),
         partition_by=tuple(metadata.partition_columns),

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from atio_core.errors import DamagedError, InvalidInputError
-from atio_core.migration.source import OldVersion, Source
+from atio_core.migration.source import OldVersion, Source, moment
 
 _NAME = re.compile(r"v?(\d+)(-[^/]*)?\.metadata\.json")
 _HINT = "version-hint.text"
@@ -28,24 +27,36 @@ def metadata_file(folder: str) -> str | None:
 
     Raises:
         InvalidInputError: Nothing says which of several counts.
+        DamagedError: The one that counts can't be read: an older one would tell of rows as they were.
     """
     inside = Path(folder, "metadata")
     files = {
         path: int(match[1]) for path in sorted(inside.glob("*.json")) if (match := _NAME.fullmatch(path.name))
     }
-    files = {path: number for path, number in files.items() if _is_iceberg(path)}
-    if not files:
+    readable = {path for path in files if _is_iceberg(path)}
+    if not readable:
         return None
     hint = inside / _HINT
-    if hint.is_file() and (named := inside / f"v{hint.read_text().strip()}.metadata.json") in files:
-        return str(named)
+    told = hint.read_text(errors="replace").strip() if hint.is_file() else ""
+    if (named := inside / f"v{told}.metadata.json") in files:
+        return _readable(named, readable)
     highest = [path for path, number in files.items() if number == max(files.values())]
     if len(highest) > 1:
         raise InvalidInputError(
             f"{folder} has several metadata files with the highest number: {', '.join(path.name for path in highest)};"
             " give the path of the one that the table's catalogue names, instead of the folder's"
         )
-    return str(highest[0])
+    return _readable(highest[0], readable)
+
+
+def _readable(path: Path, readable: Collection[Path]) -> str:
+    if path not in readable:
+        raise DamagedError(
+            f"{path} names the Iceberg table's current version and can't be read; give the path of an older metadata"
+            " file, if that is what is to be taken over",
+            path=str(path),
+        )
+    return str(path)
 
 
 def read_source(location: str) -> Source:
@@ -74,7 +85,7 @@ def read_source(location: str) -> Source:
     unreadable: dict[int, str] = {}
     versions: list[OldVersion] = []
     for snapshot in reversed(list(_lineage(table))):
-        if (reason := _missing(table, snapshot.snapshot_id)) is not None:
+        if (reason := _missing(table, snapshot)) is not None:
             unreadable[snapshot.snapshot_id] = reason
         else:
             versions.append(_old_version(table, snapshot, tags))
@@ -84,7 +95,13 @@ def read_source(location: str) -> Source:
 def _lineage(table: Any) -> Iterator[Any]:
     """The current snapshot, and those that it came from, as far as they are there."""
     snapshot: Any = table.current_snapshot()
+    seen: set[int] = set()
     while snapshot is not None:
+        if snapshot.snapshot_id in seen:
+            location: str = table.metadata_location
+            message = f"the Iceberg table {location} can't be read: snapshot {snapshot.snapshot_id} comes from itself"
+            raise DamagedError(message, path=location)
+        seen.add(snapshot.snapshot_id)
         yield snapshot
         parent = snapshot.parent_snapshot_id
         snapshot = None if parent is None else table.snapshot_by_id(parent)
@@ -95,7 +112,7 @@ def _old_version(table: Any, snapshot: Any, tags: dict[int, tuple[str, ...]]) ->
     return OldVersion(
         id=f"iceberg {table.metadata.table_uuid} {id_}",
         number=id_,
-        time=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC),
+        time=moment(snapshot.timestamp_ms / 1000),
         message=None,
         opened=partial(_rows, table, id_),
         tags=tags.get(id_, ()),
@@ -111,16 +128,27 @@ def _partition_columns(table: Any, snapshot: int) -> Iterator[str]:
             yield names[field.source_id]
 
 
-def _missing(table: Any, snapshot: int) -> str | None:
+def _missing(table: Any, snapshot: Any) -> str | None:
     """Why a snapshot can't be read, as far as its lists of files tell."""
     try:
-        for task in table.scan(snapshot_id=snapshot).plan_files():
-            for one in (task.file, *task.delete_files):
-                if not table.io.new_input(one.file_path).exists():
-                    return f"{one.file_path} isn't there"
-    except (OSError, ValueError, NotImplementedError) as error:  # a list is gone; or deletes by equality
-        return str(error)
+        for path, size in _files(table, snapshot):
+            found: Any = table.io.new_input(path)
+            if not found.exists():
+                return f"{path} isn't there"
+            if len(found) != size:  # a list that was cut tells of fewer files
+                return f"{path} has {len(found)} bytes and should have {size}"
+    except Exception as error:  # noqa: BLE001 - damaged lists make the library raise whatever comes; deletes by equality
+        return str(error) or type(error).__name__
     return None
+
+
+def _files(table: Any, snapshot: Any) -> Iterator[tuple[str, int]]:
+    """The paths and sizes of the lists of a snapshot, then of the files that they name."""
+    for manifest in snapshot.manifests(table.io):
+        yield manifest.manifest_path, manifest.manifest_length
+    for task in table.scan(snapshot_id=snapshot.snapshot_id).plan_files():
+        for one in (task.file, *task.delete_files):
+            yield one.file_path, one.file_size_in_bytes
 
 
 def _rows(table: Any, snapshot: int) -> AbstractContextManager[Any]:

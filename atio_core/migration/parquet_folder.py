@@ -84,7 +84,11 @@ def _schema(path: str) -> pa.Schema:
 
     try:
         return pq.read_schema(path)
-    except (OSError, pa.ArrowException) as error:
+    except (
+        OSError,
+        ValueError,
+        pa.ArrowException,
+    ) as error:  # names of columns that are no text are a ValueError
         raise DamagedError(f"{path} is no Parquet file: {error}", path=path) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -49,3 +49,16 @@ class Source:
     versions: tuple[OldVersion, ...]
     current: str | None = None
     unreadable: Mapping[int, str] = field(default_factory=dict[int, str])
+
+
+def moment(seconds: float) -> datetime | None:
+    """Return a time as an old table tells it, in seconds since 1970; None if that is no time at all.
+
+    Example:
+        >>> moment(0), moment(1e300)
+        (datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError, ValueError):
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -106,3 +107,62 @@ def test_what_cannot_be_read_is_told(old: Any, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "pyiceberg.table", None)
     with pytest.raises(InvalidInputError, match="pip install pyiceberg"):
         atio.migrate(newest, tmp_path / "new")
+
+
+def metadata_of(table: Any) -> Path:
+    """The file that tells of the table's current version."""
+    return Path(table.metadata_location.removeprefix("file://"))
+
+
+def test_a_damaged_current_metadata_file_is_no_older_version(old: Any, tmp_path: Path) -> None:
+    """A folder whose newest metadata file can't be read is refused: the one before tells of rows as they were."""
+    newest = metadata_of(old)
+    newest.write_bytes(newest.read_bytes()[:100])
+    with pytest.raises(DamagedError, match="current version and can't be read"):
+        atio.migrate(newest.parents[1], tmp_path / "a")
+    hint = newest.with_name("version-hint.text")
+    hint.write_bytes(b"\xff\xfe")
+    with pytest.raises(DamagedError, match="current version and can't be read"):
+        atio.migrate(newest.parents[1], tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("kind", ["snap-*.avro", "*-m0.avro"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "longer"])
+def test_damaged_lists_are_told_of(old: Any, tmp_path: Path, kind: str, damage: str) -> None:
+    """Whatever a damaged list makes the library raise, it is told as damage, or its snapshots are left out."""
+    for path in metadata_of(old).parent.glob(kind):
+        held = path.read_bytes()
+        path.write_bytes({"empty": b"", "cut": held[: len(held) // 2], "longer": held + b"\0\0more"}[damage])
+    with pytest.raises(DamagedError, match="can't be read"):
+        atio.migrate(old.metadata_location, tmp_path / "a")
+    with pytest.raises(InvalidInputError, match="nothing to take over"):
+        atio.migrate(old.metadata_location, tmp_path / "a", if_unreadable="skip")
+
+
+def test_a_history_without_an_end_is_refused(old: Any, tmp_path: Path) -> None:
+    """A snapshot that comes from itself is damage, not a search for ever; a time beyond all years is no time."""
+    newest = metadata_of(old)
+    told = json.loads(newest.read_bytes())
+    for snapshot in told["snapshots"]:
+        snapshot["timestamp-ms"] = 10**17
+    newest.write_text(json.dumps(told))
+    table = atio.Table(store=MemoryStore("new"))
+    atio.migrate(str(newest), table)
+    assert "migrated.time" not in table.snapshot().properties
+    for snapshot in told["snapshots"]:
+        snapshot["parent-snapshot-id"] = told["current-snapshot-id"]
+    newest.write_text(json.dumps(told))
+    with pytest.raises(DamagedError, match="comes from itself"):
+        atio.migrate(str(newest), tmp_path / "a")
+
+
+def test_a_list_cut_where_its_rows_begin_is_told_of(old: Any, tmp_path: Path) -> None:
+    """A manifest that ends behind its head names no file, and reads as if rows had been deleted."""
+    for path in metadata_of(old).parent.glob("*-m0.avro"):
+        held = path.read_bytes()
+        path.write_bytes(
+            held[: held.index(held[-16:]) + 16]
+        )  # Avro ends its head, and each block, by one mark
+    with pytest.raises(DamagedError, match="bytes and should have"):
+        atio.migrate(old.metadata_location, tmp_path / "a")
