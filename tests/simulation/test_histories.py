@@ -35,6 +35,11 @@ def test_histories_of_flat_stores() -> None:
         play(-seed)
 
 
+def test_a_clock_set_back_while_an_expiry_decides() -> None:
+    """A tag that had ended by the clock at that time may go, whatever the clock says in the entry."""
+    play(31004122)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
 def test_histories_at_length(part: int) -> None:

@@ -13,6 +13,7 @@ moment, without asking the code under test, which versions there are, what each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -98,6 +99,7 @@ class Chain:
     Args:
         objects: What is stored: the store's own dict.
         limits: Bounds of an entry.
+        told: Gives the latest time that a clock has told.
     """
 
     objects: dict[str, bytes]
@@ -106,6 +108,7 @@ class Chain:
     deeds: dict[str, Deed] = field(default_factory=dict[str, Deed])
     stages: list[Stage] = field(default_factory=list[Stage])
     strays: int = 0
+    told: Callable[[], int] = lambda: 0
 
     def __post_init__(self) -> None:
         """Take over what is there at first, none of which has expired, unless it is known already."""
@@ -206,7 +209,9 @@ class Chain:
     def _tags_after(self, link: Link, before: Link) -> dict[str, Tag]:
         tags, deed = dict(before.tags), link.deed
         if deed is None:  # an expiry takes those that have ended
-            now_us = link.entry.clock_us
+            now_us = max(
+                link.entry.clock_us, self.told()
+            )  # the clock may have been set back since it decided
             return {
                 name: tag
                 for name, tag in tags.items()

@@ -247,6 +247,7 @@ def play(seed: int) -> World:
     objects, links = _beginning(choices.choice(SIZES))
     chain = Chain(dict(objects), SMALL, list(links))
     world = World(seed, chain.objects, choices.choice(WEATHERS), chain.watch, LATER_US)
+    chain.told = lambda: world.told_us
     staging = choices.random() < STAGING_SHARE
     kinds = STAGING if staging else choices.sample(ACTS, choices.randint(2, 6))
     for name in ("ann", "bob", "cid", "dan")[: choices.randint(1, 4)]:

@@ -149,7 +149,9 @@ class Party(Verbs):
 
     def clock(self) -> int:
         """Tell the time as this party's clock does."""
-        return self._world.now_us + self.skew_us
+        told_us = self._world.now_us + self.skew_us
+        self._world.told_us = max(self._world.told_us, told_us)
+        return told_us
 
     def go_on(self, calls: int) -> None:
         """Let it make so many calls; return when it waits for the next one, or is through."""
@@ -200,6 +202,7 @@ class World:
         weather: What may go wrong.
         watch: Told of each call that has changed something; raises if that must not be.
         now_us: The time at first.
+        told_us: The latest time that a clock has told.
     """
 
     seed: int
@@ -213,6 +216,7 @@ class World:
     random: random.Random = field(init=False)
     store: Direct = field(init=False)
     failure: BaseException | None = None
+    told_us: int = 0
     _at_a_time: tuple[int, ...] = field(init=False)
     _arrival: float = field(init=False)
 
