@@ -250,9 +250,12 @@ def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     Raises:
         UnknownTypeError: The type can't be stored.
-        pyarrow.ArrowInvalid: A value doesn't fit into the stored type.
+        pyarrow.ArrowInvalid: A value doesn't fit into the stored type, or is none: readers would crash or guess at text
+            that isn't UTF-8.
     """
     target = stored_type(values.type)
+    if not pa.types.is_primitive(values.type):
+        values.validate(full=True)
     if is_same(values.type, target):
         return values
     try:

@@ -19,6 +19,7 @@ The index is stored as further columns, but for a range. A range's bounds belong
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -176,8 +177,11 @@ def _info_of(frame: Any) -> dict[str, Any]:
     try:
         if frame.attrs:
             info["attrs"] = to_json(frame.attrs)
+            json.dumps(info["attrs"], ensure_ascii=False).encode()  # as it is stored
     except UnknownValueError as error:
         _refuse("df.attrs", f"holds a value of type {error}", "keep plain Python values there", error)
+    except UnicodeEncodeError as error:
+        _refuse("df.attrs", f"holds text that can't be stored ({error})", "take it out or change it", error)
     if not frame.flags.allows_duplicate_labels:
         info["unique_labels"] = True
     return info
@@ -283,7 +287,7 @@ def _encode_text(array: Any) -> Any:
     if array.dtype.storage == "python":
         encoded = objects.encode(array.to_numpy(dtype=object))
         return encoded.values.cast(pa.large_string())  # noqa: PD011 # not a Series
-    return array.__arrow_array__().cast(pa.large_string())
+    return arrow_types.store(array.__arrow_array__().cast(pa.large_string()))
 
 
 def _encode_category(array: Any) -> pa.Array:

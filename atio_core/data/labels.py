@@ -33,6 +33,8 @@ from typing import Any, cast
 Json = Any
 """What `json.loads` returns."""
 
+_MOST_BITS = 14_000  # Python reads no whole number of more than 4,300 digits, unless told to
+
 
 class UnknownValueError(TypeError):
     """A value that has no JSON form here."""
@@ -53,11 +55,22 @@ def to_json(value: object) -> Json:
         >>> to_json(("a", 1.5))
         {'tuple': ['a', {'float': '1.5'}]}
     """
+    try:
+        return _to_json(value)
+    except RecursionError:
+        raise UnknownValueError(
+            f"{type(value).__qualname__} that holds itself, or is nested too deep"
+        ) from None
+
+
+def _to_json(value: object) -> Json:
     kind = type(value)
-    if value is None or kind is str or kind is int or kind is bool:
+    if value is None or kind is bool or kind is str:
         return value
+    if kind is int:
+        return _short(cast("int", value))
     if kind is list:
-        return [to_json(item) for item in cast("list[object]", value)]
+        return [_to_json(item) for item in cast("list[object]", value)]
     writer = _WRITERS.get(kind)
     if writer is not None:
         return writer(value)
@@ -67,6 +80,12 @@ def to_json(value: object) -> Json:
     if module == "pandas" and (found := _pandas_to_json(value)) is not None:
         return found
     raise UnknownValueError(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _short(number: int) -> int:
+    if number.bit_length() > _MOST_BITS:
+        raise UnknownValueError(f"int of {number.bit_length()} bits")
+    return number
 
 
 def from_json(value: Json) -> Any:
@@ -162,8 +181,8 @@ def _clock_from_json(parse: Callable[[str], Any]) -> Callable[[list[Any]], Any]:
 
 _WRITERS: dict[type, Callable[[Any], Json]] = {
     float: _float_to_json,
-    tuple: lambda v: {"tuple": [to_json(item) for item in v]},
-    dict: lambda v: {"dict": [[to_json(key), to_json(item)] for key, item in v.items()]},
+    tuple: lambda v: {"tuple": [_to_json(item) for item in v]},
+    dict: lambda v: {"dict": [[_to_json(key), _to_json(item)] for key, item in v.items()]},
     bytes: lambda v: {"bytes": base64.b64encode(v).decode("ascii")},
     dt.date: lambda v: {"date": v.isoformat()},
     dt.datetime: _clock_to_json("datetime"),
@@ -217,7 +236,7 @@ def _pandas_to_json(value: Any) -> Json:
         case "Period":
             return {"period": [value.ordinal, value.freqstr]}
         case "Interval":
-            return {"interval": [to_json(value.left), to_json(value.right), value.closed]}
+            return {"interval": [_to_json(value.left), _to_json(value.right), value.closed]}
         case _:
             return None
 

@@ -132,6 +132,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "arrays of two dimensions": (lambda: objects(np.array([[1]]), np.array([[1]])), "'x'.*arrays"),
     "arrays of text": (lambda: objects(np.array(["a"]), np.array(["b"])), "'x'.*arrays"),
     "a lone surrogate": (lambda: objects("\ud800"), "'x'"),
+    "text that isn't UTF-8": (
+        lambda: pd.DataFrame({"x": pd.Series(pd.arrays.ArrowExtensionArray(_no_text(pa.string())))}),
+        "'x'.*UTF8",
+    ),
+    "text that isn't UTF-8 in str": (
+        lambda: pd.DataFrame({"x": pd.Series(pd.arrays.ArrowStringArray(_no_text(pa.large_string())))}),
+        "'x'.*UTF8",
+    ),
     "a lone surrogate in JSON": (lambda: objects(["\ud800"]), "'x'"),
     "an integer of thousands of digits": (lambda: objects(10**5000), "'x'"),
     "seconds beyond what milliseconds reach": (
@@ -157,11 +165,23 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "the index has a frequency",
     ),
     "attrs of no known type": (lambda: with_attrs(object()), "df.attrs"),
+    "a lone surrogate in attrs": (lambda: with_attrs({"\ud800": 1}), "df.attrs.*surrogate"),
+    "attrs of thousands of digits": (lambda: with_attrs([10**5000]), "df.attrs.*bits"),
+    "attrs that hold themselves": (lambda: with_attrs(_endless()), "df.attrs.*holds itself"),
     "a zone without a name": (
         lambda: pd.DataFrame({"x": pd.date_range("2020", periods=1, tz="dateutil/Europe/Berlin")}),
         "'x'.*zone",
     ),
     # Arrow
+    "bytes that are no text": (lambda: pa.table({"x": _no_text(pa.string())}), "'x'.*UTF8"),
+    "such bytes in lists": (
+        lambda: pa.table({"x": pa.ListArray.from_arrays([0, 3], _no_text(pa.string()).chunk(0))}),
+        "'x'.*UTF8",
+    ),
+    "an index beyond a dictionary": (
+        lambda: pa.table({"x": pa.DictionaryArray.from_arrays(pa.array([1]), pa.array(["a"]), safe=False)}),
+        "'x'.*out of bounds",
+    ),
     "a union": (
         lambda: pa.table({"x": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])}),
         "'x'.*union",
@@ -230,6 +250,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
 }
 """Frames that can't be kept, with what the message has to say."""
+
+
+def _no_text(t: Any) -> pa.ChunkedArray:
+    """Return a text that isn't UTF-8 between two that are, so that no bound is wrong."""
+    return pa.chunked_array([pa.array([b"a", b"b\xff", b"c"], pa.binary()).cast(t, safe=False)])
 
 
 def _endless() -> list[Any]:
