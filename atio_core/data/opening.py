@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atio_core.data.file_columns import FileColumns
+from atio_core.data.footer_shape import Shapes
 from atio_core.data.source import Source
 from atio_core.data.wish import Wish
 from atio_core.errors import NewerFormatError
@@ -33,6 +36,26 @@ class Opened:
     columns: FileColumns
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All bytes of a file.
+
+    Attributes:
+        file: Its record.
+        memory: The bytes of several files, one behind the other.
+        start: Where in it those of this one begin.
+    """
+
+    file: DataFile
+    memory: pa.Buffer
+    start: int
+
+    @property
+    def data(self) -> pa.Buffer:
+        """The bytes of this file."""
+        return self.memory.slice(self.start, self.file.size)
+
+
 class Opener:
     """Opens files for one wish. Several threads may use it.
 
@@ -40,10 +63,11 @@ class Opener:
         wish: What is to be read.
     """
 
-    __slots__ = ("_known", "_needed", "wish")
+    __slots__ = ("_known", "_needed", "shapes", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
+        self.shapes = Shapes()
         self._needed = wish.needed
         self._known: dict[
             int, tuple[pq.ParquetSchema, bytes | None, FileColumns]
@@ -61,9 +85,14 @@ class Opener:
         source = self.wish.source
         return self.parse(file, _read_end(source, file, file.size - file.footer_size, file.footer_digest))
 
-    def read_whole(self, file: DataFile) -> pa.Buffer:
-        """Return all bytes of a file, checked; fails as `open` does."""
-        return _read_end(self.wish.source, file, 0, file.digest)
+    def read_wholes(self, files: Sequence[DataFile]) -> list[Whole]:
+        """Return all bytes of files, checked; fails as `open` does."""
+        starts = list(itertools.accumulate((file.size for file in files), initial=0))
+        memory = pa.allocate_buffer(starts[-1] + 1)
+        with memoryview(memory) as view:
+            for file, start in zip(files, starts, strict=False):
+                _read_checked(self.wish.source, file, 0, file.digest, view[start : start + file.size + 1])
+        return [Whole(file, memory, start) for file, start in zip(files, starts, strict=False)]
 
     def parse(self, file: DataFile, end: pa.Buffer) -> Opened:
         """Parse the footer of a file.
@@ -114,15 +143,21 @@ def _require_known(source: Source, file: DataFile) -> None:
 
 def _read_end(source: Source, file: DataFile, start: int, expected: str) -> pa.Buffer:
     """Read a file from `start` to its end, which must be where the record says."""
-    _require_known(source, file)
     length = file.size - start
     buffer = pa.allocate_buffer(length + 1)
     with memoryview(buffer) as view:
-        count = source.read(file, start, view)
-        if count != length:
-            raise source.damaged(file, "its size", str(file.size), "more" if count > length else "less")
-        found = digest(view[:length]) if source.checked else expected
+        _read_checked(source, file, start, expected, view)
+    return buffer.slice(0, length)
+
+
+def _read_checked(source: Source, file: DataFile, start: int, expected: str, into: memoryview) -> None:
+    """Read a file from `start` to its end into memory that has room for one byte more, which may not come."""
+    _require_known(source, file)
+    length = file.size - start
+    count = source.read(file, start, into)
+    if count != length:
+        raise source.damaged(file, "its size", str(file.size), "more" if count > length else "less")
+    found = digest(into[:length]) if source.checked else expected
     if found != expected:
         what = "its digest" if start == 0 else "the digest of its footer"
         raise source.damaged(file, what, expected, found)
-    return buffer.slice(0, length)

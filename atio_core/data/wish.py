@@ -42,6 +42,11 @@ class Wish:
         """Whether all rows of a file are wanted at once, with all columns."""
         return bool(self.at_once) and self.row_filter is None and len(self.schema) == len(self.source.schema)
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether it matters which file rows come from, or they are wanted part by part."""
+        return self.row_filter is not None or not self.at_once
+
     def portion(self, file: DataFile, found: pa.Table, start: int, rows: int) -> Portion:
         """Return what is wanted of rows of a file that have all columns that are needed.
 
@@ -69,7 +74,7 @@ class Portion:
     """Rows that were read.
 
     Attributes:
-        file: Where they lie.
+        file: Where they lie; the first one, if there are several, as nobody asks.
         rows: With the wanted columns.
         kept: Which rows of the file they are, from 0.
     """

@@ -85,7 +85,7 @@ def decode_manifest(data: bytes, wanted: Callable[[Span], bool] = lambda _: True
     records = [
         record for number in chosen for record in reader.get_batch(number).column("record").to_pylist()
     ]
-    return tuple(file_from_json(json.loads(record)) for record in records)
+    return _files_of(records)
 
 
 def decode_difference(
@@ -108,8 +108,13 @@ def decode_difference(
         texts.filter(pc.invert(pc.is_in(texts, value_set=others)))
         for texts, others in ((before, after), (after, before))
     ]
-    gone, came = (tuple(file_from_json(json.loads(text)) for text in texts.to_pylist()) for texts in left)
+    gone, came = (_files_of(texts.to_pylist()) for texts in left)
     return gone, came
+
+
+def _files_of(records: Sequence[str]) -> tuple[DataFile, ...]:
+    """Return the files of records. One call for all of them takes two thirds of the time."""
+    return tuple(map(file_from_json, json.loads(f"[{','.join(records)}]")))
 
 
 def _records(data: bytes) -> list[pa.Array]:

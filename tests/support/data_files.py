@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from atio_core.data.conform import FIELD_ID
 from atio_core.data.scan import read_files
@@ -16,6 +17,34 @@ from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 
 _numbers = itertools.count(1)
+
+COLUMNS: dict[str, st.SearchStrategy[pa.Array]] = {
+    name: st.lists(st.none() | values, min_size=7, max_size=7).map(
+        lambda drawn, kind=kind: pa.array(drawn, kind)
+    )
+    for name, kind, values in [
+        ("int8", pa.int8(), st.integers(-128, 127)),
+        ("uint64", pa.uint64(), st.integers(0, 2**64 - 1)),
+        ("float32", pa.float32(), st.floats(width=32)),
+        ("float64", pa.float64(), st.floats()),
+        ("bool", pa.bool_(), st.booleans()),
+        ("string", pa.string(), st.text()),
+        ("large_string", pa.large_string(), st.text()),
+        ("binary", pa.binary(), st.binary()),
+        ("date", pa.date32(), st.dates()),
+        ("timestamp", pa.timestamp("us", "Asia/Seoul"), st.integers(-(2**55), 2**55)),
+        ("decimal", pa.decimal128(20, 3), st.decimals(-1000, 1000, places=3)),
+        ("list", pa.list_(pa.string()), st.lists(st.none() | st.text(), max_size=3)),
+        (
+            "struct",
+            pa.struct([("x", pa.int8()), ("y", pa.list_(pa.int8()))]),
+            st.fixed_dictionaries({"x": st.none()}),
+        ),
+        ("dictionary", pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b"])),
+        ("null", pa.null(), st.none()),
+    ]
+}
+"""Arrays of 7 values, by the name of their type."""
 
 
 def with_ids(rows: pa.Table, ids: Iterable[int] | None = None) -> pa.Table:

@@ -24,35 +24,8 @@ from atio_core.errors import (
 )
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, refusal
-from tests.support.data_files import FEW, noise, read, with_ids, write
+from tests.support.data_files import COLUMNS, FEW, noise, read, with_ids, write
 from tests.support.stores import CountingStore
-
-COLUMNS: dict[str, st.SearchStrategy[pa.Array]] = {
-    name: st.lists(st.none() | values, min_size=7, max_size=7).map(
-        lambda drawn, kind=kind: pa.array(drawn, kind)
-    )
-    for name, kind, values in [
-        ("int8", pa.int8(), st.integers(-128, 127)),
-        ("uint64", pa.uint64(), st.integers(0, 2**64 - 1)),
-        ("float32", pa.float32(), st.floats(width=32)),
-        ("float64", pa.float64(), st.floats()),
-        ("bool", pa.bool_(), st.booleans()),
-        ("string", pa.string(), st.text()),
-        ("large_string", pa.large_string(), st.text()),
-        ("binary", pa.binary(), st.binary()),
-        ("date", pa.date32(), st.dates()),
-        ("timestamp", pa.timestamp("us", "Asia/Seoul"), st.integers(-(2**55), 2**55)),
-        ("decimal", pa.decimal128(20, 3), st.decimals(-1000, 1000, places=3)),
-        ("list", pa.list_(pa.string()), st.lists(st.none() | st.text(), max_size=3)),
-        (
-            "struct",
-            pa.struct([("x", pa.int8()), ("y", pa.list_(pa.int8()))]),
-            st.fixed_dictionaries({"x": st.none()}),
-        ),
-        ("dictionary", pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b"])),
-        ("null", pa.null(), st.none()),
-    ]
-}
 
 
 def source(store: Any, schema: pa.Schema) -> Source:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atio_core.data.filters import read_filter
+from atio_core.data.scan import read_portions, scan_portions
 from atio_core.data.small_files import neighbours
+from atio_core.data.source import Source
 from atio_core.errors import DamagedError
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore
-from tests.support.data_files import FEW, read, with_ids, write
+from tests.support.data_files import COLUMNS, FEW, read, with_ids, write
 
 
 @given(st.lists(st.integers(0, 300), max_size=200))
@@ -24,8 +28,17 @@ def test_small_neighbours_are_read_together(sizes: list[int]) -> None:
     runs = list(neighbours(files, 100))
     assert [file for run in runs for file in run] == files
     assert all(len(run) == 1 or sum(file.size for file in run) <= 100 for run in runs)
-    assert all(0 < len(run) <= 16 for run in runs)
-    assert len(list(neighbours(files, 1_000_000))) == -(-len(files) // 16)
+    assert all(0 < len(run) <= 64 for run in runs)
+    assert len(list(neighbours(files, 1_000_000))) == -(-len(files) // 64)
+
+
+class NearStore(MemoryStore):
+    """A store of which several files are read by one thread, as of a disk."""
+
+    @property
+    def flat(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - a test's store tells less
+        """None: as on a disk."""
+        return None
 
 
 def stored(store: MemoryStore, path: str, rows: pa.Table, *, store_schema: bool) -> DataFile:
@@ -83,3 +96,68 @@ def test_files_without_rows_are_passed_over() -> None:
     (file,) = write(store, FEW)
     assert read(store, [empty, file, empty, file], FEW.schema).equals(pa.concat_tables([FEW, FEW]))
     assert read(store, [empty], FEW.schema).equals(FEW.slice(0, 0))
+
+
+@given(st.fixed_dictionaries({}, optional=COLUMNS).filter(bool), st.data())
+def test_files_that_are_alike_are_read_as_one(drawn: dict[str, pa.Array], data: st.DataObject) -> None:
+    """Many files of one schema, whatever their values, give their rows in order, file by file if that is asked for."""
+    store = NearStore()
+    whole = with_ids(pa.table(drawn))
+    cuts = data.draw(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 7)), min_size=8, max_size=16))
+    parts = [whole.slice(start, rows) for start, rows in cuts]
+    files = [file for part in parts for file in write(store, part)]
+    found = read(store, files, whole.schema)
+    assert repr(found.to_pylist()) == repr(pa.concat_tables(parts).to_pylist())
+    assert found.schema.equals(whole.schema, check_metadata=True)
+    portions = list(scan_portions(Source(store, whole.schema, {1: whole.schema}, "t", 1), files, None))
+    assert [portion.file for portion in portions] == files
+    assert [repr(portion.rows.to_pylist()) for portion in portions] == [
+        repr(part.to_pylist()) for part in parts
+    ]
+
+
+def test_files_that_are_alike_are_opened_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand files of a few rows, pyarrow opens only some by themselves."""
+    store = NearStore()
+    texts = ["a" * at for at in range(200)]  # one byte or two say how long
+    files = [
+        file for text in texts for file in write(store, with_ids(pa.table({"n": [len(text)], "t": [text]})))
+    ]
+    opened: list[object] = []
+    original = pq.ParquetFile
+
+    def counted(*args: Any, **options: Any) -> pq.ParquetFile:
+        opened.append(args)
+        return original(*args, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", counted)
+    found = read(store, files * 5, with_ids(pa.table({"n": [1], "t": ["a"]})).schema)
+    assert found.column("t").to_pylist() == texts * 5
+    assert len(opened) < 50
+    assert found.column("t").num_chunks < 50
+
+
+def test_files_whose_digests_are_not_checked_are_read_by_themselves_if_they_fail_together() -> None:
+    """What can't be decoded together is read file by file, and the one that is damaged is named."""
+    store = NearStore()
+    files = [file for _ in range(20) for file in write(store, FEW)]
+    path = files[11].path
+    data = store.read(path)
+    store.delete([path])
+    store.put(path, data[:4] + bytes(40) + data[44:])
+    source = Source(store, FEW.schema, {1: FEW.schema}, "t", 1, checked=False)
+    with pytest.raises(DamagedError, match=path):
+        read_portions(source, files, None)
+    assert len(read_portions(source, files[:11], None)) < 11
+
+
+def test_a_filter_knows_the_partition_of_each_of_files_that_are_alike() -> None:
+    """Rows of files that are read together are chosen by the partition of their own file."""
+    store = NearStore()
+    files = [file for at in range(40) for file in write(store, FEW, partition=("ab"[at % 2],))]
+    row_filter = read_filter([("p", "==", "b"), ("n", ">", 1)], FEW.schema, ["p"])
+    source = Source(store, FEW.schema, {1: FEW.schema}, "t", 1)
+    found = [portion for portion in read_portions(source, files, ["n"], row_filter) if len(portion.kept)]
+    assert [portion.file for portion in found] == files[1::2]
+    assert [portion.rows.to_pydict() for portion in found] == [{"n": [3]}] * 20
+    assert [list(portion.numbers()) for portion in found] == [[2]] * 20
