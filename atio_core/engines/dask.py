@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from atio_core.arguments import refusal, repeatable, require_choice
 from atio_core.data.layout import layout_of
 from atio_core.engines.dask_index import divisions_of
-from atio_core.errors import TableNotFoundError
+from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion
 from atio_core.model.entry import ROWS
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _MODES = ("append", "overwrite", "overwrite_partitions")
 """The changes that several parts make together."""
+
+_KEPT = ("keep", "until", "keep_for")
 
 
 def write_dask(
@@ -100,6 +102,10 @@ def stage_dask(
     name = require_choice("mode", mode, _MODES)
     if not isinstance(frame, dd.DataFrame):
         raise refusal("frame", "a Dask DataFrame", frame)
+    if kept := [key for key in _KEPT if key in options]:
+        raise InvalidInputError(
+            f"{kept[0]} is said of a stage that is kept under an id, and partitions are committed at once; leave it out"
+        )
     texts = _texts_of(target)
     stage = dask.delayed(_stage_some, pure=False)
     found = dask.compute(*[stage(part, target, name, options, texts) for part in frame.to_delayed()])

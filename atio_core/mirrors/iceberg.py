@@ -80,7 +80,7 @@ def mirror(
         AlreadyExistsError: Something else lies where the mirror is to be.
         VersionExpiredError: What was to be shown has expired.
     """
-    uri = _uri_of(log.location)
+    uri = uri_of(log.location)
     _require_library()
     for _ in range(_ROUNDS):
         entries = choose()
@@ -115,7 +115,7 @@ def _mirror(
     return MirrorReport(
         table=log.location,
         kind="iceberg",
-        location=f"{log.location}/{path}",
+        location=f"{uri}/{path}" if "://" in log.location else f"{log.location}/{path}",
         versions=tuple(one.contents.version for one in wanted),
         files=len(wanted[-1].contents.files),
         unchanged=unchanged,
@@ -195,12 +195,19 @@ def _snapshot(
     }
 
 
-def _uri_of(location: str) -> str:
+def uri_of(location: str) -> str:
     """The table's place as Iceberg's readers name it. They take a file's URI without escapes."""
     if location.startswith("memory://"):
         raise InvalidInputError(
             f"{location} is this process's own memory, where no reader of Iceberg finds anything"
         )
+    if location.startswith("az://"):
+        raise InvalidInputError(
+            f"{location} is a URL that readers of Iceberg don't know: open the table by the other one of Azure's,"
+            " abfss://container@account.dfs.core.windows.net/…, to mirror it"
+        )
+    if location.startswith("r2://"):
+        return f"s3{location.removeprefix('r2')}"  # which is what its readers call it
     return location if "://" in location else f"file://{Path(location).absolute()}"
 
 

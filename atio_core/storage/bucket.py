@@ -24,7 +24,7 @@ from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, Un
 from atio_core.model.ids import system_clock, uuid7
 from atio_core.storage.base import Listed, check_name, check_prefix, walk
 from atio_core.storage.bucket_client import open_client
-from atio_core.storage.bucket_options import own_options
+from atio_core.storage.bucket_options import own_options, r2_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
 from atio_core.storage.bucket_url import GCS, S3, BucketUrl, require_printable
 from atio_core.storage.bucket_writer import AT_ONCE, PART_BYTES, BucketWriter, requests_for
@@ -60,7 +60,8 @@ class BucketStore:
         check_name(temporary)
         self._url = url
         self._temporary = temporary
-        self.storage_options = dict(own_options(url.service, storage_options))
+        options = own_options(url.service, storage_options)
+        self.storage_options = dict(r2_options(url.bucket, options) if url.is_r2 else options)
         self._client = open_client(url, tuple(self.storage_options.items()))
         self._asking = Asking(url.location, self._client.secrets)
         self.io = IoCounter()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from atio_core.errors import InvalidInputError, StorageError
-from atio_core.storage.bucket_options import PROFILE, RETRIES, Options, secrets_of
+from atio_core.storage.bucket_options import PROFILE, RETRIES, Options, connection_options, secrets_of
 from atio_core.storage.bucket_refusals import Failure, asked
 from atio_core.storage.bucket_url import AZURE, S3, BucketUrl
 
@@ -71,13 +71,14 @@ def _opened(service: str, bucket: str, account: str, options: Options, environme
         raise InvalidInputError(
             "buckets need obstore, which isn't installed: pip install 'atio[buckets]' (in quotes)"
         )
-    config: dict[str, Any] = {"timeout": _TIMEOUT, **dict(options)}
+    connection = _connection(dict(environment)) if service == AZURE else ()
+    config: dict[str, Any] = {"timeout": _TIMEOUT, **dict(connection), **dict(options)}
     if account:
         config["account_name"] = account
     retry = _retry({name: config.pop(name) for name in RETRIES if name in config})
     more = _profile(config, dict(environment)) if service == S3 else {}
     kind = _kind(service)
-    secrets = secrets_of((*options, *environment))
+    secrets = secrets_of((*options, *connection, *environment))
 
     def make(retries: Mapping[str, Any]) -> Any:
         try:
@@ -100,6 +101,12 @@ def _kind(service: str) -> Any:
     from obstore import store
 
     return store.S3Store if service == S3 else store.AzureStore if service == AZURE else store.GCSStore
+
+
+def _connection(environment: Mapping[str, str]) -> Options:
+    """What the connection string says that Azure's own tools take from the environment."""
+    text = environment.get("AZURE_STORAGE_CONNECTION_STRING")
+    return connection_options(text) if text else ()
 
 
 def _retry(given: Mapping[str, str]) -> dict[str, Any]:

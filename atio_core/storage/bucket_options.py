@@ -3,7 +3,8 @@
 Names are those of obstore (`access_key_id`, `endpoint`, `region`, `account_name`, …, also with their prefix `aws_`,
 `google_` or `azure_`), and those of fsspec's `s3fs`, `gcsfs` and `adlfs` where they differ. Those of its HTTP client
 (`allow_http`, `timeout`, `connect_timeout`, `proxy_url`, …) stand beside them, and so do the bounds on retries:
-`max_retries` and `retry_timeout` (seconds).
+`max_retries` and `retry_timeout` (seconds). `account_id` tells the endpoint of a bucket of Cloudflare's R2. Azure's
+`connection_string` stands for what it holds.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ _OTHERS_OWN = frozenset({"use_listings_cache", "skip_instance_cache", "asynchron
 _NESTED = "client_kwargs"
 _SECRET = re.compile(r"key|secret|token|sas|password|credential|authorization", re.IGNORECASE)
 _LEAST_SECRET = 4
+_R2_ACCOUNT = re.compile(r"[0-9A-Za-z]+(\.(eu|fedramp))?")
+_CONNECTION = ("connection_string", "azure_storage_connection_string")
+_OF_CONNECTION = {
+    "accountname": "account_name",
+    "accountkey": "account_key",
+    "sharedaccesssignature": "sas_key",
+    "blobendpoint": "endpoint",
+}
+_AZURES_SUFFIX = "core.windows.net"
 _ENDPOINTS = {
     S3: ("endpoint", "aws_endpoint", "aws_endpoint_url", "aws_endpoint_url_s3"),
     GCS: ("base_url", "google_base_url"),
@@ -59,11 +69,74 @@ def own_options(service: str, given: object) -> Options:
         (('access_key_id', 'AK'), ('region', 'eu-central-1'))
     """
     own = dict(_flat(service, given or {}))
-    endpoint = next((own[name] for name in _ENDPOINTS[service] if name in own), None)
-    from_environment = (os.environ.get(name.upper(), "") for name in _ENDPOINTS[service] if "_" in name)
-    if (endpoint or next(filter(None, from_environment), "")).startswith("http://"):
+    if _endpoint(service, own).startswith("http://"):
         own.setdefault("allow_http", "true")  # whoever writes it means it
     return tuple(sorted(own.items()))
+
+
+def r2_options(bucket: str, options: Options) -> Options:
+    """Return the options of a bucket of Cloudflare's R2: with the endpoint that its account's id tells.
+
+    Args:
+        bucket: Its name, for messages.
+        options: What the caller gave, by their own names.
+
+    Raises:
+        InvalidInputError: Nothing names the account, nor the endpoint; or that is no id.
+
+    Example:
+        >>> r2_options("bucket", (("account_id", "0123abcd"),))
+        (('endpoint', 'https://0123abcd.r2.cloudflarestorage.com'), ('region', 'auto'))
+    """
+    own = dict(options)
+    account = own.pop("account_id", "")
+    if account and not _R2_ACCOUNT.fullmatch(account):
+        raise InvalidInputError(
+            f"storage_options of the bucket {bucket!r}: account_id must be the id of an account of Cloudflare's, with"
+            " '.eu' or '.fedramp' behind it if the bucket lies there"
+        )
+    if account:
+        own.setdefault("endpoint", f"https://{account}.r2.cloudflarestorage.com")
+    if not _endpoint(S3, own):
+        raise InvalidInputError(
+            f"a URL of r2://{bucket}/… needs the account: give storage_options={{'account_id': …}}, or the endpoint"
+        )
+    own.setdefault("region", "auto")
+    return tuple(sorted(own.items()))
+
+
+def _endpoint(service: str, own: Mapping[str, str]) -> str:
+    """The endpoint that is named, here or in the environment; "" if none is."""
+    here = (own.get(name, "") for name in _ENDPOINTS[service])
+    elsewhere = (os.environ.get(name.upper(), "") for name in _ENDPOINTS[service] if "_" in name)
+    return next(filter(None, (*here, *elsewhere)), "")
+
+
+def connection_options(text: str) -> Options:
+    """Return what a connection string of Azure's says, as options.
+
+    Raises:
+        InvalidInputError: It is none. It isn't told.
+
+    Example:
+        >>> connection_options("AccountName=a;AccountKey=k==;EndpointSuffix=core.windows.net")
+        (('account_name', 'a'), ('account_key', 'k=='))
+    """
+    parts = [part.partition("=") for part in text.split(";") if part.strip()]
+    told = {name.strip().lower(): value.strip() for name, equals, value in parts if equals}
+    found = {own: told[name] for name, own in _OF_CONNECTION.items() if told.get(name)}
+    if told.get("usedevelopmentstorage", "").lower() == "true":
+        return (("use_emulator", "true"),)
+    if "account_name" not in found and "endpoint" not in found:
+        raise InvalidInputError(
+            "connection_string must be one of Azure's, such as"
+            " 'DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…'"
+        )
+    suffix = told.get("endpointsuffix", _AZURES_SUFFIX)
+    if "endpoint" not in found and suffix != _AZURES_SUFFIX:
+        protocol = told.get("defaultendpointsprotocol", "https")
+        found["endpoint"] = f"{protocol}://{found['account_name']}.blob.{suffix}"
+    return tuple(found.items())
 
 
 def _flat(service: str, given: object) -> list[tuple[str, str]]:
@@ -75,6 +148,8 @@ def _flat(service: str, given: object) -> list[tuple[str, str]]:
             raise refusal("a name in storage_options", "text", type(name).__name__)
         if name == _NESTED:
             found += _flat(service, value)
+        elif service == AZURE and name.lower() in _CONNECTION and value is not None:
+            found += connection_options(_text(name, value))
         elif value is not None and name not in _OTHERS_OWN:
             own = _FSSPEC[service].get(name.lower(), name.lower())
             found.append((own, _text(name, value)))

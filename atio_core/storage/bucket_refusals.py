@@ -27,6 +27,7 @@ _UNCLEAR = (408, 409, 425)  # of those that aren't the server's fault
 _LEAST_FAULT = 500
 _MOST_TOLD = 400
 _CUT = "response body error"
+_NO_NAME = "object with invalid path"
 _SENDS = 3  # of what is asked again since its answer was cut off: the library does so for objects alone
 _NOT_SATISFIABLE = 416
 _NOT_IMPLEMENTED = 501
@@ -162,6 +163,11 @@ class Asking:
 def _hint(failure: Failure) -> str:
     if failure.no_bucket:
         return "There is no such bucket: make it, or correct the path."
+    if _NO_NAME in failure.reason:
+        return (
+            "Something else has put an object there with an empty part, '.' or '..' between slashes, which the client"
+            " can't list: nothing of atio's is called so. Delete that object by another tool, then try again."
+        )
     if failure.status in _DENIED or failure.kind in ("PermissionDeniedError", "UnauthenticatedError"):
         return "Check the credentials, and what they allow."
     if failure.status in _BUSY:

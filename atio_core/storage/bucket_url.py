@@ -12,6 +12,7 @@ S3, GCS, AZURE = "s3", "gs", "az"
 _SERVICES = {
     "s3": S3,
     "s3a": S3,  # as Hadoop calls it
+    "r2": S3,  # Cloudflare's service of its kind
     "gs": GCS,
     "gcs": GCS,
     "az": AZURE,
@@ -43,6 +44,11 @@ class BucketUrl:
     prefix: str
     location: str
     account: str = ""
+
+    @property
+    def is_r2(self) -> bool:
+        """Whether it is of Cloudflare's service, whose endpoint an account's id tells."""
+        return self.location.startswith("r2://")
 
     @classmethod
     def parse(cls, scheme: str, rest: str) -> BucketUrl:

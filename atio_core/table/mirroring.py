@@ -78,7 +78,7 @@ class Mirroring(TableBase):
             NotPreservableError: Iceberg's readers couldn't read a column exactly: of nanoseconds, a time zone but UTC,
                 lists, durations and so on; nothing was written.
             InvalidInputError: The version holds an object; or `history` and `version` are both given; or pyiceberg
-                isn't installed.
+                isn't installed; or the table lies in memory, or at a URL of `az://`, which they don't know.
             AlreadyExistsError: Something else lies there; or the catalogue has another table under this name.
             What the catalogue raises: then it shows what it did before; call again.
             As for `snapshot` and `tag` else.
@@ -91,8 +91,9 @@ class Mirroring(TableBase):
             >>> made.location.endswith("/_iceberg/metadata/v1.metadata.json"), table.tags()
             (True, {'mirror/iceberg/1': 1})
         """
-        from atio_core.mirrors.iceberg import mirror
+        from atio_core.mirrors.iceberg import mirror, uri_of
 
+        uri_of(self.path)
         if (catalog is None) != (identifier is None):
             raise InvalidInputError("catalog and identifier belong together: give both, or neither")
         name = None if identifier is None else require_text("identifier", identifier)

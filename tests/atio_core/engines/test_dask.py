@@ -171,8 +171,9 @@ def test_partitions_that_differ_are_refused(table: atio.Table) -> None:
         (frame(), {"mode": "upsert"}, "mode must be one of append, overwrite, overwrite_partitions"),
         (frame(), {"idempotency_key": ""}, "idempotency_key is empty"),
         (frame(), {"no_option": 1}, "has no option no_option"),
+        (frame(), {"keep": True}, "keep is said of a stage that is kept"),
     ],
-    ids=["pandas", "series", "mode", "key", "option"],
+    ids=["pandas", "series", "mode", "key", "option", "keep"],
 )
 def test_what_makes_no_sense_is_refused(
     table: atio.Table, given: Any, options: dict[str, Any], told: str
@@ -181,6 +182,7 @@ def test_what_makes_no_sense_is_refused(
     with pytest.raises(InvalidInputError, match=told):
         write_dask(given, table, **options)
     assert not table.exists()
+    assert "keep" not in options or table.staged() == []  # refused before the workers begin
 
 
 def test_a_version_is_read_whatever_comes(table: atio.Table) -> None:

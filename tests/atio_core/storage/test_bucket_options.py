@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from atio_core.errors import InvalidInputError
-from atio_core.storage.bucket_options import own_options, secrets_of
+from atio_core.storage.bucket_options import connection_options, own_options, r2_options, secrets_of
 
 
 def test_names_of_other_libraries_are_known() -> None:
@@ -46,6 +46,44 @@ def test_what_is_no_options_is_refused(given: Any) -> None:
     with pytest.raises(InvalidInputError) as caught:
         own_options("s3", given)
     assert "'secret'" not in str(caught.value).replace("'storage_options'", "")
+
+
+def test_an_account_tells_the_endpoint_of_r2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or an endpoint is named, here or in the environment; else it is said what to give."""
+    assert r2_options("b", own_options("s3", {"account_id": "0a1b.eu", "key": "AK"})) == (
+        ("access_key_id", "AK"),
+        ("endpoint", "https://0a1b.eu.r2.cloudflarestorage.com"),
+        ("region", "auto"),
+    )
+    named = (("endpoint", "https://host"), ("region", "weur"))
+    assert r2_options("b", named) == named
+    for options, advice in ((), "account_id"), ((("account_id", "a/b"),), "must be the id of an account"):
+        with pytest.raises(InvalidInputError, match=advice):
+            r2_options("b", options)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://host")
+    assert r2_options("b", ()) == (("region", "auto"),)
+
+
+def test_a_connection_string_stands_for_what_it_holds() -> None:
+    """Account, key or signature, and endpoint if it isn't Azure's own; nothing of one that is none is told."""
+    key = "AccountName=acc;AccountKey=a+b/c==;"
+    assert dict(own_options("az", {"connection_string": f"DefaultEndpointsProtocol=https;{key}"})) == {
+        "account_name": "acc",
+        "account_key": "a+b/c==",
+    }
+    sas = "BlobEndpoint=http://127.0.0.1:1/acc;SharedAccessSignature=sv=1&sig=x%3D"
+    assert dict(own_options("az", {"connection_string": sas})) == {
+        "endpoint": "http://127.0.0.1:1/acc",
+        "sas_key": "sv=1&sig=x%3D",
+        "allow_http": "true",
+    }
+    assert dict(connection_options(f"{key}EndpointSuffix=core.chinacloudapi.cn"))["endpoint"] == (
+        "https://acc.blob.core.chinacloudapi.cn"
+    )
+    assert connection_options("UseDevelopmentStorage=true") == (("use_emulator", "true"),)
+    with pytest.raises(InvalidInputError) as caught:
+        own_options("az", {"connection_string": "secret-thing"})
+    assert "secret-thing" not in str(caught.value)
 
 
 def test_secrets_are_known_by_their_names() -> None:

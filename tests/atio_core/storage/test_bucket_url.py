@@ -9,6 +9,7 @@ PLACES = {
     "s3://bucket": ("s3", "bucket", "", "s3://bucket", ""),
     "s3://bucket/": ("s3", "bucket", "", "s3://bucket", ""),
     "s3a://bucket/a b/é/": ("s3", "bucket", "a b/é/", "s3://bucket/a b/é", ""),
+    "r2://bucket/a": ("s3", "bucket", "a/", "r2://bucket/a", ""),
     "gcs://bucket/a": ("gs", "bucket", "a/", "gs://bucket/a", ""),
     "az://box/a": ("az", "box", "a/", "az://box/a", ""),
     "abfs://box@acc.dfs.core.windows.net/a": (
