@@ -100,6 +100,7 @@ def test_dagster_knows_the_library() -> None:
     assert DagsterLibraryRegistry.get()["atio"] == importlib.metadata.version("atio")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DG is None, reason="the command dg isn't installed (pip install dagster-dg-cli)")
 def test_dg_scaffolds_and_checks_it(tmp_path: Path) -> None:
     """`dg` scaffolds the component into a project, and checks its YAML; a wrong attribute is named."""
