@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from atio_core.amounts import counted
-from atio_core.arguments import refusal, require_list
+from atio_core.arguments import require_list
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.io_manager import AtioIOManager
@@ -94,8 +94,8 @@ def import_from(
         >>> atio.table("settings").read()
         {'rate': 1}
     """
-    if not callable(getattr(manager, "load_input", None)) and not isinstance(manager, dg.IOManagerDefinition):
-        raise refusal("manager", "an IO manager", manager)
+    if not callable(getattr(manager, "load_input", None)):
+        require_kind("manager", manager, dg.IOManagerDefinition, dg.ConfigurableIOManagerFactory)
     require_kind("into", into, AtioResource)
     require_arguments(instance=instance, pickles=pickles)
     definitions = require_list("assets", assets, "assets")
