@@ -16,7 +16,7 @@ from atio_dagster import AtioIOManager, AtioResource, AtioTable, build_snapshot_
 TABLES = Path(os.environ["ATIO_TEST_TABLES"])
 TOGETHER = int(os.environ.get("ATIO_TEST_TOGETHER", "1"))
 PARTS = [f"part {number}" for number in range(8)]
-WAIT_SECONDS = 300
+WAIT_SECONDS = 900
 
 orders = AtioTable("orders", TABLES / "elsewhere")
 

@@ -21,7 +21,7 @@ from tests.support.database_fixtures import Make
 
 PROJECT = Path(__file__).with_name("daemon_project.py")
 ROOT = Path(__file__).parents[2]
-SECONDS = 600
+SECONDS = 1200
 KINDS = ["sqlite", "postgresql"]
 Done = Callable[[], int]
 

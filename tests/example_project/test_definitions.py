@@ -47,7 +47,7 @@ def test_dg_finds_nothing_wrong() -> None:
 
 @pytest.mark.slow
 def test_dagster_dev_comes_up(tmp_path: Path) -> None:
-    """`dagster dev`, as `make ui` starts it, serves the example's assets, runs its daemon, and ends when it is told to."""
+    """`dagster dev`, as `make ui` starts it, serves the assets, runs its daemon, and ends when it is told to."""
     shutil.copy(ROOT / "example_project" / "dagster.yaml", tmp_path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
