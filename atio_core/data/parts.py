@@ -85,26 +85,33 @@ def _that_may_match(wish: Wish, opened: Opened) -> list[int]:
     return [group for group in groups if may_match(group)]
 
 
-def read_part(part: Part) -> list[Portion]:
+def decode_part(part: Part, data: pa.Buffer) -> list[Portion]:
     """Return the rows of a part that are wanted, as one portion.
 
+    Args:
+        part: Which rows.
+        data: What `read_blocks` gave.
+
     Raises:
-        NotFoundError: The file is missing.
-        DamagedError: It isn't what was written.
+        DamagedError: The file isn't what was written.
         SchemaMismatchError: A value doesn't fit the version's type.
-        StorageError: It can't be read.
     """
     file, metadata = part.opened.file, part.opened.metadata
     rows = sum(metadata.row_group(group).num_rows for group in part.groups)
-    parquet = pq.ParquetFile(pa.BufferReader(_read_blocks(part)), metadata=metadata, pre_buffer=False)
+    parquet = pq.ParquetFile(pa.BufferReader(data), metadata=metadata, pre_buffer=False)
     found = part.opened.columns.read(part.wish.source, file, parquet, part.groups, rows, use_threads=True)
     return [part.wish.portion(file, found, part.start, rows)]
 
 
-def _read_blocks(part: Part) -> pa.Buffer:
+def read_blocks(part: Part) -> pa.Buffer:
     """Read and check the blocks that hold a part's columns, each into its place in memory as large as the file.
 
     What isn't read takes no memory: the system gives pages only once they are written to.
+
+    Raises:
+        NotFoundError: The file is missing.
+        DamagedError: It isn't what was written.
+        StorageError: It can't be read.
     """
     memory = sparse_memory(part.opened.file.size)
     with memoryview(memory) as view:

@@ -9,11 +9,13 @@ Each file is read in these steps:
 4. Decode them from memory; keep the rows that match.
 
 A small file is read as a whole, and its digest checked, which saves a request. Files and row groups are read side by
-side, in order, a few of them ahead; more of them from a bucket, where each read waits for an answer.
+side, in order, a few of them ahead. From a bucket more are, as each read waits for an answer; what came is decoded by
+as few threads as from a disk: to let all that read decode as well takes nearly twice the processors' time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
 from collections import deque
@@ -28,8 +30,8 @@ from atio_core.cores import CORES
 from atio_core.data.conform import choose
 from atio_core.data.filters import RowFilter
 from atio_core.data.opening import Opener
-from atio_core.data.parts import parts_of, read_part
-from atio_core.data.small_files import neighbours, read_small_files
+from atio_core.data.parts import Part, decode_part, parts_of, read_blocks
+from atio_core.data.small_files import decode_small_files, neighbours
 from atio_core.data.source import Source
 from atio_core.data.wish import Portion, Wish, no_columns
 from atio_core.model.data_file import DataFile
@@ -43,7 +45,8 @@ _FAR_WORKERS = 16  # of a bucket: nearly all of them wait
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_Read = Callable[[], Sequence[Portion]]
+_Decode = Callable[[], Sequence[Portion]]
+_Fetch = Callable[[], _Decode]  # reads the bytes of a part
 
 
 def read_files(
@@ -134,27 +137,52 @@ def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterato
     runs = list(neighbours(files, most_bytes, 1) if far else neighbours(files, most_bytes))
     opener = Opener(wish)
     if len(runs) == 1 and files[0].size <= most_bytes:  # not worth a thread
-        yield from read_small_files(opener, files)
+        yield from _fetch_small(opener, files)()
         return
-    workers = min(len(files), _FAR_WORKERS) if far else _WORKERS
-    with ThreadPoolExecutor(max(workers, _WORKERS), thread_name_prefix="atio-read") as pool:
-        try:
-            opened = _in_order(pool, partial(_open, opener, most_bytes), runs, ahead=ahead)
-            read = _in_order(pool, _call, itertools.chain.from_iterable(opened), ahead=ahead)
-            yield from itertools.chain.from_iterable(read)
-        finally:  # on an error, or left by the caller
-            pool.shutdown(wait=False, cancel_futures=True)
+    with contextlib.ExitStack() as pools:
+        near = _pool(pools, _WORKERS)
+        open_run = partial(_open, opener, most_bytes)
+        if far:
+            waiting = _pool(pools, max(_WORKERS, min(len(files), _FAR_WORKERS)))
+            opened = _in_order(waiting, open_run, runs, ahead=ahead)
+            fetched = _in_order(
+                waiting, _call, itertools.chain.from_iterable(opened), ahead=min(ahead, _FAR_WORKERS)
+            )
+            read = _in_order(near, _call, fetched, ahead=min(ahead, 2 * _WORKERS))
+        else:
+            opened = _in_order(near, open_run, runs, ahead=ahead)
+            read = _in_order(near, _fetch_and_decode, itertools.chain.from_iterable(opened), ahead=ahead)
+        yield from itertools.chain.from_iterable(read)
 
 
-def _open(opener: Opener, most_bytes: int, files: Sequence[DataFile]) -> list[_Read]:
-    """Return what reads a run of files, part by part. Of a large file, which is alone, the footer is read now."""
+def _pool(pools: contextlib.ExitStack, workers: int) -> ThreadPoolExecutor:
+    """Return threads. In the end, which may be an error, or come early, they begin nothing more, and are waited for."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="atio-read")
+    pools.callback(pool.shutdown, cancel_futures=True)
+    return pool
+
+
+def _open(opener: Opener, most_bytes: int, files: Sequence[DataFile]) -> list[_Fetch]:
+    """Return what fetches a run of files, part by part. Of a large file, which is alone, the footer is read now."""
     if files[0].size <= most_bytes:
-        return [partial(read_small_files, opener, files)]
-    return [partial(read_part, part) for part in parts_of(opener.wish, opener.open(files[0]))]
+        return [partial(_fetch_small, opener, files)]
+    return [partial(_fetch_part, part) for part in parts_of(opener.wish, opener.open(files[0]))]
 
 
-def _call(read: _Read) -> Sequence[Portion]:
-    return read()
+def _fetch_small(opener: Opener, files: Sequence[DataFile]) -> _Decode:
+    return partial(decode_small_files, opener, opener.read_wholes(files))
+
+
+def _fetch_part(part: Part) -> _Decode:
+    return partial(decode_part, part, read_blocks(part))
+
+
+def _fetch_and_decode(fetch: _Fetch) -> Sequence[Portion]:
+    return fetch()()
+
+
+def _call(work: Callable[[], _Result]) -> _Result:
+    return work()
 
 
 def _in_order(

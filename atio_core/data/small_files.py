@@ -44,18 +44,19 @@ def neighbours(
         yield files[start:]
 
 
-def read_small_files(opener: Opener, files: Sequence[DataFile]) -> list[Portion]:
+def decode_small_files(opener: Opener, wholes: Sequence[Whole]) -> list[Portion]:
     """Return the rows of files that are wanted; no portion of a file without rows.
 
+    Args:
+        opener: What is wanted.
+        wholes: The bytes of neighbours, one of them at least.
+
     Raises:
-        NotFoundError: A file is missing.
         DamagedError: A file isn't what was written.
         SchemaMismatchError: A value doesn't fit the version's type.
-        StorageError: One can't be read.
     """
     # Each step is done for all files before the next one is: the processor forgets what it knew of a step while it does
     # the others, above all the system's calls. File by file, the same takes twice the time.
-    wholes = opener.read_wholes(files)
     groups = _groups(opener, wholes)
     portions: list[Portion] = []
     for kind, run in itertools.groupby(zip(wholes, groups, strict=True), _kind):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atio_core.cores import CORES
 from atio_core.data.blocks import BLOCK_BYTES
 from atio_core.data.scan import read_files, scan_portions
 from atio_core.data.source import Source
@@ -255,3 +256,27 @@ def test_a_format_of_a_later_release_is_told() -> None:
             table="t",
             version=1,
         )
+
+
+def test_what_comes_from_a_bucket_is_decoded_by_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many threads wait for a bucket's answers; no more decode what came than there would be for a disk."""
+    decoding: set[int] = set()
+    fetching: set[int] = set()
+    store = MemoryStore()
+    files = [file for _ in range(60) for file in write(store, FEW)]
+
+    class Watched(CountingStore):
+        def read_into(self, name: str, start: int, into: memoryview) -> int:
+            fetching.add(threading.get_ident())
+            return super().read_into(name, start, into)
+
+    original = pq.ParquetFile
+
+    def watched(*args: Any, **options: Any) -> pq.ParquetFile:
+        decoding.add(threading.get_ident())
+        return original(*args, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", watched)
+    assert read(Watched(store), files, FEW.schema).num_rows == 60 * FEW.num_rows
+    assert not fetching & decoding
+    assert len(decoding) <= max(2, CORES)

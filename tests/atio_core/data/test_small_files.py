@@ -19,6 +19,7 @@ from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore
 from tests.support.data_files import COLUMNS, FEW, read, with_ids, write
+from tests.support.stores import FolderStore
 
 
 @given(st.lists(st.integers(0, 300), max_size=200))
@@ -30,15 +31,6 @@ def test_small_neighbours_are_read_together(sizes: list[int]) -> None:
     assert all(len(run) == 1 or sum(file.size for file in run) <= 100 for run in runs)
     assert all(0 < len(run) <= 64 for run in runs)
     assert len(list(neighbours(files, 1_000_000))) == -(-len(files) // 64)
-
-
-class NearStore(MemoryStore):
-    """A store of which several files are read by one thread, as of a disk."""
-
-    @property
-    def flat(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - a test's store tells less
-        """None: as on a disk."""
-        return None
 
 
 def stored(store: MemoryStore, path: str, rows: pa.Table, *, store_schema: bool) -> DataFile:
@@ -101,7 +93,7 @@ def test_files_without_rows_are_passed_over() -> None:
 @given(st.fixed_dictionaries({}, optional=COLUMNS).filter(bool), st.data())
 def test_files_that_are_alike_are_read_as_one(drawn: dict[str, pa.Array], data: st.DataObject) -> None:
     """Many files of one schema, whatever their values, give their rows in order, file by file if that is asked for."""
-    store = NearStore()
+    store = FolderStore(MemoryStore())
     whole = with_ids(pa.table(drawn))
     cuts = data.draw(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 7)), min_size=8, max_size=16))
     parts = [whole.slice(start, rows) for start, rows in cuts]
@@ -118,7 +110,7 @@ def test_files_that_are_alike_are_read_as_one(drawn: dict[str, pa.Array], data: 
 
 def test_files_that_are_alike_are_opened_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a thousand files of a few rows, pyarrow opens only some by themselves."""
-    store = NearStore()
+    store = FolderStore(MemoryStore())
     texts = ["a" * at for at in range(200)]  # one byte or two say how long
     files = [
         file for text in texts for file in write(store, with_ids(pa.table({"n": [len(text)], "t": [text]})))
@@ -139,7 +131,7 @@ def test_files_that_are_alike_are_opened_together(monkeypatch: pytest.MonkeyPatc
 
 def test_files_whose_digests_are_not_checked_are_read_by_themselves_if_they_fail_together() -> None:
     """What can't be decoded together is read file by file, and the one that is damaged is named."""
-    store = NearStore()
+    store = FolderStore(MemoryStore())
     files = [file for _ in range(20) for file in write(store, FEW)]
     path = files[11].path
     data = store.read(path)
@@ -153,7 +145,7 @@ def test_files_whose_digests_are_not_checked_are_read_by_themselves_if_they_fail
 
 def test_a_filter_knows_the_partition_of_each_of_files_that_are_alike() -> None:
     """Rows of files that are read together are chosen by the partition of their own file."""
-    store = NearStore()
+    store = FolderStore(MemoryStore())
     files = [file for at in range(40) for file in write(store, FEW, partition=("ab"[at % 2],))]
     row_filter = read_filter([("p", "==", "b"), ("n", ">", 1)], FEW.schema, ["p"])
     source = Source(store, FEW.schema, {1: FEW.schema}, "t", 1)
