@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 from atio_core.arguments import refusal
 from atio_core.errors import (
     CommitConflictError,
+    DamagedError,
     InvalidInputError,
     NotFoundError,
     StagedFilesExpiredError,
@@ -18,7 +19,7 @@ from atio_core.errors import (
 from atio_core.format.kept_json import KeptRecord
 from atio_core.format.names import kept_path, stage_id_of
 from atio_core.handle import Handle, Preview
-from atio_core.log.commit import version_of
+from atio_core.log.commit import holds, version_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent, make_intent
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 _Result = TypeVar("_Result")
+_TRIES = 10
 _REPLACES = ("overwrite", "overwrite_partitions")
 """What replaces whatever is there when it is published. Any other change is published on its base alone, and so is an
 overwrite of matching rows."""
@@ -151,18 +153,24 @@ class Stages:
 
     def all(self) -> list[KeptStage]:
         """Return those that can be published, oldest first."""
-        latest = self._log.find_latest() or empty_entry("")
-        kept = list(kept_stages(self._log))
-        return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
+
+        def ask(latest: LogEntry) -> list[KeptStage]:
+            kept = list(kept_stages(self._log))
+            return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
+
+        return self._of_latest(ask)
 
     def find(self, wanted: uuid.UUID) -> KeptStage:
         """Return one of them. Raises as `KeptStages.staged`."""
-        latest = self._log.find_latest() or empty_entry("")
-        record = find_kept(self._log, wanted)
-        settled = self._settled(latest, wanted, record)
-        if record is None or settled is not None:
-            raise settled or self._not_found(wanted, "is not there")
-        return KeptStage(self, record)
+
+        def ask(latest: LogEntry) -> KeptStage:
+            record = find_kept(self._log, wanted)
+            settled = self._settled(latest, wanted, record)
+            if record is None or settled is not None:
+                raise settled or self._not_found(wanted, "is not there")
+            return KeptStage(self, record)
+
+        return self._of_latest(ask)
 
     def publish(self, wanted: uuid.UUID, options: PublishOptions) -> Snapshot:
         """Make one of them a version. Raises as `KeptStages.publish`."""
@@ -202,8 +210,7 @@ class Stages:
     def preview(self, record: KeptRecord) -> StagedSnapshot:
         """Return the version that a stage would become now. Raises as `publish`."""
         wanted = record.staged.id
-        latest = self._log.find_latest() or empty_entry("")
-        settled = self._settled(latest, wanted, record)
+        settled = self._of_latest(lambda latest: self._settled(latest, wanted, record))
         if settled is not None:
             raise settled
         found = self._handle.preview(
@@ -251,7 +258,18 @@ class Stages:
         return None
 
     def _dropped(self, wanted: uuid.UUID) -> int | None:
-        return version_of(self._log, self._log.latest(), drop_id(wanted))
+        return self._of_latest(lambda latest: version_of(self._log, latest, drop_id(wanted)))
+
+    def _of_latest(self, ask: Callable[[LogEntry], _Result]) -> _Result:
+        """Ask the latest entry; another one if an expiry takes away meanwhile what the first one names."""
+        for left in reversed(range(_TRIES)):
+            latest = self._log.find_latest() or empty_entry("")
+            try:
+                return ask(latest)
+            except DamagedError as error:
+                if not left or holds(self._log, latest, error):
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def _not_found(self, wanted: uuid.UUID, why: str, version: int | None = None) -> StageNotFoundError:
         message = f"the stage {wanted} of the table {self.path} {why}; stage the data again, or choose another stage"

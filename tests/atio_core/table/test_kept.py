@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -433,3 +434,47 @@ def test_keys_of_a_stage_are_found_in_lists(store: MemoryStore, clock: Clock) ->
     with pytest.raises(CommitConflictError, match="published as version"):
         published.drop()
     assert table.staged() == []
+
+
+def meets(act: Callable[[Table, str], object], table: Table, stage: str) -> object:
+    """What comes of an act, or the error's class."""
+    try:
+        return act(table, stage)
+    except StageNotFoundError as error:
+        return type(error)
+
+
+ASKED: dict[str, tuple[Callable[[Table, str], object], object]] = {
+    "list": (lambda table, _: table.staged(), []),
+    "find": (lambda table, stage: table.staged(stage), StageNotFoundError),
+    "drop": (lambda table, stage: table.drop_staged(stage), None),
+}
+
+
+@pytest.mark.parametrize("name", list(ASKED))
+def test_a_list_of_keys_that_expires_meanwhile_is_no_damage(name: str) -> None:
+    """Who asks about a stage, and is overtaken by an expiry before the latest's lists are read, asks the next one."""
+    act, expected = ASKED[name]
+    store = MemoryStore()
+    table = Table(store=store, limits=SMALL)
+    table.append(rows(0))
+    stage = table.stage(rows(1), keep=True).id
+    table.drop_staged(stage)
+    for number in range(2 * SMALL.recent):
+        table.append(rows(number))
+
+    def overtake() -> None:
+        for number in range(4 * SMALL.recent):
+            table.append(rows(number))
+        table.expire(keep_last=1, grace=timedelta(0))
+
+    at = 0
+    while True:  # before each of the lists in turn
+        at += 1
+        late = Fault(
+            "read", at=at, meanwhile=overtake, error=None, name=lambda one: one.startswith("_atio/keys/")
+        )
+        assert meets(act, Table(store=FaultyStore(store, late), limits=SMALL), stage) == expected
+        if late.seen < at:
+            break
+    assert at > 1
