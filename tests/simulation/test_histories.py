@@ -40,6 +40,11 @@ def test_a_clock_set_back_while_an_expiry_decides() -> None:
     play(31004122)
 
 
+def test_an_entry_that_expires_before_it_is_acknowledged() -> None:
+    """A tag that was taken away counts, though the entry that says so has been let go by then."""
+    play(47003884)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
 def test_histories_at_length(part: int) -> None:
