@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 _Result = TypeVar("_Result")
-_TRIES = 10
 _REPLACES = ("overwrite", "overwrite_partitions")
 """What replaces whatever is there when it is published. Any other change is published on its base alone, and so is an
 overwrite of matching rows."""
@@ -155,8 +154,8 @@ class Stages:
         """Return those that can be published, oldest first."""
 
         def ask(latest: LogEntry) -> list[KeptStage]:
-            kept = list(kept_stages(self._log))
-            return [KeptStage(self, one) for one in kept if self._settled(latest, one.staged.id, one) is None]
+            kept = kept_stages(self._log)
+            return [KeptStage(self, one) for one in kept if not self._settled(latest, one.staged.id, one)]
 
         return self._of_latest(ask)
 
@@ -262,14 +261,13 @@ class Stages:
 
     def _of_latest(self, ask: Callable[[LogEntry], _Result]) -> _Result:
         """Ask the latest entry; another one if an expiry takes away meanwhile what the first one names."""
-        for left in reversed(range(_TRIES)):
+        while True:  # each time, somebody else has come further
             latest = self._log.find_latest() or empty_entry("")
             try:
                 return ask(latest)
             except DamagedError as error:
-                if not left or holds(self._log, latest, error):
+                if holds(self._log, latest, error):
                     raise
-        raise AssertionError("unreachable: the last try returns or raises")
 
     def _not_found(self, wanted: uuid.UUID, why: str, version: int | None = None) -> StageNotFoundError:
         message = f"the stage {wanted} of the table {self.path} {why}; stage the data again, or choose another stage"
