@@ -38,7 +38,8 @@ class AtioTable:
         path: The table's folder; if None, where the key says in the store of `resource_key`.
         partitions_def: If the table's partitions are an asset's: their values are its partition keys.
         io_manager_key: The `AtioIOManager` that loads it.
-        resource_key: Where the `AtioResource` is among the resources, if `path` is None.
+        resource_key: Where the `AtioResource` is among the resources whose store has the table; with a `path`, whose
+            `storage_options` open its bucket. If None, that is `atio`; with a path, the environment says how.
         description: What the asset's page says.
         group_name: The asset's group.
         metadata: More metadata.
@@ -59,7 +60,7 @@ class AtioTable:
         *,
         partitions_def: dg.PartitionsDefinition | None = None,
         io_manager_key: str = "io_manager",
-        resource_key: str = "atio",
+        resource_key: str | None = None,
         description: str | None = None,
         group_name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -69,7 +70,7 @@ class AtioTable:
         require_arguments(
             partitions_def=partitions_def,
             io_manager_key=io_manager_key,
-            resource_key=resource_key,
+            **({} if resource_key is None else {"resource_key": resource_key}),
             description=description,
             group_name=group_name,
             tags=tags,
@@ -99,17 +100,17 @@ class AtioTable:
 
     def observed(self) -> dg.AssetsDefinition:
         """Return the table as an asset that can be observed."""
-        needed = {self.resource_key} if self.path is None else set[str]()
+        needs = self.needs()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)  # what Dagster calls the way to make it
 
             @dg.multi_observable_source_asset(
                 name=f"observe_{self.key.to_python_identifier()}",
                 specs=[self.spec],
-                required_resource_keys=needed,
+                required_resource_keys=set() if needs is None else {needs},
             )
             def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
-                store = getattr(context.resources, self.resource_key) if needed else None
+                store = None if needs is None else getattr(context.resources, needs)
                 *partitions, whole = self.observations(self.table(store).snapshot(), context.instance)
                 for told in partitions:
                     context.log_event(told)
@@ -118,14 +119,22 @@ class AtioTable:
 
         return observe
 
+    def needs(self, default: str = "atio") -> str | None:
+        """Return where the resource is that finds or opens the table; None if there is no need of one.
+
+        Args:
+            default: Where it is if nothing else was said.
+        """
+        return default if self.resource_key is None and self.path is None else self.resource_key
+
     def table(self, store: AtioResource | None) -> Table:
         """Return the table itself.
 
         Args:
-            store: The resource, which is needed if there is no path.
+            store: The resource, which is needed if there is no path; else its `storage_options` count.
         """
         if self.path is not None:
-            return Table(self.path)
+            return Table(self.path, storage_options=None if store is None else store.storage_options)
         if store is None:
             raise InvalidInputError(
                 f"where the table {self.key.to_user_string()} lies is known by an AtioResource"

@@ -109,6 +109,11 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         require_publish(self.publish, "AtioIOManager")
         return self
 
+    @property
+    def bucket_options(self) -> dict[str, str] | None:
+        """How the bucket of its tables is opened; None if the environment says so."""
+        return self.storage_options if self.resource is None else self.resource.storage_options
+
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Commit what a step returned as the next version of its table.
 
@@ -130,7 +135,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
         if not after_checks:
             written = planned.commit(table)
-        elif (written := repeated(context, planned.said)) is None:
+        elif (written := repeated(context, planned.said, self.bucket_options)) is None:
             report_staged(context, planned.stage(table), planned.said, latest, partitions)
             return
         if written.repeated or written.unchanged:
@@ -149,7 +154,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         if partitions is not None and not partitions.values:
             return wanted.nothing  # no partition is mapped: what Dagster's own managers do
         table = self._table(context)
-        staged = snapshot = staged_version(context)
+        staged = snapshot = staged_version(context, self.bucket_options)
         try:
             if staged is None:
                 snapshot = choose_version(context, self._store().store, table, self)

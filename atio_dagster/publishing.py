@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -42,11 +42,13 @@ class _Plan:
         staged: Those that are staged until then.
         released: Those that are released together with all others of the run.
         alone: Those that have no blocking check in a step of its own, and get one.
+        managers: Where the IO manager of each is among the resources.
     """
 
     staged: Gates
     released: Gates
     alone: tuple[dg.AssetKey, ...] = ()
+    managers: Mapping[dg.AssetKey, str] = field(default_factory=dict[dg.AssetKey, str])
 
     @property
     def keys(self) -> frozenset[dg.AssetKey]:
@@ -57,15 +59,18 @@ class _Plan:
         """What a step may publish that has the last check of some of them."""
         targets = set(targets)
         staged = {key: names for key, names in self.staged.items() if key in targets}
-        return _Plan(staged, self.released if targets & self.released.keys() else {})
+        released = self.released if targets & self.released.keys() else {}
+        managers = {key: self.managers[key] for key in (*staged, *released) if key in self.managers}
+        return _Plan(staged, released, managers=managers)
 
     def publish(self) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
         """Publish what has passed all of its checks, in the step that runs."""
         context = _context()
+        openings = {key: _storage_options(context, manager) for key, manager in self.managers.items()}
         for key, names in self.staged.items():
-            yield from publish_if_passed(context, key, names)
+            yield from publish_if_passed(context, key, names, openings.get(key))
         if self.released:
-            yield from release_if_complete(context, self.released)
+            yield from release_if_complete(context, self.released, openings)
 
 
 def with_publishing(defs: dg.Definitions) -> dg.Definitions:
@@ -179,7 +184,13 @@ def _plan(known: Sequence[dg.AssetsDefinition], asking: Mapping[dg.AssetKey, Pub
         if asking[key] == "after_run"
     }
     staged = {key: tuple(names) for key, names in gates.items() if key not in released}
-    return _Plan(staged, released, alone)
+    managers = {
+        key: asset.get_io_manager_key_for_asset_key(key)
+        for asset in known
+        for key in asset.keys & gates.keys()
+        if asset.is_executable
+    }
+    return _Plan(staged, released, alone, managers)
 
 
 def _require_gate(asset: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> None:
@@ -242,7 +253,7 @@ def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], behind: _Plan) -> 
         outs=dict(op.outs),
         description=op.description,
         config_schema=op.config_schema,
-        required_resource_keys=set(op.required_resource_keys),
+        required_resource_keys={*op.required_resource_keys, *behind.managers.values()},
         tags=op.tags,
         retry_policy=op.retry_policy,
         pool=op.pool,
@@ -302,6 +313,11 @@ def _context() -> dg.OpExecutionContext:
         with suppress(dg.DagsterInvariantViolationError):
             return kind.get().op_execution_context
     return dg.OpExecutionContext.get()
+
+
+def _storage_options(context: dg.OpExecutionContext, manager: str) -> Mapping[str, str] | None:
+    """How an IO manager opens its bucket; None if it says nothing, or is wrapped into one of another kind."""
+    return getattr(getattr(context.resources, manager), "bucket_options", None)
 
 
 def _published_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:

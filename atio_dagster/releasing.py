@@ -20,6 +20,9 @@ from atio_dagster.run_events import lets_pass, noted
 Gates = Mapping[dg.AssetKey, tuple[str, ...]]
 """The names of the blocking checks of each asset."""
 
+Openings = Mapping[dg.AssetKey, Mapping[str, str] | None]
+"""The storage options of the IO manager of each asset."""
+
 _NOTED = {
     dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     dg.DagsterEventType.ASSET_MATERIALIZATION,
@@ -51,12 +54,15 @@ class Progress:
         return sorted(waiting)
 
 
-def release_if_complete(context: dg.OpExecutionContext, gates: Gates) -> Iterator[dg.AssetObservation]:
+def release_if_complete(
+    context: dg.OpExecutionContext, gates: Gates, openings: Openings
+) -> Iterator[dg.AssetObservation]:
     """Release the assets of the run, if all of them are there and have passed.
 
     Args:
         context: Of the step that may be the last.
         gates: All assets that are released so, with their blocking checks.
+        openings: How the bucket of each is opened.
 
     Raises:
         AtioError: The release couldn't be made.
@@ -67,13 +73,18 @@ def release_if_complete(context: dg.OpExecutionContext, gates: Gates) -> Iterato
         return
     by_store: dict[str, dict[str, int]] = {}
     stored: dict[dg.AssetKey, str] = {}
+    options: dict[str, Mapping[str, str] | None] = {}
     for key in sorted(gates.keys() & progress.made.keys()):
         metadata, name = progress.made[key].metadata, AtioResource.table_name(key)
         if "atio/version" in metadata:  # else nothing was stored
             root = str(metadata["atio/table"].value).removesuffix(f"/{name}")
             by_store.setdefault(root, {})[name] = int(str(metadata["atio/version"].value))
             stored[key] = root
-    releases = {root: _release(Store(root), context.run_id, tables) for root, tables in by_store.items()}
+            options.setdefault(root, openings.get(key))
+    releases = {
+        root: _release(Store(root, storage_options=options[root]), context.run_id, tables)
+        for root, tables in by_store.items()
+    }
     for key, root in stored.items():
         release = releases[root]
         context.log.info("%s is in the release %s of %s", key.to_user_string(), release.name, root)

@@ -97,7 +97,8 @@ def build_snapshot_sensor(
         minimum_interval_seconds: How often it looks, at most.
         description: What the sensor's page says.
         default_status: Whether it is on before someone has switched it.
-        resource_key: Where the `AtioResource` is among the resources; not needed if every table has a path.
+        resource_key: Where the `AtioResource` is among the resources, if an `AtioTable` says nothing else; not needed
+            if every table has a path.
 
     Raises:
         InvalidInputError: There is no table, or one is no asset; or several need a name.
@@ -134,7 +135,7 @@ def build_snapshot_sensor(
         resource_key=resource_key,
     )
     require_kind("default_status", default_status, dg.DefaultSensorStatus)
-    needed = {resource_key} if any(one.table.path is None for one in watched) else set[str]()
+    needed = {key for one in watched if (key := one.table.needs(resource_key)) is not None}
 
     @dg.sensor(
         name=name,
@@ -147,12 +148,13 @@ def build_snapshot_sensor(
     def versions(
         context: dg.SensorEvaluationContext, **_: Any
     ) -> dg.SensorResult:  # `_`: called by hand, by tests
-        store = getattr(context.resources, resource_key) if needed else None
+        stores = {key: getattr(context.resources, key) for key in needed}
         seen = _from_cursor(context.cursor)
         asked: list[dg.RunRequest] = []
         told: list[dg.AssetObservation] = []
         for one in watched:
-            snapshots, seen[one.name] = _new_versions(one.table.table(store), seen.get(one.name))
+            table = one.table.table(stores.get(one.table.needs(resource_key) or ""))
+            snapshots, seen[one.name] = _new_versions(table, seen.get(one.name))
             for snapshot in snapshots:
                 if not (outside_only and RUN_ID in snapshot.properties):
                     asked += _asked(one, snapshot, requests)

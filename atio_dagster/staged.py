@@ -91,8 +91,14 @@ def waits_for_checks(context: dg.OutputContext, of_manager: str) -> bool:
     return asked == "after_checks"
 
 
-def staged_version(context: dg.InputContext) -> Snapshot | None:
+def staged_version(
+    context: dg.InputContext, storage_options: Mapping[str, str] | None = None
+) -> Snapshot | None:
     """Return what the run has staged, for an input of a check that is to read that; else None.
+
+    Args:
+        context: Of the input.
+        storage_options: How the table's bucket is opened.
 
     Raises:
         StageNotFoundError: It was dropped, or is kept no longer.
@@ -100,7 +106,7 @@ def staged_version(context: dg.InputContext) -> Snapshot | None:
     step = step_of(context)
     if step is None or not plain(context.definition_metadata.get(STAGED_INPUT, False)):
         return None
-    staged = find_staged(step.instance, step.run_id, context.asset_key)
+    staged = find_staged(step.instance, step.run_id, context.asset_key, storage_options)
     return None if staged is None else staged.snapshot()
 
 
@@ -113,17 +119,19 @@ class StagedOutput:
         told: The materialisations that told of it: one, or one for each partition of the run.
         outcomes: By name of a check, whether it let the output pass when it last looked.
         published: Whether Dagster was told that it is published.
+        storage_options: How the table's bucket is opened.
     """
 
     stage_id: str
     told: list[dg.AssetMaterialization] = field(default_factory=list)
     outcomes: dict[str, bool] = field(default_factory=dict)
     published: bool = False
+    storage_options: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def table(self) -> Table:
         """The table that keeps it."""
-        return Table(str(self.told[0].metadata[_TABLE].value))
+        return Table(str(self.told[0].metadata[_TABLE].value), storage_options=self.storage_options)
 
     @property
     def commit(self) -> Mapping[str, Any]:
@@ -163,8 +171,20 @@ class StagedOutput:
         )
 
 
-def find_staged(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey) -> StagedOutput | None:
-    """Return what a run, or the last of those that it executes again, has staged of an asset; None if nothing."""
+def find_staged(
+    instance: dg.DagsterInstance,
+    run_id: str,
+    key: dg.AssetKey,
+    storage_options: Mapping[str, str] | None = None,
+) -> StagedOutput | None:
+    """Return what a run, or the last of those that it executes again, has staged of an asset; None if nothing.
+
+    Args:
+        instance: What has noted it.
+        run_id: The run.
+        key: The asset.
+        storage_options: How the table's bucket is opened.
+    """
     found: StagedOutput | None = None
     for event in noted(instance, run_id, _NOTED):
         materialization = event.asset_materialization
@@ -174,6 +194,8 @@ def find_staged(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey) -> 
             checked = event.dagster_event.asset_check_evaluation_data
             if checked.asset_key == key:
                 found.outcomes[checked.check_name] = lets_pass(checked)
+    if found is not None:
+        found.storage_options = storage_options
     return found
 
 
@@ -192,17 +214,22 @@ def _after(found: StagedOutput | None, told: dg.AssetMaterialization) -> StagedO
     return staged
 
 
-def repeated(context: dg.OutputContext, said: Mapping[str, Any]) -> Snapshot | None:
+def repeated(
+    context: dg.OutputContext,
+    said: Mapping[str, Any],
+    storage_options: Mapping[str, str] | None = None,
+) -> Snapshot | None:
     """Return the version in which rows that are added once were published already; None if there is none.
 
     Args:
         context: Of the output.
         said: What is to be said of its commit.
+        storage_options: How the table's bucket is opened.
     """
     if said.get(_KEY) is None:
         return None
     step = context.step_context
-    earlier = find_staged(step.instance, step.run_id, context.asset_key)
+    earlier = find_staged(step.instance, step.run_id, context.asset_key, storage_options)
     if earlier is None or earlier.commit[_KEY] != said[_KEY]:
         return None
     settled = earlier.settled
@@ -270,14 +297,24 @@ def published_materializations(staged: StagedOutput, snapshot: Snapshot) -> Iter
 
 
 def publish_if_passed(
-    context: dg.OpExecutionContext, key: dg.AssetKey, checks: Iterable[str]
+    context: dg.OpExecutionContext,
+    key: dg.AssetKey,
+    checks: Iterable[str],
+    storage_options: Mapping[str, str] | None = None,
 ) -> Iterator[dg.AssetMaterialization]:
     """Publish what the run has staged of an asset, if its blocking checks have passed.
+
+    Args:
+        context: Of the step that may be the last.
+        key: The asset.
+        checks: The names of its blocking checks.
+        storage_options: How the table's bucket is opened.
 
     Raises:
         AtioError: It can't be published: the old version stands.
     """
-    staged, name = find_staged(context.instance, context.run_id, key), key.to_user_string()
+    staged = find_staged(context.instance, context.run_id, key, storage_options)
+    name = key.to_user_string()
     if staged is None:
         context.log.info("Of %s nothing is staged by this run: there is nothing to publish", name)
         return

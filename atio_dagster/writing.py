@@ -27,59 +27,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedChange:
-    """A change of a table.
+class PlannedWrite:
+    """One version of a table.
 
     Attributes:
-        method: Its name, as `Table.stage` takes it.
+        method: The change that makes it, as `Table.stage` takes it.
         data: What is written.
         options: What the change takes.
+        said: What is said of the commit: properties, message, and the key of an append.
     """
 
     method: str
     data: Any
     options: Mapping[str, Any]
-
-    def apply(self, changes: Any, **said: Any) -> Any:
-        """Make the change, of a table or in a transaction."""
-        return getattr(changes, self.method)(self.data, **self.options, **said)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedWrite:
-    """One version of a table.
-
-    Attributes:
-        changes: What makes it: mostly one change; several where rows are added to several partitions.
-        said: What is said of the commit: properties, message, and the key of an append.
-    """
-
-    changes: tuple[PlannedChange, ...]
     said: Mapping[str, Any]
 
     def commit(self, table: Table) -> Snapshot:
         """Make it the table's next version."""
-        if len(self.changes) == 1:
-            return self.changes[0].apply(table, **self.said)
-        with table.transaction(**self.said) as transaction:
-            for change in self.changes:
-                change.apply(transaction)
-        return transaction.snapshot or table.snapshot()
+        return getattr(table, self.method)(self.data, **self.options, **self.said)
 
     def stage(self, table: Table) -> KeptStage:
-        """Keep it beside the table's versions, to be published later: what is said of its commit is said then.
-
-        Raises:
-            InvalidInputError: It is several changes.
-        """
-        first, *others = self.changes
-        if others:
-            raise InvalidInputError(
-                "rows that are added to several partitions at once can't be staged: launch a run for each partition, or"
-                " publish them at once. Nothing was written"
-            )
-        options = {name: value for name, value in first.options.items() if name != "if_unchanged"}
-        return table.stage(first.data, first.method, keep=True, **options)
+        """Keep it beside the table's versions, to be published later: what is said of its commit is said then."""
+        options = {name: value for name, value in self.options.items() if name != "if_unchanged"}
+        return table.stage(self.data, self.method, keep=True, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +106,7 @@ def plan_write(
     if settings.mode == "upsert" and settings.schema_mode not in (None, "exact"):
         raise _misfit(context, "schema_mode", settings.schema_mode, "isn't there for an upsert")
     if partitions is None:
-        return PlannedWrite((_whole(obj, settings, pickles=pickles),), said)
+        return _whole(obj, settings, said, pickles=pickles)
     if settings.partition_by is not None:
         raise _misfit(
             context,
@@ -144,7 +114,7 @@ def plan_write(
             settings.partition_by,
             "can't be had beside partitions of Dagster's, which the table has already",
         )
-    return PlannedWrite(_of_partitions(split(context, obj, partitions), partitions, settings), said)
+    return _of_partitions(split(context, obj, partitions), partitions, settings, said)
 
 
 def _descriptors(obj: Any) -> tuple[StagedChange, ...]:
@@ -196,18 +166,19 @@ def _misfit(context: dg.OutputContext, name: str, value: object, why: str) -> In
     )
 
 
-def _whole(obj: Any, settings: WriteSettings, *, pickles: bool) -> PlannedChange:
-    """Return the change of a table without partitions of Dagster's."""
+def _whole(obj: Any, settings: WriteSettings, said: Mapping[str, Any], *, pickles: bool) -> PlannedWrite:
+    """Return the write of a table without partitions of Dagster's."""
     arranged = {"partition_by": settings.partition_by, "sort_by": settings.sort_by}
     if settings.mode == "append":
-        return _change("append", obj, **arranged, schema_mode=settings.schema_mode)
+        return _write("append", obj, said, **arranged, schema_mode=settings.schema_mode)
     if settings.mode == "upsert":
-        return _change("upsert", obj, **arranged, key=settings.key)
+        return _write("upsert", obj, said, **arranged, key=settings.key)
     kept_as = _format(obj, settings.format, pickles=pickles)
     columns = object_kind(obj, kept_as) == ROWS  # an object has none
-    return _change(
+    return _write(
         "overwrite",
         obj,
+        said,
         **arranged,
         format=kept_as,
         schema_mode=settings.schema_mode if columns else None,
@@ -216,31 +187,25 @@ def _whole(obj: Any, settings: WriteSettings, *, pickles: bool) -> PlannedChange
 
 
 def _of_partitions(
-    rows: Mapping[tuple[str, ...], Any], partitions: Partitions, settings: WriteSettings
-) -> tuple[PlannedChange, ...]:
-    """Return the changes of a table whose partitions are Dagster's."""
-    fields = partitions.fields
-    arranged = {"partition_by": fields, "sort_by": settings.sort_by}
-    if settings.mode == "overwrite":
-        replaced = _change(
-            "overwrite_partitions",
-            rows,
-            **arranged,
-            schema_mode=settings.schema_mode,
-            if_unchanged=settings.if_unchanged,
-        )
-        return (replaced,)
-    own: dict[str, Any] = {"key": settings.key}
+    rows: Mapping[tuple[str, ...], Any],
+    partitions: Partitions,
+    settings: WriteSettings,
+    said: Mapping[str, Any],
+) -> PlannedWrite:
+    """Return the write of a table whose partitions are Dagster's."""
+    arranged: dict[str, Any] = {"partition_by": partitions.fields, "sort_by": settings.sort_by}
+    if settings.mode == "upsert":
+        return _write("upsert", rows, said, **arranged, key=settings.key)
+    arranged["schema_mode"] = settings.schema_mode
     if settings.mode == "append":
-        own = {"schema_mode": settings.schema_mode}
-    return tuple(
-        _change(settings.mode, frame, **arranged, **own, partition=dict(zip(fields, values, strict=True)))
-        for values, frame in rows.items()
+        return _write("append", rows, said, **arranged)
+    return _write("overwrite_partitions", rows, said, **arranged, if_unchanged=settings.if_unchanged)
+
+
+def _write(method: str, data: Any, said: Mapping[str, Any], **options: Any) -> PlannedWrite:
+    return PlannedWrite(
+        method, data, {name: value for name, value in options.items() if value is not None}, said
     )
-
-
-def _change(method: str, data: Any, **options: Any) -> PlannedChange:
-    return PlannedChange(method, data, {name: value for name, value in options.items() if value is not None})
 
 
 def _format(obj: Any, named: str | None, *, pickles: bool) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from atio_core.changes.arrangement import Wishes, own_arrangement, require_arrangement
+from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
@@ -79,3 +80,25 @@ def write_append(
     return Append(
         written.files, schema, written.content, writing.limits, arrangement.fields, arrangement.sort_by
     )
+
+
+def write_append_by_partition(
+    writing: Writing,
+    pieces: Pieces,
+    names: tuple[str, ...],
+    mode: SchemaMode,
+    *,
+    sort_by: Sequence[object] | None = None,
+    constraints: Constraints = _NONE,
+) -> Append:
+    """Write the files of an append to some partitions, each given by itself.
+
+    Raises:
+        As for `fitted_by_partition`.
+    """
+    placed, schema = fitted_by_partition(
+        writing, pieces, names, mode, sort_by=sort_by, constraints=constraints
+    )
+    to = placed[0][1]
+    written = written_by_partition(writing, placed)
+    return Append(written.files, schema, written.content, writing.limits, to.fields, to.sort_by)

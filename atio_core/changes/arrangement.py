@@ -227,7 +227,7 @@ def external_fields(base: LogEntry, names: tuple[str, ...], table: str) -> tuple
         if columns:
             advice = f"give one frame with the column {columns[0]!r}, not a mapping"
         raise _refusal(
-            f"the table is {described(base.partition_fields)}, so its partitions by {_listed(names)} can't be replaced;"
+            f"the table is {described(base.partition_fields)}, so it has no partitions by {_listed(names)};"
             f" {advice}",
             base,
             table,

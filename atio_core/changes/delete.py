@@ -19,4 +19,4 @@ def write_delete(writing: Writing, where: object) -> Rewrite:
     with Matching(writing) as matching:
         row_filter = matching.filter(where)
         matching.each(row_filter, matching.drop)
-        return replace(matching.change("delete", row_filter), may_double=False)
+        return replace(matching.change("delete", [row_filter]), may_double=False)

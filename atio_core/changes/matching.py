@@ -175,16 +175,18 @@ class Matching:
         """Take in files that were written to stand behind all others."""
         self._behind += files
 
-    def change(self, operation: str, row_filter: RowFilter, *more: str) -> Rewrite:
+    def change(self, operation: str, filters: Sequence[RowFilter], *more: str) -> Rewrite:
         """Return the change that all this comes to.
 
         Args:
             operation: Its name in the history.
-            row_filter: Which rows were looked for.
+            filters: Which rows were looked for, by any of them.
             more: What else tells it from another change of the same rows.
         """
-        content = digest("\n".join((operation, row_filter.text, *more)).encode())
-        return self.rewrite(operation, content, lambda file: self._may_match(row_filter, file))
+        content = digest("\n".join((operation, *(one.text for one in filters), *more)).encode())
+        return self.rewrite(
+            operation, content, lambda file: any(self._may_match(one, file) for one in filters)
+        )
 
     def rewrite(self, operation: str, content: str | None, reads: Callable[[DataFile], bool]) -> Rewrite:
         """Return the files written so far as a change; `reads` says which others it would have had to read."""

@@ -5,20 +5,19 @@ The first two rebase over everything: they replace blindly. The last reads what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from atio_core.changes.arrangement import (
     Arrangement,
     Wishes,
-    external_fields,
     new_arrangement,
     own_arrangement,
-    own_sorting,
     require_arrangement,
     require_partitioned,
 )
+from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import (
@@ -200,7 +199,13 @@ def write_first(writing: Writing, data: Incoming, wishes: Wishes) -> Overwrite:
     """
     fitted, schema = writing.new_schema(data.first)
     arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    written = writing.written(data, fitted, arrangement)
+    return first_of(writing, writing.written(data, fitted, arrangement), schema, arrangement)
+
+
+def first_of(
+    writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement
+) -> Overwrite:
+    """Return the change that makes a table of rows that are written, if none is there."""
     return Overwrite(
         written.files,
         schema,
@@ -352,12 +357,12 @@ def write_overwrite_where(
             matching.add(written.files)
             content = written.content
         matching.each(row_filter, matching.drop)
-        return matching.change("overwrite", row_filter, content)
+        return matching.change("overwrite", [row_filter], content)
 
 
 def write_partitions(
     writing: Writing,
-    pieces: Mapping[tuple[Scalar, ...], Piece],
+    pieces: Pieces,
     names: tuple[str, ...],
     mode: SchemaMode,
     sort_by: Sequence[object] | None = None,
@@ -370,13 +375,7 @@ def write_partitions(
         InvalidInputError: The table has other partition fields.
         SchemaMismatchError: A piece doesn't fit the table, or one of a new table the first one.
     """
-    fields = external_fields(writing.base, names, writing.store.location)
-    fitted, schema = writing.own_schemas(list(pieces.values()), mode)
-    own = own_sorting(writing.base, fitted[0].table.schema, sort_by, writing.store.location)
-    placements = [
-        (piece, Arrangement(fields, dict(zip(names, values, strict=True)), own))
-        for values, piece in zip(pieces, fitted, strict=True)
-    ]
-    written, contents = writing.all_placed(placements)
-    done = Written.of_partitions(written, contents)
-    return _partitions(writing, done, schema, Arrangement(fields, sort_by=own), if_unchanged)
+    placed, schema = fitted_by_partition(writing, pieces, names, mode, sort_by=sort_by)
+    to = placed[0][1]
+    written = written_by_partition(writing, placed)
+    return _partitions(writing, written, schema, Arrangement(to.fields, sort_by=to.sort_by), if_unchanged)

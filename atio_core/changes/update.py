@@ -32,7 +32,7 @@ def write_update(writing: Writing, where: object, given: object) -> Rewrite:
         fixed = [one.name if one.column is None else one.column for one in writing.base.partition_fields]
         assignments = read_assignments(given, matching.source.schema, fixed)
         matching.each(row_filter, lambda matched: _set(matching, matched, assignments))
-        change = matching.change("update", row_filter, *(one.text for one in assignments))
+        change = matching.change("update", [row_filter], *(one.text for one in assignments))
         key = key_of(matching.source.schema).names
         return replace(change, may_double=any(one.name in key for one in assignments))
 

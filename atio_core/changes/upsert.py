@@ -13,13 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.changes.arrangement import Wishes, own_arrangement
+from atio_core.changes.arrangement import Arrangement, Wishes, own_arrangement
+from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.matching import Matched, Matching
-from atio_core.changes.overwrite import write_first
+from atio_core.changes.overwrite import first_of, write_first
 from atio_core.changes.writing import Writing
 from atio_core.data.arrow_types import is_text
 from atio_core.data.conform import field_id
 from atio_core.data.content import content_digest
+from atio_core.data.filters import RowFilter
 from atio_core.data.frames import Piece
 from atio_core.data.incoming import Incoming
 from atio_core.data.key_match import KeyColumns, Keys
@@ -67,23 +69,70 @@ def write_upsert(
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
         arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, table)
-        own = key_of(matching.source.schema)
-        if labels is None and not own.names:
-            raise _no_key(f"the table {table} has no primary key")
-        key = own if labels is None else KeyColumns.of(fitted.table.schema, labels)
-        keys = Keys(fitted.table, key, table)
-        ids = {field_id(fitted.table.schema.field(name)) for name in keys.names}
-        upsert = _Upsert(matching, fitted, keys, in_place=set(arrangement.columns) <= ids)
-        there = matching.filter([(name, "==", value) for name, value in wishes.partition.items()])
-        row_filter = there if delete_missing else keys.filter_among(there)
-        matching.each(row_filter, lambda one: upsert.replace(one.file, delete_missing=delete_missing))
-        new = upsert.new_rows()
-        if new.table.num_rows:
-            matching.add(writing.arranged(new, arrangement).files)
+        keys = _keys(matching, fitted, labels)
+        row_filter = _upsert(matching, fitted, keys, arrangement, delete_missing=delete_missing)
         told = (f"{list(keys.names)} {delete_missing}", content_digest(fitted.table))
-        change = matching.change("upsert", row_filter, *told)
+        change = matching.change("upsert", [row_filter], *told)
+        own = key_of(matching.source.schema)
         # In other partitions there may be rows with the same key: nobody has looked.
         return replace(change, may_double=bool(wishes.partition) or set(keys.names) != set(own.names))
+
+
+def write_upsert_by_partition(
+    writing: Writing,
+    pieces: Pieces,
+    names: tuple[str, ...],
+    labels: Sequence[Any] | None,
+    sort_by: Sequence[object] | None = None,
+    *,
+    delete_missing: bool = False,
+) -> Change:
+    """Write the files of an upsert into some partitions, each given by itself: only rows that lie there are looked at.
+
+    Raises:
+        As for `write_upsert`.
+    """
+    table = writing.store.location
+    if not writing.base.is_there:
+        if labels is None:
+            raise _no_key(f"there is no table {table} yet")
+        placed, schema = fitted_by_partition(writing, pieces, names, "exact", sort_by=sort_by)
+        for piece, _ in placed:
+            Keys(piece.table, KeyColumns.of(piece.table.schema, labels), table)
+        return first_of(writing, written_by_partition(writing, placed), schema, placed[0][1])
+    with Matching(writing) as matching:
+        placed, _ = fitted_by_partition(writing, pieces, names, "exact", sort_by=sort_by)
+        keys = [_keys(matching, piece, labels) for piece, _ in placed]
+        filters = [
+            _upsert(matching, piece, of_piece, arrangement, delete_missing=delete_missing)
+            for (piece, arrangement), of_piece in zip(placed, keys, strict=True)
+        ]
+        contents = [content_digest(piece.table) for piece, _ in placed]
+        change = matching.change("upsert", filters, f"{list(keys[0].names)} {delete_missing}", *contents)
+        return replace(change, may_double=True)
+
+
+def _keys(matching: Matching, fitted: Piece, labels: Sequence[Any] | None) -> Keys:
+    """What tells the rows of some data apart."""
+    own, table = key_of(matching.source.schema), matching.writing.store.location
+    if labels is None and not own.names:
+        raise _no_key(f"the table {table} has no primary key")
+    return Keys(fitted.table, own if labels is None else KeyColumns.of(fitted.table.schema, labels), table)
+
+
+def _upsert(
+    matching: Matching, fitted: Piece, keys: Keys, arrangement: Arrangement, *, delete_missing: bool
+) -> RowFilter:
+    """Write the files of an upsert of rows that go to one place; returns which rows were looked at."""
+    ids = {field_id(fitted.table.schema.field(name)) for name in keys.names}
+    upsert = _Upsert(matching, fitted, keys, in_place=set(arrangement.columns) <= ids)
+    there = matching.filter([(name, "==", value) for name, value in arrangement.values.items()])
+    row_filter = there if delete_missing else keys.filter_among(there)
+    matching.each(row_filter, lambda one: upsert.replace(one.file, delete_missing=delete_missing))
+    new = upsert.new_rows()
+    if new.table.num_rows:
+        matching.add(matching.writing.arranged(new, arrangement).files)
+    return row_filter
 
 
 def _no_key(what: str) -> InvalidInputError:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack, cast
 from atio_core.arguments import repeatable, require_flag, require_list
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.table.applying import Applying
+from atio_core.table.by_partition import ByPartition
 from atio_core.table.telling import told
 
 Done = TypeVar("Done")
@@ -70,7 +71,8 @@ class MatchingChanges(Applying[Done]):
         and the snapshot is `unchanged`.
 
         Args:
-            data: As for `append`, with the table's columns.
+            data: A frame with the table's columns; or, of a table whose partitions need no column, a mapping of each
+                partition to its rows: only rows that lie there are replaced.
             key: Labels of the columns that tell rows apart; those of the table's primary key if None. No two rows of
                 the data have the same, and none is null; a null in the table equals nothing.
             delete_missing: Also delete the rows whose key isn't in the data; with `partition`, those that lie there.
@@ -98,13 +100,24 @@ class MatchingChanges(Applying[Done]):
             [10, 21, 30]
         """
         from atio_core.changes.arrangement import Wishes
-        from atio_core.changes.upsert import write_upsert
+        from atio_core.changes.upsert import write_upsert, write_upsert_by_partition
         from atio_core.data.frames import to_piece
 
-        intent, piece = make_intent(self._clock, **options), to_piece(data)
-        wishes = Wishes.of(partition_by, partition, sort_by)
+        intent = make_intent(self._clock, **options)
         labels = None if key is None else require_list("key", key, "labels")
         missing = require_flag("delete_missing", delete_missing)
+        if isinstance(data, Mapping):
+            given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
+            return self._apply(
+                told(
+                    lambda writing: write_upsert_by_partition(
+                        writing, given.pieces, given.names, labels, given.sort_by, delete_missing=missing
+                    ),
+                    show_progress,
+                ),
+                intent,
+            )
+        piece, wishes = to_piece(data), Wishes.of(partition_by, partition, sort_by)
         return self._apply(
             told(
                 lambda writing: write_upsert(writing, piece, labels, wishes, delete_missing=missing),

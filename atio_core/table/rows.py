@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from atio_core.arguments import repeatable, require_choice
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
-from atio_core.model.partition import by_partition, partition_fields
+from atio_core.table.by_partition import ByPartition
 from atio_core.table.matching import MatchingChanges
 from atio_core.table.telling import told
 
@@ -44,7 +44,8 @@ class RowChanges(MatchingChanges[Done]):
             data: A pandas or polars frame, or an Arrow table. Or a stream, of which a few row groups are in memory at a
                 time, whatever its size: a polars LazyFrame, a record-batch reader, an object that exports an Arrow
                 stream, such as a relation of DuckDB, or an iterator of frames of one library, whose first one says
-                which columns there are.
+                which columns there are. Or, of a table whose partitions need no column, a mapping of each partition to
+                its rows, as for `overwrite_partitions`.
             schema_mode: How the table's columns may change; columns are matched by label, in whatever order.
 
                 - "exact": not at all;
@@ -80,15 +81,32 @@ class RowChanges(MatchingChanges[Done]):
             >>> snapshot.version, snapshot.repeated, snapshot.rows
             (1, True, 1)
         """
-        from atio_core.changes.append import write_append
+        from atio_core.changes.append import write_append, write_append_by_partition
         from atio_core.changes.arrangement import Wishes
         from atio_core.changes.constraints import Constraints
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import require_rows
 
         mode = require_mode(schema_mode, rows_stay=True)
-        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
-        constraints = Constraints.of(not_null, key)
+        intent, constraints = make_intent(self._clock, **options), Constraints.of(not_null, key)
+        if isinstance(data, Mapping):
+            given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
+            return self._apply(
+                told(
+                    lambda writing: write_append_by_partition(
+                        writing,
+                        given.pieces,
+                        given.names,
+                        mode,
+                        sort_by=given.sort_by,
+                        constraints=constraints,
+                    ),
+                    show_progress,
+                    given.rows,
+                ),
+                intent,
+            )
+        wishes = Wishes.of(partition_by, partition, sort_by)
         require_rows(data)
         incoming = Incoming.of(data)
         return self._apply(
@@ -245,7 +263,6 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.arrangement import Wishes
         from atio_core.changes.overwrite import write_partitions, write_partitions_of
-        from atio_core.data.frames import to_piece
         from atio_core.data.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)
@@ -263,20 +280,14 @@ class RowChanges(MatchingChanges[Done]):
                 ),
                 intent,
             )
-        if partition is not None:
-            raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")
-        names = partition_fields(("partition",) if partition_by is None else partition_by)
-        frames = by_partition(cast("object", data), names)
-        pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        labels = Wishes.of(sort_by=sort_by).sort_by
-        total = sum(piece.table.num_rows for piece in pieces.values())
+        given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
         return self._apply(
             told(
                 lambda writing: write_partitions(
-                    writing, pieces, names, mode, labels, if_unchanged=unchanged
+                    writing, given.pieces, given.names, mode, given.sort_by, if_unchanged=unchanged
                 ),
                 show_progress,
-                total,
+                given.rows,
             ),
             intent,
         )

@@ -459,6 +459,31 @@ def test_partitions(
     assert [event.metadata["atio/version"].value for event in published] == [3, 3]
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [({"atio/mode": "append"}, [1, 1, 2, 2]), ({"atio/mode": "upsert", "atio/key": ["n"]}, [1, 2])],
+    ids=["append", "upsert"],
+)
+def test_rows_that_go_to_several_partitions(
+    mode: dict[str, Any], expected: list[int], definitions: Definitions, store: AtioResource, run: Any
+) -> None:
+    """Rows that are added to several partitions are staged and published together, or not at all."""
+    values = {"a/1": [1], "b": [2]}
+    table = store.table("gated")
+    defs = definitions(
+        [by_partition(values).map_asset_specs(lambda spec: spec.merge_attributes(metadata=mode))],
+        [all_positive],
+    )
+    assert run(defs, tags=TWO).success
+    assert run(defs, tags=TWO).success
+    assert sorted(table.read()["n"]) == expected
+    before = table.snapshot().version
+    values["b"] = [-2]
+    assert not run(defs, tags=TWO).success
+    assert table.snapshot().version == before
+    assert min(table.staged()[-1].read()["n"]) == -2
+
+
 def test_objects(definitions: Definitions, store: AtioResource, run: Any) -> None:
     """What is no frame is staged and published likewise."""
     given = [{"n": 1}, {"n": -1}]

@@ -111,9 +111,7 @@ def test_odd_wishes_are_refused(given: Any) -> None:
 def test_a_mapping_is_for_external_fields() -> None:
     """A table that is partitioned by a column takes a frame."""
     assert external_fields(NONE, ("day",), "t") == (PartitionField("day"),)
-    with pytest.raises(
-        InvalidInputError, match="by day, so its partitions by hour can't be replaced; overwrite"
-    ):
+    with pytest.raises(InvalidInputError, match="by day, so it has no partitions by hour; overwrite"):
         external_fields(base(PartitionField("day")), ("hour",), "t")
     with pytest.raises(InvalidInputError, match="give one frame with the column 'day', not a mapping"):
         external_fields(base(DAY), ("day",), "t")
