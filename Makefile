@@ -4,6 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 PYTEST_ARGS ?= -n 2
 READY := .venv/.ready
+READERS := .venv-readers/.ready
 LOWEST := .venv-lowest/.ready
 
 # Old and new releases of pip pin their isolated builds by different variables.
@@ -41,7 +42,7 @@ test-lowest: $(LOWEST) ## all tests with the oldest libraries that pyproject.tom
 bench: $(READY) ## speed, as ratios against plain library calls
 	$(PY) -m benchmarks
 
-soak: $(READY) ## the long tests, and far more examples of the random ones; those of Spark need Java, too
+soak: $(READY) $(READERS) ## the long tests, and far more examples of the random ones; those of Spark need Java, too
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,engines]'
 	$(PYTEST) $(PYTEST_ARGS) -m "slow or soak" --hypothesis-profile=soak
 
@@ -54,6 +55,15 @@ $(LOWEST): pyproject.toml constraints-lowest.txt $(READY)
 	$(PY) -m venv --clear .venv-lowest
 	@echo "Installing into .venv-lowest (some minutes)"
 	@PIP_CONSTRAINT=constraints-lowest.txt PIP_BUILD_CONSTRAINT=constraints-lowest.txt .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Engines that read mirrors, with the extensions that packages bring: these take other releases than `.venv` has.
+$(READERS): Makefile $(READY)
+	$(PY) -m venv --clear .venv-readers
+	@echo "Installing engines into .venv-readers (a minute)"
+	@PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= .venv-readers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  pyspark==3.5.9 snowpark-connect-deps-iceberg==1.0.2 pyarrow setuptools \
+	  duckdb==1.4.4 duckdb-ext duckdb-ext-parquet duckdb-ext-avro duckdb-ext-iceberg duckdb-ext-delta
 	@touch $@
 
 # An environment whose Python has gone (the system was upgraded) counts as none.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from atio_core.mirrors.iceberg_files import FileLists
 
 _ROUNDS = 100
+_PARENT = "parent-snapshot-id"
 _LAST_PARTITION = 999  # what Iceberg has for a table without partitions
 
 
@@ -135,8 +136,9 @@ def _next_state(
         else:
             sequence += 1
             snapshot = _snapshot(folder, one, id_, (before.number + 1, sequence), uri)
-        parent = snapshots[-1]["snapshot-id"] if snapshots else None
-        snapshots.append(snapshot | {"parent-snapshot-id": parent})
+        alone = {key: value for key, value in snapshot.items() if key != _PARENT}  # Java takes no null for it
+        parent = {_PARENT: snapshots[-1]["snapshot-id"]} if snapshots else {}
+        snapshots.append(alone | parent)
     newest = wanted[-1].contents.entry
     lists = " ".join(one["summary"]["atio.lists"] for one in snapshots)
     schemas = {one.contents.entry.schema: one.schema for one in wanted}

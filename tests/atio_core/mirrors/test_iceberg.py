@@ -169,6 +169,9 @@ def test_a_mirror_with_its_history(tmp_path: Path) -> None:
     assert (made.unchanged, versions) == (True, made.versions)
     table.expire(keep_last=1)
     static = StaticTable.from_metadata(made.location)
+    told = json.loads(Path(made.location).read_text())["snapshots"]
+    parents = [one["parent-snapshot-id"] for one in told if "parent-snapshot-id" in one]  # Java takes no null
+    assert parents == [one["snapshot-id"] for one in told[:-1]]
     for snapshot, version in zip(static.metadata.snapshots, versions, strict=True):
         read = static.scan(snapshot_id=snapshot.snapshot_id).to_arrow().to_pylist()
         assert read == table.read(version, output_as="arrow").to_pylist()
