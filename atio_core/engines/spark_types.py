@@ -72,7 +72,17 @@ def stored_schema(schema: StructType, own: pa.Schema) -> pa.Schema:
     Args:
         schema: Spark's. It has no zones, just moments: times get those of the table.
         own: The table's, as Arrow has it.
+
+    Raises:
+        NotPreservableError: One of Spark's types would come back as another.
     """
+    for one, field in zip(schema, arrow_schema_of(schema), strict=True):
+        if (given := one.dataType.simpleString()) != (back := _spark_type(field).simpleString()):
+            raise NotPreservableError(
+                f"column {one.name!r} is {given}, which would come back as {back}; cast it, for example to text."
+                " Nothing was written",
+                column=one.name,
+            )
     zoned = {field.name: field.type for field in own if pa.types.is_timestamp(field.type) and field.type.tz}
     return pa.schema(
         [

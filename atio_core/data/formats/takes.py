@@ -46,7 +46,8 @@ def takes_of(obj: object) -> tuple[Takes, ...]:
 
 def _of_values(obj: Mapping[Any, Any]) -> tuple[Takes, ...]:
     """What the values of a dict make of it."""
-    firsts = {takes_of(value)[0] for value in obj.values()}
-    if not firsts or firsts & {"text", "bytes", "list", "value", "anything", "sheets", "arrays"}:
+    # What is in a dict within makes no difference, and may be the dict itself.
+    firsts = {"value" if isinstance(value, dict) else takes_of(value)[0] for value in obj.values()}
+    if not firsts or firsts & {"text", "bytes", "list", "value", "anything"}:
         return ()
     return ("arrays", "sheets") if firsts == {"array"} else ("sheets",)

@@ -426,3 +426,11 @@ def test_what_makes_no_sense_is_refused(spark: Any, tmp_path: Path) -> None:
     with pytest.raises(PySparkException, match="SchemaMismatchError"):
         rows(spark).drop("s").write.format("atio").mode("append").save(path)
     assert atio.Table(path).snapshot().version == 1
+
+
+def test_a_type_that_would_come_back_as_another_is_refused(spark: Any, tmp_path: Path) -> None:
+    """Spark hands a variant over as its two parts, and nothing would tell them from a struct."""
+    frame = spark.sql("select parse_json('[1]') as a")
+    with pytest.raises(PySparkException, match="variant, which would come back as struct"):
+        frame.write.format("atio").mode("append").save(str(tmp_path / "t"))
+    assert not (tmp_path / "t").exists()
