@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
+from atio_core.changes import aside
 from atio_core.data import writer
 from atio_core.errors import StorageError
 from atio_core.format import names
@@ -145,6 +146,12 @@ def upsert(root: Path) -> None:
 def update(root: Path) -> None:
     """An update that writes files anew, some of them listed in manifests."""
     table(root).update([("a", "in", [1, 6])], set={"a": 0}, idempotency_key="update")
+
+
+def update_aside(root: Path) -> None:
+    """An update that works on two files at a time, as on large ones."""
+    with mock.patch.object(aside, "_LEAST_BYTES", 8):
+        table(root).update([("a", "in", [1, 4, 6])], set={"a": 0}, idempotency_key="update aside")
 
 
 def overwrite_some(root: Path) -> None:
@@ -302,6 +309,13 @@ SCENARIOS = [
         (appended(5), appended(5) | {6: [1, 2, 3, 4, 5, 9]}),
     ),
     Scenario("update", make_pairs, update, (pairs(5), pairs(5) | {6: [0, 2, 2, 3, 3, 4, 4, 5, 5, 0]})),
+    Scenario(
+        "update-aside",
+        make_pairs,
+        update_aside,
+        (pairs(5), pairs(5) | {6: [0, 2, 2, 3, 3, 0, 0, 5, 5, 0]}),
+        threads=True,
+    ),
     Scenario(
         "overwrite-some",
         make_pairs,

@@ -15,6 +15,7 @@ from atio_core.data import scan, writer
 from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
+from atio_core.testing import Fault, FaultyStore, refusal
 from tests.support.commits import SMALL
 from tests.support.row_filters import FILTERS, as_text, matches, rows, table_of
 
@@ -168,3 +169,17 @@ def test_two_updates_of_one_row() -> None:
     other.update([], {"a": pc.field("a") + 1})
     one.update([], {"a": pc.field("a") * 10})
     assert column(one) == [20, 30]
+
+
+def test_what_stopped_a_change_is_told_though_cleaning_up_fails_too() -> None:
+    """Somebody who interrupts it gets the interrupt, with a note on what is left behind."""
+    store = MemoryStore()
+    made = Table(store=store)
+    made.append(pa.table({"a": [1]}))
+    made.append(pa.table({"a": [2]}))
+    stopped = Fault("open_write", at=2, error=KeyboardInterrupt)
+    failing = Table(store=FaultyStore(store, stopped, Fault("delete", error=refusal)))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        failing.update([], {"a": 0})
+    assert "Cleaning up failed too" in caught.value.__notes__[0]
+    assert column(made) == [1, 2]
