@@ -27,6 +27,7 @@ from atio_core.changes.schema import (
     require_same_key,
     require_same_schema,
 )
+from atio_core.changes.split_writes import write_split
 from atio_core.changes.stretches import write_stretches
 from atio_core.changes.unchanged import (
     SharedPartitions,
@@ -255,21 +256,20 @@ def write_overwrite(
                 sort_by=arrangement.sort_by,
                 shares=cut.files,
             )
-    written = writing.written(data, fitted, arrangement)
-    if is_unchanged(writing, written, schema, arrangement):
-        writing.store.delete([file.path for file in written.files])
-        return same
-    new, shared = _without_shared(writing, written, schema, arrangement)
-    return Overwrite(
-        new.files,
-        schema,
-        written.content,
-        writing.limits,
-        mode,
-        arrangement.fields,
-        arrangement.sort_by,
-        shares=shared.instead_of(written.files),
-    )
+    if not data.is_stream and arrangement.columns:
+        split = write_split(writing, fitted, schema, arrangement)
+        if split.is_all_of(writing.base):
+            return same
+        new, files = split.new, split.files if split.shared.files else ()
+    else:
+        written = writing.written(data, fitted, arrangement)
+        if is_unchanged(writing, written, schema, arrangement):
+            writing.store.delete([file.path for file in written.files])
+            return same
+        new, shared = _without_shared(writing, written, schema, arrangement)
+        files = shared.instead_of(written.files)
+    fields, sort_by = arrangement.fields, arrangement.sort_by
+    return Overwrite(new.files, schema, new.content, writing.limits, mode, fields, sort_by, shares=files)
 
 
 def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | None:
@@ -298,24 +298,29 @@ def write_partitions_of(
     fitted, schema = writing.own_schema(data.first, mode)
     arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
     require_partitioned(writing.base, arrangement.fields, writing.store.location)
-    written = writing.written(data, fitted, arrangement)
-    return _partitions(writing, written, schema, arrangement, if_unchanged)
+    if not data.is_stream and arrangement.columns:
+        split = write_split(writing, fitted, schema, arrangement)
+        done = split.new, split.shared
+    else:
+        written = writing.written(data, fitted, arrangement)
+        done = _without_shared(writing, written, schema, arrangement)
+    return _partitions(writing, done, schema, arrangement, if_unchanged)
 
 
 def _partitions(
     writing: Writing,
-    written: Written,
+    done: tuple[Written, SharedPartitions],
     schema: WrittenSchema,
     arrangement: Arrangement,
     if_unchanged: IfUnchanged,
 ) -> OverwritePartitions:
-    new, shared = _without_shared(writing, written, schema, arrangement)
+    new, shared = done
     return OverwritePartitions(
         new.files,
         new.partitions,
         arrangement.fields,
         schema,
-        written.content,
+        new.content,
         writing.limits,
         arrangement.sort_by,
         shared,
@@ -377,5 +382,6 @@ def write_partitions(
     """
     placed, schema = fitted_by_partition(writing, pieces, names, mode, sort_by=sort_by)
     to = placed[0][1]
-    written = written_by_partition(writing, placed)
-    return _partitions(writing, written, schema, Arrangement(to.fields, sort_by=to.sort_by), if_unchanged)
+    arrangement = Arrangement(to.fields, sort_by=to.sort_by)
+    done = _without_shared(writing, written_by_partition(writing, placed), schema, arrangement)
+    return _partitions(writing, done, schema, arrangement, if_unchanged)

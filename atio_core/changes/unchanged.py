@@ -22,7 +22,7 @@ from atio_core.data.frames import Piece, slice_info
 from atio_core.data.labels import canonical_json
 from atio_core.data.layout import layout_of
 from atio_core.data.object_files.read import StoredFile
-from atio_core.data.pieces import merged_info
+from atio_core.data.pieces import Pieces, merged_info
 from atio_core.data.scan import scan_portions
 from atio_core.data.source import Source
 from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
@@ -120,7 +120,7 @@ class SharedPartitions:
         """Raise `CommitConflictError` with `write_again` if they may hold others in a base."""
         if not self.files or base.data.version == self.seen:
             return
-        there = _by_partition(scratch, base, self.files)
+        there = files_by_partition(scratch, base, self.files)
         for values, files in self.files.items():
             if _paths(there.get(partition_key(values), ())) != _paths(files):
                 raise CommitConflictError(
@@ -161,16 +161,18 @@ def shared_partitions(
     base = writing.base
     if not written.partitions or not may_be_there(writing, schema, arrangement):
         return written, SharedPartitions(base.data.version)
-    there = _by_partition(writing.store, base, written.partitions)
+    there = files_by_partition(writing.store, base, written.partitions)
     new: dict[tuple[str, ...], list[DataFile]] = {}
     for file in written.files:
         new.setdefault(partition_key(file.partition), []).append(file)
-    columns = read_schema(writing.store, base.schemas[base.schema], base.version)
-    source = Source(writing.store, columns, {base.schema: columns}, writing.store.location, base.version)
+    source = own_source(writing)
     found: dict[tuple[Scalar, ...], Sequence[DataFile]] = {}
     for values in written.partitions:
         key = partition_key(values)
-        if key in there and _hold_the_same(source, there[key], new.get(key, []), base.schema):
+        files = new.get(key, [])
+        contents = {file.piece["content"] for file in files}  # that of all of them together
+        told = [(file.rows, file.piece) for file in files]
+        if key in there and contents and hold_the_same(source, there[key], told, *contents):
             found[values] = there[key]
     keys = {partition_key(values) for values in found}
     gone = [file for key in keys for file in new.get(key, ())]
@@ -180,18 +182,30 @@ def shared_partitions(
     return rest, SharedPartitions(base.data.version, found)
 
 
-def _hold_the_same(source: Source, there: Sequence[DataFile], new: Sequence[DataFile], schema: int) -> bool:
-    """Say whether the files of a partition hold the rows of new ones, in their order, intact."""
-    if not new or Totals.of(list(there)).rows != Totals.of(list(new)).rows:
-        return False
+def own_source(writing: Writing) -> Source:
+    """Return where the rows of the latest lie, of its own schema alone."""
+    base = writing.base
+    columns = read_schema(writing.store, base.schemas[base.schema], base.version)
+    return Source(writing.store, columns, {base.schema: columns}, writing.store.location, base.version)
+
+
+def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, content: str) -> bool:
+    """Say whether the files of a partition hold the rows of new ones, in their order, intact.
+
+    Args:
+        source: Where they lie; its only schema is that of the new rows.
+        there: The files.
+        new: The new rows.
+        content: The digest of these.
+    """
     said = {file.piece.get("content") for file in there}
-    (content,) = {file.piece["content"] for file in new}  # that of all of them together
-    if (len(said) == 1 and said != {content}) or any(file.schema != schema for file in there):
+    if Totals.of(list(there)).rows != sum(rows for rows, _ in new) or (len(said) == 1 and said != {content}):
+        return False
+    if any(file.schema not in source.schemas for file in there):
         return False
     labelled = layout_of(source.schema).has_range
-    infos = [
-        merged_info([(file.rows, file.piece) for file in files], labelled=labelled) for files in (there, new)
-    ]
+    old = [(file.rows, file.piece) for file in there]
+    infos = [merged_info(pieces, labelled=labelled) for pieces in (old, new)]
     if infos[0] is None or canonical_json(infos[0]) != canonical_json(infos[1]):
         return False
     found = ContentDigest()
@@ -208,10 +222,10 @@ def _paths(files: Iterable[DataFile]) -> frozenset[str]:
     return frozenset(file.path for file in files)
 
 
-def _by_partition(
+def files_by_partition(
     store: Readable, entry: LogEntry, partitions: Iterable[tuple[Scalar, ...]]
 ) -> dict[tuple[str, ...], list[DataFile]]:
-    """The files of some partitions, by these."""
+    """Return the files of some partitions, by these (`partition_key`)."""
     wanted = {partition_key(values): values for values in partitions}
     found: dict[tuple[str, ...], list[DataFile]] = {}
     for file in files_of(store, entry, lambda ref: any(may_hold(ref, values) for values in wanted.values())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ from atio_core.data.meter import Meter
 from atio_core.data.pieces import split_info
 from atio_core.data.primary_key import key_ids
 from atio_core.data.sorting import sort_labels
-from atio_core.data.split import split_rows
+from atio_core.data.split import Split, split_rows
 from atio_core.data.writer import Part, file_bytes, parts_of, write_parts
 from atio_core.errors import SchemaMismatchError
 from atio_core.format.digest import digest
@@ -242,11 +242,12 @@ class Writing:
         """
         contents: dict[tuple[Scalar, ...], ContentDigest] = {}
         parts = (part for piece, to in pieces for part in self._parts(piece, to, contents))
-        files = self._write(parts, **options)
+        files = self.write(parts, **options)
         digests = {values: content.result() for values, content in contents.items()}
         return [_with_content(file, digests[file.partition]) for file in files], digests
 
-    def _write(self, parts: Iterable[Part], **options: Any) -> list[DataFile]:
+    def write(self, parts: Iterable[Part], **options: Any) -> list[DataFile]:
+        """Write the files of parts; options are those of `write_parts`."""
         return write_parts(
             self.store,
             parts,
@@ -287,7 +288,7 @@ class Writing:
             NotPreservableError: As for `arranged`.
         """
         contents: dict[tuple[Scalar, ...], ContentDigest] = {}
-        files = self._write(self._parts_of_stream(pieces, arrangement, contents), at_once=_STREAMED_AT_ONCE)
+        files = self.write(self._parts_of_stream(pieces, arrangement, contents), at_once=_STREAMED_AT_ONCE)
         digests = {values: content.result() for values, content in contents.items()}
         if arrangement.fields:
             return Written.of_partitions(files, digests)
@@ -326,10 +327,22 @@ class Writing:
             )
             return
         split = split_rows(piece.table, arrangement.columns, arrangement.sort_by)
+        yield from self.split_parts(piece, arrangement, contents, split)
+
+    def split_parts(
+        self,
+        piece: Piece,
+        arrangement: Arrangement,
+        contents: dict[tuple[Scalar, ...], ContentDigest],
+        split: Split,
+        only: Collection[int] | None = None,
+    ) -> Iterator[Part]:
+        """Yield what goes into each file of the shares of a split, or only of these, and digest it by the way."""
         fields = [field.name for field in arrangement.fields]
         info_of = split_info(piece.info, in_order=split.order is None)
         offsets: collections.Counter[tuple[Scalar, ...]] = collections.Counter()
-        for share, place, some in split.pieces(piece.table, file_bytes(piece.table, len(split.shares))):
+        target = file_bytes(piece.table, len(split.shares))
+        for share, place, some in split.pieces(piece.table, target, only):
             values, names = arrangement.placed(share.values), arrangement.placed(share.names)
             contents.setdefault(values, ContentDigest()).update(some)
             own = info_of(place.start, offsets[values], len(place))
@@ -346,7 +359,7 @@ class Writing:
             slice_info=slice_info,
             partition=file.partition,
         )
-        return [_with_content(one, content) for one in self._write(parts)]
+        return [_with_content(one, content) for one in self.write(parts)]
 
     def parts_like(self, file: DataFile, parts: Iterable[tuple[pa.Table, dict[str, Any]]]) -> list[DataFile]:
         """Write a file of each of some rows, with their info, in the partition of another; returns their records."""
@@ -358,7 +371,7 @@ class Writing:
                 yield Part(path_beside(file.path, self._new_id()), rows, info, file.partition)
 
         return [
-            _with_content(file, content) for file, content in zip(self._write(made()), contents, strict=True)
+            _with_content(file, content) for file, content in zip(self.write(made()), contents, strict=True)
         ]
 
     def new_path(self, fields: Sequence[str] = (), names: Sequence[Scalar] = ()) -> str:

@@ -7,7 +7,7 @@ are taken a few partitions at a time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +51,15 @@ class Split:
     shares: list[Share]
     order: Any
 
-    def pieces(self, table: pa.Table, target_bytes: int) -> Iterator[tuple[Share, range, pa.Table]]:
+    def pieces(
+        self, table: pa.Table, target_bytes: int, only: Collection[int] | None = None
+    ) -> Iterator[tuple[Share, range, pa.Table]]:
         """Yield the rows, share after share, in pieces of about so many bytes.
 
         Args:
             table: What was split.
             target_bytes: Of Arrow data in a piece at most.
+            only: The numbers of the shares that are wanted; None for all.
 
         Yields:
             The share, where the rows lie in `order`, and the rows.
@@ -65,7 +68,8 @@ class Split:
         starts = itertools.accumulate((share.rows for share in self.shares), initial=0)
         pieces = [
             (share, range(start + offset, start + offset + count))
-            for share, start in zip(self.shares, starts, strict=False)
+            for number, (share, start) in enumerate(zip(self.shares, starts, strict=False))
+            if only is None or number in only
             for offset, count in even_cuts(share.rows, max(1, share.rows * row_bytes // target_bytes))
         ]
         if self.order is None:
@@ -81,7 +85,7 @@ def _together(pieces: list[tuple[Share, range]], rows: int) -> Iterator[list[tup
     """Yield neighbours of so many rows together at most: to take rows costs a call for each column."""
     few: list[tuple[Share, range]] = []
     for piece in pieces:
-        if few and piece[1].stop - few[0][1].start > rows:
+        if few and (piece[1].start != few[-1][1].stop or piece[1].stop - few[0][1].start > rows):
             yield few
             few = []
         few.append(piece)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.functions import write_snapshot
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
-from tests.support.stores import between
+from tests.support.stores import CountingStore, between
 
 
 def rows(*values: int) -> pd.DataFrame:
@@ -311,6 +312,32 @@ def test_an_overwrite_shares_partitions_that_are_the_same(
     assert snapshot.content == written.content
     assert len(data_files(tmp_path / "t")) == 4  # tuesdays of both versions, and the other days once
     assert table.read(1, "arrow").num_rows == 6
+
+
+@pytest.mark.parametrize("verb", ["overwrite", "overwrite_partitions"])
+def test_partitions_that_are_there_are_not_written(verb: str) -> None:
+    """Rows of a frame are looked at before any file is written: only those of other partitions become files."""
+    store = CountingStore(MemoryStore())
+    table = Table(store=store)
+    table.overwrite(days(7, 8), partition_by=["day"])
+    sizes = {file.path: file.size for file in table.snapshot().data_files()}
+
+    def written(data: pa.Table, **options: Any) -> Counter[str]:
+        store.reset()
+        getattr(table, verb)(data, **options)
+        return store.counts
+
+    def read_back() -> int:
+        return sum(name in sizes for called, name in store.calls if called == "read_into")
+
+    assert written(days(7, 8), if_unchanged="skip")["open_write"] == 0
+    assert read_back() == len(sizes)  # each once
+    assert written(days(7, 8))["open_write"] == 0
+    assert written(days(9))["open_write"] == 1
+    assert read_back() == len(sizes) - 1
+    assert store.counts["delete"] == 0
+    assert written(days(9, 9))["open_write"] == 1
+    assert table.snapshot().rows == 6
 
 
 def test_an_overwrite_of_partitions_that_are_not_the_same_any_more() -> None:

@@ -56,7 +56,12 @@ def test_every_row_lies_with_its_like(
             assert some.schema.equals(table.schema, check_metadata=True)
             assert len(place) == some.num_rows
             found.setdefault(share.values, []).extend(some.column("place").to_pylist())
+        some_shares = split.pieces(table, target, only=range(1, len(split.shares), 2))
+        chosen = [(place, some.column("place").to_pylist()) for _, place, some in some_shares]
     assert list(found.items()) == list(expected.items())
+    assert [at for _, places in chosen for at in places] == [
+        at for places in list(expected.values())[1::2] for at in places
+    ]
     assert [share.rows for share in split.shares] == [len(places) for places in expected.values()]
     in_order = [place for places in expected.values() for place in places] == list(range(len(rows)))
     assert (split.order is None) == in_order
