@@ -10,12 +10,14 @@ from typing import Any
 from atio_core.errors import DamagedError, InvalidInputError
 from atio_core.migration.source import OldVersion, Source, moment
 
+_MAPPING = "delta.columnMapping.mode"
+
 
 def read_source(folder: str) -> Source:
     """Return the latest version of a Delta table.
 
     Raises:
-        InvalidInputError: `deltalake` isn't installed.
+        InvalidInputError: `deltalake` isn't installed, or would give nulls for columns that were renamed.
         DamagedError: It can't read the table.
     """
     try:
@@ -35,6 +37,12 @@ def read_source(folder: str) -> Source:
         )  # which refuses what it would read wrongly, as deletion vectors
     except errors.DeltaError as error:
         raise DamagedError(f"the Delta table {folder} can't be read: {error}", path=folder) from error
+    if (mode := metadata.configuration.get(_MAPPING, "none")) != "none":
+        raise InvalidInputError(
+            f"the columns of the Delta table {folder} have other names in its files ({_MAPPING} is {mode!r}), and"
+            " deltalake gives nulls for them as Arrow. By what made it, write it to a Delta table without, and take"
+            " that over. Nothing was written"
+        )
     stamp = history[0].get("timestamp") if history else None
     version = OldVersion(
         id=f"delta {metadata.id} {number}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,23 @@ def test_without_the_library_it_is_said_what_to_install(
     (tmp_path / "old/_delta_log").mkdir(parents=True)
     with pytest.raises(InvalidInputError, match="pip install deltalake"):
         atio.migrate(tmp_path / "old", tmp_path / "new")
+
+
+def test_columns_that_were_renamed_are_refused(delta: Any, tmp_path: Path) -> None:
+    """Columns whose names in the files are others come out of deltalake as nulls: they aren't taken for values."""
+    delta.write_deltalake(tmp_path / "old", pa.table({"n": [1]}))
+    log = next((tmp_path / "old/_delta_log").glob("*.json"))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "protocol" in line:
+            line["protocol"] = {"minReaderVersion": 2, "minWriterVersion": 5}
+        if "metaData" in line:
+            schema = json.loads(line["metaData"]["schemaString"])
+            mapping = {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "n"}
+            schema["fields"][0] |= {"name": "renamed", "metadata": mapping}
+            line["metaData"]["schemaString"] = json.dumps(schema)
+            line["metaData"]["configuration"] = {"delta.columnMapping.mode": "name"}
+    log.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(InvalidInputError, match="other names in its files"):
+        atio.from_delta(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
