@@ -39,7 +39,7 @@ from atio_core.log.confirm import on_chain
 from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent
 from atio_core.log.key_list import find_older, find_recent, first_known, push
-from atio_core.log.pauses import pause_for
+from atio_core.log.pauses import Pace, Paused
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import NO_KEY, DataVersion, LogEntry, empty_entry
 from atio_core.model.ids import Clock, system_clock, uuid7_time_us
@@ -87,20 +87,22 @@ def commit(
         base: The entry to try first, from a read not long ago; else the latest is looked for.
         looked_up: The key was looked up to this base already.
         clock: Where the time comes from.
-        pause: Waits after the n-th lost race; if None as long as suits the store.
+        pause: Waits after the n-th lost race; if None the log's own pace is kept.
 
     Raises:
         CommitConflictError: Nothing was committed: what came in between stands against it.
         CommitUnknownError: It may have landed.
         StagedFilesExpiredError: Its files are older than the table's horizon; nothing was committed.
     """
-    pause = pause or pause_for(log.store)
+    pace: Pace = Paused(pause) if pause else log.pace
     run = _Run(log, change, intent, clock, base.version if base is not None and looked_up else None)
+    tries = 0
     try:
         for tries in range(_ROUNDS):
-            if (done := run.once(base if tries == 0 else None)) is not None:
+            others = pace.wait(tries)
+            if (done := run.once(base, look=base is None or others)) is not None:
                 return done
-            pause(tries)
+            base = run.base
         raise CommitConflictError(
             f"{change.operation} of {log.location} lost {_ROUNDS} races in a row; nothing was committed: try again"
             " when fewer writers are at work",
@@ -109,6 +111,8 @@ def commit(
     except BaseException as error:
         run.failed(error)
         raise
+    finally:
+        pace.ended(tries)
 
 
 def preview(
@@ -225,11 +229,13 @@ class _Run:
     looked_up_to: int | None
     unclear: set[int] = field(default_factory=set[int])
     scratch: Scratch | None = None
+    base: LogEntry | None = None
 
-    def once(self, base: LogEntry | None) -> Committed | None:
-        """Try once, on a base that may be outdated, or on the latest; None if the race was lost."""
-        given = base
-        base = base or self.log.find_latest() or empty_entry(str(uuid.uuid4()))
+    def once(self, known: LogEntry | None, *, look: bool) -> Committed | None:
+        """Try once, on what is known, or look for the latest first; None if the race was lost."""
+        given = None if look else known
+        base = given or self.log.find_latest(known) or empty_entry(str(uuid.uuid4()))
+        self.base = base
         require_features(base.writer_features, WRITER_FEATURES, "commit after", base, self.log.location)
         try:
             built = self._build(base)

@@ -27,7 +27,8 @@ from atio_core.format.entry_json import Outlines, decode_entry
 from atio_core.format.names import LOG, Numbered
 from atio_core.log.file_list import missing_file
 from atio_core.log.limits import Limits, limits_of
-from atio_core.log.sequence import Sequence
+from atio_core.log.pauses import Pace, pace_for
+from atio_core.log.sequence import Latest, Sequence
 from atio_core.log.tag_list import TagLists
 from atio_core.model.entry import OBJECTS, PRIMARY_KEY, SORTED, TAG_LIST, LogEntry, Tag
 from atio_core.model.outline import Outline
@@ -55,6 +56,7 @@ class CommitLog:
         self.limits = limits = limits or limits_of(store)
         self.sequence = Sequence(store, Numbered(LOG, limits.per_bucket))
         self.tag_lists = TagLists(store, limits)
+        self.pace: Pace = pace_for(store)
         self._marks: dict[str, str] = {}
 
     @property
@@ -62,14 +64,28 @@ class CommitLog:
         """The table's path, for messages."""
         return self.store.location
 
-    def find_latest(self) -> LogEntry | None:
-        """Return the latest entry, or None if the table isn't there."""
-        found = self.sequence.latest()
+    def find_latest(self, since: LogEntry | None = None) -> LogEntry | None:
+        """Return the latest entry, or None if the table isn't there.
+
+        Args:
+            since: One that was the latest not long ago, if any: it need not be read again, nor all names be listed.
+        """
+        found = None if since is None else self._found_after(since)
+        found = found or self.sequence.latest()
         if found is None:
             return None
+        if since is not None and not found.data:
+            return since
         entry = self.decode(found.number, found.data)
         self.remember(entry, found.mark)
         return entry
+
+    def _found_after(self, since: LogEntry) -> Latest | None:
+        if self.store.flat is None:
+            return self.sequence.latest_after(since.version) if since.version else None
+        return self.sequence.latest(
+            lambda one: one.number == since.version and self.is_known(since.commit_id, one.mark)
+        )
 
     def remember(self, entry: LogEntry, mark: str | None) -> None:
         """Keep in mind by which mark a flat store lists an entry."""

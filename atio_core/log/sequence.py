@@ -58,7 +58,7 @@ class Latest:
 
     Attributes:
         number: The number.
-        data: Its bytes.
+        data: Its bytes; empty if it is a known one, which wasn't read again.
         mark: Its mark in the listing of a flat store.
     """
 
@@ -79,10 +79,12 @@ class Sequence:
         self.store = store
         self.names = names
 
-    def latest(self) -> Latest | None:
-        """Return the object of the highest number, or None if there is none at all."""
+    def latest(self, is_known: Callable[[Numbering], bool] = lambda _: False) -> Latest | None:
+        """Return the object of the highest number, or None if there is none at all; one that is known isn't read."""
         for _ in range(_ROUNDS):
             first = next(self.listing(), None)
+            if first is not None and is_known(first):
+                return Latest(first.number, b"", first.mark)
             data = None if first is None else self._read(first)
             if self.store.flat is None and self.newer_bucket(first and first.number):
                 continue
@@ -94,6 +96,27 @@ class Sequence:
             f"the log of {self.store.location} changed {_ROUNDS} times while its latest entry was looked for;"
             " try again when fewer writers are at work"
         )
+
+    def latest_after(self, number: int) -> Latest | None:
+        """Return the object of the highest number, by going on from one that has an object; None if that doesn't tell.
+
+        Names in the newest bucket are never freed, so those in it that are taken follow each other.
+        """
+        last = next(
+            (one for one in range(number, number + self.names.per_bucket) if not self._is_there(one + 1)),
+            None,
+        )
+        if last is None:
+            return None
+        data = b"" if last == number else self.read(last)
+        return None if data is None or self.newer_bucket(last) else Latest(last, data, None)
+
+    def _is_there(self, number: int) -> bool:
+        try:
+            self.store.size(self.names.name(number))
+        except NotFoundError:
+            return False
+        return True
 
     def numbers(self) -> Iterator[int]:
         """Yield the numbers that have an object, highest first. Names that don't parse are none."""

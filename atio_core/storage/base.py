@@ -26,6 +26,7 @@ from typing import Protocol, runtime_checkable
 
 from atio_core.errors import InvalidInputError
 from atio_core.storage.io_stats import IoCounter
+from atio_core.storage.turns import Turns
 
 _NOT_PARTS = ("", ".", "..")
 
@@ -102,6 +103,14 @@ class ObjectStore(Protocol):
     @property
     def flat(self) -> FlatListing | None:
         """Its flat listings; None where folders can only be looked into one by one."""
+        ...
+
+    @property
+    def turns(self) -> Turns | None:
+        """By which those who create objects may go one after the other; None where nobody can.
+
+        `put_if_absent` passes the turn of its thread on, as soon as the object is there.
+        """
         ...
 
     def read(self, name: str) -> bytes:

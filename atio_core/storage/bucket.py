@@ -80,6 +80,11 @@ class BucketStore:
         """Itself; not where listings come in no order."""
         return None if self._url.bucket.endswith(_UNORDERED_SUFFIX) else self
 
+    @property
+    def turns(self) -> None:
+        """None: nothing in a bucket is let go of when its holder is gone."""
+        return None
+
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
         key = self._key(name)

@@ -34,6 +34,7 @@ from atio_core.storage.durable import (
 from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.local_refusals import refusals, refused
 from atio_core.storage.synced_folders import SyncedFolders
+from atio_core.storage.turns import Turns, turns_in
 
 _Result = TypeVar("_Result")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -60,7 +61,7 @@ class LocalStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_clock", "_folders", "_root", "_temporary", "io")
+    __slots__ = ("_clock", "_folders", "_root", "_temporary", "io", "turns")
 
     def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
         check_name(temporary)
@@ -69,6 +70,7 @@ class LocalStore:
         self._clock = clock
         self._folders = SyncedFolders()
         self.io = IoCounter()
+        self.turns: Turns = turns_in(self._temporary)
 
     @property
     def location(self) -> str:
@@ -144,6 +146,7 @@ class LocalStore:
         with refusals("write", path):
             self._in_folders(self._ensure, lambda: self._create(path, data, before), folder, self._temporary)
         with refusals("make durable", path, unknown=True, landed=True):
+            self.turns.pass_on()  # who comes next syncs this name, too, before it makes its own
             sync_folder(folder)
 
     def make_durable(self, name: str) -> None:

@@ -51,6 +51,11 @@ class MemoryStore:
         """Itself: its names lie side by side."""
         return self
 
+    @property
+    def turns(self) -> None:
+        """None: a try that is lost costs nothing here."""
+        return None
+
     def read(self, name: str) -> bytes:
         """Return the whole object. Raises `NotFoundError` if there is none."""
         found = self._find(name)

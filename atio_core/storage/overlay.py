@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from atio_core.storage.base import FlatListing, ObjectStore, ObjectWriter
 from atio_core.storage.io_stats import IoCounter
+from atio_core.storage.turns import Turns
 
 
 class Overlay:
@@ -34,6 +35,11 @@ class Overlay:
     def flat(self) -> FlatListing | None:
         """That of the store below; what is held isn't listed."""
         return self._store.flat
+
+    @property
+    def turns(self) -> Turns | None:
+        """Those of the store below."""
+        return self._store.turns
 
     def read(self, name: str) -> bytes:
         """See `ObjectStore`."""

@@ -17,6 +17,7 @@ from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import FlatListing, Listed, ObjectStore, ObjectWriter
 from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.locate import locate, options_of
+from atio_core.storage.turns import Turns
 
 _Result = TypeVar("_Result")
 VERBS = (
@@ -86,6 +87,11 @@ class StoreWrapper:
         """See `ObjectStore`."""
         flat = self.store.flat
         return None if flat is None else _FlatListing(self, flat)
+
+    @property
+    def turns(self) -> Turns | None:
+        """The wrapped store's."""
+        return self.store.turns
 
     @property
     def storage_options(self) -> Mapping[str, Any] | None:

@@ -40,6 +40,13 @@ def append_third(root: Path) -> None:
     table(root).append(frame(3), idempotency_key="row 3")
 
 
+def append_in_turn(root: Path) -> None:
+    """An append of a writer that has met others."""
+    store = local(root)
+    store.turns.want()
+    table(root, store).append(frame(3), idempotency_key="row 3")
+
+
 def append_twelfth(root: Path) -> None:
     """An append that begins a bucket, spills a manifest and a list of keys, and merges both."""
     table(root).append(frame(12), idempotency_key="row 12")
@@ -261,6 +268,7 @@ SCENARIOS = [
         (appended(2), appended(2) | {3: [1, 2, 3, 4, 5]}),
         threads=True,
     ),
+    Scenario("in-turn", lambda root: append_rows(root, 2), append_in_turn, (appended(2), appended(3))),
     Scenario(
         "overwrite", lambda root: append_rows(root, 2), overwrite, (appended(2), appended(2) | {3: [9, 8]})
     ),

@@ -6,7 +6,8 @@ import collections
 import itertools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,6 +20,7 @@ import pytest
 from atio_core.errors import TableNotFoundError
 from atio_core.format import names
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
+from atio_core.storage import locks
 from atio_core.storage.local import LocalStore
 from atio_core.table import Table
 from tests.support.crowd import run_together
@@ -182,3 +184,30 @@ def test_killed_writers_hinder_nobody(tmp_path: Path) -> None:
     table = Table(path, limits=TINY)
     assert (len(rows_of(table, 3)), len(rows_of(table, 4))) == (third, fourth)
     assert third + fourth > 0
+
+
+@contextmanager
+def stopped_in_its_turn(path: Path) -> Generator[None]:
+    """Within the block, a process that has its turn is stopped, if there are turns here."""
+    child = os.fork()
+    if child == 0:
+        store = LocalStore(path, temporary=names.TEMPORARY)
+        if store.turns.take():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    assert os.WIFSTOPPED(status) == locks.reach_everybody(str(path))
+    yield
+    if os.WIFSTOPPED(status):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_stopped_writer_hinders_nobody(tmp_path: Path) -> None:
+    """Beside one that is stopped in its turn, others commit without turns, and each row is there once."""
+    path = tmp_path / "table"
+    write(path, DEFAULT_LIMITS, 9, 1)
+    with stopped_in_its_turn(path):
+        written = run_together([partial(write, path, DEFAULT_LIMITS, writer, 5) for writer in range(3)])
+    assert Table(path).snapshot().rows == 16
+    check_tries([one.tries for one in written])

@@ -110,6 +110,11 @@ class Verbs:
         """See `ObjectStore`."""
         return self if self.is_flat else None
 
+    @property
+    def turns(self) -> None:
+        """None: the order of calls is decided elsewhere."""
+        return None
+
     def listed(self, prefix: str) -> Iterator[Listed]:
         """See `FlatListing`. A page has all."""
         yield from (Listed(name, mark) for name, mark in self.ask(Call("listed", prefix)))
