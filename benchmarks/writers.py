@@ -1,6 +1,6 @@
-"""Many writers of one table in a bucket: commits a second over the number of writers, on moto's server.
+"""Many writers of one table in a bucket, on moto's server: commits a second, and requests a commit.
 
-`python -m benchmarks.writers docs/writers.svg` also draws the plot.
+`python -m benchmarks.writers docs/scale/writers.svg` draws the requests, which hardly depend on the machine.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import atio_core as atio
@@ -16,41 +17,56 @@ from benchmarks.measure import Result, absolute
 from benchmarks.scale import ten_rows
 from tests.support.bucket_servers import BucketServer, moto_server
 
-_WRITERS = (1, 2, 4, 8, 16)
-_APPENDS = 10
+_WRITERS = (1, 2, 4, 8, 16, 32, 64)
+_APPENDS = 192  # of all writers together
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """What so many writers came to."""
+
+    writers: int
+    commits_per_second: float
+    requests_per_commit: float
+    most_tries: int
 
 
 def run(folder: Path) -> Iterator[Result]:  # noqa: ARG001 - the server has a folder of its own
-    """Measure how many commits a second many writers come to."""
-    for writers, rate in _rates():
-        yield absolute(
-            f"{writers} writers of a table in a bucket x {_APPENDS} appends", None, "commits/s", [rate]
-        )
+    """Measure what many writers come to."""
+    for crowd in _crowds():
+        work = f"{crowd.writers} writers of a table in a bucket, {_APPENDS} appends in all"
+        yield absolute(work, None, "commits/s", [crowd.commits_per_second])
+        yield absolute("  requests a commit", None, "", [crowd.requests_per_commit])
+        yield absolute("  tries of a commit at most", None, "", [float(crowd.most_tries)])
 
 
-def _rates() -> Iterator[tuple[int, float]]:
+def _crowds() -> Iterator[_Crowd]:
     with moto_server() as server:
         for writers in _WRITERS:
-            yield writers, writers * _APPENDS / _seconds(server, writers)
+            yield _crowd(server, writers)
 
 
-def _seconds(server: BucketServer, writers: int) -> float:
+def _crowd(server: BucketServer, writers: int) -> _Crowd:
     place, options = server.place(), server.storage_options
     atio.Table(place, storage_options=options).append(ten_rows())
 
-    def work(_: int) -> None:
+    def work(_: int) -> tuple[int, int]:
         table = atio.Table(place, storage_options=options)
-        for _ in range(_APPENDS):
+        tries = 0
+        for _ in range(_APPENDS // writers):
+            before = table.io_stats()
             table.append(ten_rows())
+            tries = max(tries, (table.io_stats() - before).creates)
+        return tries, table.io_stats().requests
 
     began = time.perf_counter()
     with ThreadPoolExecutor(writers) as pool:
-        list(pool.map(work, range(writers)))
-    ended = time.perf_counter()
+        tries, requests = zip(*pool.map(work, range(writers)), strict=True)
+    seconds = time.perf_counter() - began
     found = atio.Table(place, storage_options=options).snapshot()
-    if found.version != 1 + writers * _APPENDS:
-        raise AssertionError(f"{writers * _APPENDS} appends made {found.version - 1} versions")
-    return ended - began
+    if found.version != 1 + _APPENDS:
+        raise AssertionError(f"{_APPENDS} appends made {found.version - 1} versions")
+    return _Crowd(writers, _APPENDS / seconds, sum(requests) / _APPENDS, max(tries))
 
 
 def draw(rates: list[tuple[int, float]]) -> str:
@@ -68,7 +84,7 @@ def draw(rates: list[tuple[int, float]]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
         "<style>text { font: 12px sans-serif }</style>",
-        "<title>Commits a second over the number of writers of one table</title>",
+        "<title>Requests a commit over the number of writers of one table</title>",
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<path d="M{left},{top} V{base:.0f} H{width - 20}" fill="none" stroke="#888"/>',
         f'<polyline points="{line}" fill="none" stroke="#1f6feb" stroke-width="2"/>',
@@ -80,10 +96,13 @@ def draw(rates: list[tuple[int, float]]) -> str:
             f'<text x="{x:.0f}" y="{base + 18:.0f}" text-anchor="middle">{writers}</text>',
         ]
     parts.append(
-        f'<text x="{width / 2:.0f}" y="{height - 8}" text-anchor="middle">writers (commits a second)</text>'
+        f'<text x="{width / 2:.0f}" y="{height - 8}" text-anchor="middle">writers (requests a commit)</text>'
     )
     return "\n".join([*parts, "</svg>\n"])
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(draw(list(_rates())))
+    found = list(_crowds())
+    for one in found:
+        print(one)
+    Path(sys.argv[1]).write_text(draw([(one.writers, one.requests_per_commit) for one in found]))
