@@ -93,11 +93,15 @@ class Turns:
             fd = os.open(self._folder, _FOLDER)
         except OSError:
             return False
-        if self._wait(fd):
+        got = False
+        try:
+            got = self._wait(fd)
+        finally:
+            if not got:
+                os.close(fd)
+        if got:
             self._fd, self._holder, self._began = fd, threading.get_ident(), time.monotonic()
-            return True
-        os.close(fd)
-        return False
+        return got
 
     def pass_on(self) -> None:
         """Let the next one come, if the turn is this thread's."""
@@ -115,17 +119,25 @@ class Turns:
         end = time.monotonic() + _LONGEST_WAIT_SECONDS
         if not (self._threads.acquire(blocking=False) or self._patiently(fd, end, self._after_threads)):
             return False
+        got = False
+        try:
+            got = self._wait_for_processes(fd, end)
+        finally:
+            if not got:
+                self._threads.release()
+        return got
+
+    def _wait_for_processes(self, fd: int, end: float) -> bool:
         if locks.take(fd):
             self._wanted = max(0, self._wanted - 1)
             return True
         self.want()
-        if not self._is_shunned() and self._patiently(
+        if self._is_shunned() or not self._patiently(
             fd, end, lambda seconds: self._after_processes(fd, seconds)
         ):
-            self._shunned = 0.0, _SHUNNED_SECONDS[0]
-            return True
-        self._threads.release()
-        return False
+            return False
+        self._shunned = 0.0, _SHUNNED_SECONDS[0]
+        return True
 
     def _is_shunned(self) -> bool:
         return time.monotonic() < self._shunned[0]

@@ -6,8 +6,7 @@ import collections
 import itertools
 import os
 import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,6 +26,7 @@ from tests.support.crowd import run_together
 from tests.support.looking import entries, named_files, other_files, retained
 from tests.support.os_calls import Call, watched
 from tests.support.stores import CountingStore
+from tests.support.turn_holder import turn_held_elsewhere
 
 WRITERS = 8
 TINY = Limits(per_bucket=4, recent=2, inline_files=2, inline_tags=1, fanout=2)
@@ -186,28 +186,12 @@ def test_killed_writers_hinder_nobody(tmp_path: Path) -> None:
     assert third + fourth > 0
 
 
-@contextmanager
-def stopped_in_its_turn(path: Path) -> Generator[None]:
-    """Within the block, a process that has its turn is stopped, if there are turns here."""
-    child = os.fork()
-    if child == 0:
-        store = LocalStore(path, temporary=names.TEMPORARY)
-        if store.turns.take():
-            os.kill(os.getpid(), signal.SIGSTOP)
-        os._exit(0)
-    _, status = os.waitpid(child, os.WUNTRACED)
-    assert os.WIFSTOPPED(status) == locks.reach_everybody(str(path))
-    yield
-    if os.WIFSTOPPED(status):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-
 def test_a_stopped_writer_hinders_nobody(tmp_path: Path) -> None:
     """Beside one that is stopped in its turn, others commit without turns, and each row is there once."""
     path = tmp_path / "table"
     write(path, DEFAULT_LIMITS, 9, 1)
-    with stopped_in_its_turn(path):
+    with turn_held_elsewhere(path / names.TEMPORARY) as held:
+        assert held == locks.reach_everybody(str(path))
         written = run_together([partial(write, path, DEFAULT_LIMITS, writer, 5) for writer in range(3)])
     assert Table(path).snapshot().rows == 16
     check_tries([one.tries for one in written])

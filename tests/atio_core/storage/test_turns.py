@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from atio_core.storage import locks, turns
 from atio_core.storage.local import LocalStore
 from atio_core.storage.turns import Turns, turns_in
+from tests.support.turn_holder import turn_held_elsewhere
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such locks here")
 
@@ -25,26 +25,6 @@ def own(tmp_path: Path) -> Turns:
     if not locks.reach_everybody(str(tmp_path)):
         pytest.skip("locks don't reach everybody here")
     return Turns(str(tmp_path))
-
-
-@contextmanager
-def held_elsewhere(folder: Path) -> Generator[int]:
-    """Another process has the turn within the block; it is killed at the end, unless that was done before."""
-    told, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(told)
-        if turns_in(str(folder)).take():
-            os.write(tell, b".")
-        signal.pause()
-    os.close(tell)
-    assert os.read(told, 1) == b"."
-    try:
-        yield child
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(told)
 
 
 def in_thread(act: object) -> object:
@@ -79,14 +59,14 @@ def test_only_the_holder_passes_a_turn_on(own: Turns) -> None:
 
 def test_a_turn_is_one_processs(own: Turns, tmp_path: Path) -> None:
     """While another process has it and nothing moves, it isn't ours; the wait has an end."""
-    with held_elsewhere(tmp_path):
+    with turn_held_elsewhere(tmp_path):
         assert not own.take()
         assert own.are_wanted
 
 
 def test_a_killed_holders_turn_is_free(own: Turns, tmp_path: Path) -> None:
     """P5: at once."""
-    with held_elsewhere(tmp_path):
+    with turn_held_elsewhere(tmp_path):
         pass
     assert own.take()
     own.pass_on()
@@ -94,7 +74,7 @@ def test_a_killed_holders_turn_is_free(own: Turns, tmp_path: Path) -> None:
 
 def test_who_waited_in_vain_does_without_turns_for_a_while(own: Turns, tmp_path: Path) -> None:
     """A stopped holder costs one short wait, not one for each commit."""
-    with held_elsewhere(tmp_path):
+    with turn_held_elsewhere(tmp_path):
         assert not own.take()
     assert not own.take()
 
@@ -112,9 +92,26 @@ def test_nobody_gives_up_while_others_come_and_go(
         return len(waits) == 3
 
     monkeypatch.setattr(Turns, "_after_processes", lambda _, __, seconds: come(seconds))
-    with held_elsewhere(tmp_path):
+    with turn_held_elsewhere(tmp_path):
         assert own.take()
     assert len(waits) == 3
+
+
+def test_an_interrupted_wait_leaves_nothing(
+    own: Turns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is interrupted while it waits has no turn, and hinders no other thread."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    open_files = len([*Path("/dev/fd").iterdir()])
+    monkeypatch.setattr(Turns, "_after_processes", interrupted)
+    with turn_held_elsewhere(tmp_path), pytest.raises(KeyboardInterrupt):
+        own.take()
+    assert len([*Path("/dev/fd").iterdir()]) == open_files
+    assert own.take()
+    own.pass_on()
 
 
 def test_turns_are_wanted_for_a_while(own: Turns) -> None:
@@ -142,16 +139,25 @@ def test_there_are_no_turns_in_a_folder_that_is_not_there(own: Turns, tmp_path: 
     own.pass_on()
 
 
-def test_a_forked_process_holds_nothing(tmp_path: Path) -> None:
-    """A turn is the process's that took it."""
-    known = turns_in(str(tmp_path))
-    assert known.take()
-    child = os.fork()
-    if child == 0:
-        os._exit(known.is_mine)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert known.is_mine
-    known.pass_on()
+FORKS = """
+import os, sys
+from atio_core.storage.turns import turns_in
+
+turns = turns_in(sys.argv[1])
+assert turns.take()
+child = os.fork()
+if child == 0:
+    os._exit(turns.is_mine or turns_in(sys.argv[1]).take())
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert turns.is_mine
+"""
+
+
+def test_a_forked_process_holds_nothing(own: Turns, tmp_path: Path) -> None:
+    """A turn is the process's that took it, and it waits for it as any other."""
+    subprocess.run([sys.executable, "-c", FORKS, str(tmp_path)], check=True)
+    assert own.take()
+    own.pass_on()
 
 
 def test_all_stores_of_a_folder_share_its_turns(tmp_path: Path) -> None:
