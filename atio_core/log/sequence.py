@@ -155,14 +155,15 @@ class Sequence:
         return bool(newer) and (any(map(self._has_object, newer)) or self._buckets_after(number) != newer)
 
     def _buckets_after(self, number: int | None) -> list[str]:
-        """The folders of newer buckets, the oldest first."""
-        bucket = self._bucket(number)
-        folders = reversed(self.store.look(self.names.folder))
-        return [
-            name
-            for name in folders
-            if (found := self.names.parse_folder(name)) is not None and found > bucket
-        ]
+        """The folders of newer buckets, the oldest first. Of the others, which may be many, just one is looked at."""
+        bucket, newer = self._bucket(number), list[str]()
+        for name in self.store.look(self.names.folder):
+            if (found := self.names.parse_folder(name)) is None:
+                continue
+            if found <= bucket:
+                break
+            newer.insert(0, name)
+        return newer
 
     def _bucket(self, number: int | None) -> int:
         return -1 if number is None else self.names.bucket(number)

@@ -171,6 +171,25 @@ def test_newer_buckets_are_seen(
     assert sequence(*numbers, kind=kind).newer_bucket(asked) == expected
 
 
+@pytest.mark.parametrize("buckets", [3, 300])
+def test_older_buckets_cost_nothing(buckets: int) -> None:
+    """However many buckets there are, those that aren't newer are told by the first of them."""
+    parsed: list[str] = []
+
+    class Noted(Numbered):
+        def parse_folder(self, name: str) -> int | None:
+            parsed.append(name)
+            return super().parse_folder(name)
+
+    highest = 4 * buckets
+    held = sequence(*range(4, highest + 1, 4), kind="folders")
+    held.names = Noted(LOG, per_bucket=4)
+    assert not held.newer_bucket(highest)
+    assert len(parsed) == 1
+    assert held.newer_bucket(highest - 4)
+    assert len(parsed) == 3
+
+
 def test_a_number_is_created_once() -> None:
     """The first to create a number has it; the second gets to see what the first put there."""
     held = sequence()
