@@ -11,6 +11,7 @@ from atio_core.amounts import readable_bytes
 from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
+from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.external import path_elsewhere
 from atio_dagster.inputs import tell_read
@@ -32,7 +33,8 @@ from atio_dagster.metadata import (
 from atio_dagster.preview import preview_of
 from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import ReadConfig, choose_version, note_unwritten
-from atio_dagster.resource import AtioResource
+from atio_dagster.remembered import Remembered
+from atio_dagster.resource import AtioResource, store_at
 from atio_dagster.settings import WriteConfig, settings_of
 from atio_dagster.staged import repeated, report_staged, require_publish, staged_version, waits_for_checks
 from atio_dagster.wanted import wanted_of
@@ -44,7 +46,7 @@ MOST_PARTITIONS = 100
 """Of so many partitions in one run each is told its rows: Dagster takes time for each that grows with their number."""
 
 
-class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
+class AtioIOManager(Remembered, WriteConfig, ReadConfig, dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
     It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy
@@ -123,7 +125,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         """
         if obj is None:
             context.log.info("%s is None: nothing is stored, the table stays as it is", described(context))
-            note_unwritten(context, self._store().store, self._table(context), None)
+            note_unwritten(context, self._store(), self._table(context), None)
             return
         partitions = partitions_of(context)
         table = self._table(context)
@@ -139,7 +141,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
             report_staged(context, planned.stage(table), planned.said, latest, partitions)
             return
         if written.repeated or written.unchanged:
-            note_unwritten(context, self._store().store, table, written)
+            note_unwritten(context, self._store(), table, written)
         _report(context, table, written, partitions, before=latest, shown_rows=settings.preview)
         _tell(context, written)
 
@@ -157,7 +159,7 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         staged = snapshot = staged_version(context, self.bucket_options)
         try:
             if staged is None:
-                snapshot = choose_version(context, self._store().store, table, self)
+                snapshot = choose_version(context, self._store(), table, self)
         except TableNotFoundError as error:
             if not wanted.optional:
                 raise
@@ -173,16 +175,19 @@ class AtioIOManager(WriteConfig, ReadConfig, dg.ConfigurableIOManager):
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         return load(context, snapshot, wanted, partitions)
 
-    def _store(self) -> AtioResource:
-        return self.resource or AtioResource(
-            base_path=self.base_path or "", storage_options=self.storage_options
-        )
+    def _store(self) -> Store:
+        if self.resource is not None:
+            return self.resource.store
+        return store_at(
+            self.base_path or "", self.storage_options
+        )  # a resource would take Dagster 1 ms to make
 
     def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
         elsewhere = path_elsewhere(context)
         if elsewhere is None:
-            return self._store().store.table(self._name(context))
-        return Table(elsewhere, storage_options=self._store().storage_options)
+            return self._store().table(self._name(context))
+        given = self.storage_options if self.resource is None else self.resource.storage_options
+        return Table(elsewhere, storage_options=given)
 
     def _name(self, context: dg.OutputContext | dg.InputContext) -> str:
         """The name of the table in its store."""

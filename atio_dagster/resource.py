@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -13,6 +13,7 @@ from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.keys import asset_folders, asset_key_of
+from atio_dagster.remembered import Remembered
 
 _RULES = (
     "keep_for_hours",
@@ -25,7 +26,7 @@ _RULES = (
 )
 
 
-class AtioResource(dg.ConfigurableResource):
+class AtioResource(Remembered, dg.ConfigurableResource):
     """The root folder of all assets' tables, and the retention of those that declare none.
 
     Example:
@@ -72,7 +73,7 @@ class AtioResource(dg.ConfigurableResource):
             >>> AtioResource(base_path=tempfile.mkdtemp()).store.tables()
             []
         """
-        return Store(self._root(), storage_options=self.storage_options)
+        return store_at(self.base_path, self.storage_options)
 
     @property
     def retention(self) -> Retention:
@@ -113,17 +114,36 @@ class AtioResource(dg.ConfigurableResource):
 
     def table_at(self, folders: tuple[str, ...]) -> Table:
         """Return the table in a folder below the root."""
-        return Table("/".join([self._root(), *folders]), storage_options=self.storage_options)
+        return Table("/".join([_root(self.base_path), *folders]), storage_options=self.storage_options)
 
     def tables(self) -> Iterator[Table]:
         """Return every table below the root, sorted by folder."""
         store = self.store
         return map(store.table, store.tables(dropped=True))
 
-    def _root(self) -> str:
-        if not self.base_path.strip():  # it would come out as the root of the file system
-            raise InvalidInputError("base_path is empty: give the folder under which the tables lie")
-        if self.base_path.lower().startswith("memory:"):
-            message = f"base_path can't be {self.base_path!r}: the steps of a run are processes"
-            raise InvalidInputError(f"{message}, each with a memory of its own")
-        return self.base_path.rstrip("/")
+
+def store_at(base_path: str, storage_options: Mapping[str, str] | None = None) -> Store:
+    """Return the store that holds the tables of assets.
+
+    Args:
+        base_path: The folder under which they lie, or the URL of a bucket.
+        storage_options: How the bucket is opened.
+
+    Raises:
+        InvalidInputError: They can't lie there.
+
+    Example:
+        >>> import tempfile
+        >>> store_at(tempfile.mkdtemp()).tables()
+        []
+    """
+    return Store(_root(base_path), storage_options=storage_options)
+
+
+def _root(base_path: str) -> str:
+    if not base_path.strip():  # it would come out as the root of the file system
+        raise InvalidInputError("base_path is empty: give the folder under which the tables lie")
+    if base_path.lower().startswith("memory:"):
+        message = f"base_path can't be {base_path!r}: the steps of a run are processes"
+        raise InvalidInputError(f"{message}, each with a memory of its own")
+    return base_path.rstrip("/")

@@ -9,6 +9,7 @@ bounds, `attrs`) are the same, and if the files still hold what was written: so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import WrittenSchema, read_schema
 from atio_core.changes.writing import Writing, Written
+from atio_core.cores import CORES
 from atio_core.data.content import ContentDigest, content_digest
 from atio_core.data.frames import Piece, slice_info
 from atio_core.data.labels import canonical_json
@@ -24,6 +26,7 @@ from atio_core.data.layout import layout_of
 from atio_core.data.object_files.read import StoredFile
 from atio_core.data.pieces import Pieces, merged_info
 from atio_core.data.scan import scan_portions
+from atio_core.data.small_files import neighbours
 from atio_core.data.source import Source
 from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
 from atio_core.log.change import Rebased
@@ -32,6 +35,9 @@ from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.manifest import may_hold, partition_key
+
+_LEAST_BYTES = 4 << 20  # to be read again: less isn't worth a thread
+_WORKERS = min(8, CORES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,5 +258,12 @@ def _told(files: Iterable[DataFile]) -> list[tuple[str, int, bytes]]:
     )
 
 
-def _are_intact(writing: Writing, files: Iterable[DataFile]) -> bool:
-    return all(StoredFile(writing.store, file).is_intact() for file in files)
+def _are_intact(writing: Writing, files: Sequence[DataFile]) -> bool:
+    def intact(some: Iterable[DataFile]) -> bool:
+        return all(StoredFile(writing.store, file).is_intact() for file in some)
+
+    if sum(file.size for file in files) < _LEAST_BYTES:
+        return intact(files)
+    runs = neighbours(files, _LEAST_BYTES)
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="atio-digest") as pool:
+        return all(pool.map(intact, runs))

@@ -33,7 +33,7 @@ from atio_core.storage.durable import (
 )
 from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.local_refusals import refusals, refused
-from atio_core.storage.synced_folders import SyncedFolders
+from atio_core.storage.synced_folders import FOLDERS
 from atio_core.storage.turns import Turns, turns_in
 
 _Result = TypeVar("_Result")
@@ -61,14 +61,13 @@ class LocalStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_clock", "_folders", "_root", "_temporary", "io", "turns")
+    __slots__ = ("_clock", "_root", "_temporary", "io", "turns")
 
     def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
         check_name(temporary)
         self._root = os.path.abspath(root)  # the process may change its working directory
         self._temporary = os.path.join(self._root, temporary)
         self._clock = clock
-        self._folders = SyncedFolders()
         self.io = IoCounter()
         self.turns: Turns = turns_in(self._temporary)
 
@@ -134,8 +133,8 @@ class LocalStore:
         path = self._path(name)
         folder = os.path.dirname(path)
         with refusals("write", path):
-            fd = self._in_folders(self._folders.make, lambda: os.open(path, _CREATE, _MODE), folder)
-        return LocalWriter(path, fd, lambda: self._folders.sync(folder, self._root), self.io)
+            fd = self._in_folders(FOLDERS.make, lambda: os.open(path, _CREATE, _MODE), folder)
+        return LocalWriter(path, fd, lambda: FOLDERS.sync(folder, self._root), self.io)
 
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
         """Create the object if its name is free; what comes before it by `after` is made durable first."""
@@ -241,13 +240,13 @@ class LocalStore:
                 make(folder)
             return act()
         except FileNotFoundError:
-            self._folders.forget()
+            FOLDERS.forget()
             for folder in folders:
                 make(folder)
             return act()
 
     def _ensure(self, folder: str) -> None:
-        self._folders.ensure(folder, self._root)
+        FOLDERS.ensure(folder, self._root)
 
     def _create(self, path: str, data: bytes, before: str | None) -> None:
         """Make a file whole under a name that is free; the name `before` is made durable first.

@@ -21,13 +21,12 @@ from atio_core.errors import AtioError, StorageError, UnsupportedStoreError
 from atio_core.storage import attributes, checksum, durable, temporary
 from atio_core.storage.previous import Kept
 from atio_core.storage.publication import Publication, already_there
-from atio_core.storage.synced_folders import SyncedFolders
+from atio_core.storage.synced_folders import FOLDERS
 from atio_core.storage.target import look, reason, storage_error
 
 _BUFFER_BYTES = 256 * 1024  # few calls for writers that send lines
 _AHEAD_BYTES = 8 << 20  # the disk begins with so many bytes while more are made
 _MOST_FOLDERS = 10_000  # remembered
-_FOLDERS = SyncedFolders()
 _proven: set[str] = set()  # folders in which a new name can be taken without a race
 
 Open = Callable[[str, int], Any]
@@ -321,9 +320,9 @@ def _make_folders(publication: Publication) -> None:
         folders.append(os.path.dirname(publication.keep.file))
     for folder in folders:
         if not os.path.isdir(folder):
-            _FOLDERS.forget()  # somebody has removed it
+            FOLDERS.forget()  # somebody has removed it
         if publication.durable:
-            _FOLDERS.ensure(folder, folder)
+            FOLDERS.ensure(folder, folder)
         else:
             os.makedirs(folder, exist_ok=True)
 

@@ -73,13 +73,13 @@ class SyncedFolders:
         self._known.update(new, (top,))
         self._made.difference_update(new, (top,))
 
-    def __reduce__(self) -> tuple[type[SyncedFolders], tuple[()]]:
-        """Another process may be on another machine: it looks for itself."""
-        return SyncedFolders, ()
-
     def forget(self) -> None:
         """Look again at every folder: one of them has vanished."""
         self._known.clear()
+
+
+FOLDERS = SyncedFolders()
+"""What this process knows of folders, whichever handles it makes. Another one looks for itself."""
 
 
 def _between(folder: str, root: str) -> list[str]:

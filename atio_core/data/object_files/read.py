@@ -60,7 +60,9 @@ class StoredFile:
         """
         running, start = running_digest(), 0
         buffer = memoryview(bytearray(min(_STEP_BYTES, self.record.size + 1)))
-        while start <= self.record.size and (count := self._read(start, buffer)):
+        count = len(buffer)
+        while start <= self.record.size and count == len(buffer):  # with less the file ends
+            count = self._read(start, buffer)
             running.update(buffer[:count])
             write(buffer[:count])
             start += count

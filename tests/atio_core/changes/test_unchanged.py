@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from atio_core.changes import unchanged
 from atio_core.errors import InvalidInputError
 from atio_core.functions import write_snapshot
 from atio_core.storage.memory import MemoryStore
@@ -124,6 +125,23 @@ def test_writing_again_mends_a_damaged_version(tmp_path: Path) -> None:
     snapshot = table.overwrite(rows(1, 2), if_unchanged="skip")
     assert (snapshot.version, snapshot.unchanged) == (2, False)
     assert table.read()["a"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("damaged", [0, 2])
+def test_one_damaged_file_among_several_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: int
+) -> None:
+    """Large versions are read again side by side, and none of their files is passed over, nor read twice."""
+    monkeypatch.setattr(unchanged, "_LEAST_BYTES", 1)
+    table, frame = Table(tmp_path / "t"), rows(1, 1, 2, 3)
+    table.overwrite(frame, partition_by=["a"])
+    before = table.io_stats()
+    assert table.overwrite(frame, if_unchanged="skip").unchanged
+    assert table.io_stats().reads - before.reads <= len(data_files(tmp_path / "t")) + 3
+    file = sorted(data_files(tmp_path / "t"))[damaged]
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert not table.overwrite(frame, if_unchanged="skip").unchanged
+    assert table.read()["a"].tolist() == [1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("choice", ["commit", "skip"])

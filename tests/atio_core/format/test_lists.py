@@ -24,6 +24,13 @@ def test_a_manifest_comes_back_equal(files: list[DataFile]) -> None:
     assert [(file.path, file.size, file.late) for file in files] == decode_paths(data)
 
 
+def test_a_record_is_opened_once() -> None:
+    """Who reads one manifest again and again gets the records that were opened before."""
+    data = encode_manifest([DataFile("data/x.parquet", "parquet", 1, 1, "d", 1, "f", 1)])
+    (first,), (again,) = decode_manifest(data), decode_manifest(data)
+    assert first is again
+
+
 @given(st.lists(data_files, max_size=6, unique_by=lambda file: file.path), st.data())
 def test_of_two_lists_of_manifests_only_what_differs_is_opened(
     files: list[DataFile], data: st.DataObject

@@ -16,7 +16,7 @@ from atio_core.storage.local import LocalStore
 from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
 from tests.atio_core.storage.local_stores import WAYS, files_below, open_store, refuse_link, store_by
 from tests.support.crash import has_strace, kill_at_every_call, strace_at_every_call
-from tests.support.os_calls import Call, watched
+from tests.support.os_calls import Call, synced_by, watched
 from tests.support.power import PowerRecorder, PowerState
 
 ROUNDS = 40
@@ -324,6 +324,14 @@ def test_creating_costs_six_calls(tmp_path: Path) -> None:
     with watched(tmp_path, around):
         store.put_if_absent("log/2", b"2")
     assert calls == ["open", "write", "fsync", "link", "unlink", "fsync"]
+
+
+def test_what_one_handle_has_synced_no_other_syncs(tmp_path: Path) -> None:
+    """Folders are made durable once in a process, whatever handles it opens: later only an object's own is synced."""
+    open_store(tmp_path / "table").put("data/a", b"1")
+    assert synced_by(lambda: open_store(tmp_path / "table").put("data/b", b"1"))[1:] == [
+        str(tmp_path / "table/data")
+    ]
 
 
 def test_an_object_is_complete_before_the_one_before_it_is_synced(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,14 +165,6 @@ def test_others_may_remove_folders_meanwhile(tmp_path: Path) -> None:
         disturber.result()
     SyncedFolders().ensure(tmp_path / "a" / "b" / "c", tmp_path)
     assert (tmp_path / "a" / "b" / "c").is_dir()
-
-
-def test_another_process_looks_for_itself(tmp_path: Path) -> None:
-    """What is known doesn't travel."""
-    folders = SyncedFolders()
-    folders.ensure(tmp_path, tmp_path)
-    copy = pickle.loads(pickle.dumps(folders))
-    assert synced_by(lambda: copy.ensure(tmp_path, tmp_path)) == parents_of(tmp_path)
 
 
 def test_survives_a_power_loss(tmp_path: Path) -> None:
