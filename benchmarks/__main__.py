@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     buckets,
     dagster,
+    dagster_peers,
     daily,
     databases,
     expiry,
@@ -38,6 +39,7 @@ _PARTS = {
     "daily": daily.run,
     "expiry": expiry.run,
     "dagster": dagster.run,
+    "dagster_peers": dagster_peers.run,
     "buckets": buckets.run,
     "writers": writers.run,
 }
