@@ -31,7 +31,7 @@ def totals(orders: pd.DataFrame) -> pd.DataFrame:
 def parts(context: dg.AssetExecutionContext) -> pd.DataFrame:
     """A partition, as soon as all that begin together are there."""
     ready = TABLES / "ready"
-    ready.mkdir(exist_ok=True)
+    ready.mkdir(parents=True, exist_ok=True)
     (ready / context.partition_key).touch()
     deadline = time.monotonic() + WAIT_SECONDS
     while len(list(ready.iterdir())) < TOGETHER and time.monotonic() < deadline:

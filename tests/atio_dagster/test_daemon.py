@@ -155,7 +155,8 @@ def test_backfills_at_once_make_a_table_together(deployment: Deployment, store: 
         fill = ("dagster", "job", "backfill", "-j", "fill", "--noprompt", "--partitions")
         asked = [deployment.start(*fill, ",".join(some)) for some in (parts[:4], parts[4:])]
         assert [process.wait() for process in asked] == [0, 0], deployment.log.read_text()
-        deployment.until(lambda: all(run.is_finished for run in deployment.runs()) and done() >= 1)
+        deployment.until(lambda: all(run.is_finished for run in deployment.runs()))
+        assert done() == 8, deployment.log.read_text()[-5000:]
     assert {run.status for run in deployment.runs()} == {dg.DagsterRunStatus.SUCCESS}
     assert sorted(store.table("parts").read()["key"]) == parts
     assert len(store.table("parts").history()) == 8

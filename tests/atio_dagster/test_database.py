@@ -13,6 +13,7 @@ from atio_core.databases.read import read_rows
 from atio_core.errors import InvalidInputError
 from atio_dagster import AtioDatabaseIOManager
 from tests.support.dagster_runs import materialized
+from tests.support.database_fixtures import Make
 from tests.support.servers import Database
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -307,6 +308,51 @@ def test_none_stores_nothing(runs: Runs) -> None:
 def lite(tmp_path: Any, instance: dg.DagsterInstance) -> Runs:
     """Runs of assets in SQLite."""
     return Runs(Database("sqlite", f"sqlite:///{tmp_path}/d.db"), instance)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_schema_of_a_server(kind: str, database_of: Make, instance: dg.DagsterInstance) -> None:
+    """Assets lie in the schema that the manager or they name, partitions and filters of any type included."""
+    runs = Runs(database_of(kind), instance)
+    schemas = [f"atio {kind} {number}" for number in range(2)]
+    quote = '"' if kind == "postgresql" else "`"
+    runs.db.run(*(f"CREATE SCHEMA {quote}{schema}{quote}" for schema in schemas))
+    runs.manager = AtioDatabaseIOManager(url=runs.db.url, database_schema=schemas[0])
+    noon = dt.datetime(2024, 1, 2, 12)  # noqa: DTZ001 - a column without a zone
+    frame = pd.DataFrame(
+        {
+            "day": [dt.date(2024, 1, 2)] * 3,
+            "at": [noon, noon + dt.timedelta(hours=1), pd.NaT],
+            "text": ["a'b", "%", None],
+            "share": [0.5, 1.5, 2.5],
+        }
+    )
+    options: dict[str, Any] = {"partitions_def": DAYS, "metadata": {"partition_expr": "day"}}
+    up = returning("up", frame, **options)
+    seen: dict[str, Any] = {}
+
+    @dg.asset(
+        metadata={"schema": schemas[1]},
+        ins={"up": dg.AssetIn(metadata={"atio/filter": [["share", ">=", 1.5], ["text", "==", "%"]]})},
+    )
+    def later(up: pl.DataFrame) -> pl.DataFrame:
+        seen["later"] = up["share"].to_list()
+        return up
+
+    @dg.asset(
+        ins={"up": dg.AssetIn(metadata={"atio/filter": [["text", "in", ["a'b", "x"]], ["share", "<", 1]]})}
+    )
+    def quoted(up: pl.DataFrame) -> None:
+        seen["quoted"] = up["share"].to_list()
+
+    assert runs(up, partition="2024-01-02").success
+    assert runs(up, later, quoted, selection=[later, quoted]).success
+    assert seen == {"later": [1.5], "quoted": [0.5]}
+    assert read_rows(runs.db.url, "up", schema=schemas[0]).num_rows == 3
+    result = read_rows(runs.db.url, "later", schema=schemas[1])
+    assert result["text"].to_pylist() == ["%"]
+    assert runs(returning("up", frame[:1], **options), partition="2024-01-02").success
+    assert read_rows(runs.db.url, "up", schema=schemas[0]).num_rows == 1
 
 
 def test_names(lite: Runs) -> None:
