@@ -127,7 +127,6 @@ def _other_partitions(manager: Manager, folder: Path) -> str:
         rows,
         partitions_def=definition,
         metadata={"partition_expr": "key"},
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     resources = {"io_manager": manager.make(folder, "overwrite")}
     _materialize([asset], resources, partition_key="c")
