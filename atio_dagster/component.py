@@ -25,6 +25,10 @@ class RetentionRules(dg.Model, dg.Resolvable):
     keep_weekly: PositiveInt | None = Field(default=None, description="The newest of so many weeks.")
     keep_monthly: PositiveInt | None = Field(default=None, description="The newest of so many months.")
     keep_yearly: PositiveInt | None = Field(default=None, description="The newest of so many years.")
+    keep_releases: PositiveInt | None = Field(
+        default=None,
+        description="So many of the newest releases that runs have made; all of them if not given.",
+    )
 
 
 class Schedule(dg.Model, dg.Resolvable):

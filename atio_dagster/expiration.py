@@ -1,15 +1,17 @@
 """What the step does that expires tables, and how it tells of it.
 
 1. Look which runs are in progress, and since when they may be reading.
-2. Expire all tables, several at a time; what fails for one doesn't stop the others.
-3. Forget what runs have pinned that can't be executed again with what they read.
-4. Tell: in the log, on each asset's page, and in sum as metadata. Then fail, if a table has.
+2. Drop releases of runs that are too many.
+3. Expire all tables, several at a time; what fails for one doesn't stop the others.
+4. Forget what runs have pinned that can't be executed again with what they read.
+5. Tell: in the log, on each asset's page, and in sum as metadata. Then fail, if a table has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -18,11 +20,13 @@ from atio_core.amounts import readable_bytes
 from atio_core.errors import AtioError
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import Retention
-from atio_core.store import Store
+from atio_core.store import Release, Store
 from atio_core.table import Table
 from atio_dagster.chosen import Chosen, Context
 from atio_dagster.in_progress import reading_now
+from atio_dagster.keys import named
 from atio_dagster.metadata import markdown_table
+from atio_dagster.old_releases import drop_old_releases
 from atio_dagster.pins import remove_old_pins
 
 _HEAD = ("table", "versions kept", "versions removed", "files removed", "bytes freed", "waiting for grace")
@@ -43,11 +47,13 @@ class Expiration:
 
     Attributes:
         tables: What became of each table.
+        releases: The releases that were dropped, or would be; or the error that stopped it.
         pins: The readers whose pins were removed, or would be; or the error that stopped it.
         dry_run: Whether nothing was done.
     """
 
     tables: Sequence[Expired]
+    releases: Sequence[Release] | AtioError
     pins: Sequence[str] | AtioError
     dry_run: bool
 
@@ -57,7 +63,8 @@ class Expiration:
         failed = [one.title for one in self.tables if isinstance(one.outcome, Exception)]
         told = [f"{len(failed)} of {len(self.tables)} tables could not be expired: {', '.join(failed)}"]
         pins = ["old pins of runs could not be removed"] if isinstance(self.pins, AtioError) else []
-        return (told if failed else []) + pins
+        releases = ["old releases could not be dropped"] if isinstance(self.releases, AtioError) else []
+        return (told if failed else []) + releases + pins
 
 
 def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expiration:
@@ -70,6 +77,7 @@ def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expirat
             *(reading.run_id, f"{reading.since:%Y-%m-%d %H:%M:%S} UTC"),
         )
     store = chosen.store.store
+    releases = _drop_releases(context, chosen, reading.since, dry_run=dry_run)
     names = {store.table(name).path: name for name in chosen.names}
 
     def policy(table: Table) -> Retention:
@@ -82,7 +90,22 @@ def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expirat
     done = [Expired(chosen.title(name), chosen.owners.get(name), outcomes[name]) for name in chosen.names]
     for one in done:
         _tell(context, one)
-    return Expiration(done, _forget_pins(context, store, dry_run=dry_run), dry_run)
+    return Expiration(done, releases, _forget_pins(context, store, dry_run=dry_run), dry_run)
+
+
+def _drop_releases(
+    context: Context, chosen: Chosen, since: datetime, *, dry_run: bool
+) -> list[Release] | AtioError:
+    try:
+        kept = chosen.store.releases_kept
+        dropped = [] if kept is None else drop_old_releases(chosen.store.store, kept, since, dry_run=dry_run)
+    except AtioError as error:
+        context.log.exception("Old releases could not be dropped")
+        return error
+    if dropped:
+        did = "would be dropped" if dry_run else "were dropped"
+        context.log.info("Old releases %s: %s", did, named([one.name for one in dropped]))
+    return dropped
 
 
 def _forget_pins(context: Context, store: Store, *, dry_run: bool) -> list[str] | AtioError:
@@ -128,6 +151,7 @@ def summary(expiration: Expiration) -> dict[str, Any]:
         "versions_removed": sum(len(report.removed) for report in reports),
         "files_removed": sum(report.files_removed for report in reports),
         "bytes_freed": sum(report.bytes_removed for report in reports),
+        "releases_dropped": 0 if isinstance(expiration.releases, AtioError) else len(expiration.releases),
         "pins_removed": 0 if isinstance(expiration.pins, AtioError) else len(expiration.pins),
         "dry_run": dry_run,
     }

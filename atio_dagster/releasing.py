@@ -14,6 +14,7 @@ import dagster as dg
 from atio_core.errors import AlreadyExistsError
 from atio_core.store import Release, Store
 from atio_dagster.keys import named
+from atio_dagster.old_releases import message_of_run
 from atio_dagster.resource import AtioResource
 from atio_dagster.run_events import lets_pass, noted
 
@@ -98,7 +99,7 @@ def release_if_complete(
 def _release(store: Store, run_id: str, tables: dict[str, int]) -> Release:
     """Make the release of a run, or find it made."""
     try:
-        return store.create_release(run_id, tables, message=f"run {run_id}")
+        return store.create_release(run_id, tables, message=message_of_run(run_id))
     except AlreadyExistsError:
         return next(release for release in store.releases() if release.name == run_id)
 

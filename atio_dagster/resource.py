@@ -8,6 +8,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
+from atio_core.arguments import require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.store import Store
@@ -58,6 +59,11 @@ class AtioResource(Remembered, dg.ConfigurableResource):
     keep_weekly: int | None = Field(default=None, description="The same by ISO weeks.")
     keep_monthly: int | None = Field(default=None, description="The same by months.")
     keep_yearly: int | None = Field(default=None, description="The same by years.")
+    keep_releases: int | None = Field(
+        default=None,
+        description="The expiration job keeps so many of the newest releases that runs have made (`atio/publish:"
+        " after_run`), and drops older ones. What a release names doesn't expire. All of them if not given.",
+    )
     grace_minutes: float | None = Field(
         default=None,
         description="How old a file that belongs to no version must be before it goes; if not given, the table's own"
@@ -84,6 +90,12 @@ class AtioResource(Remembered, dg.ConfigurableResource):
         rules = {name: getattr(self, name) for name in _RULES}
         given = {name: rule for name, rule in rules.items() if rule is not None}
         return Retention.from_dict(given) if given else self.store.retention() or DEFAULT_RETENTION
+
+    @property
+    def releases_kept(self) -> int | None:
+        """How many releases of runs are kept; None for all of them."""
+        kept = self.keep_releases
+        return None if kept is None else require_whole("keep_releases", kept, least=1)
 
     @property
     def grace(self) -> timedelta | None:

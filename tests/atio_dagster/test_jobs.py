@@ -95,6 +95,7 @@ def test_every_table_is_expired(
         "versions_removed": 4,
         "files_removed": 4,
         "bytes_freed": sum(removed.values()),
+        "releases_dropped": 0,
         "pins_removed": 0,
         "dry_run": False,
     }
