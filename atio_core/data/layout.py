@@ -14,6 +14,7 @@ columns has the same schema.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 METADATA_KEY = b"atio"
 Library = Literal["pandas", "polars", "arrow"]
 _FORMAT = 1
+_REMEMBERED = 16  # layouts: each write and read asks for that of its table several times
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,12 @@ def layout_of(schema: pa.Schema) -> Layout:
     metadata = cast("dict[bytes, bytes] | None", schema.metadata)
     if not metadata or METADATA_KEY not in metadata:
         return Layout("arrow", tuple(Column(field.name, field.name, None) for field in schema))
-    described = cast("dict[str, Json]", json.loads(metadata[METADATA_KEY]))
+    return _described(metadata[METADATA_KEY])
+
+
+@functools.lru_cache(_REMEMBERED)
+def _described(data: bytes) -> Layout:
+    described = cast("dict[str, Json]", json.loads(data))
     if described["format"] > _FORMAT:
         raise NewerFormatError(
             f"the columns are described in format {described['format']}, this release knows {_FORMAT}; upgrade atio"
