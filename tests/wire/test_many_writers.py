@@ -11,8 +11,8 @@ from atio_core.table import Table
 from tests.support.bucket_servers import BucketServer
 
 MOST_TRIES = 30
-MOST_REQUESTS = 20
-"""Of a commit, on average. In balance it loses one or two races, of five requests each."""
+MOST_REQUESTS = 40
+"""Of a commit, on average. In balance it loses one or two races, of five requests each; more before that."""
 
 
 @pytest.mark.parametrize(("writers", "appends"), [(3, 2), pytest.param(64, 10, marks=pytest.mark.soak)])
