@@ -42,9 +42,9 @@ test-lowest: $(LOWEST) ## all tests with the oldest libraries that pyproject.tom
 bench: $(READY) ## speed, as ratios against plain library calls
 	$(PY) -m benchmarks
 
-soak: $(READY) $(READERS) ## the long tests, and far more examples of the random ones; those of Spark need Java, too
+soak: $(READY) $(READERS) ## the long tests, and far more examples of the random ones (MINUTES=60: as long for each); Spark's need Java
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,engines]'
-	$(PYTEST) $(PYTEST_ARGS) -m "slow or soak" --hypothesis-profile=soak
+	SOAK_MINUTES=$(MINUTES) $(PYTEST) $(PYTEST_ARGS) -m "slow or soak" --hypothesis-profile=soak
 
 .dagster_home/dagster.yaml: example_project/dagster.yaml
 	@mkdir -p .dagster_home

@@ -6,6 +6,7 @@ import pickle
 import uuid
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -121,7 +122,7 @@ def test_a_profile_opens_a_bucket(
         atio.Table(place, storage_options={"endpoint": endpoint, "profile": "nobody"})
 
 
-def test_paths_of_fsspec_are_paths(moto: BucketServer) -> None:
+def test_paths_of_fsspec_are_paths(moto: BucketServer, tmp_path: Path) -> None:
     """A path of universal_pathlib's leads to its bucket, with its own options by fsspec's names."""
     options = moto.storage_options
     path = UPath(
@@ -133,6 +134,14 @@ def test_paths_of_fsspec_are_paths(moto: BucketServer) -> None:
     orders: Any = path / "orders"
     assert atio.write_snapshot(rows(1), orders).version == 1
     assert atio.Store(path).tables() == ["orders"]  # pyright: ignore[reportArgumentType] - it is no os.PathLike
+    copy: Any = path / "copy"
+    taken: Any = path / "taken"
+    atio.Table(orders).copy_to(copy)
+    rows(2).to_parquet(tmp_path / "a.parquet")
+    here: Any = UPath(tmp_path)
+    atio.from_parquet(here, taken)
+    assert [atio.read_table(one)["n"].tolist() for one in (copy, taken)] == [[1], [2]]
+    assert atio.expire_snapshots(copy, dry_run=False).removed == ()
 
 
 def test_nothing_that_is_stored_holds_a_secret(moto: BucketServer) -> None:

@@ -8,7 +8,6 @@ that fails tells its seed, its steps, and the command that runs it again.
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 import pytest
 
 from tests.support.histories import play
+from tests.support.soaking import rounds
 
 BLOCK = 200
 BLOCKS = 7
@@ -48,14 +48,11 @@ def test_an_entry_that_expires_before_it_is_acknowledged() -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
 def test_histories_at_length(part: int) -> None:
-    """As many more as a quarter of an hour holds, others each day; of stores of both kinds."""
+    """As many more as a quarter of an hour holds, or as long as is told, others each day; of stores of both kinds."""
     first = time.time_ns() // 86_400_000_000_000 * 10_000_000 + part * 2_500_000
-    end = time.monotonic() + 15 * 60
-    for seed in itertools.count(first):
-        play(seed)
-        play(-seed)
-        if time.monotonic() > end:
-            return
+    for number in rounds(minutes=15):
+        play(first + number)
+        play(-first - number)
 
 
 def test_a_seed_gives_the_same_history_in_every_process() -> None:

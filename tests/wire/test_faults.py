@@ -20,6 +20,7 @@ import pytest
 from atio_core.errors import CommitUnknownError, StorageError, TableNotFoundError
 from atio_core.table import Table
 from tests.support.bucket_servers import BucketServer
+from tests.support.soaking import rounds
 from tests.support.wire import FINE, Fate, Request, Wire, wire
 
 LOST = {
@@ -272,10 +273,9 @@ def test_writers_expiries_and_readers_in_a_storm(seaweedfs: BucketServer, seed: 
 @pytest.mark.soak
 @pytest.mark.parametrize("service", ["seaweedfs", "moto"])
 def test_storms_at_length(request: pytest.FixtureRequest, service: str) -> None:
-    """As many storms as ten minutes hold, others each day."""
+    """As many storms as ten minutes hold, or as long as is told; others each day."""
     server: BucketServer = request.getfixturevalue(service)
-    end = time.monotonic() + 600
-    for seed in itertools.count(time.time_ns() // 86_400_000_000_000 * 100_000):
+    first = time.time_ns() // 86_400_000_000_000 * 100_000
+    for number in rounds(minutes=10):
+        seed = first + number
         storm(server, seed, writers=1 + seed % 8, appends=6, chance=0.02 * (1 + seed % 10))
-        if time.monotonic() > end:
-            return
