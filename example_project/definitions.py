@@ -6,7 +6,7 @@ from atio_dagster import AtioIOManager, AtioResource, with_publishing
 from example_project import checks, cleaned, features, raw, reports, upkeep
 from example_project.settings import TABLES
 
-atio = AtioResource(base_path=str(TABLES), keep_last=2)
+atio = AtioResource(base_path=str(TABLES), keep_last=2, keep_releases=3)
 
 everything = dg.AssetSelection.all()
 pipeline = dg.define_asset_job(

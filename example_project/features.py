@@ -20,7 +20,10 @@ HOUR_AT_AIRPORT = ["origin", "time_hour"]
     },
     partitions_def=days,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    metadata={"partition_expr": "date"},
+    metadata={
+        "partition_expr": "date",
+        "atio/publish": "after_run",  # in one release with the reports that are made of it
+    },
     group_name="features",
     code_version="1",
 )

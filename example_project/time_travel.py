@@ -43,7 +43,9 @@ release = store.releases()[-1]
 then = store.at(release.name)
 counted = int(then.read("reports/airlines")["flights"].sum())
 in_features = len(then.read("features/departures", columns=["carrier"]))
-print(f"release {release.name!r}: {counted:,} flights in the report, {in_features:,} in the features")
+print(
+    f"release of run {release.name[:8]}: {counted:,} flights in the report, {in_features:,} in the features"
+)
 
 # %% How a report has changed since: the airlines that gained the most.
 columns = ["name", "on_time"]

@@ -100,8 +100,8 @@ def failing_day(instance: dg.DagsterInstance) -> None:
     )
     cleaned.drop_staged(refused.id)
     say_checks(runs.run_day(instance, "2013-04-02"))
-    releases = [(each.number, each.name, len(each.tables)) for each in runs.store().releases()]
-    table(("release", "name", "tables"), releases, left=2)
+    releases = [(each.number, each.name[:8], len(each.tables)) for each in runs.store().releases()]
+    table(("release", "of run", "tables"), releases, left=2)
 
 
 def killed(instance: dg.DagsterInstance) -> None:
@@ -173,7 +173,7 @@ def restored() -> None:
 
 def expiry(instance: dg.DagsterInstance) -> None:
     """Run the expiration job."""
-    heading(f"7. The expiration job keeps two versions of a table, ten of {REPORT}, and all releases")
+    heading(f"7. The expiration job keeps two versions of a table, ten of {REPORT}, and three releases")
     tables = list(map(runs.store().table, runs.store().tables()))
     before = {each.path: size_on_disk(each) for each in tables}
     reports = runs.expire(instance)
