@@ -41,7 +41,12 @@ class Deployment:
             "class": "QueuedRunCoordinator",
             "config": {"max_concurrent_runs": most_runs, "dequeue_interval_seconds": 1},
         }
-        config = {"telemetry": {"enabled": False}, "run_coordinator": coordinator, **self.storage}
+        config = {
+            "telemetry": {"enabled": False},
+            "run_coordinator": coordinator,
+            "code_servers": {"local_startup_timeout": SECONDS},
+            **self.storage,
+        }
         (self.home / "dagster.yaml").write_text(json.dumps(config))  # JSON is YAML
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
