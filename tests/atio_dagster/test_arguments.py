@@ -73,12 +73,13 @@ ODD: list[tuple[str, str, tuple[Any, ...]]] = [
     ("AtioTable", "metadata", (5, True, object(), [5], b"x", "")),
 ]
 JOBS = [f"build_{kind}_job" for kind in ("expiration", "maintenance", "mirror", "restore")]
-OF_A_STORE = (*JOBS, "build_diff_check", "build_integrity_checks", "build_snapshot_sensor", "AtioTable")
+OF_A_STORE = (*JOBS, "build_diff_check", "build_integrity_checks", "build_snapshot_sensor")
 ODD += [(job, "name", (*NONE, *THINGS, *TEXTS)) for job in JOBS]
 ODD += [(job, "tags", (5, True, object(), [5], {"x": 5}, "")) for job in JOBS]
 ODD += [(job, "description", THINGS) for job in JOBS]
 ODD += [(one, "assets", (*THINGS, *TEXTS, ["a"])) for one in (*JOBS[:3], "build_expiration_asset")]
 ODD += [(one, "resource_key", (*NONE, *THINGS, *TEXTS)) for one in OF_A_STORE]
+ODD += [("AtioTable", "resource_key", (*THINGS, *TEXTS))]  # None: where its key or its path says
 
 
 @pytest.mark.parametrize(
