@@ -65,13 +65,21 @@ class SyncedFolders:
         if len(self._known) > _MOST_FOLDERS:
             self._known.clear()
         top: str = os.fspath(root)
-        new = [path for path in _between(wanted, top) if path not in self._known]
-        for path in new:
-            durable.sync_folder(os.path.dirname(path))
         if top not in self._known:
             _sync_above(top, self._made.copy())  # other threads make folders meanwhile
-        self._known.update(new, (top,))
-        self._made.difference_update(new, (top,))
+            self._known.add(top)
+            self._made.discard(top)
+        for path in reversed(_between(wanted, top)):
+            if path not in self._known:
+                self._sync_names(os.path.dirname(path))
+                self._known.add(path)
+
+    def _sync_names(self, parent: str) -> None:
+        """Sync a folder whose own name is durable, and so the names of all folders that were made in it up to now."""
+        made = {path for path in self._made.copy() if os.path.dirname(path) == parent}
+        durable.sync_folder(parent)
+        self._known |= made
+        self._made -= made
 
     def forget(self) -> None:
         """Look again at every folder: one of them has vanished."""

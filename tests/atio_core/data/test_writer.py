@@ -154,14 +154,15 @@ def test_more_files_than_rows_are_never_made() -> None:
 FAILURES = [(verb, at) for verb in ("open_write", "write", "close") for at in (1, 2, 3, 7, 10)]
 
 
+@pytest.mark.parametrize("files", [10, 1000], ids=["large", "tiny"])
 @pytest.mark.parametrize("error", [refusal, KeyboardInterrupt, ZeroDivisionError])
 @pytest.mark.parametrize(("verb", "at"), FAILURES)
-def test_a_failure_leaves_no_file(verb: str, at: int, error: Callable[[], BaseException]) -> None:
+def test_a_failure_leaves_no_file(verb: str, at: int, error: Callable[[], BaseException], files: int) -> None:
     """If one file of a write fails, an interrupt included, none is left, and that failure is what is raised."""
     counting = CountingStore(MemoryStore())
     store = FaultyStore(counting, Fault(verb, at=at, times=100, error=error))
     with pytest.raises(type(error())) as raised:
-        write(store, MANY, target_bytes=PIECE)
+        write(store, MANY, target_bytes=MANY.nbytes // files)
     assert store.faults[0].seen >= at
     assert not hasattr(raised.value, "__notes__")
     assert list(counting.list()) == []
@@ -279,6 +280,21 @@ def test_small_files_wait_for_the_disk_together() -> None:
     parts = [Part(f"data/{number}.parquet", FEW, {}) for number in range(8)]
     files = write_parts(Together(8), parts, schema=1, commit_id="c", time_us=1, at_once=1)
     assert [file.path for file in files] == [part.path for part in parts]
+
+
+def test_tiny_files_are_encoded_by_one_thread_and_synced_by_others() -> None:
+    """Threads that encode a few rows each hold each other up; those that wait for the disk don't."""
+    threads: dict[str, set[str]] = {"open_write": set(), "close": set()}
+
+    class Store(StoreWrapper):
+        def around(self, verb: str, name: str, call: Callable[[], _Result]) -> _Result:
+            threads.setdefault(verb, set()).add(threading.current_thread().name.split("_")[0])
+            return call()
+
+    parts = [Part(f"data/{number}.parquet", FEW, {}) for number in range(20)]
+    write_parts(Store(MemoryStore()), parts, schema=1, commit_id="c", time_us=1)
+    assert threads["open_write"] == threads["write"] == {"MainThread"}
+    assert threads["close"] == {"atio-write"}
 
 
 class OneByOne(StoreWrapper):
