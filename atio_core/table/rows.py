@@ -85,11 +85,12 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.arrangement import Wishes
         from atio_core.changes.constraints import Constraints
         from atio_core.data.incoming import Incoming
-        from atio_core.data.object_files.kinds import require_rows
+        from atio_core.data.object_files.kinds import require_rows, require_rows_of_each
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent, constraints = make_intent(self._clock, **options), Constraints.of(not_null, key)
         if isinstance(data, Mapping):
+            require_rows_of_each(cast("Mapping[Any, Any]", data))
             given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
             return self._apply(
                 told(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections.abc import Mapping
 from typing import Any, cast
 
 from atio_core.arguments import shown
@@ -123,6 +124,16 @@ def require_rows(obj: object, format_name: object = None) -> None:
         f"a {_name(obj)} has no rows to be added: an object is kept whole, as a version of its own, which overwrite"
         " makes; of rows, give a frame. Nothing was committed"
     )
+
+
+def require_rows_of_each(parts: Mapping[Any, object]) -> None:
+    """Refuse a mapping that is an object of its own, not rows by their partitions.
+
+    Raises:
+        InvalidInputError: One of its values is no rows.
+    """
+    if any(object_kind(part) != ROWS for part in parts.values()):
+        require_rows(parts)
 
 
 def require_rows_format(format_name: object) -> None:
