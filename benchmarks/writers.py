@@ -74,10 +74,12 @@ def _crowd(server: BucketServer, writers: int) -> _Crowd:
 def draw(crowds: Sequence[_Crowd]) -> str:
     """Return the plot as SVG."""
     lines = [
-        Line("commits a second", [(one.writers, one.commits_per_second) for one in crowds]),
-        Line("requests a commit", [(one.writers, one.requests_per_commit) for one in crowds]),
+        Line("commits", [(one.writers, one.commits_per_second) for one in crowds]),
+        Line("requests each", [(one.writers, one.requests_per_commit) for one in crowds]),
     ]
-    return chart("Many writers of one table in a bucket", "writers", "commits a second, requests", lines)
+    return chart(
+        "Many writers: commits a second, and requests of each", "writers", "a second; requests", lines
+    )
 
 
 if __name__ == "__main__":
