@@ -26,8 +26,11 @@ class Remembered:
 
     def __init__(self, **fields: Any) -> None:
         """Take the fields, by name."""
-        key = (type(self), *((name, type(value), value) for name, value in fields.items()))
-        is_plain = all(type(value) in _PLAIN for value in fields.values())
+        is_plain = all(type(value) in _PLAIN or _is_empty(value) for value in fields.values())
+        said = (
+            (name, type(value), None if _is_empty(value) else value) for name, value in sorted(fields.items())
+        )
+        key = (type(self), *said)
         model = cast("Any", self)  # pydantic's, which has the ways in and out that pickle takes
         if is_plain and (known := _KNOWN.get(key)) is not None:
             model.__setstate__(_copied(known))
@@ -39,6 +42,12 @@ class Remembered:
             _KNOWN[key] = _copied(model.__getstate__())
 
 
+def _is_empty(value: object) -> bool:
+    """Whether it is a dict that says nothing: Dagster gives one for each field that is a dict by default."""
+    return type(value) is dict and not value
+
+
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    """The state of a model, with attributes of its own: Dagster adds some later."""
-    return {**state, "__dict__": dict(state["__dict__"])}
+    """The state of a model, with attributes of its own: Dagster adds some later. Empty dicts are its own, too."""
+    fields = {name: {} if _is_empty(value) else value for name, value in state["__dict__"].items()}
+    return {**state, "__dict__": fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,24 @@ def test_equal_ones_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert second == first
     assert second is not first
     assert second.__dict__ is not first.__dict__
+
+
+def test_the_copies_that_dagster_makes_are_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Dagster gives each copy all fields, those that are empty dicts by default, too; no two share these."""
+    manager = AtioIOManager(base_path=str(tmp_path))
+    dg.materialize([_nothing], resources={"io_manager": manager})
+    monkeypatch.setattr(dg.ConfigurableIOManager, "__init__", None)
+    assert dg.materialize([_nothing], resources={"io_manager": manager}).success
+    copies = [AtioIOManager(base_path=str(tmp_path), versions={}) for _ in range(2)]
+    assert copies[0].versions == copies[1].versions == {}
+    assert copies[0].versions is not copies[1].versions
+
+
+@dg.asset
+def _nothing() -> None:
+    """Give nothing to store."""
 
 
 def test_each_defines_a_resource_of_its_own() -> None:
