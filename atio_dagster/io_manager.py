@@ -186,8 +186,7 @@ class AtioIOManager(Remembered, WriteConfig, ReadConfig, dg.ConfigurableIOManage
         elsewhere = path_elsewhere(context)
         if elsewhere is None:
             return self._store().table(self._name(context))
-        given = self.storage_options if self.resource is None else self.resource.storage_options
-        return Table(elsewhere, storage_options=given)
+        return Table(elsewhere, storage_options=self.bucket_options)
 
     def _name(self, context: dg.OutputContext | dg.InputContext) -> str:
         """The name of the table in its store."""

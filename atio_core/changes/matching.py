@@ -25,7 +25,8 @@ from atio_core.data.pieces import has_default_index, info_of_rest
 from atio_core.data.scan import scan_portions
 from atio_core.data.sorting import sorted_order
 from atio_core.data.source import Source
-from atio_core.errors import InvalidInputError, StorageError
+from atio_core.data.undoing import undo
+from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.commit_log import no_table
 from atio_core.log.file_list import read_manifest
@@ -84,12 +85,7 @@ class Matching:
         if error is None:
             return
         written = [*itertools.chain.from_iterable(self._replaced.values()), *self._behind]
-        try:
-            self.writing.store.delete([file.path for file in written])
-        except StorageError as further:
-            error.add_note(
-                f"Cleaning up failed too: {further} What is left takes space until cleaning finds it."
-            )
+        undo(lambda: self.writing.store.delete([file.path for file in written]), error)
 
     def filter(self, where: object) -> RowFilter:
         """Return a filter of the version's rows. Raises `InvalidInputError` if it is none."""

@@ -26,7 +26,8 @@ from atio_core.data.fixed_lists import require_readable
 from atio_core.data.meter import Meter
 from atio_core.data.sink import Sink, StoppedError, WrittenFile
 from atio_core.data.stats import column_stats
-from atio_core.errors import NotPreservableError, StorageError
+from atio_core.data.undoing import undo
+from atio_core.errors import NotPreservableError
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.storage.base import ObjectStore, ObjectWriter
 
@@ -201,7 +202,7 @@ def write_parts(
         few = _WORKERS if store.flat is None else _FAR_WORKERS
         files = _written(begin, noted(), stop, at_once or few)
     except BaseException as error:
-        _undo(lambda: store.delete(paths), error)
+        undo(lambda: store.delete(paths), error)
         raise
     meter.synced(encoded)
     return files
@@ -297,7 +298,7 @@ def _begin_file(
             layout = part.layout or _Layout.of(part.rows, TARGET_BYTES)
             written = _write_parquet(Sink(out, stop), part.rows, layout, meter)
     except BaseException as error:
-        _undo(out.abort, error)
+        undo(out.abort, error)
         raise
     return out, written
 
@@ -309,7 +310,7 @@ def _finish_file(out: ObjectWriter, file: DataFile, stop: threading.Event) -> Da
             raise StoppedError
         out.close()
     except BaseException as error:
-        _undo(out.abort, error)
+        undo(out.abort, error)
         raise
     return file
 
@@ -327,7 +328,9 @@ def _write_parquet(sink: Sink, rows: pa.Table, layout: _Layout, meter: Meter) ->
         writer.add_key_value_metadata(sink.start_footer().to_footer())
         writer.close()
     except BaseException as error:
-        _undo(writer.close, error)  # else Parquet closes it when it is dropped, after the file is gone
+        undo(
+            writer.close, error, pa.ArrowException
+        )  # else Parquet closes it when it is dropped, after the file is gone
         raise
     metadata = writer.writer.metadata
     field = changed_by_parquet(rows.schema, metadata.schema.to_arrow_schema())
@@ -362,11 +365,3 @@ def _refused(rows: pa.Table, error: pa.ArrowException) -> NotPreservableError:
                 column=field.name,
             )
     return NotPreservableError(f"These rows can't be kept in Parquet: {error}")
-
-
-def _undo(act: Callable[[], object], error: BaseException) -> None:
-    """Clean up after an error, which stays the one that is raised."""
-    try:
-        act()
-    except (StorageError, pa.ArrowException) as further:
-        error.add_note(f"Cleaning up failed too: {further} What is left takes space until cleaning finds it.")

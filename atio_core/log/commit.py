@@ -96,7 +96,6 @@ def commit(
     """
     pace: Pace = Paused(pause) if pause else log.pace
     run = _Run(log, change, intent, clock, base.version if base is not None and looked_up else None)
-    tries = 0
     try:
         for tries in range(_ROUNDS):
             others = pace.wait(tries)
@@ -112,7 +111,7 @@ def commit(
         run.failed(error)
         raise
     finally:
-        pace.ended(tries)
+        pace.ended()
 
 
 def preview(

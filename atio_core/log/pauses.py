@@ -30,8 +30,8 @@ class Pace(Protocol):
         """
         ...
 
-    def ended(self, tries: int) -> None:
-        """Tell that the commit has ended, well or not, after so many lost tries."""
+    def ended(self) -> None:
+        """Tell that the commit has ended, well or not."""
         ...
 
 
@@ -51,7 +51,7 @@ class Paused:
             self._pause(tries - 1)
         return tries > 0
 
-    def ended(self, tries: int) -> None:
+    def ended(self) -> None:
         """See `Pace`."""
 
 
@@ -79,7 +79,7 @@ class InTurn:
             jittered_pause(tries - 1)
         return tries > 0
 
-    def ended(self, tries: int) -> None:  # noqa: ARG002 - the contract's
+    def ended(self) -> None:
         """See `Pace`."""
         self._turns.pass_on()
 
@@ -121,7 +121,7 @@ class Spread:
         self._began = time.monotonic()
         return others
 
-    def ended(self, tries: int) -> None:  # noqa: ARG002 - the contract's
+    def ended(self) -> None:
         """See `Pace`."""
         self._seconds *= _SHORTER
         if self._seconds < time.monotonic() - self._began:

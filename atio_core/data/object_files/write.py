@@ -17,7 +17,7 @@ from atio_core.cores import CORES
 from atio_core.data.meter import Meter
 from atio_core.data.object_files.base import Out
 from atio_core.data.object_files.read import StoredFile
-from atio_core.errors import StorageError
+from atio_core.data.undoing import undo
 from atio_core.format.digest import digest, named, running_digest
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore, ObjectWriter
@@ -91,12 +91,7 @@ def write_parts(
         files = [writing.write(*parts)] if len(parts) == 1 else writing.side_by_side(parts)
         finish()
     except BaseException as error:
-        try:
-            store.delete(writing.paths)
-        except StorageError as further:
-            error.add_note(
-                f"Cleaning up failed too: {further} What is left takes space until cleaning finds it."
-            )
+        undo(lambda: store.delete(writing.paths), error)
         raise
     writing.meter.synced(writing.encoded)
     new = set(writing.paths)
@@ -211,10 +206,7 @@ class _Writing:
             self.encoded.append(time.perf_counter())
             out.close()
         except BaseException as error:
-            try:
-                out.abort()
-            except StorageError as further:
-                error.add_note(f"Cleaning up failed too: {further}")
+            undo(out.abort, error)
             raise
         return DataFile(
             path=path,

@@ -36,7 +36,7 @@ def test_who_is_alone_in_a_bucket_never_waits(waited: list[float]) -> None:
     pace = Spread()
     for _ in range(3):
         assert not pace.wait(0)
-        pace.ended(0)
+        pace.ended()
     assert waited == []
 
 
@@ -57,7 +57,7 @@ def test_in_a_bucket_the_winner_waits_before_its_next_commit(waited: list[float]
     looked = [False]
     del waited[:]
     for _ in range(4):
-        pace.ended(0)
+        pace.ended()
         looked.append(pace.wait(0))
     assert waited == pytest.approx([0.45 * 0.6, 0.45 * 0.36])
     assert looked == [False, True, True, False, False]
