@@ -21,7 +21,7 @@ from tests.support.database_fixtures import Make
 
 PROJECT = Path(__file__).with_name("daemon_project.py")
 ROOT = Path(__file__).parents[2]
-SECONDS = 1200
+SECONDS = 300
 KINDS = ["sqlite", "postgresql"]
 Done = Callable[[], int]
 
@@ -69,14 +69,15 @@ class Deployment:
     def daemon(self, most_runs: int = 8, *, killed: bool = False, **environment: str) -> Iterator[Done]:
         """Run the daemon, until it is told to end, or killed. Yields what tells how many runs have gone well."""
         self.configure(most_runs)
-        process = self.start("dagster._daemon", "run", **environment)
-        try:
-            with dg.DagsterInstance.from_config(str(self.home)) as instance:
-                wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
+        wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
+        # Opened first, so that the records exist: the daemon and its code server break them if both make them at once.
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            process = self.start("dagster._daemon", "run", **environment)
+            try:
                 yield lambda: instance.get_runs_count(wanted)
-        finally:
-            process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
-            process.wait()
+            finally:
+                process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
+                process.wait()
 
     def until(self, met: Callable[[], bool]) -> None:
         """Wait until something is so; fail with what the daemon said."""
