@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Unpack
@@ -12,13 +11,14 @@ from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import DEFAULT_RETENTION, Retention, Rules
 from atio_core.snapshot import Output, Snapshot, Verify
+from atio_core.storage.fsspec_paths import Place
 from atio_core.table import Table
 from atio_core.table.modes import change_by_mode
 
 
 def write_snapshot(
     obj: Any,
-    table_path: str | os.PathLike[str],
+    table_path: Place,
     mode: str = "overwrite",
     format: str | None = None,  # noqa: A002 - the predecessor's name for it
     *,
@@ -68,7 +68,7 @@ def write_snapshot(
 
 
 def read_table(
-    table_path: str | os.PathLike[str],
+    table_path: Place,
     version: AnyVersion | None = None,
     output_as: Output = "pandas",
     columns: Sequence[Any] | None = None,
@@ -127,7 +127,7 @@ def read_table(
 
 
 def expire_snapshots(
-    table_path: str | os.PathLike[str],
+    table_path: Place,
     policy: Retention | timedelta | None = None,
     *,
     grace: timedelta | None = None,

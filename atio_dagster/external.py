@@ -6,13 +6,14 @@
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from atio_core.arguments import refusal, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
+from atio_core.storage.fsspec_paths import Place, taken_apart
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.keys import asset_key_of, described, partition_key_of, plain
@@ -56,7 +57,7 @@ class AtioTable:
     def __init__(
         self,
         key: dg.AssetKey | str,
-        path: str | os.PathLike[str] | None = None,
+        path: Place | None = None,
         *,
         partitions_def: dg.PartitionsDefinition | None = None,
         io_manager_key: str = "io_manager",
@@ -159,9 +160,14 @@ class AtioTable:
         yield _observation(self.key, snapshot)
 
 
-def _path(path: str | os.PathLike[str]) -> str:
-    require_kind("path", path, str, os.PathLike)
-    text = require_text("path", os.fspath(path))
+def _path(path: Place) -> str:
+    place, own = taken_apart(path)
+    if own:
+        raise InvalidInputError(
+            "path has storage options of its own, and the resource's count: leave them out"
+        )
+    require_kind("path", place, str, os.PathLike)
+    text = require_text("path", os.fspath(cast("str", place)))
     if not text.strip():
         raise refusal("path", "a folder or a bucket's URL, or None for where the key says", path)
     return text

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from atio_core.arguments import require_text, require_time
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
+from atio_core.storage.fsspec_paths import Place, is_fsspec_path
 from atio_dagster.arguments import require_kind
 from atio_dagster.keys import asset_key_of
 from atio_dagster.provenance import require_owner
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def open_asset(
     asset_key: dg.AssetKey | str | Sequence[str],
-    store: AtioResource | str | os.PathLike[str],
+    store: AtioResource | Place,
     *,
     version: int | str | datetime | None = None,
     as_of: datetime | None = None,
@@ -60,8 +61,9 @@ def open_asset(
     if tag is not None:
         require_text("tag", tag)
     if not isinstance(store, AtioResource):
-        require_kind("store", store, AtioResource, str, os.PathLike)
-        store = AtioResource(base_path=os.fspath(store))
+        if not is_fsspec_path(store):
+            require_kind("store", store, AtioResource, str, os.PathLike)
+        store = AtioResource(base_path=cast("str", store))
     key = asset_key_of("asset_key", asset_key)
     snapshot = store.table(key).snapshot(given[0] if given else None)
     require_owner(snapshot, key)

@@ -6,7 +6,6 @@ twice. What the other tries have staged is in no version, and goes with an expir
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +18,7 @@ from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion
 from atio_core.model.entry import ROWS
 from atio_core.model.ids import system_clock
+from atio_core.storage.fsspec_paths import Place
 from atio_core.table import Table
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ _MODES = ("append", "overwrite", "overwrite_partitions")
 _KEPT = ("keep", "until", "keep_for")
 
 
-def write_dask(
-    frame: Any, table: Table | str | os.PathLike[str], mode: str = "append", **options: Any
-) -> Snapshot:
+def write_dask(frame: Any, table: Table | Place, mode: str = "append", **options: Any) -> Snapshot:
     """Write a Dask DataFrame as one version: each partition is staged by the worker that has it, and committed here.
 
     Only descriptors of some kilobytes come back. The rows are in the order of the partitions; those without rows bring
@@ -70,9 +68,7 @@ def write_dask(
     return target.commit(stage_dask(frame, target, mode, **own), **said)
 
 
-def stage_dask(
-    frame: Any, table: Table | str | os.PathLike[str], mode: str = "append", **options: Any
-) -> list[StagedChange]:
+def stage_dask(frame: Any, table: Table | Place, mode: str = "append", **options: Any) -> list[StagedChange]:
     """Stage a Dask DataFrame, and leave its commit to somebody else, such as the IO manager of a Dagster asset.
 
     Args:
@@ -114,7 +110,7 @@ def stage_dask(
 
 
 def read_dask(
-    table: Table | str | os.PathLike[str],
+    table: Table | Place,
     version: AnyVersion | None = None,
     *,
     columns: Sequence[Any] | None = None,
@@ -162,7 +158,7 @@ def read_dask(
         )
 
 
-def _table(given: Table | str | os.PathLike[str]) -> Table:
+def _table(given: Table | Place) -> Table:
     return given if isinstance(given, Table) else Table(given)
 
 

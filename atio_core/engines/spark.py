@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import require_choice
 from atio_core.format.staged_json import StagedChange
+from atio_core.storage.fsspec_paths import Place
 from atio_core.table import Table
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def register_spark(session: Any) -> None:
     session.dataSource.register(AtioDataSource)
 
 
-def stage_spark(
-    frame: Any, table: Table | str | os.PathLike[str], mode: str = "append", **options: Any
-) -> list[StagedChange]:
+def stage_spark(frame: Any, table: Table | Place, mode: str = "append", **options: Any) -> list[StagedChange]:
     """Stage a Spark DataFrame, and leave its commit to somebody else, such as the IO manager of a Dagster asset.
 
     Each task stages its rows, a few batches at a time, and hands over a descriptor: one, however often it ran.

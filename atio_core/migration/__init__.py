@@ -18,6 +18,7 @@ from atio_core.migration.recognising import METADATA_FILE, kind_of
 from atio_core.migration.report import Migration
 from atio_core.migration.source import Source
 from atio_core.migration.taking_over import take_over
+from atio_core.storage.fsspec_paths import Place
 from atio_core.table import Table
 
 _TITLES = {
@@ -36,7 +37,7 @@ _READERS: dict[str, Callable[[str], Source]] = {
 
 def migrate(
     old_table: str | os.PathLike[str],
-    new_table: str | os.PathLike[str] | Table,
+    new_table: Place | Table,
     *,
     if_unreadable: Literal["refuse", "skip"] = "refuse",
 ) -> Migration:
@@ -78,7 +79,7 @@ def migrate(
     return _taken_over("old_table", old_table, new_table, None, if_unreadable)
 
 
-def from_delta(folder: str | os.PathLike[str], table: str | os.PathLike[str] | Table) -> Migration:
+def from_delta(folder: str | os.PathLike[str], table: Place | Table) -> Migration:
     """Take over a Delta table as it is now: its latest version becomes one of the new table. The old one is only read.
 
     Columns by which it is partitioned partition the new table too. Called again, it does nothing; if the old table has
@@ -110,7 +111,7 @@ def from_delta(folder: str | os.PathLike[str], table: str | os.PathLike[str] | T
 
 def from_iceberg(
     place: str | os.PathLike[str],
-    table: str | os.PathLike[str] | Table,
+    table: Place | Table,
     *,
     if_unreadable: Literal["refuse", "skip"] = "refuse",
 ) -> Migration:
@@ -146,7 +147,7 @@ def from_iceberg(
     return _taken_over("place", place, table, "iceberg", if_unreadable)
 
 
-def from_parquet(folder: str | os.PathLike[str], table: str | os.PathLike[str] | Table) -> Migration:
+def from_parquet(folder: str | os.PathLike[str], table: Place | Table) -> Migration:
     """Take over a folder of Parquet files, with hive partitions (`day=2024-01-01/`) or none, as one version.
 
     All files below it count, in the order of their names, but those whose name, or folder's name, begins with `.` or
@@ -181,7 +182,7 @@ def from_parquet(folder: str | os.PathLike[str], table: str | os.PathLike[str] |
 def _taken_over(
     argument: str,
     old: str | os.PathLike[str],
-    new: str | os.PathLike[str] | Table,
+    new: Place | Table,
     kind: str | None,
     if_unreadable: object = "refuse",
 ) -> Migration:

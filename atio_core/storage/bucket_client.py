@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from atio_core.errors import InvalidInputError, StorageError
-from atio_core.storage.bucket_options import PROFILE, RETRIES, Options, connection_options, secrets_of
+from atio_core.storage.bucket_options import RETRIES, Options, connection_options, secrets_of
 from atio_core.storage.bucket_refusals import Failure, asked
 from atio_core.storage.bucket_url import AZURE, S3, BucketUrl
+from atio_core.storage.fsspec_options import PROFILE
 
 _CLIENTS = 64
 _ENVIRONMENT = ("AWS_", "AZURE_", "GOOGLE_", "HOME")

@@ -1,7 +1,7 @@
 """What `storage_options` of a bucket may say, whatever library's names are used, and what of it is secret.
 
 Names are those of obstore (`access_key_id`, `endpoint`, `region`, `account_name`, …, also with their prefix `aws_`,
-`google_` or `azure_`), and those of fsspec's `s3fs`, `gcsfs` and `adlfs` where they differ. Those of its HTTP client
+`google_` or `azure_`), and those of fsspec's libraries (`fsspec_options.py`). Those of its HTTP client
 (`allow_http`, `timeout`, `connect_timeout`, `proxy_url`, …) stand beside them, and so do the bounds on retries:
 `max_retries` and `retry_timeout` (seconds). `account_id` tells the endpoint of a bucket of Cloudflare's R2. Azure's
 `connection_string` stands for what it holds.
@@ -11,31 +11,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
 from atio_core.storage.bucket_url import AZURE, GCS, S3
+from atio_core.storage.fsspec_options import own_names
 
 Options = tuple[tuple[str, str], ...]
 RETRIES = ("max_retries", "retry_timeout")
-PROFILE = "profile"
-_FSSPEC = {
-    S3: {
-        "key": "access_key_id",
-        "secret": "secret_access_key",
-        "endpoint_url": "endpoint",
-        "region_name": "region",
-        "anon": "skip_signature",
-        "aws_allow_http": "allow_http",
-        "aws_profile": PROFILE,
-    },
-    GCS: {"anon": "skip_signature", "endpoint_url": "base_url", "google_allow_http": "allow_http"},
-    AZURE: {"anon": "skip_signature", "sas_token": "sas_key", "azure_allow_http": "allow_http"},
-}
-_OTHERS_OWN = frozenset({"use_listings_cache", "skip_instance_cache", "asynchronous", "auto_mkdir"})
-_NESTED = "client_kwargs"
 _SECRET = re.compile(r"key|secret|token|sas|password|credential|authorization", re.IGNORECASE)
 _LEAST_SECRET = 4
 _R2_ACCOUNT = re.compile(r"[0-9A-Za-z]+(\.(eu|fedramp))?")
@@ -139,21 +124,14 @@ def connection_options(text: str) -> Options:
     return tuple(found.items())
 
 
-def _flat(service: str, given: object) -> list[tuple[str, str]]:
+def _flat(service: str, given: object) -> Iterator[tuple[str, str]]:
     if not isinstance(given, Mapping):
         raise refusal("storage_options", "a mapping of names to values", type(given).__name__)
-    found: list[tuple[str, str]] = []
-    for name, value in cast("Mapping[object, Any]", given).items():
-        if not isinstance(name, str):
-            raise refusal("a name in storage_options", "text", type(name).__name__)
-        if name == _NESTED:
-            found += _flat(service, value)
-        elif service == AZURE and name.lower() in _CONNECTION and value is not None:
-            found += connection_options(_text(name, value))
-        elif value is not None and name not in _OTHERS_OWN:
-            own = _FSSPEC[service].get(name.lower(), name.lower())
-            found.append((own, _text(name, value)))
-    return found
+    for name, value in own_names(service, cast("Mapping[object, Any]", given)):
+        if service == AZURE and name in _CONNECTION:
+            yield from connection_options(_text(name, value))
+        else:
+            yield name, _text(name, value)
 
 
 def _text(name: str, value: object) -> str:

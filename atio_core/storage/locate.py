@@ -13,6 +13,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_url import SCHEMES, BucketUrl
+from atio_core.storage.fsspec_paths import Place, taken_apart
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 
@@ -23,7 +24,9 @@ _SUPPORTED = (
     "Use a folder's path, a 'file:///…' URL, a bucket's ('s3://…', 'gs://…', 'az://…', 'abfss://…'), or 'memory://<name>'"
     " for this process alone."
 )
-AnyPlace = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+_CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*:/", re.DOTALL)  # fsspec's way to put a cache in front
+_USER = re.compile(r"(:/{1,2})[^/@]*@")
+AnyPlace = Place | bytes | os.PathLike[bytes]
 
 _memories: dict[str, MemoryStore] = {}
 
@@ -49,8 +52,12 @@ def locate(
         Traceback (most recent call last):
         atio_core.errors.InvalidInputError: 'ftp://host/table' can't hold a table: no store is known for ...
     """
-    path, options = _plain(path, storage_options)
-    text = _text(path)
+    plain, options = taken_apart(path, storage_options)
+    text = _text(plain)
+    if _CHAINED.match(text):
+        raise _refuse(
+            text, "nothing can lie between atio and its files. Give the last URL of this chain alone."
+        )
     url = _URL.fullmatch(text)
     if url is None:
         return _local(text, text, temporary)
@@ -59,9 +66,9 @@ def locate(
         return BucketStore(BucketUrl.parse(scheme, rest), temporary=temporary, storage_options=options)
     if scheme == "memory" and double:
         return _memory(text, rest)
-    if scheme == "file":
+    if scheme in ("file", "local"):
         return _local(text, _path_of_file_url(text, double, rest), temporary)
-    raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './{text}'.)")
+    raise _refuse(text, f"no store is known for '{scheme}://'. (If it is a folder, write './' before it.)")
 
 
 def beside(store: ObjectStore, location: str, *, temporary: str) -> ObjectStore:
@@ -131,15 +138,7 @@ def memories_below(location: str) -> list[str]:
     return sorted(name.removeprefix(start) for name in _memories if name.startswith(start))
 
 
-def _plain(path: Any, storage_options: Mapping[str, Any] | None) -> tuple[Any, Mapping[str, Any] | None]:
-    """Take a path of fsspec's apart, which is no path of the system: into its URL, and how its bucket is opened."""
-    own: Any = getattr(path, "storage_options", None)
-    if isinstance(own, Mapping) and getattr(path, "protocol", "") and not hasattr(path, "__fspath__"):
-        return str(path), {**own, **(storage_options or {})}
-    return path, storage_options
-
-
-def _text(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+def _text(path: Any) -> str:
     try:
         text = os.fsdecode(path)
     except TypeError as error:
@@ -186,4 +185,10 @@ def _local(text: str, path: str, temporary: str) -> LocalStore:
 
 
 def _refuse(path: object, reason: str) -> InvalidInputError:
-    return InvalidInputError(f"{path!r} can't hold a table: {reason} {_SUPPORTED}", path=path)
+    shown = _without_secrets(path) if isinstance(path, str) else path
+    return InvalidInputError(f"{shown!r} can't hold a table: {reason} {_SUPPORTED}", path=shown)
+
+
+def _without_secrets(text: str) -> str:
+    """A URL without user, password, options and signatures."""
+    return _USER.sub(r"\1…@", text).partition("?")[0] if ":/" in text else text

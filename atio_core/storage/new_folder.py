@@ -19,7 +19,8 @@ from collections.abc import Callable, Generator
 
 from atio_core.errors import AlreadyExistsError, AtioError, InvalidInputError, StorageError
 from atio_core.storage import durable, locks
-from atio_core.storage.target import look, reason, refused
+from atio_core.storage.fsspec_paths import taken_apart
+from atio_core.storage.target import look, reason, refused, require_no_url
 from atio_core.storage.temporary import UNLOCKED, name_beside
 
 _ENDING = ".atio-folder"
@@ -139,9 +140,11 @@ def find_folder(path: object) -> str:
     Raises:
         InvalidInputError: It is no path, or the folder above is missing.
     """
-    if not isinstance(path, str | bytes | os.PathLike):
+    plain, _ = taken_apart(path)
+    if not isinstance(plain, str | bytes | os.PathLike):
         raise InvalidInputError(f"The folder's path must be a str, bytes or Path, not {type(path).__name__}.")
-    text = os.fsdecode(path)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
+    text = os.fsdecode(plain)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
+    require_no_url(text)
     if not text or "\0" in text:
         raise InvalidInputError(f"{text!r} is no path of a folder. Give one.")
     found = os.path.realpath(os.path.expanduser(text))

@@ -13,13 +13,14 @@ import os
 import tarfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from atio_core.errors import DamagedError, InvalidInputError, NotFoundError, StorageError
 from atio_core.storage.base import ObjectWriter, check_name, check_prefix
+from atio_core.storage.fsspec_paths import taken_apart
 from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.replacement import Replacement
-from atio_core.storage.target import reason
+from atio_core.storage.target import reason, require_no_url
 
 _SUFFIX = ".tar"
 _END_BYTES = 2 * tarfile.BLOCKSIZE
@@ -36,9 +37,10 @@ def names_tar(path: object) -> bool:
         >>> names_tar("/backup/flights.tar"), names_tar("/backup/flights")
         (True, False)
     """
-    if not isinstance(path, str | os.PathLike):
+    plain, _ = taken_apart(path)
+    if not isinstance(plain, str | os.PathLike):
         return False
-    text = os.fsdecode(path)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
+    text = os.fsdecode(plain)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
     return (
         text.lower().endswith(_SUFFIX) and not text.lower().startswith("memory:") and not os.path.isdir(text)
     )
@@ -110,7 +112,10 @@ def open_tar(path: str | os.PathLike[str]) -> Generator[TarStore]:
         InvalidInputError: It holds what no export of a table does.
         StorageError: The disk refused.
     """
-    location = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    plain, _ = taken_apart(path)
+    text = os.fsdecode(cast("str", plain))
+    require_no_url(text)
+    location = os.path.abspath(os.path.expanduser(text))
     with _opened(location) as file:
         try:
             members = _members(location, file)

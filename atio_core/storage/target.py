@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.storage import temporary
+from atio_core.storage.fsspec_paths import taken_apart
 
 _MAX_LINKS = 40  # as Linux counts
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -115,8 +116,9 @@ def storage_error(doing: str, path: str, error: OSError) -> StorageError:
 
 def _absolute(path: object) -> str:
     """The caller's path from the root on, its `..` left to the system: they may lead through links."""
+    plain, _ = taken_apart(path)
     try:
-        text = os.fsdecode(path)  # pyright: ignore[reportArgumentType] - it says so itself if it is no path
+        text = os.fsdecode(plain)  # pyright: ignore[reportArgumentType] - it says so itself if it is no path
     except TypeError as error:
         kind = type(path).__name__
         message = f"The target must be a path, not {kind}. Give a str, bytes or pathlib.Path."
@@ -127,10 +129,7 @@ def _absolute(path: object) -> str:
         _require_encodable(text)
     if "\0" in text:
         raise InvalidInputError(f"The target's path {text!r} has a NUL character. Give another path.")
-    if "://" in text and _URL.match(text):
-        raise InvalidInputError(
-            f"{text!r} is a URL. Only files of this machine can be replaced: give a path."
-        )
+    require_no_url(text)
     if text.startswith("~"):
         text = os.path.expanduser(text)
     if os.path.isabs(text):
@@ -140,6 +139,15 @@ def _absolute(path: object) -> str:
     except OSError as error:
         why = f"the working folder is gone ({reason(error)}). Give an absolute path"
         raise refused(text, why) from error
+
+
+def require_no_url(text: str) -> None:
+    """Refuse a URL. Raises `InvalidInputError`, which doesn't tell it: it may hold a password."""
+    if "://" in text and _URL.match(text):
+        raise InvalidInputError(
+            f"The path begins with '{text.partition('://')[0]}://', which makes it a URL: here only files and folders"
+            " of this machine can be meant. (Tables can lie in a bucket.)"
+        )
 
 
 def _require_encodable(text: str) -> None:

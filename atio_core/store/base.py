@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
+from atio_core.storage.fsspec_paths import Place
 from atio_core.storage.locate import beside, given_store, memories_below
 from atio_core.table import Table
 
@@ -34,7 +34,7 @@ class StoreBase:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: Place | None = None,
         *,
         store: ObjectStore | None = None,
         clock: Clock = system_clock,

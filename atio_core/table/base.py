@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import Limits
 from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.base import ObjectStore
+from atio_core.storage.fsspec_paths import Place
 from atio_core.storage.io_stats import IoStats
 from atio_core.storage.locate import given_store
 
@@ -34,7 +34,7 @@ class TableBase:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: Place | None = None,
         *,
         store: ObjectStore | None = None,
         limits: Limits | None = None,

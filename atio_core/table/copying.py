@@ -22,6 +22,7 @@ from atio_core.maintenance.copying import (
     require_copy_of,
 )
 from atio_core.storage.base import ObjectStore
+from atio_core.storage.fsspec_paths import Place
 from atio_core.storage.locate import given_store
 from atio_core.storage.new_folder import find_folder, new_folder
 from atio_core.storage.publication import plan_publication
@@ -105,7 +106,7 @@ class Copying(TableBase):
 
     def copy_to(
         self,
-        target: str | os.PathLike[str] | ObjectStore,
+        target: Place | ObjectStore,
         *,
         storage_options: Mapping[str, Any] | None = None,
     ) -> CopyReport:
@@ -141,7 +142,7 @@ class Copying(TableBase):
         return _copied(self._log, _log_at(target, self._log, storage_options))
 
     def import_(
-        self, path: str | os.PathLike[str] | ObjectStore, *, storage_options: Mapping[str, Any] | None = None
+        self, path: Place | ObjectStore, *, storage_options: Mapping[str, Any] | None = None
     ) -> CopyReport:
         """Take over a table that was exported, or any other, with its history; here there must be none yet.
 
@@ -173,7 +174,7 @@ class Copying(TableBase):
 
 
 def _log_at(
-    place: str | os.PathLike[str] | ObjectStore, like: CommitLog, storage_options: Mapping[str, Any] | None
+    place: Place | ObjectStore, like: CommitLog, storage_options: Mapping[str, Any] | None
 ) -> CommitLog:
     path, store = (None, place) if isinstance(place, ObjectStore) else (place, None)
     found = given_store(path, store, temporary=TEMPORARY, storage_options=storage_options)

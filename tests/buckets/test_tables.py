@@ -133,7 +133,7 @@ def test_paths_of_fsspec_are_paths(moto: BucketServer, tmp_path: Path) -> None:
     )
     orders: Any = path / "orders"
     assert atio.write_snapshot(rows(1), orders).version == 1
-    assert atio.Store(path).tables() == ["orders"]  # pyright: ignore[reportArgumentType] - it is no os.PathLike
+    assert atio.Store(path).tables() == ["orders"]
     copy: Any = path / "copy"
     taken: Any = path / "taken"
     atio.Table(orders).copy_to(copy)
@@ -142,6 +142,11 @@ def test_paths_of_fsspec_are_paths(moto: BucketServer, tmp_path: Path) -> None:
     atio.from_parquet(here, taken)
     assert [atio.read_table(one)["n"].tolist() for one in (copy, taken)] == [[1], [2]]
     assert atio.expire_snapshots(copy, dry_run=False).removed == ()
+    packed: Any = UPath(f"file://{tmp_path}/orders.tar")
+    atio.Table(orders).export(packed)
+    assert atio.Table(UPath(tmp_path / "unpacked")).import_(packed).versions == (1,)
+    with pytest.raises(atio.InvalidInputError, match="makes it a URL"):
+        atio.Table(orders).import_(path / "orders.tar")
 
 
 def test_nothing_that_is_stored_holds_a_secret(moto: BucketServer) -> None:

@@ -84,6 +84,21 @@ def test_other_urls_are_refused(path: Any) -> None:
         location(path)
 
 
+@pytest.mark.parametrize("url", ["simplecache::s3://bucket/t", "filecache::file:///t", "a::b::s3:/bucket"])
+def test_a_chain_of_urls_is_refused(url: str) -> None:
+    """A cache of fsspec's would stand in front; it is no folder of an odd name either."""
+    with pytest.raises(InvalidInputError, match="nothing can lie between"):
+        location(url)
+
+
+@pytest.mark.parametrize("path", ["https://me:hidden@host/t?sig=hidden", Path("https://me:hidden@host/t")])
+def test_what_is_refused_is_told_without_secrets(path: Any) -> None:
+    """Neither a password nor a signature gets into the message, or into what comes with it."""
+    with pytest.raises(InvalidInputError, match="host/t") as caught:
+        location(path)
+    assert "hidden" not in repr((str(caught.value), caught.value.facts))
+
+
 REASONS = {
     "": "empty",
     "  ": "empty",

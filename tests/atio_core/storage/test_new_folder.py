@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from upath import UPath
 
 from atio_core.errors import AlreadyExistsError, InvalidInputError, StorageError, UnsupportedStoreError
 from atio_core.storage import durable
 from atio_core.storage import new_folder as module
-from atio_core.storage.new_folder import new_folder
+from atio_core.storage.new_folder import find_folder, new_folder
 
 
 def write(path: Path, *, replacing: bool = False, **files: str) -> None:
@@ -164,6 +165,14 @@ def test_what_is_no_path_is_refused(path: Any) -> None:
     """The folder's path is a path."""
     with pytest.raises(InvalidInputError), new_folder(path):
         pytest.fail("it began")
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/new", UPath("s3://bucket/new")], ids=["text", "path"])
+def test_a_folder_in_a_bucket_is_refused(place: Any) -> None:
+    """It isn't taken for a folder of that name here; a `file:` path of fsspec's is one of this machine."""
+    with pytest.raises(InvalidInputError, match="makes it a URL"):
+        find_folder(place)
+    assert find_folder(UPath("file:///new")) == "/new"
 
 
 def test_the_folder_above_must_be_there(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from upath import UPath
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.storage.publication import plan_publication
@@ -67,9 +69,18 @@ def test_what_is_no_path_is_refused(path: object) -> None:
         find_target(path)
 
 
-@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
+def test_a_url_may_hold_a_secret() -> None:
+    """It isn't told; one that fsspec knows as a path is refused likewise."""
+    urls: list[Any] = ["s3://me:hidden@bucket/a.csv", UPath("s3://bucket/a.csv", key="hidden")]
+    for url in urls:
+        with pytest.raises(InvalidInputError, match="begins with 's3://'") as caught:
+            find_target(url)
+        assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path, UPath, lambda path: UPath(f"file://{path}")])
 def test_paths_of_all_kinds(tmp_path: Path, kind: Callable[[str], object]) -> None:
-    """A path is a str, bytes or a Path."""
+    """A path is a str, bytes, a Path, or one of fsspec's to a file of this machine."""
     replace(kind(str(tmp_path / "a.csv")))
     assert (tmp_path / "a.csv").read_bytes() == b"new"
 
