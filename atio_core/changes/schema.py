@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from atio_core.data.inner_ids import marked
 from atio_core.data.primary_key import key_ids
 from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError
 from atio_core.format.digest import digest
@@ -76,7 +77,7 @@ def grown_schema(schema: pa.Schema, ref: SchemaRef, *, last_column: int) -> tupl
             fields.append(field)
         else:
             new.append(last_column + len(new) + 1)
-            fields.append(field.with_metadata({FIELD_ID: str(new[-1]).encode()}))
+            fields.append(marked(field.with_metadata({FIELD_ID: str(new[-1]).encode()})))
     made = pa.schema(fields, metadata=schema.metadata)
     return made, replace(WrittenSchema.of(made), grown_from=ref.digest, new_columns=tuple(new))
 
@@ -98,7 +99,8 @@ def with_ids(schema: pa.Schema, *, like: pa.Schema | None, last_column: int) -> 
         if number is None:
             last_column += 1
             number = last_column
-        fields.append(field.with_metadata({**(field.metadata or {}), FIELD_ID: str(number).encode()}))
+        told: dict[bytes, bytes] = {**(field.metadata or {}), FIELD_ID: str(number).encode()}
+        fields.append(marked(field.with_metadata(told)))
     return pa.schema(fields, metadata=schema.metadata)
 
 

@@ -107,9 +107,9 @@ def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
     """
     if values.type != kept:
         raise TypeError(f"{values.type} instead of {kept}")
-    return (
-        values if str(values.type) == str(kept) else values.cast(kept)
-    )  # Parquet renames the fields inside lists
+    return arrow_types.restore(
+        values, kept
+    )  # in files, fields inside lists have other names, and some have ids
 
 
 def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int) -> pa.ChunkedArray:

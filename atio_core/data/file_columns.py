@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from atio_core.data.arrow_types import is_same
 from atio_core.data.conform import field_id, leaves_of, restore, widen
 from atio_core.data.source import Source
 from atio_core.data.wish import no_columns
@@ -72,7 +73,7 @@ class FileColumns:
                 said = f"{found} instead of {kept[column]}"
                 raise source.damaged(file, f"its column {field.name!r}", str(kept[column]), said)
             columns.append(_Column(places[column], kept[column]))
-            alike = alike and kept[column] == field.type and str(found) == str(kept[column])
+            alike = alike and kept[column] == field.type and is_same(found, kept[column])
         return cls(wanted, leaves_of(own, ids), tuple(columns), alike)
 
     def read(

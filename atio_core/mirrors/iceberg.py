@@ -22,7 +22,7 @@ from atio_core.errors import CommitConflictError, InvalidInputError, VersionExpi
 from atio_core.format.names import ICEBERG, iceberg_state_path
 from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.contents import Contents, contents_of
-from atio_core.mirrors.iceberg_schema import iceberg_schema
+from atio_core.mirrors.iceberg_schema import highest_id, iceberg_schema
 from atio_core.mirrors.iceberg_state import IcebergFolder, IcebergState
 from atio_core.mirrors.keeping import MirrorTags
 from atio_core.mirrors.report import MirrorReport
@@ -148,7 +148,7 @@ def _next_state(
         "location": f"{uri}/{ICEBERG.partition('/')[0]}",
         "last-sequence-number": sequence,
         "last-updated-ms": max(snapshot["timestamp-ms"] for snapshot in snapshots),
-        "last-column-id": newest.last_column,
+        "last-column-id": max(newest.last_column, highest_id(schemas.values())),
         "current-schema-id": newest.schema,
         "schemas": list(schemas.values()),
         "default-spec-id": 0,

@@ -6,7 +6,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from atio_core.data.conform import changed_by_parquet, choose, field_id, leaf_count, leaves_of, restore, widen
+from atio_core.data.conform import (
+    FIELD_ID,
+    changed_by_parquet,
+    choose,
+    field_id,
+    leaf_count,
+    leaves_of,
+    restore,
+    widen,
+)
+from atio_core.data.inner_ids import marked, with_inner_ids
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from tests.support.data_files import with_ids
 
@@ -76,6 +86,20 @@ def test_inner_fields_get_their_names_back(values: pa.Array) -> None:
     restored = restore(read["c"], values.type)
     assert str(restored.type) == str(values.type)
     assert restored.to_pylist() == values.to_pylist()
+
+
+def test_inner_ids_go() -> None:
+    """What lies inside has ids in files, which others need; a column that was read has none."""
+    t = pa.struct([("a", pa.list_(pa.int8())), ("b", pa.map_(pa.string(), pa.struct([("c", pa.int8())])))])
+    values = pa.array([{"a": [1], "b": [("k", {"c": 2})]}, {"a": None, "b": []}, None], t)
+    schema = with_inner_ids(pa.schema([marked(pa.field("c", t, metadata={FIELD_ID: b"1"}))]))
+    file = pa.BufferOutputStream()
+    with pq.ParquetWriter(file, schema) as writer:
+        writer.write_table(pa.table([values], schema=schema))
+    read = pq.read_table(pa.BufferReader(file.getvalue()))["c"]
+    assert read.type.field("a").metadata == {FIELD_ID: b"1073742849"}
+    restored = restore(read, t)
+    assert (restored.type.equals(t, check_metadata=True), restored.to_pylist()) == (True, values.to_pylist())
 
 
 def test_another_type_is_refused() -> None:

@@ -54,23 +54,26 @@ def test_every_value_is_what_other_engines_read(
 ) -> None:
     """Of each type that can be carried, they read just what is there; behind an erasing too."""
     names = [*CARRIED.column_names, *NESTED.column_names]
-    wide, flat, times, moved = (Table(tmp_path / name) for name in ("a b", "flat", "times", "moved"))
+    places = ("a b", "flat", "nested", "times", "moved")
+    wide, flat, nested, times, moved = (Table(tmp_path / name) for name in places)
     wide.append(pa.table([*CARRIED.columns, *NESTED.columns], names))
     wide.to_delta()
     for id_ in (1, 4):
         ids = pa.array([id_, id_ + 1, id_ + 2])
         flat.append(CARRIED.drop_columns(["uint32", "naive_ms"]).set_column(0, "id", ids))
+        nested.append(NESTED.append_column("id", ids))
+    nested.rename_column("struct", "renamed")
     times.append(CARRIED.select(["id", "naive_ms"]))
     changed(moved)
     jobs: list[tuple[str, str, Any, list[str]]] = []
-    for kind, table in (("iceberg", flat), (BY_ROWS, times), ("iceberg", moved)):
+    for kind, table in (("iceberg", flat), ("iceberg", nested), (BY_ROWS, times), ("iceberg", moved)):
         location = table.to_iceberg(history=table is moved).location
         jobs.append((engine, kind, location, table.snapshot().schema.names))
     for table in (wide, moved):
         uris = deltalake.DeltaTable(table.path).file_uris()
         place = [urllib.parse.unquote(uri) for uri in uris] if engine == "spark" else table.path
         jobs.append((engine, "delta", place, table.snapshot().schema.names))
-    expected = [rows(one.read(output_as="arrow")) for one in (flat, times, moved, wide, moved)]
+    expected = [rows(one.read(output_as="arrow")) for one in (flat, nested, times, moved, wide, moved)]
     for found, wanted in zip(read(jobs), expected, strict=True):
         assert found == wanted
 
