@@ -15,7 +15,8 @@ from the default.
 | extension | its storage |
 | fields inside lists and structs | nullable, without metadata; those of a list named "element" |
 
-Unions, intervals, structs without fields, lists of fixed size 0 and decimals of negative scale can't be stored.
+Unions, intervals, structs without fields, lists of fixed size 0 and decimals of negative scale can't be stored; nor can
+what is nested so deep that readers of Parquet refuse it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.data import depth
 from atio_core.data.labels import Json
 
 
@@ -62,6 +64,12 @@ _DECIMALS: dict[str, Callable[[int, int], pa.DataType]] = {
 _EXTENSIONS = ("arrow.uuid", "arrow.json", "arrow.bool8", "arrow.fixed_shape_tensor")
 
 
+def _require_shallow(t: pa.DataType) -> None:
+    if (found := depth.levels(t)) > depth.MOST:
+        said = f"{found} levels inside each other in Parquet, of which {depth.MOST} can be read back"
+        raise UnknownTypeError(said)
+
+
 def describe(t: pa.DataType) -> Json:
     """Return an Arrow type as JSON.
 
@@ -72,12 +80,18 @@ def describe(t: pa.DataType) -> Json:
         >>> describe(pa.timestamp("us", "UTC"))
         {'timestamp': ['us', 'UTC']}
     """
+    _require_shallow(t)
+    return _describe(t)
+
+
+def _describe(t: pa.DataType) -> Json:
     if str(t) in _SIMPLE and t == _SIMPLE[str(t)]:
         return str(t)
     for name, (is_it, _) in _LISTS.items():
         if is_it(t):
             return {name: _describe_field(t.value_field)}
     if pa.types.is_timestamp(t):
+        _require_zone(t)
         return {"timestamp": [t.unit, t.tz]}
     if pa.types.is_decimal(t) and t.scale >= 0:
         return {f"decimal{t.bit_width}": [t.precision, t.scale]}
@@ -92,16 +106,24 @@ def describe(t: pa.DataType) -> Json:
     return _describe_encoded(t)
 
 
+def _require_zone(t: pa.TimestampType) -> None:
+    """Refuse a time zone that Python doesn't know: Arrow takes any text for one, but nobody can show the values."""
+    try:
+        pa.scalar(0, t).as_py()
+    except (LookupError, ValueError) as error:
+        raise UnknownTypeError(f"Python knows no time zone {t.tz!r}") from error
+
+
 def _describe_encoded(t: pa.DataType) -> Json:
     if pa.types.is_dictionary(t):
-        return {"dictionary": [describe(t.index_type), describe(t.value_type), t.ordered]}
+        return {"dictionary": [_describe(t.index_type), _describe(t.value_type), t.ordered]}
     if pa.types.is_run_end_encoded(t):
-        return {"run_end_encoded": [describe(t.run_end_type), describe(t.value_type)]}
+        return {"run_end_encoded": [_describe(t.run_end_type), _describe(t.value_type)]}
     if isinstance(t, pa.BaseExtensionType) and t.extension_name in _EXTENSIONS:
         parameters: Json = None
         if isinstance(t, pa.FixedShapeTensorType):
-            parameters = [describe(t.value_type), list(t.shape), t.dim_names, t.permutation]
-        return {"extension": [t.extension_name, describe(t.storage_type), parameters]}
+            parameters = [_describe(t.value_type), list(t.shape), t.dim_names, t.permutation]
+        return {"extension": [t.extension_name, _describe(t.storage_type), parameters]}
     raise UnknownTypeError(str(t))
 
 
@@ -144,7 +166,7 @@ _BUILDERS: dict[str, Callable[[Any], pa.DataType]] = {
 
 
 def _describe_field(field: pa.Field) -> Json:
-    described: dict[str, Json] = {"name": field.name, "type": describe(field.type)}
+    described: dict[str, Json] = {"name": field.name, "type": _describe(field.type)}
     if not field.nullable:
         described["nullable"] = False
     if field.metadata:
@@ -253,6 +275,7 @@ def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
         pyarrow.ArrowInvalid: A value doesn't fit into the stored type, or is none: readers would crash or guess at text
             that isn't UTF-8.
     """
+    _require_shallow(values.type)
     target = stored_type(values.type)
     if not pa.types.is_primitive(values.type):
         values.validate(full=True)

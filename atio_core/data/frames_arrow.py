@@ -34,7 +34,9 @@ def to_piece(table: pa.Table) -> Piece:
         try:
             described, stored = _encode(field, values)
         except (arrow_types.UnknownTypeError, UnknownValueError) as error:
-            _refuse(field, f"has the type {field.type}, which can't be stored ({error})", "cast it", error)
+            _refuse(
+                field, f"has the type {field.type!s:.200}, which can't be stored ({error})", "cast it", error
+            )
         except pa.ArrowInvalid as error:
             _refuse(field, f"holds a value that can't be stored ({error})", "take it out or change it", error)
         columns.append(Column(name, field.name, described))

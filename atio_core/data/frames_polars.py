@@ -17,7 +17,7 @@ from typing import Any, NoReturn, cast
 
 import pyarrow as pa
 
-from atio_core.data import arrow_types
+from atio_core.data import arrow_types, depth
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, physical_names
 from atio_core.data.pieces import Piece, piece_of, table_of
@@ -71,7 +71,9 @@ def describe_dtype(dtype: Any) -> Json:
             return {name: describe_dtype(dtype.inner)}
         case "Array" if dtype.size:
             return {name: [describe_dtype(dtype.inner), dtype.size]}
-        case "Struct" if dtype.fields:
+        case "Struct" if dtype.fields and not any(
+            "\0" in field.name for field in dtype.fields
+        ):  # polars panics
             return {name: [[field.name, describe_dtype(field.dtype)] for field in dtype.fields]}
         case _:
             raise UnknownDtypeError(str(dtype))
@@ -148,11 +150,31 @@ def to_piece(frame: Any) -> Piece:
 
 
 def _described(series: Any) -> Json:
+    if _is_too_deep(series.dtype):
+        many = f"more than {depth.MOST} levels inside each other in Parquet, which can't be read back"
+        _refuse(f"column {series.name!r} has {many}", "flatten it")
     try:
         return describe_dtype(series.dtype)
     except UnknownDtypeError as error:
         what = f"column {series.name!r} has the dtype {error}, which can't be kept"
         _refuse(what, f"cast it, for example pl.col({series.name!r}).cast(pl.String)", error)
+
+
+def _is_too_deep(dtype: Any) -> bool:
+    """Say whether a dtype has more levels than `depth.levels` may find, which is seen too late in its Arrow type."""
+    below = [(dtype, 1)]
+    while below:
+        inner, level = below.pop()
+        if level > depth.MOST:
+            return True
+        match type(inner).__name__:
+            case "List" | "Array":
+                below.append((inner.inner, level + 2))
+            case "Struct":
+                below += [(field.dtype, level + 1) for field in inner.fields]
+            case _:
+                pass
+    return False
 
 
 def _to_arrow(series: Any) -> pa.ChunkedArray:
@@ -161,7 +183,8 @@ def _to_arrow(series: Any) -> pa.ChunkedArray:
     carrier = _carrier(series.dtype)
     try:
         carried = series if carrier == series.dtype else series.cast(carrier)
-        (values,) = carried.to_frame().to_arrow().columns
+        # Without its name: polars panics at one with a NUL.
+        (values,) = carried.alias("").to_frame().to_arrow().columns
         return arrow_types.store(values)
     except (pl.exceptions.PolarsError, pa.ArrowInvalid) as error:
         what = f"column {series.name!r} of dtype {series.dtype} holds a value that can't be stored ({error})"
@@ -204,8 +227,11 @@ def _from_arrow(values: pa.ChunkedArray, column: Column) -> Any:
 def to_arrow(table: pa.Table, columns: Sequence[Column], rows: int) -> pa.Table:
     """Return the columns of a polars frame as plain Arrow types; categories inside others are text there."""
     frame = to_frame(table, columns, rows)
-    made = frame.cast({name: _carrier(dtype) for name, dtype in frame.schema.items()}).to_arrow()
-    return table_of(made.columns, pa.schema([field.remove_metadata() for field in made.schema]), rows)
+    carried = frame.cast({name: _carrier(dtype) for name, dtype in frame.schema.items()})
+    unnamed = carried.rename({name: str(place) for place, name in enumerate(frame.columns)})
+    made = unnamed.to_arrow()  # polars panics at a name with a NUL
+    fields = [pa.field(name, t) for name, t in zip(frame.columns, made.schema.types, strict=True)]
+    return table_of(made.columns, pa.schema(fields), rows)
 
 
 def is_plain(described: Json) -> bool:

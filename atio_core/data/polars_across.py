@@ -33,7 +33,7 @@ def from_arrow(table: pa.Table, rows: int, library: str) -> Any:
             _refuse(name, "stands there more than once, which polars doesn't take", library)
         try:
             columns[name] = _series(values, as_enum=library == "pandas")
-        except (_NoSuchTypeError, pa.ArrowInvalid) as error:
+        except (_NoSuchTypeError, pa.ArrowInvalid, pl.exceptions.PolarsError) as error:
             _refuse(
                 name, f"of type {values.type} holds what polars has no type for ({error})", library, error
             )

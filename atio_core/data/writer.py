@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 from atio_core.cores import CORES
 from atio_core.data.conform import changed_by_parquet
 from atio_core.data.cuts import even_cuts
-from atio_core.data.depth import require_shallow
 from atio_core.data.encoding import choose_encoding
 from atio_core.data.fixed_lists import require_readable
 from atio_core.data.inner_ids import with_inner_ids
@@ -321,7 +320,6 @@ def _write_parquet(sink: Sink, rows: pa.Table, layout: _Layout, meter: Meter) ->
     if not rows.schema.names:  # Parquet counts rows by its columns
         rows = pa.table({"rows": pa.nulls(rows.num_rows)}, metadata=rows.schema.metadata)
     require_readable(rows)
-    require_shallow(rows.schema)
     writer = pq.ParquetWriter(sink, with_inner_ids(rows.schema), write_page_checksum=True, **layout.options)
     try:
         for start in range(0, max(1, rows.num_rows), layout.group_rows):

@@ -30,6 +30,7 @@ POLARS: dict[str, Callable[[], pl.DataFrame]] = {
     "no rows": lambda: pl.DataFrame(
         schema={"a": pl.Int64, "b": pl.String, "e": pl.Enum(["x"]), "c": pl.Categorical}
     ),
+    "NUL in a name": lambda: pl.DataFrame({"\0": [1], "a\0b": ["x"]}),
     "no name": lambda: pl.DataFrame({"": [1], "a.b": [2], "a": [3], "rows": [4]}),
     "NaNs and nulls": lambda: pl.DataFrame({"x": [*map(float, ODD_NAN), None, float("nan")]}),
     **{
@@ -86,6 +87,14 @@ def _arrow_with_metadata() -> pa.Table:
     return pa.table([pa.array([1], pa.int8())], schema=pa.schema([field], metadata={b"owner": b"me"}))
 
 
+def nested(depth: int) -> pa.Array:
+    """Return lists in lists, as many."""
+    made: pa.Array = pa.array([1, None])
+    for _ in range(depth):
+        made = pa.ListArray.from_arrays(pa.array([0, len(made)], pa.int32()), made)
+    return made
+
+
 def _dictionary(values: list[Any], *, ordered: bool = False, index: pa.DataType | None = None) -> pa.Table:
     indices = pa.array([1, None, 0, 1], index or pa.int8())
     return pa.table({"x": pa.DictionaryArray.from_arrays(indices, pa.array(values), ordered=ordered)})
@@ -103,6 +112,7 @@ ARROW: dict[str, Callable[[], pa.Table]] = {
         [pa.array([1]), pa.array(["a"]), pa.array([2])], names=["x", "x", ""]
     ),
     "metadata": _arrow_with_metadata,
+    "as deep as Parquet goes": lambda: pa.table({"x": nested(49)}),
     "floats": lambda: pa.table({"x": pa.array([*ODD_NAN, None, np.nan], from_pandas=False)}),
     **{
         str(t): lambda t=t, values=values: _column(values, t)

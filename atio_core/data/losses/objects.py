@@ -87,8 +87,14 @@ def _as_read(where: str, code: str, array: Any) -> list[Any]:
     """The values as pandas writes and reads them."""
     import pyarrow as pa
 
+    from atio_core.data import depth
+
     try:
-        return pa.array(array, from_pandas=True).to_pandas().tolist()
+        stored = pa.array(array, from_pandas=True)
+        if (levels := depth.levels(stored.type)) > depth.MOST:
+            many = f"readers take {depth.MOST} levels in each other, not {levels}"
+            refuse(where, many, _AS_TEXT.format(code))
+        return stored.to_pandas().tolist()
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         why = str(error).replace("\n", " ")
         refuse(where, f"these objects have no common type ({why})", _AS_TEXT.format(code))

@@ -79,6 +79,8 @@ def of_parquet_arrow(table: Any, order: Order) -> Sequence[Loss]:
     """
     import pyarrow as pa
 
+    from atio_core.data import depth
+
     names = table.schema.names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -88,6 +90,8 @@ def of_parquet_arrow(table: Any, order: Order) -> Sequence[Loss]:
     found = list(_of_options(order))
     for position, field in enumerate(table.schema):
         where = f"column {field.name!r}"
+        if (levels := depth.levels(field.type)) > depth.MOST:
+            refuse(where, f"readers take {depth.MOST} levels in each other, not {levels}", "Flatten it")
         found += _of_arrow_type(where, field.type)
         if isinstance(table, pa.Table) and pa.types.is_dictionary(field.type):
             _require_one_dictionary(where, table.column(position))

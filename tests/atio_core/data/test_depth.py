@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from atio_core.data.depth import MOST, levels, require_shallow
+from atio_core.data.depth import MOST, levels
+from atio_core.data.frames import to_piece
 from atio_core.errors import NotPreservableError
 from atio_core.table import Table
 
@@ -42,7 +43,7 @@ def is_readable(t: pa.DataType) -> bool:
 def is_taken(t: pa.DataType) -> bool:
     """Say whether a type is let through."""
     try:
-        require_shallow(pa.schema([("a", t)]))
+        to_piece(pa.schema([("a", t)]).empty_table())
     except NotPreservableError:
         return False
     return True
@@ -54,6 +55,6 @@ def test_rows_that_could_not_be_read_back_are_refused() -> None:
     for _ in range(40):
         value = {"x": [value]}
     table = Table("memory://depth-test")
-    with pytest.raises(NotPreservableError, match="'deep' has 121 levels"):
+    with pytest.raises(NotPreservableError, match=r"'deep'.*121 levels"):
         table.append(pa.table({"deep": pa.array([value])}))
     assert not table.exists()

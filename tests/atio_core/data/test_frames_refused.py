@@ -5,6 +5,7 @@
 # ^ pandas' stubs know its usual arguments only
 
 import datetime as dt
+import functools
 import io
 import struct
 import zoneinfo
@@ -20,6 +21,7 @@ import pytest
 
 from atio_core.data.frames import to_piece
 from atio_core.errors import NotPreservableError
+from tests.support.nasty_others import nested
 from tests.support.nasty_pandas import BERLIN
 
 
@@ -231,6 +233,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "'x'.*opaque",
     ),
+    "a time zone of no name": (
+        lambda: pa.table({"x": pa.array([0], pa.timestamp("s", "Not/AZone"))}),
+        "'x'.*no time zone 'Not/AZone'",
+    ),
+    "a time zone inside": (
+        lambda: pa.table({"x": pa.array([[0]], pa.list_(pa.timestamp("s", "+0530")))}),
+        r"'x'.*no time zone '\+0530'",
+    ),
+    "lists deeper than Parquet goes": (lambda: pa.table({"x": nested(50)}), "'x'.*99"),
+    "lists of any depth": (lambda: pa.table({"x": nested(700)}), "'x'.*99"),
     # polars
     "polars objects": (
         lambda: pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}),
@@ -244,6 +256,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pl.DataFrame({"x": pl.Series([[]], dtype=pl.Array(pl.Int8, 0))}),
         "'x'.*Array",
     ),
+    "polars lists deeper than Parquet goes": (
+        lambda: pl.DataFrame(
+            {
+                "x": pl.Series(
+                    [], dtype=functools.reduce(lambda inner, _: pl.List(inner), range(50), pl.Int8())
+                )
+            }
+        ),
+        "'x'.*99",
+    ),
+    "polars structs of any depth": (
+        lambda: pl.DataFrame({"x": [functools.reduce(lambda inner, _: {"k": inner}, range(180), 1)]}),
+        "'x'.*99",
+    ),
+    "NUL in a name inside polars structs": (lambda: pl.DataFrame({"x": [{"k\0": 1}]}), "'x'.*Struct"),
     "polars structs without fields": (
         lambda: pl.DataFrame({"x": pl.Series([{}], dtype=pl.Struct([]))}),
         "'x'.*Struct",

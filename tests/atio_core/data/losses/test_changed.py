@@ -1,12 +1,14 @@
 """Formats that keep types never change a value silently: it is refused, or equal in a form that is said."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 import atio_core as atio
 from tests.support.file_reading import READ
 from tests.support.frame_strategies import numpy_arrays, pandas_frames
+from tests.support.nasty_others import nested
 from tests.support.nasty_pandas import PANDAS
 from tests.support.releases import READS_ALL_OF_PANDAS
 
@@ -93,6 +96,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
             {"x": [1]}, index=pd.Index([0.5], dtype="halffloat[pyarrow]", name="column 'x'")
         ),
         "no index of 16-bit floats",
+    ),
+    "deeper than readers go": (lambda: pa.table({"x": nested(50)}), "99"),
+    "objects deeper than readers go": (
+        lambda: pd.DataFrame({"x": [functools.reduce(lambda inner, _: [inner], range(50), 1)]}),
+        "99",
     ),
     "complex": (lambda: pd.Series([1j]), "complex128 has no place"),
     "sparse": (lambda: pd.Series(pd.arrays.SparseArray([0, 1])), "Sparse"),
