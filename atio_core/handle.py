@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from atio_core.errors import DuplicateKeyError, StagedFilesExpiredError, VersionExpiredError
-from atio_core.log.commit import VERDICTS, commit, holds, look_up, preview, require_expected
+from atio_core.log.commit import VERDICTS, commit, holds, look_up, preview
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.intent import Intent
 from atio_core.log.lookup import Wanted, find, too_fast
+from atio_core.log.preconditions import require_expected
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import PRIMARY_KEY, LogEntry, empty_entry
 from atio_core.model.ids import Clock, uuid7

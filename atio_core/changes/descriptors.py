@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from atio_core.changes.append import Append
-from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.overwrite import Overwrite
 from atio_core.changes.overwrite_object import OverwriteObject
+from atio_core.changes.overwrite_partitions import OverwritePartitions
 from atio_core.changes.rewrite import Rewrite
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest

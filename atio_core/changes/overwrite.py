@@ -1,23 +1,19 @@
-"""Replace all rows, whole partitions, or the rows that match a filter.
+"""Replace all rows, or the rows that match a filter.
 
-The first two rebase over everything: they replace blindly. The last reads what it replaces: see `rewrite.py`.
+The first rebases over everything: it replaces blindly. The other reads what it replaces: see `rewrite.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from atio_core.changes.arrangement import (
     Arrangement,
     Wishes,
     new_arrangement,
     own_arrangement,
-    require_arrangement,
-    require_partitioned,
 )
-from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import (
@@ -30,11 +26,12 @@ from atio_core.changes.schema import (
 from atio_core.changes.split_writes import write_split
 from atio_core.changes.stretches import write_stretches
 from atio_core.changes.unchanged import (
-    SharedPartitions,
+    IfUnchanged,
     Unchanged,
     find_unchanged,
     is_unchanged,
     may_be_there,
+    or_undone,
     shared_partitions,
 )
 from atio_core.changes.writing import Writing, Written
@@ -45,18 +42,13 @@ from atio_core.data.frames import Piece, SchemaMode
 from atio_core.data.incoming import Incoming
 from atio_core.data.sorting import in_order
 from atio_core.errors import CommitConflictError
-from atio_core.format.digest import digest
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased
-from atio_core.log.file_list import files_of, with_added, without
+from atio_core.log.file_list import files_of, with_added
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
-from atio_core.model.data_file import DataFile, Scalar
+from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry, PartitionField, Totals
-from atio_core.model.manifest import may_hold, partition_key
-
-IfUnchanged = Literal["commit", "skip"]
-"""What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
 _MOST_SORTED_BYTES = 1 << 30  # of Arrow data that is brought into order as a whole, and so is in memory twice
 _NONE = Constraints()
@@ -76,6 +68,7 @@ class Overwrite:
         sort_by: Ids of the columns that the table is sorted by from now on.
         begins: Only if there is no table yet. Else the change is another one, that looks at the rows there.
         shares: All files in the order of the rows, if some of them are the base's; else none.
+        spares: All rows are in `adds`, so that nothing need be shared.
     """
 
     adds: Sequence[DataFile]
@@ -87,6 +80,7 @@ class Overwrite:
     sort_by: tuple[int, ...] = ()
     begins: bool = False
     shares: Sequence[DataFile] = ()
+    spares: bool = False
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
@@ -95,7 +89,7 @@ class Overwrite:
 
         Raises:
             CommitConflictError: With `write_again`: there is a table by now, its schema is another, or it lacks a file
-                that is shared.
+                that is shared and has no spare.
         """
         if self.begins and base.is_there:
             raise _begun(base, scratch.location)
@@ -103,19 +97,23 @@ class Overwrite:
             require_same_key(base, self.schema, self.operation, scratch)
         else:
             require_same_schema(base, self.schema, self.operation, scratch.location)
-        kept = self._kept_of(base, scratch)
+        files, kept = self._files_on(base, scratch)
         emptied = base.emptied(ROWS).arranged(self.fields, self.sort_by)
         emptied = emptied.with_(schemas=base.schemas)  # a schema that comes back keeps its number
         entry, number = add_schema(emptied, self.schema, scratch)
         entry = entry.with_(schemas={number: entry.schemas[number]}, content=self.content)
-        files = [replace(file, schema=number) for file in self.shares or self.adds]
-        entry = with_added(entry, files, scratch, self.limits)
-        return Rebased(entry, Totals.of(list(self.adds)), base.totals - kept)
+        entry = with_added(entry, [replace(file, schema=number) for file in files], scratch, self.limits)
+        named = {file.path for file in files}
+        unused = [file.path for file in self.adds if file.path not in named]
+        added = Totals.of([file for file in self.adds if file.path in named])
+        return Rebased(entry, added, base.totals - kept, unused)
 
-    def _kept_of(self, base: LogEntry, scratch: Scratch) -> Totals:
-        """What the base has in the files that are shared."""
+    def _files_on(self, base: LogEntry, scratch: Scratch) -> tuple[Sequence[DataFile], Totals]:
+        """Return the files of the version behind a base, and what the base has in those that are shared."""
         shared = {file.path for file in self.shares} - {file.path for file in self.adds}
         found = [file for file in files_of(scratch, base) if file.path in shared] if shared else []
+        if len(found) < len(shared) and self.spares:
+            return self.adds, Totals()
         if len(found) < len(shared):
             raise CommitConflictError(
                 f"{self.operation} of {scratch.location} shares files with a version that is no longer the latest;"
@@ -125,60 +123,7 @@ class Overwrite:
                 winner=base.version,
                 write_again=True,
             )
-        return Totals.of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class OverwritePartitions:
-    """Partitions that replace those of the same values.
-
-    Attributes:
-        adds: The files of all partitions, written with `schema`.
-        partitions: The values of the partitions that are replaced, in the fields' order.
-        fields: The partition fields; must be the table's own when the change is applied.
-        schema: Must be the table's own when the change is applied, or have grown from it.
-        content: Digest of the rows.
-        limits: Bounds of an entry.
-        sort_by: Ids of the columns that rows are sorted by; must be the table's own, too.
-        shared: Partitions that aren't replaced, since they hold just the rows that were to replace theirs.
-        skip: Make no version if all do.
-    """
-
-    adds: Sequence[DataFile]
-    partitions: frozenset[tuple[Scalar, ...]]
-    fields: tuple[PartitionField, ...]
-    schema: WrittenSchema
-    content: str
-    limits: Limits
-    sort_by: tuple[int, ...] = ()
-    shared: SharedPartitions = field(default_factory=SharedPartitions)
-    skip: bool = False
-    operation: str = field(default="overwrite_partitions", init=False)
-    changes_rows: bool = field(default=True, init=False)
-
-    def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
-        """Apply the change to a base.
-
-        Raises:
-            CommitConflictError: With `write_again`: the files don't fit it, or it lacks some that are shared.
-        """
-        require_same_schema(base, self.schema, self.operation, scratch.location)
-        require_arrangement(base, self.fields, self.sort_by, self.operation, scratch.location)
-        self.shared.require_there(base, scratch)
-        if not self.partitions and base.is_there and base.schemas[base.schema].digest == self.schema.digest:
-            return None if self.skip else Rebased(base)
-        replaced = {partition_key(values) for values in self.partitions}
-        kept = without(
-            base,
-            goes=lambda file: partition_key(file.partition) in replaced,
-            may_hold=lambda ref: any(may_hold(ref, values) for values in self.partitions),
-            scratch=scratch,
-        )
-        entry, number = add_schema(kept, self.schema, scratch)
-        files = [replace(file, schema=number) for file in self.adds]
-        content = digest(f"{base.content} {self.content}".encode()) if base.is_there else self.content
-        entry = with_added(entry, files, scratch, self.limits).arranged(self.fields, self.sort_by)
-        return Rebased(entry.with_(content=content), Totals.of(files), base.totals - kept.totals)
+        return self.shares or self.adds, Totals.of(found)
 
 
 def _begun(base: LogEntry, table: str) -> CommitConflictError:
@@ -256,20 +201,22 @@ def write_overwrite(
                 sort_by=arrangement.sort_by,
                 shares=cut.files,
             )
+    fields, sort_by = arrangement.fields, arrangement.sort_by
     if not data.is_stream and arrangement.columns:
         split = write_split(writing, fitted, schema, arrangement)
         if split.is_all_of(writing.base):
             return same
         new, files = split.new, split.files if split.shared.files else ()
-    else:
-        written = writing.written(data, fitted, arrangement)
-        if is_unchanged(writing, written, schema, arrangement):
-            writing.store.delete([file.path for file in written.files])
-            return same
-        new, shared = _without_shared(writing, written, schema, arrangement)
-        files = shared.instead_of(written.files)
-    fields, sort_by = arrangement.fields, arrangement.sort_by
-    return Overwrite(new.files, schema, new.content, writing.limits, mode, fields, sort_by, shares=files)
+        return Overwrite(new.files, schema, new.content, writing.limits, mode, fields, sort_by, shares=files)
+    written = writing.written(data, fitted, arrangement)
+    looked_at = writing, written, schema, arrangement
+    unchanged = or_undone(is_unchanged, *looked_at)
+    files = [] if unchanged else or_undone(shared_partitions, *looked_at).instead_of(written.files)
+    content, limits = written.content, writing.limits
+    change = Overwrite(
+        written.files, schema, content, limits, mode, fields, sort_by, shares=files, spares=True
+    )
+    return replace(same, otherwise=change) if unchanged else change
 
 
 def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | None:
@@ -279,63 +226,6 @@ def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | 
         return None
     there = writing.base.totals if writing.base.kind == ROWS else Totals()
     return stable_radius(rows, there.rows, there.files)
-
-
-def write_partitions_of(
-    writing: Writing,
-    data: Incoming,
-    mode: SchemaMode,
-    wishes: Wishes,
-    *,
-    if_unchanged: IfUnchanged = "commit",
-) -> OverwritePartitions:
-    """Write the files of the partitions that the data has rows of.
-
-    Raises:
-        InvalidInputError: The table isn't partitioned, or nothing says into which partitions the rows go.
-        SchemaMismatchError: The data doesn't fit the table.
-    """
-    fitted, schema = writing.own_schema(data.first, mode)
-    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
-    require_partitioned(writing.base, arrangement.fields, writing.store.location)
-    if not data.is_stream and arrangement.columns:
-        split = write_split(writing, fitted, schema, arrangement)
-        done = split.new, split.shared
-    else:
-        written = writing.written(data, fitted, arrangement)
-        done = _without_shared(writing, written, schema, arrangement)
-    return _partitions(writing, done, schema, arrangement, if_unchanged)
-
-
-def _partitions(
-    writing: Writing,
-    done: tuple[Written, SharedPartitions],
-    schema: WrittenSchema,
-    arrangement: Arrangement,
-    if_unchanged: IfUnchanged,
-) -> OverwritePartitions:
-    new, shared = done
-    return OverwritePartitions(
-        new.files,
-        new.partitions,
-        arrangement.fields,
-        schema,
-        new.content,
-        writing.limits,
-        arrangement.sort_by,
-        shared,
-        skip=if_unchanged == "skip",
-    )
-
-
-def _without_shared(
-    writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement
-) -> tuple[Written, SharedPartitions]:
-    try:
-        return shared_partitions(writing, written, schema, arrangement)
-    except BaseException:
-        writing.store.delete([file.path for file in written.files])
-        raise
 
 
 def write_overwrite_where(
@@ -363,25 +253,3 @@ def write_overwrite_where(
             content = written.content
         matching.each(row_filter, matching.drop)
         return matching.change("overwrite", [row_filter], content)
-
-
-def write_partitions(
-    writing: Writing,
-    pieces: Pieces,
-    names: tuple[str, ...],
-    mode: SchemaMode,
-    sort_by: Sequence[object] | None = None,
-    *,
-    if_unchanged: IfUnchanged = "commit",
-) -> OverwritePartitions:
-    """Write the files of some partitions, each given by itself.
-
-    Raises:
-        InvalidInputError: The table has other partition fields.
-        SchemaMismatchError: A piece doesn't fit the table, or one of a new table the first one.
-    """
-    placed, schema = fitted_by_partition(writing, pieces, names, mode, sort_by=sort_by)
-    to = placed[0][1]
-    arrangement = Arrangement(to.fields, sort_by=to.sort_by)
-    done = _without_shared(writing, written_by_partition(writing, placed), schema, arrangement)
-    return _partitions(writing, done, schema, arrangement, if_unchanged)

@@ -19,11 +19,9 @@ class Several:
 
     Attributes:
         changes: In their order, each written against what those before it leave.
-        unused: After `rebase`, the paths of files that an earlier change brought and a later one took away again.
     """
 
     changes: Sequence[Change]
-    unused: list[str] = field(default_factory=list[str])
     operation: str = field(default="transaction", init=False)
 
     @property
@@ -45,11 +43,11 @@ class Several:
             return None
         _, came = difference(base, entry, scratch, scratch)
         stays = {file.path for file in came}
-        self.unused[:] = [file.path for file in self.adds if file.path not in stays]
         paths = [*(ref.path for ref in entry.manifests), *(ref.path for ref in entry.schemas.values())]
         scratch.keep({path for path in paths if path is not None})
         added = Totals.of(came)
-        return Rebased(entry, added, base.totals + added - entry.totals)
+        unused = [file.path for file in self.adds if file.path not in stays]
+        return Rebased(entry, added, base.totals + added - entry.totals, unused)
 
 
 def applied(change: Change, entry: LogEntry, scratch: Scratch, version: int) -> LogEntry:

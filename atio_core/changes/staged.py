@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from atio_core.changes.append import Append
 from atio_core.changes.arrangement import require_arrangement
-from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.overwrite import Overwrite
 from atio_core.changes.overwrite_object import OverwriteObject
+from atio_core.changes.overwrite_partitions import OverwritePartitions
 from atio_core.changes.schema import WrittenSchema, column_id, key_columns, require_same_schema
 from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
@@ -41,11 +42,11 @@ from atio_core.format.schema_arrow import decode_schema, inline_bytes
 from atio_core.format.seal import UNFIT
 from atio_core.format.staged_json import StagedChange, decode_change
 from atio_core.log.change import Rebased
-from atio_core.log.commit import is_too_old
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import read_paths
 from atio_core.log.key_list import first_known
 from atio_core.log.limits import Limits
+from atio_core.log.preconditions import is_too_old
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry, SchemaRef

@@ -8,10 +8,10 @@ bounds, `attrs`) are the same, and if the files still hold what was written: so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -28,13 +28,18 @@ from atio_core.data.pieces import Pieces, merged_info
 from atio_core.data.scan import scan_portions
 from atio_core.data.small_files import neighbours
 from atio_core.data.source import Source
+from atio_core.data.undoing import undo
 from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
-from atio_core.log.change import Rebased
+from atio_core.log.change import Change, Rebased
 from atio_core.log.file_list import files_of
 from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.manifest import may_hold, partition_key
+
+_Found = TypeVar("_Found")
+IfUnchanged = Literal["commit", "skip"]
+"""What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
 _LEAST_BYTES = 4 << 20  # to be read again: less isn't worth a thread
 _WORKERS = min(8, CORES)
@@ -47,20 +52,29 @@ class Unchanged:
     Attributes:
         seen: The data version that has them.
         skip: Make no version.
+        otherwise: What is done if that isn't the latest any more; None if nothing is written for it.
     """
 
     seen: int
     skip: bool
-    adds: tuple[DataFile, ...] = field(default=(), init=False)
+    otherwise: Change | None = None
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
+
+    @property
+    def adds(self) -> Sequence[DataFile]:
+        """See `Change`."""
+        return self.otherwise.adds if self.otherwise else ()
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply the change to a base.
 
         Raises:
-            CommitConflictError: With `write_again`: the base is of another data version.
+            CommitConflictError: With `write_again`: the base is of another data version, and nothing is written for it.
+            What `otherwise` raises.
         """
+        if base.data.version != self.seen and self.otherwise:
+            return self.otherwise.rebase(base, scratch)
         if base.data.version != self.seen:
             raise CommitConflictError(
                 f"{self.operation} of {scratch.location} found its rows in version {self.seen}, which is no longer the"
@@ -70,7 +84,7 @@ class Unchanged:
                 winner=base.version,
                 write_again=True,
             )
-        return None if self.skip else Rebased(base)
+        return None if self.skip else Rebased(base, unused=[file.path for file in self.adds])
 
 
 def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrangement: Arrangement) -> bool:
@@ -103,16 +117,26 @@ def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrang
 
 
 def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement) -> bool:
-    """Say whether the latest has just the rows that were written now, file by file."""
+    """Say whether the latest has just the rows that were written now, whatever files they are cut into."""
     if written.content != writing.base.content or not may_be_there(writing, schema, arrangement):
         return False
     there = files_of(writing.store, writing.base)
-    return _told(there) == _told(written.files) and _are_intact(writing, there)
+    if _told(there) != _told(written.files):
+        if arrangement.fields:  # each is looked at by itself
+            return False
+        labelled = layout_of(own_source(writing).schema).has_range
+        infos = [
+            merged_info([(file.rows, file.piece) for file in files], labelled=labelled)
+            for files in (there, written.files)
+        ]
+        if infos[0] is None or canonical_json(infos[0]) != canonical_json(infos[1]):
+            return False
+    return _are_intact(writing, there)
 
 
 @dataclass(frozen=True, slots=True)
 class SharedPartitions:
-    """Partitions that hold just the rows that were to replace theirs.
+    """Partitions that hold just the rows that are to replace theirs: they needn't be replaced while they do.
 
     Attributes:
         seen: The data version in which they do.
@@ -122,21 +146,37 @@ class SharedPartitions:
     seen: int = 0
     files: Mapping[tuple[Scalar, ...], Sequence[DataFile]] = field(default_factory=dict[Any, Any])
 
-    def require_there(self, base: LogEntry, scratch: Scratch) -> None:
-        """Raise `CommitConflictError` with `write_again` if they may hold others in a base."""
+    def held_in(
+        self, base: LogEntry, scratch: Scratch, written: Collection[tuple[Scalar, ...]]
+    ) -> frozenset[tuple[Scalar, ...]]:
+        """Return the partitions that a base has just so.
+
+        Args:
+            base: The version.
+            scratch: Its lists.
+            written: The partitions whose rows are written, too, should others be there.
+
+        Raises:
+            CommitConflictError: With `write_again`: one that isn't written may hold others there.
+        """
         if not self.files or base.data.version == self.seen:
-            return
+            return frozenset(self.files)
         there = files_by_partition(scratch, base, self.files)
-        for values, files in self.files.items():
-            if _paths(there.get(partition_key(values), ())) != _paths(files):
-                raise CommitConflictError(
-                    f"overwrite_partitions of {scratch.location} found its rows in version {self.seen}, and other files"
-                    " are there by now; nothing was committed: write the data again",
-                    table=scratch.location,
-                    version=base.version,
-                    winner=base.version,
-                    write_again=True,
-                )
+        held = frozenset(
+            values
+            for values, files in self.files.items()
+            if _paths(there.get(partition_key(values), ())) == _paths(files)
+        )
+        if not (self.files.keys() - held).issubset(written):
+            raise CommitConflictError(
+                f"overwrite_partitions of {scratch.location} found its rows in version {self.seen}, and other files"
+                " are there by now; nothing was committed: write the data again",
+                table=scratch.location,
+                version=base.version,
+                winner=base.version,
+                write_again=True,
+            )
+        return held
 
     def instead_of(self, written: Sequence[DataFile]) -> list[DataFile]:
         """Return files that were written, in their order, with the shared ones of a partition in the place of its own.
@@ -155,8 +195,8 @@ class SharedPartitions:
 
 def shared_partitions(
     writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement
-) -> tuple[Written, SharedPartitions]:
-    """Take the partitions out of what was written that hold just these rows in the latest; their new files go.
+) -> SharedPartitions:
+    """Return the partitions that hold just the rows in the latest that were written for them.
 
     Args:
         writing: Against which version.
@@ -166,7 +206,7 @@ def shared_partitions(
     """
     base = writing.base
     if not written.partitions or not may_be_there(writing, schema, arrangement):
-        return written, SharedPartitions(base.data.version)
+        return SharedPartitions(base.data.version)
     there = files_by_partition(writing.store, base, written.partitions)
     new: dict[tuple[str, ...], list[DataFile]] = {}
     for file in written.files:
@@ -180,12 +220,22 @@ def shared_partitions(
         told = [(file.rows, file.piece) for file in files]
         if key in there and contents and hold_the_same(source, there[key], told, *contents):
             found[values] = there[key]
-    keys = {partition_key(values) for values in found}
-    gone = [file for key in keys for file in new.get(key, ())]
-    writing.store.delete([file.path for file in gone])
-    stays = [file for file in written.files if partition_key(file.partition) not in keys]
-    rest = replace(written, files=stays, partitions=written.partitions - found.keys())
-    return rest, SharedPartitions(base.data.version, found)
+    return SharedPartitions(base.data.version, found)
+
+
+def or_undone(
+    look: Callable[[Writing, Written, WrittenSchema, Arrangement], _Found],
+    writing: Writing,
+    written: Written,
+    schema: WrittenSchema,
+    arrangement: Arrangement,
+) -> _Found:
+    """Return what is found of rows that are written; if that fails, their files go."""
+    try:
+        return look(writing, written, schema, arrangement)
+    except BaseException as error:
+        undo(lambda: writing.store.delete([file.path for file in written.files]), error)
+        raise
 
 
 def own_source(writing: Writing) -> Source:

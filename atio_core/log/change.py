@@ -16,11 +16,19 @@ class Rebased:
     """A change applied to a base: the base with another content, and what that added and removed.
 
     Version, ids, times and keys are filled in by the commit.
+
+    Attributes:
+        entry: The base with another content.
+        added: What came.
+        removed: What went.
+        unused: The paths of files that the change brought along and this version doesn't name: they go once it is
+            committed.
     """
 
     entry: LogEntry
     added: Totals = field(default_factory=Totals)
     removed: Totals = field(default_factory=Totals)
+    unused: Sequence[str] = ()
 
 
 class Change(Protocol):

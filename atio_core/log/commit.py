@@ -14,7 +14,7 @@ is known to be another's; and the files that it names stay.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -32,7 +32,6 @@ from atio_core.errors import (
     VersionExpiredError,
 )
 from atio_core.format.entry_json import encode_entry
-from atio_core.format.names import file_id_of
 from atio_core.log.change import Change, Rebased
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.confirm import on_chain
@@ -40,9 +39,10 @@ from atio_core.log.file_list import missing_file
 from atio_core.log.intent import Intent
 from atio_core.log.key_list import find_older, find_recent, first_known, push
 from atio_core.log.pauses import Pace, Paused
+from atio_core.log.preconditions import is_too_old, require_expected
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import NO_KEY, DataVersion, LogEntry, empty_entry
-from atio_core.model.ids import Clock, system_clock, uuid7_time_us
+from atio_core.model.ids import Clock, system_clock
 from atio_core.storage.readback import Answer, Created
 
 _ROUNDS = 1_000
@@ -178,25 +178,6 @@ def _is_latest(log: CommitLog, base: LogEntry) -> bool:
     return (latest.commit_id if latest else "") == base.commit_id
 
 
-def require_expected(base: LogEntry, intent: Intent, table: str) -> None:
-    """Raise `CommitConflictError` if a base isn't the version that the caller expects."""
-    expected, found = intent.expected_version, base.data.version
-    if expected is not None and expected != found and (expected or base.is_there):
-        raise CommitConflictError(
-            f"the write to {table} expected version {expected} to be the latest, but it is {found}; nothing was"
-            " committed: read it, and decide again",
-            table=table,
-            version=found,
-            winner=found,
-        )
-
-
-def is_too_old(path: str, base: LogEntry) -> bool:
-    """Say whether a file that the base doesn't reach may have been taken by cleaning."""
-    file_id = file_id_of(path)
-    return file_id is None or uuid7_time_us(file_id) < base.horizon_us
-
-
 def version_of(
     log: CommitLog, base: LogEntry, one: bytes, after_version: int | None = None, not_before_us: int = 0
 ) -> int | None:
@@ -229,6 +210,7 @@ class _Run:
     unclear: set[int] = field(default_factory=set[int])
     scratch: Scratch | None = None
     base: LogEntry | None = None
+    unused: Sequence[str] = ()
 
     def once(self, known: LogEntry | None, *, look: bool) -> Committed | None:
         """Try once, on what is known, or look for the latest first; None if the race was lost."""
@@ -245,8 +227,11 @@ class _Run:
             return None
         if isinstance(built, Committed):
             # Nothing was left to be done on an outdated base: what came since may ask for it.
-            outdated = built.nothing and given is not None and not _is_latest(self.log, given)
-            return None if outdated else built
+            if built.nothing and given is not None and not _is_latest(self.log, given):
+                return None
+            if built.nothing:
+                self._delete(self._paths())
+            return built
         created = self._create(base, built[0])
         return created and replace(created, nothing=built[1])
 
@@ -261,6 +246,7 @@ class _Run:
             return Committed(base.version, base, nothing=True)
         # A key is remembered also if nothing is to be done: else a retry could find something (P4).
         changes = rebased is not None and self.change.changes_rows
+        self.unused = self._paths() if rebased is None else rebased.unused
         entry = next_entry(base, rebased or Rebased(base), self, self.scratch, changes_rows=changes)
         self.scratch.write()
         return entry, rebased is None
@@ -274,7 +260,7 @@ class _Run:
             # versions up to the base's are known to be another's
             self.unclear = {version for version in self.unclear if version > base.version}
         if done is not None and done.repeated and not self.unclear:
-            self._delete_files()
+            self._delete(self._paths())
         return done
 
     def _check(self, base: LogEntry) -> None:
@@ -317,6 +303,8 @@ class _Run:
             self.unclear.discard(entry.version)
             return None
         self.unclear.clear()
+        if stored is entry:
+            self._delete(self.unused)
         return Committed(stored.version, stored)
 
     def _send(self, base: LogEntry, entry: LogEntry, data: bytes) -> Created:
@@ -344,7 +332,7 @@ class _Run:
         """Leave nothing behind if it is certain that nothing landed; else say that it isn't."""
         if not self.unclear:
             self._discard_scratch()
-            self._delete_files()
+            self._delete(self._paths())
         elif isinstance(error, Exception) and not isinstance(error, CommitUnknownError):
             raise self.unknown(str(error)) from error
         elif not isinstance(error, Exception):
@@ -365,9 +353,12 @@ class _Run:
             with suppress(StorageError):  # cleaned later; it must not hide why the commit failed
                 self.scratch.discard()
 
-    def _delete_files(self) -> None:
-        with suppress(StorageError):
-            self.log.store.delete([file.path for file in self.change.adds])
+    def _paths(self) -> list[str]:
+        return [file.path for file in self.change.adds]
+
+    def _delete(self, paths: Sequence[str]) -> None:
+        with suppress(StorageError):  # cleaned later
+            self.log.store.delete(paths)
 
 
 def next_entry(

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from atio_core.errors import DamagedError, NotFoundError, StagedFilesExpiredError, StorageError
 from atio_core.format.kept_json import KeptRecord, decode_kept, encode_kept
 from atio_core.format.names import STAGED, kept_path, pending_path, stage_id_of
-from atio_core.log.commit import is_too_old
 from atio_core.log.commit_log import CommitLog
+from atio_core.log.preconditions import is_too_old
 from atio_core.model.entry import empty_entry
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.readback import Answer, create

@@ -16,7 +16,7 @@ from atio_core.table.matching import MatchingChanges
 from atio_core.table.telling import told
 
 if TYPE_CHECKING:
-    from atio_core.changes.overwrite import IfUnchanged
+    from atio_core.changes.unchanged import IfUnchanged
     from atio_core.data.frames import SchemaMode
 
 Done = TypeVar("Done")
@@ -263,7 +263,7 @@ class RowChanges(MatchingChanges[Done]):
             ([1, 3], [3])
         """
         from atio_core.changes.arrangement import Wishes
-        from atio_core.changes.overwrite import write_partitions, write_partitions_of
+        from atio_core.changes.overwrite_partitions import write_partitions, write_partitions_of
         from atio_core.data.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from atio_core.data.meter import Meter
-from atio_core.errors import InvalidInputError, NotFoundError, StorageError
+from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
@@ -95,7 +94,6 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
         if kind is not None:
             self._undo(attempt)
             return
-        made: list[Several] = []
 
         def write(writing: Writing) -> Several:
             nonlocal attempt
@@ -108,8 +106,7 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
                     attempt.delete()
                     raise
             self._attempt = None
-            made.append(attempt.several())
-            return made[-1]
+            return attempt.several()
 
         try:
             self.snapshot = self._handle.commit(write, self._intent, self._meter)
@@ -118,9 +115,6 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
                 self._attempt is not None
             ):  # it wasn't asked for: the key was used before, or the version isn't expected
                 self._undo(attempt)
-        if made and not self.snapshot.repeated:
-            with suppress(StorageError):  # cleaned later
-                self._log.store.delete(made[-1].unused)
 
     def _apply(self, write: _Write, intent: Intent) -> None:
         attempt = self._begun("change")

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from atio_core.changes.append import Append
 from atio_core.changes.descriptors import describe
-from atio_core.changes.overwrite import Overwrite, OverwritePartitions
+from atio_core.changes.overwrite import Overwrite
+from atio_core.changes.overwrite_partitions import OverwritePartitions
 from atio_core.changes.restore import Restore
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import FIELD_ID, WrittenSchema

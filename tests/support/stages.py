@@ -14,9 +14,9 @@ from atio_core.errors import (
     StorageError,
 )
 from atio_core.format.kept_json import KeptRecord
-from atio_core.log.commit import is_too_old
 from atio_core.log.intent import Intent
 from atio_core.log.kept import drop_id
+from atio_core.log.preconditions import is_too_old
 from atio_core.table.kept import PublishOptions, Stages
 from tests.support.chain import Chain, Deed, Stage
 from tests.support.commits import Writer

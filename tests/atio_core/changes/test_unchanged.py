@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from atio_core.changes import unchanged
+from atio_core.changes import unchanged, writing
 from atio_core.errors import InvalidInputError
 from atio_core.functions import write_snapshot
 from atio_core.storage.memory import MemoryStore
@@ -153,6 +154,42 @@ def test_what_comes_in_between_is_replaced(choice: Any) -> None:
     snapshot = beaten.overwrite(rows(1), if_unchanged=choice, idempotency_key="k")
     assert (snapshot.version, snapshot.unchanged) == (3, False)
     assert beaten.read()["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize("index", [{}, {"index": pd.RangeIndex(5, 65, 2)}], ids=["plain", "a range"])
+def test_a_stream_shares_files_that_are_cut_in_another_way(
+    index: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files end doesn't count: the rows do, in their order, and their index."""
+    table, whole = Table(tmp_path / "t"), pd.DataFrame({"a": range(30)}, **index)
+
+    def written(*cuts: int, frame: pd.DataFrame = whole) -> Any:
+        places = itertools.pairwise([0, *cuts, len(frame)])
+        return table.overwrite(iter([frame.iloc[start:end] for start, end in places]))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "_STREAMED_BYTES", 80)
+        first = written(10, 20)
+    there = data_files(tmp_path / "t")
+    assert len(there) > 1
+    again = written(7)
+    assert (again.added.files, again.content, again.read().equals(whole)) == (0, first.content, True)
+    assert data_files(tmp_path / "t") == there
+    assert written(7, frame=whole.set_axis(pd.RangeIndex(6, 66, 2))).added.files == 1
+
+
+@pytest.mark.parametrize("choice", ["commit", "skip"])
+def test_a_stream_of_what_was_there_is_kept_until_it_is_committed(choice: Any) -> None:
+    """It can't be written again: so what it became is taken away only when it is certain that nothing needs it."""
+    store = MemoryStore()
+    Table(store=store).overwrite(batches())
+    beaten = Table(store=between(store, lambda: Table(store=store).overwrite(rows(2))))
+    snapshot = beaten.overwrite(batches(), if_unchanged=choice, idempotency_key="k")
+    assert (snapshot.version, snapshot.unchanged, snapshot.rows) == (3, False, 100)
+    assert len(list(store.list("data/"))) == 3
+    again = Table(store=store).overwrite(batches(), if_unchanged=choice, idempotency_key="l")
+    assert (again.unchanged, again.rows) == (choice == "skip", 100)
+    assert len(list(store.list("data/"))) == 3
 
 
 def test_a_version_that_was_restored_counts() -> None:
@@ -304,6 +341,19 @@ def test_a_partition_that_changes_meanwhile_is_replaced(choice: Any) -> None:
     snapshot = write({"x": rows(1), "z": rows(6)}, between(store, lambda: write({"y": rows(5)})))
     assert (snapshot.version, snapshot.added.rows, snapshot.removed.rows) == (5, 1, 0)
     assert sorted(snapshot.read()["a"]) == [1, 5, 6]
+
+
+@pytest.mark.parametrize("verb", ["overwrite", "overwrite_partitions"])
+def test_a_stream_over_partitions_that_change_meanwhile(verb: str) -> None:
+    """What it shares and what it can't share any more are both right, and nothing is left over."""
+    store = MemoryStore()
+    Table(store=store).overwrite(days(7), partition_by=["day"])
+    late = between(store, lambda: Table(store=store).overwrite_partitions(days(8)[1:2]))
+    snapshot = getattr(Table(store=late), verb)(iter([days(7)]))
+    assert snapshot.version == 3
+    assert sorted(snapshot.read("arrow")["a"].to_pylist()) == [1, 2, 3, 4, 7]
+    named = {path for one in Table(store=store).history() for path in paths(one)}
+    assert set(store.list("data/")) == named
 
 
 def days(*values: int) -> pa.Table:
