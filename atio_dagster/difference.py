@@ -76,7 +76,7 @@ def build_diff_check(
     def diff(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         step = context.op_execution_context
         store: AtioResource = getattr(step.resources, resource_key)
-        staged = find_staged(step.instance, step.run_id, key, store.storage_options)
+        staged = find_staged(step.instance, step.run, key, store.storage_options)
         after = latest_of(store.table(key)) if staged is None else staged.snapshot()
         before = None if after is None else _before(store, key, after)
         if after is None or before is None:

@@ -40,7 +40,8 @@ class AtioTable:
         partitions_def: If the table's partitions are an asset's: their values are its partition keys.
         io_manager_key: The `AtioIOManager` that loads it.
         resource_key: Where the `AtioResource` is among the resources whose store has the table; with a `path`, whose
-            `storage_options` open its bucket. If None, that is `atio`; with a path, the environment says how.
+            `storage_options` open its bucket when it is observed, or watched by a sensor. If None, that is `atio`;
+            with a path, the environment says how. An input of it is opened as the `AtioIOManager` opens its own.
         description: What the asset's page says.
         group_name: The asset's group.
         metadata: More metadata.

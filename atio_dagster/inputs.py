@@ -26,7 +26,12 @@ _NO_EVENT = 0
 
 
 def tell_read(
-    context: dg.InputContext, table: Table, snapshot: Snapshot, partitions: Partitions | None
+    context: dg.InputContext,
+    table: Table,
+    snapshot: Snapshot,
+    partitions: Partitions | None,
+    *,
+    is_staged: bool = False,
 ) -> None:
     """Tell Dagster which version an input is.
 
@@ -35,12 +40,14 @@ def tell_read(
         table: Its table.
         snapshot: The version that is read.
         partitions: The partitions that are read; None if the asset has none.
+        is_staged: Whether it is no version yet, so that its number may still be another.
     """
     step = step_of(context)
     if step is None or not context.has_asset_key:
         return
     key = context.asset_key
-    note_read(step, key, snapshot.version)
+    if not is_staged:
+        note_read(step, key, snapshot.version)
     noted = step.maybe_fetch_and_get_input_asset_version_info(key)
     if noted is None or noted.data_version is None:
         return
@@ -67,10 +74,10 @@ def _tell_whole(step: StepExecutionContext, key: dg.AssetKey, snapshot: Snapshot
 def _tell_partitions(table: Table, snapshot: Snapshot, partitions: Partitions, noted: Any) -> None:
     """Dagster makes the data version of some partitions of those of each, in the order of their keys."""
     latest = latest_of(table)
-    if latest is None or latest.version == snapshot.version:
+    if latest is not None and latest.version == snapshot.version:
         return
-    read, now = (_contents(one, partitions) for one in (snapshot, latest))
-    if read != now:
+    read = _contents(snapshot, partitions)
+    if latest is None or read != _contents(latest, partitions):
         version = sha256("".join(read.values()).encode()).hexdigest()
         noted.storage_id, noted.data_version = _NO_EVENT, dg.DataVersion(version)
 

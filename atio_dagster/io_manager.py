@@ -37,7 +37,7 @@ from atio_dagster.reads import ReadConfig, choose_version, note_unwritten
 from atio_dagster.remembered import Remembered
 from atio_dagster.resource import AtioResource, store_at
 from atio_dagster.settings import WriteConfig, settings_of
-from atio_dagster.staged import repeated, report_staged, require_publish, staged_version, waits_for_checks
+from atio_dagster.staged import asked_publication, repeated, report_staged, require_publish, staged_version
 from atio_dagster.wanted import wanted_of
 from atio_dagster.writing import plan_write
 
@@ -134,12 +134,13 @@ class AtioIOManager(ByPath, Remembered, WriteConfig, ReadConfig, dg.Configurable
         if latest is not None and context.has_asset_key:
             require_owner(latest, context.asset_key)
         settings = settings_of(context, self)
-        after_checks = waits_for_checks(context, self.publish)
+        publish = asked_publication(context, self.publish)
         planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
-        if not after_checks:
+        if publish == "at_once":
             written = planned.commit(table)
         elif (written := repeated(context, planned.said, self.bucket_options)) is None:
-            report_staged(context, planned.stage(table), planned.said, latest, partitions)
+            stage = planned.stage(table)
+            report_staged(context, stage, planned.said, latest, partitions, publish=publish)
             return
         if written.repeated or written.unchanged:
             note_unwritten(context, self._store(), table, written)
@@ -171,8 +172,7 @@ class AtioIOManager(ByPath, Remembered, WriteConfig, ReadConfig, dg.Configurable
             return None
         if context.has_asset_key:
             require_owner(snapshot, context.asset_key)
-        if staged is None:
-            tell_read(context, table, snapshot, partitions)
+        tell_read(context, table, snapshot, partitions, is_staged=staged is not None)
         context.log.debug("%s is version %s of %s", described(context), snapshot.version, snapshot.table)
         return load(context, snapshot, wanted, partitions)
 

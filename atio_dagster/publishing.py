@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,9 @@ import dagster as dg
 
 from atio_core.errors import InvalidInputError
 from atio_dagster.arguments import require_kind
+from atio_dagster.automation import once_published
 from atio_dagster.keys import plain
+from atio_dagster.made import lets_pass, made_by
 from atio_dagster.releasing import Gates, release_if_complete
 from atio_dagster.staged import (
     PREPARED,
@@ -28,6 +30,7 @@ from atio_dagster.staged import (
     Publish,
     publish_if_passed,
     require_publish,
+    staged_output,
 )
 
 PUBLISHED = "published"
@@ -39,8 +42,8 @@ class _Plan:
     """Which assets are published behind which blocking checks.
 
     Attributes:
-        staged: Those that are staged until then.
-        released: Those that are released together with all others of the run.
+        staged: Those that are published by themselves.
+        released: Those that are published and released together with all others of the run.
         alone: Those that have no blocking check in a step of its own, and get one.
         managers: Where the IO manager of each is among the resources.
     """
@@ -63,14 +66,42 @@ class _Plan:
         managers = {key: self.managers[key] for key in (*staged, *released) if key in self.managers}
         return _Plan(staged, released, managers=managers)
 
-    def publish(self) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-        """Publish what has passed all of its checks, in the step that runs."""
+    def settle(self, held: list[Any], specs: Sequence[dg.AssetCheckSpec]) -> Iterator[Any]:
+        """Publish what passes with the last result of the step that runs, then tell of that result.
+
+        In this order, so that nothing starts by itself on a check that has passed, before its asset is published. If
+        other checks come to their end at the same moment, none of them sees the others: so each looks once more.
+
+        Args:
+            held: The last result, if there is one.
+            specs: The checks of the step.
+        """
+        try:
+            done = yield from self._publish([_outcome(result, specs) for result in held])
+        except Exception:
+            yield from held  # what the check has found is seen all the same
+            raise
+        yield from held
+        if not done:
+            yield from self._publish([])
+
+    def _publish(
+        self, outcomes: Iterable[tuple[dg.AssetKey, str, bool] | None]
+    ) -> Generator[dg.AssetMaterialization | dg.AssetObservation, None, bool]:
+        """Publish what has passed all of its checks, by what is noted and these; return whether that is all of it."""
         context = _context()
         openings = {key: _storage_options(context, manager) for key, manager in self.managers.items()}
+        made = made_by(context.instance, context.run)
+        for key, name, passed in filter(None, outcomes):
+            if key in made:
+                made[key].note(name, passed=passed)
+        done = True
         for key, names in self.staged.items():
-            yield from publish_if_passed(context, key, names, openings.get(key))
+            staged = staged_output(made.get(key), openings.get(key))
+            done &= yield from publish_if_passed(context, key, staged, names)
         if self.released:
-            yield from release_if_complete(context, self.released, openings)
+            done &= yield from release_if_complete(context, self.released, made, openings)
+        return done
 
 
 def with_publishing(defs: dg.Definitions) -> dg.Definitions:
@@ -81,8 +112,9 @@ def with_publishing(defs: dg.Definitions) -> dg.Definitions:
     that block have passed, it becomes the latest; what is downstream in the same run waits for that, and reads it. If
     one fails, the old version stands, and the staged one is kept for inspection, for 7 days.
 
-    `"after_run"` publishes at once, and releases all such assets of a run together, under the run's id, when the last
+    With `"after_run"`, all such assets of a run are published together, and released under the run's id, when the last
     of them is there and has passed its blocking checks: `AtioResource.store.at("latest")` reads them as of one moment.
+    Steps of the same run read what is staged.
 
     Args:
         defs: All that belongs together: the assets, their checks, the resources.
@@ -212,17 +244,17 @@ def _prepared(one: Any, plan: _Plan) -> Any:
     if not isinstance(one, dg.AssetsDefinition):
         return one
     if one.keys:
-        return one.map_asset_specs(lambda spec: _told(spec, plan)) if one.keys & plan.keys else one
+        changed = {spec.key: _told(once_published(spec, plan.keys), plan) for spec in one.specs}
+        is_same = all(changed[spec.key] is spec for spec in one.specs)
+        return one if is_same else one.map_asset_specs(lambda spec: changed[spec.key])
     targets = {spec.asset_key for spec in one.check_specs} & plan.keys
     if not targets or not isinstance(one.node_def, dg.OpDefinition):
         return one
-    reads = {
-        name for name, key in one.node_keys_by_input_name.items() if key in targets and key in plan.staged
-    }
+    reads = {name for name, key in one.node_keys_by_input_name.items() if key in targets}
     behind = plan.behind(spec.asset_key for spec in _gates_apart(one))
     return dg.AssetChecksDefinition.create(
         keys_by_input_name=one.node_keys_by_input_name,
-        node_def=_publishing_op(one.node_def, reads, behind),
+        node_def=_publishing_op(one.node_def, reads, behind, list(one.check_specs)),
         check_specs_by_output_name=dict(one.check_specs_by_output_name),
         can_subset=one.can_subset,
         resource_defs=dict(one.resource_defs),
@@ -236,7 +268,9 @@ def _told(spec: dg.AssetSpec, plan: _Plan) -> dg.AssetSpec:
     return spec.merge_attributes(metadata={PUBLISH: asked, PREPARED: list(names[spec.key]) or [PUBLISHED]})
 
 
-def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], behind: _Plan) -> dg.OpDefinition:
+def _publishing_op(
+    op: dg.OpDefinition, reads: Iterable[str], behind: _Plan, specs: Sequence[dg.AssetCheckSpec]
+) -> dg.OpDefinition:
     """The same op, which reads what is staged, and publishes what it is the last to let pass."""
     ins = dict(op.ins)
     for name in reads:
@@ -244,7 +278,7 @@ def _publishing_op(op: dg.OpDefinition, reads: Iterable[str], behind: _Plan) -> 
     compute: Any = op.compute_fn
     if behind.keys:
         by_decorator = op.is_from_decorator()
-        function = _then_publishing(compute.decorated_fn if by_decorator else compute, behind)
+        function = _then_publishing(compute.decorated_fn if by_decorator else compute, behind, specs)
         compute = compute._replace(decorated_fn=function) if by_decorator else function
     return dg.OpDefinition(
         compute_fn=compute,
@@ -273,27 +307,37 @@ def _reading_staged(given: dg.In) -> dg.In:
     )
 
 
-def _then_publishing(check: Callable[..., Any], behind: _Plan) -> Callable[..., Any]:
+def _then_publishing(
+    check: Callable[..., Any], behind: _Plan, specs: Sequence[dg.AssetCheckSpec]
+) -> Callable[..., Any]:
     """The same check as a generator that publishes behind what it yields. Its signature stays as it is."""
     if inspect.iscoroutinefunction(check) or inspect.isasyncgenfunction(check):
 
         @functools.wraps(check)
         async def run_async(*args: Any, **inputs: Any) -> AsyncIterator[Any]:
+            held: list[Any] = []
             if inspect.isasyncgenfunction(check):
                 async for event in check(*args, **inputs):
-                    yield event
+                    for earlier in held:
+                        yield earlier
+                    held = [event]
             else:
-                for event in _results(await check(*args, **inputs)):
+                *earlier, last = _results(await check(*args, **inputs))
+                for event in earlier:
                     yield event
-            for event in behind.publish():
+                held = [last]
+            for event in behind.settle(held, specs):
                 yield event
 
         return run_async
 
     @functools.wraps(check)
     def run(*args: Any, **inputs: Any) -> Iterator[Any]:
-        yield from _results(check(*args, **inputs))
-        yield from behind.publish()
+        held: list[Any] = []
+        for event in _results(check(*args, **inputs)):
+            yield from held
+            held = [event]
+        yield from behind.settle(held, specs)
 
     return run
 
@@ -305,6 +349,20 @@ def _results(returned: Any) -> Iterable[Any]:
         if isinstance(returned, Iterable) and not isinstance(returned, dg.AssetCheckResult)
         else [returned]
     )
+
+
+def _outcome(result: object, specs: Sequence[dg.AssetCheckSpec]) -> tuple[dg.AssetKey, str, bool] | None:
+    """Which check a result is of, and whether it lets its asset pass; None if that is to be seen when it is noted."""
+    if not isinstance(result, dg.AssetCheckResult):
+        return None
+    meant = [
+        spec
+        for spec in specs
+        if result.asset_key in (None, spec.asset_key) and result.check_name in (None, spec.name)
+    ]
+    if len(meant) != 1:
+        return None
+    return meant[0].asset_key, meant[0].name, lets_pass(passed=result.passed, severity=result.severity)
 
 
 def _context() -> dg.OpExecutionContext:

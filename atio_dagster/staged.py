@@ -5,13 +5,15 @@ the asset looks, once it has passed, whether all others have: Dagster has noted 
 number of checks, on any machines, one at least sees all of them. It publishes, which a stage allows any number of times
 and does once. What counts is what the run and those that it executes again noted since the output was staged.
 
+What is published with the others of its run is read, by the steps of that run, as it is staged.
+
 A materialisation of its own tells Dagster of the publication. Until then, the data version of the asset is that of what
 still stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -21,9 +23,10 @@ from atio_core.errors import InvalidInputError, StageNotFoundError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import described, plain
+from atio_dagster.made import PUBLICATION, STAGE, TABLE, Made, made_by
 from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
 from atio_dagster.provenance import step_of
-from atio_dagster.run_events import lets_pass, noted
+from atio_dagster.reads import AS_OF, TAG, VERSION
 
 if TYPE_CHECKING:
     from atio_core.table.kept import KeptStage
@@ -39,19 +42,20 @@ PREPARED = "atio/published_by"
 STAGED_INPUT = "atio/staged"
 """Metadata of an input that is what the run has staged."""
 
-_STAGE = "atio/stage"
-_PUBLICATION = "atio/publication"
+_WHEN: Mapping[Publish, str] = {
+    "after_checks": "when its blocking checks have passed",
+    "after_run": "with the others of its run, when all of them have passed their blocking checks",
+}
+
 _UNTIL = "atio/staged_until"
 _COMMIT = "atio/staged_commit"
 _KEY = "idempotency_key"
 _STANDING = "atio/standing"
-_TABLE = "atio/table"
 _CONTENT = "atio/content"
 _UNPUBLISHED = "unpublished"
 _DATA_VERSION = "dagster/data_version"
 _USER_PROVIDED = "dagster/data_version_is_user_provided"
 _OF_THE_STAGE = (_UNTIL, _COMMIT, _STANDING)
-_NOTED = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
 
 def require_publish(value: Any, what: str) -> Publish:
@@ -67,8 +71,8 @@ def require_publish(value: Any, what: str) -> Publish:
     return value
 
 
-def waits_for_checks(context: dg.OutputContext, of_manager: str) -> bool:
-    """Return whether an output is to be staged until its checks have passed.
+def asked_publication(context: dg.OutputContext, of_manager: str) -> Publish:
+    """Return when an output is to be published; it is staged until then, unless that is at once.
 
     Args:
         context: Of the output.
@@ -78,23 +82,23 @@ def waits_for_checks(context: dg.OutputContext, of_manager: str) -> bool:
         InvalidInputError: Nothing would ever publish it.
     """
     if not context.has_asset_key:
-        return False
+        return "at_once"
     asked = plain(context.definition_metadata.get(PUBLISH, of_manager))
     asked = require_publish(asked, described(context))
-    if asked == "at_once":
-        return False
-    if not plain(context.definition_metadata.get(PREPARED)):
+    if asked != "at_once" and not plain(context.definition_metadata.get(PREPARED)):
         raise InvalidInputError(
             f"{described(context)} is to be published {asked.replace('_', ' its ')}, and nothing would ever do so: give"
             " its definitions to atio_dagster.with_publishing. Nothing was written"
         )
-    return asked == "after_checks"
+    return asked
 
 
 def staged_version(
     context: dg.InputContext, storage_options: Mapping[str, str] | None = None
 ) -> Snapshot | None:
-    """Return what the run has staged, for an input of a check that is to read that; else None.
+    """Return what the run has staged, for an input that is to be that; else None.
+
+    That are the inputs of checks, and those of steps behind what is published only with the others of the run.
 
     Args:
         context: Of the input.
@@ -103,44 +107,47 @@ def staged_version(
     Raises:
         StageNotFoundError: It was dropped, or is kept no longer.
     """
-    step = step_of(context)
-    if step is None or not plain(context.definition_metadata.get(STAGED_INPUT, False)):
+    step, said, upstream = step_of(context), context.definition_metadata, context.upstream_output
+    of_check = plain(said.get(STAGED_INPUT, False))
+    if step is None or not (of_check or _appears_late(said, upstream)):
         return None
-    staged = find_staged(step.instance, step.run_id, context.asset_key, storage_options)
-    return None if staged is None else staged.snapshot()
+    staged = find_staged(step.instance, step.dagster_run, context.asset_key, storage_options)
+    if staged is None or (not of_check and staged.settled is not None):
+        return None
+    return staged.snapshot()
 
 
-@dataclass(slots=True)
+def _appears_late(said: Mapping[str, Any], upstream: dg.OutputContext | None) -> bool:
+    """Whether an input is an asset that appears with the others of its run, and no version of it is named."""
+    if upstream is None or not upstream.has_asset_key or any(name in said for name in (VERSION, AS_OF, TAG)):
+        return False
+    return plain(upstream.definition_metadata.get(PUBLISH)) == "after_run"
+
+
+@dataclass(frozen=True, slots=True)
 class StagedOutput:
     """What a run has staged of an asset.
 
     Attributes:
+        made: What is noted of it.
         stage_id: The stage.
-        told: The materialisations that told of it: one, or one for each partition of the run.
-        outcomes: By name of a check, whether it let the output pass when it last looked.
-        published: Whether Dagster was told that it is published.
         storage_options: How the table's bucket is opened.
     """
 
+    made: Made
     stage_id: str
-    told: list[dg.AssetMaterialization] = field(default_factory=list)
-    outcomes: dict[str, bool] = field(default_factory=dict)
-    published: bool = False
     storage_options: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def table(self) -> Table:
         """The table that keeps it."""
-        return Table(str(self.told[0].metadata[_TABLE].value), storage_options=self.storage_options)
+        path = str(self.made.told[0].metadata[TABLE].value)
+        return Table(path, storage_options=self.storage_options)
 
     @property
     def commit(self) -> Mapping[str, Any]:
         """What is said of its commit."""
-        return cast("Mapping[str, Any]", self.told[0].metadata[_COMMIT].value)
-
-    def waits_for(self, checks: Iterable[str]) -> list[str]:
-        """Return the checks that have yet to let it pass."""
-        return [name for name in checks if not self.outcomes.get(name)]
+        return cast("Mapping[str, Any]", self.made.told[0].metadata[_COMMIT].value)
 
     @property
     def settled(self) -> StageNotFoundError | None:
@@ -171,9 +178,20 @@ class StagedOutput:
         )
 
 
+def staged_output(made: Made | None, storage_options: Mapping[str, str] | None = None) -> StagedOutput | None:
+    """Return what is staged of an asset, of which a run has noted this; None if nothing is.
+
+    Args:
+        made: What is noted.
+        storage_options: How the table's bucket is opened.
+    """
+    stage = None if made is None else made.stage
+    return None if made is None or stage is None else StagedOutput(made, stage, storage_options)
+
+
 def find_staged(
     instance: dg.DagsterInstance,
-    run_id: str,
+    run: dg.DagsterRun,
     key: dg.AssetKey,
     storage_options: Mapping[str, str] | None = None,
 ) -> StagedOutput | None:
@@ -181,37 +199,15 @@ def find_staged(
 
     Args:
         instance: What has noted it.
-        run_id: The run.
+        run: The run.
         key: The asset.
         storage_options: How the table's bucket is opened.
     """
-    found: StagedOutput | None = None
-    for event in noted(instance, run_id, _NOTED):
-        materialization = event.asset_materialization
-        if materialization is not None and materialization.asset_key == key:
-            found = _after(found, materialization)
-        elif materialization is None and found is not None and event.dagster_event is not None:
-            checked = event.dagster_event.asset_check_evaluation_data
-            if checked.asset_key == key:
-                found.outcomes[checked.check_name] = lets_pass(checked)
-    if found is not None:
-        found.storage_options = storage_options
-    return found
-
-
-def _after(found: StagedOutput | None, told: dg.AssetMaterialization) -> StagedOutput | None:
-    """What is staged after a materialisation was noted."""
-    stage = told.metadata.get(_STAGE)
-    if stage is None:
-        return None
-    same = found if found is not None and found.stage_id == stage.value else None
-    if told.metadata[_PUBLICATION].value == "published":
-        if same is not None:
-            same.published = True
-        return same
-    staged = same or StagedOutput(str(stage.value))
-    staged.told.append(told)
-    return staged
+    latest = instance.get_latest_materialization_event(key)
+    told = None if latest is None or latest.run_id != run.run_id else latest.asset_materialization
+    if told is not None and _COMMIT in told.metadata:  # all else that the run has noted is of no concern
+        return staged_output(Made([told]), storage_options)
+    return staged_output(made_by(instance, run).get(key), storage_options)
 
 
 def repeated(
@@ -229,7 +225,7 @@ def repeated(
     if said.get(_KEY) is None:
         return None
     step = context.step_context
-    earlier = find_staged(step.instance, step.run_id, context.asset_key, storage_options)
+    earlier = find_staged(step.instance, step.dagster_run, context.asset_key, storage_options)
     if earlier is None or earlier.commit[_KEY] != said[_KEY]:
         return None
     settled = earlier.settled
@@ -242,6 +238,8 @@ def report_staged(
     said: Mapping[str, Any],
     standing: Snapshot | None,
     partitions: Partitions | None,
+    *,
+    publish: Publish,
 ) -> None:
     """Tell Dagster of an output that was just staged.
 
@@ -251,14 +249,15 @@ def report_staged(
         said: What is to be said of its commit.
         standing: The latest version, which still stands.
         partitions: The run's partitions.
+        publish: When it is to be published.
     """
     snapshot, standing_content = stage.snapshot(), _standing(standing, partitions)
     metadata = metadata_of(snapshot, written_files(snapshot, partitions), context.asset_key, standing)
-    del metadata["atio/version"]
+    del metadata[VERSION]
     commit = {name: said.get(name) for name in ("message", "properties", _KEY)}
     metadata |= {
-        _PUBLICATION: "staged",
-        _STAGE: stage.id,
+        PUBLICATION: "staged",
+        STAGE: stage.id,
         _UNTIL: stage.until.isoformat(),
         _STANDING: standing_content,
         _COMMIT: dg.MetadataValue.json(commit),
@@ -266,8 +265,8 @@ def report_staged(
     context.add_output_metadata(without_overlap(metadata, context.output_metadata))
     context.step_context.set_data_version(context.asset_key, dg.DataVersion(standing_content))
     context.log.info(
-        "Staged %s as %s of %s: it becomes the latest version when its blocking checks have passed",
-        *(described(context), stage.id, stage.table),
+        "Staged %s as %s of %s: it becomes the latest version %s",
+        *(described(context), stage.id, stage.table, _WHEN[publish]),
     )
 
 
@@ -279,52 +278,66 @@ def _standing(latest: Snapshot | None, partitions: Partitions | None) -> str:
     return _UNPUBLISHED if files == () else content_of(latest, files)
 
 
-def published_materializations(staged: StagedOutput, snapshot: Snapshot) -> Iterator[dg.AssetMaterialization]:
-    """Return what tells Dagster that a staged output is a version now: for each partition, what told of the staging."""
-    for told in staged.told:
-        own = {name: value for name, value in told.metadata.items() if name not in _OF_THE_STAGE}
-        now = metadata_of(snapshot, None, told.asset_key) | {_CONTENT: own[_CONTENT]}
-        tags = dict(told.tags or {})
-        if tags.get(_DATA_VERSION) == told.metadata[_STANDING].value:  # else the step gave one of its own
-            tags |= {_DATA_VERSION: str(own[_CONTENT].value), _USER_PROVIDED: "true"}
-        yield dg.AssetMaterialization(
-            told.asset_key,
-            description=f"Published as version {snapshot.version}: its blocking checks have passed",
-            metadata=own | now | {_PUBLICATION: "published"},
-            partition=told.partition,
-            tags=tags,
-        )
-
-
 def publish_if_passed(
-    context: dg.OpExecutionContext,
-    key: dg.AssetKey,
-    checks: Iterable[str],
-    storage_options: Mapping[str, str] | None = None,
-) -> Iterator[dg.AssetMaterialization]:
+    context: dg.OpExecutionContext, key: dg.AssetKey, staged: StagedOutput | None, checks: Iterable[str]
+) -> Generator[dg.AssetMaterialization, None, bool]:
     """Publish what the run has staged of an asset, if its blocking checks have passed.
+
+    Returns:
+        Whether there is nothing left to publish.
 
     Args:
         context: Of the step that may be the last.
         key: The asset.
+        staged: What is staged of it.
         checks: The names of its blocking checks.
-        storage_options: How the table's bucket is opened.
 
     Raises:
         AtioError: It can't be published: the old version stands.
     """
-    staged = find_staged(context.instance, context.run_id, key, storage_options)
     name = key.to_user_string()
     if staged is None:
         context.log.info("Of %s nothing is staged by this run: there is nothing to publish", name)
-        return
-    if waiting := staged.waits_for(checks):
+    elif waiting := staged.made.waits_for(checks):
         context.log.info("%s stays staged until these have passed: %s", name, ", ".join(waiting))
-        return
-    snapshot = staged.publish()
+        return False
+    else:
+        yield from publish(context, staged)
+    return True
+
+
+def publish(context: dg.OpExecutionContext, staged: StagedOutput) -> Iterator[dg.AssetMaterialization]:
+    """Publish what the run has staged of an asset, and return what tells Dagster, if that wasn't told yet.
+
+    Args:
+        context: Of the step that publishes.
+        staged: What is staged. It is noted in it that it is published.
+
+    Raises:
+        AtioError: It can't be published: the old version stands.
+    """
+    snapshot, made = staged.publish(), staged.made
+    made.version = snapshot.version
     context.log.info(
         "Published %s as version %s of %s: all its blocking checks have passed",
-        *(name, snapshot.version, snapshot.table),
+        *(made.told[0].asset_key.to_user_string(), snapshot.version, snapshot.table),
     )
-    if not staged.published:
-        yield from published_materializations(staged, snapshot)
+    for told in made.told:
+        if told.partition not in made.published:
+            yield _published(told, snapshot)
+
+
+def _published(told: dg.AssetMaterialization, snapshot: Snapshot) -> dg.AssetMaterialization:
+    """What tells that a staged output, or a partition of it, is a version now: what told of the staging, and that."""
+    own = {name: value for name, value in told.metadata.items() if name not in _OF_THE_STAGE}
+    now = metadata_of(snapshot, None, told.asset_key) | {_CONTENT: own[_CONTENT]}
+    tags = dict(told.tags or {})
+    if tags.get(_DATA_VERSION) == told.metadata[_STANDING].value:  # else the step gave one of its own
+        tags |= {_DATA_VERSION: str(own[_CONTENT].value), _USER_PROVIDED: "true"}
+    return dg.AssetMaterialization(
+        told.asset_key,
+        description=f"Published as version {snapshot.version}: its blocking checks have passed",
+        metadata=own | now | {PUBLICATION: "published"},
+        partition=told.partition,
+        tags=tags,
+    )

@@ -1,7 +1,7 @@
-"""Definitions with an asset that is published after its checks, run in processes of their own.
+"""Definitions with an asset that is published after its checks, and one after its run, each step in a process.
 
-ATIO_TEST_TABLES is the folder of the tables. With ATIO_TEST_KILL "before" or "after", the process that publishes is
-killed before its entry is linked, or when it has been: once, of which a file `killed` tells.
+ATIO_TEST_TABLES is the folder of the tables. With ATIO_TEST_KILL such as "before gated", the process that publishes
+this table is killed before its entry is linked, or when it has been ("after"): once, of which a file `killed` tells.
 """
 
 import os
@@ -15,14 +15,14 @@ import pandas as pd
 from atio_dagster import AtioIOManager, AtioResource, with_publishing
 
 TABLES = Path(os.environ["ATIO_TEST_TABLES"])
-MOMENT = os.environ.get("ATIO_TEST_KILL", "")
+MOMENT, _, TABLE = os.environ.get("ATIO_TEST_KILL", "").partition(" ")
 RETRY = dg.RetryPolicy(max_retries=1)
 link = os.link
 
 
 def deadly_link(source: Any, target: Any, **options: Any) -> None:
     """Link, or die at it."""
-    dies = "/gated/_atio/log/" in os.fspath(target) and not (TABLES / "killed").exists()
+    dies = f"/{TABLE}/_atio/log/" in os.fspath(target) and not (TABLES / "killed").exists()
     if not dies or MOMENT == "after":
         link(source, target, **options)
     if dies:
@@ -52,11 +52,23 @@ def holds_too(gated: pd.DataFrame) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=len(gated) == 3)
 
 
+@dg.asset(metadata={"atio/publish": "after_run"})
+def late(gated: pd.DataFrame) -> Any:
+    """What is released."""
+    return gated * 2
+
+
+@dg.asset_check(asset=late, blocking=True, retry_policy=RETRY)
+def is_even(late: pd.DataFrame) -> dg.AssetCheckResult:
+    """It holds, too."""
+    return dg.AssetCheckResult(passed=late["n"].tolist() == [2, 4, 6])
+
+
 atio = AtioResource(base_path=str(TABLES))
 defs = with_publishing(
     dg.Definitions(
-        assets=[gated],
-        asset_checks=[holds, holds_too],
+        assets=[gated, late],
+        asset_checks=[holds, holds_too, is_even],
         jobs=[dg.define_asset_job("in_processes", "*", executor_def=dg.multiprocess_executor)],
         resources={"atio": atio, "io_manager": AtioIOManager(resource=atio)},
     )

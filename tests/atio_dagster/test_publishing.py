@@ -517,3 +517,40 @@ def test_rows_that_are_added(definitions: Definitions, store: AtioResource, run:
         error = error.cause
     assert CommitConflictError.__name__ in error.cls_name
     assert rows(store) == [*OLD, 9]
+
+
+@pytest.mark.parametrize("publish", ["after_checks", "after_run"])
+def test_how_often_checks_look_up_what_is_noted(
+    publish: str,
+    definitions: Definitions,
+    run: Any,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A check reads the events of its run twice at most, however many assets are published behind it."""
+    looked: list[str] = []
+    look = type(instance).get_records_for_run
+
+    def noted(self: dg.DagsterInstance, *args: Any, **options: Any) -> Any:
+        looked.append(args[0])
+        return look(self, *args, **options)
+
+    monkeypatch.setattr(type(instance), "get_records_for_run", noted)
+
+    def asset(name: str) -> Any:
+        @dg.asset(name=name, metadata={"atio/publish": publish})
+        def made() -> Any:
+            return pd.DataFrame({"n": GOOD})
+
+        return made
+
+    names = ["a", "b", "c", "d"]
+    specs = [dg.AssetCheckSpec("holds", asset=name, blocking=True) for name in names]
+
+    @dg.multi_asset_check(specs=specs, ins={name: dg.AssetIn(name) for name in names})
+    def hold(**inputs: pd.DataFrame) -> Iterable[dg.AssetCheckResult]:
+        for name, frame in inputs.items():
+            yield dg.AssetCheckResult(asset_key=name, check_name="holds", passed=len(frame) == 2)
+
+    assert run(definitions([asset(name) for name in names], [hold])).success
+    assert len(looked) == 1

@@ -25,9 +25,18 @@ def tables(store: AtioResource, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.soak), "after"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "after gated",
+        *(
+            pytest.param(moment, marks=pytest.mark.soak)
+            for moment in ("before gated", "before late", "after late")
+        ),
+    ],
+)
 def test_a_killed_publication(moment: str, store: AtioResource, tables: Path, tmp_path: Path) -> None:
-    """A process killed while it publishes is retried in another one, which publishes once."""
+    """A process killed while it publishes is retried in another one, which publishes, and releases, once."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -36,11 +45,14 @@ def test_a_killed_publication(moment: str, store: AtioResource, tables: Path, tm
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert (tables / "killed").exists()
-    assert [snapshot.version for snapshot in store.table("gated").history()] == [1]
+    [release] = store.store.releases()
+    assert dict(release.tables) == {"late": 1}
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        records = instance.fetch_materializations(dg.AssetKey("gated"), limit=10).records
-        told = [record.asset_materialization for record in records]
-        assert [one.metadata["atio/publication"].value for one in told if one] == ["published", "staged"]
+        for name in ("gated", "late"):
+            assert [snapshot.version for snapshot in store.table(name).history()] == [1]
+            records = instance.fetch_materializations(dg.AssetKey(name), limit=10).records
+            told = [record.asset_materialization for record in records]
+            assert [one.metadata["atio/publication"].value for one in told if one] == ["published", "staged"]
 
 
 def gated_job() -> dg.JobDefinition:
@@ -110,3 +122,49 @@ def test_a_run_executed_again(
     assert event.metadata["atio/repeats_version"].value == 1
     assert execute().success
     assert len(store.table("added").read()) == 2
+
+
+def released_job() -> dg.JobDefinition:
+    """A job of assets that are released together, the second of which fails as long as a file says so."""
+
+    @dg.asset(metadata={"atio/publish": "after_run"})
+    def first() -> Any:
+        return pd.DataFrame({"n": [1]})
+
+    @dg.asset(metadata={"atio/publish": "after_run"})
+    def second(first: pd.DataFrame) -> Any:
+        if Path(os.environ["ATIO_FAILING"]).exists():
+            raise RuntimeError("not yet")
+        return first
+
+    defs = dg.Definitions(
+        assets=[first, second],
+        jobs=[dg.define_asset_job("releasing", executor_def=dg.in_process_executor)],
+        resources={"io_manager": AtioIOManager(base_path=dg.EnvVar("ATIO_TEST_TABLES"))},
+    )
+    return with_publishing(defs).resolve_job_def("releasing")
+
+
+def test_a_release_executed_again(
+    tables: Path,
+    tmp_path: Path,
+    store: AtioResource,
+    real_instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From its failure on, an executed run reads what the first one has staged, and releases all of both."""
+    job, failing = dg.reconstructable(released_job), tmp_path / "failing"
+    monkeypatch.setenv("ATIO_FAILING", str(failing))
+    failing.touch()
+    with dg.execute_job(job, real_instance, raise_on_error=False) as first:
+        assert not first.success
+    assert not store.table("first").exists()
+    store.table("first").overwrite(pd.DataFrame({"n": [7]}))
+    failing.unlink()
+    again = dg.ReexecutionOptions(first.run_id, step_selection=["second", "second_published"])
+    with dg.execute_job(job, real_instance, reexecution_options=again) as second:
+        assert second.success
+    [release] = store.store.releases()
+    assert (release.name, dict(release.tables)) == (second.run_id, {"first": 2, "second": 1})
+    latest = store.store.at("latest")
+    assert [latest.read(name)["n"].tolist() for name in ("first", "second")] == [[1], [1]]
