@@ -27,7 +27,7 @@ from atio_core.changes.descriptors import withdraw
 from atio_core.engines.spark_filters import Term, terms_of, typed
 from atio_core.engines.spark_options import path_of, read_options, write_options
 from atio_core.engines.spark_types import arrow_schema_of, cast_batch, spark_schema, stored_schema
-from atio_core.errors import InvalidInputError, TableNotFoundError
+from atio_core.errors import InvalidInputError, NotPreservableError, TableNotFoundError
 from atio_core.format.names import TEMPORARY
 from atio_core.format.staged_json import StagedChange
 from atio_core.log.intent import CommitOptions, make_intent
@@ -173,11 +173,19 @@ class AtioWriter(DataSourceArrowWriter):
         mode: The change.
         options: Of the change, and of its commit.
         given: The columns as Spark has them.
+
+    Raises:
+        NotPreservableError: There are none: Spark hands such rows over without their number.
     """
 
     def __init__(self, table: Table, mode: str, options: Mapping[str, Any], given: StructType) -> None:
         said = {name: one for name, one in options.items() if name in CommitOptions.__annotations__}
         make_intent(system_clock, **said)  # refuses what makes no sense before the tasks begin
+        if not list(given):
+            raise NotPreservableError(
+                f"the frame for the table {table.path} has no columns, so that Spark tells nothing of its rows; add"
+                " one. Nothing was written"
+            )
         self.table = table
         self._mode = mode
         self._said = said

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib import import_module
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.migration.iceberg_nulls import lost_nulls
 from atio_core.migration.source import OldVersion, Source, moment
 
 _NAME = re.compile(r"v?(\d+)(-[^/]*)?\.metadata\.json")
@@ -82,14 +83,18 @@ def read_source(location: str) -> Source:
     for name, ref in sorted(table.metadata.refs.items()):
         if ref.snapshot_ref_type == "tag":
             tags[ref.snapshot_id] = (*tags.get(ref.snapshot_id, ()), name)
+    lost = lost_nulls(table)
     unreadable: dict[int, str] = {}
     versions: list[OldVersion] = []
     for snapshot in reversed(list(_lineage(table))):
-        if (reason := _missing(table, snapshot)) is not None:
+        if (reason := _missing(table, snapshot, lost)) is not None:
             unreadable[snapshot.snapshot_id] = reason
         else:
             versions.append(_old_version(table, snapshot, tags))
-    return Source("iceberg", location, tuple(versions), unreadable=unreadable)
+    empty = _empty(table)
+    if table.current_snapshot() is None:
+        versions.append(empty)
+    return Source("iceberg", location, tuple(versions), unreadable=unreadable, beginning=empty.id)
 
 
 def _lineage(table: Any) -> Iterator[Any]:
@@ -120,7 +125,19 @@ def _old_version(table: Any, snapshot: Any, tags: dict[int, tuple[str, ...]]) ->
     )
 
 
-def _partition_columns(table: Any, snapshot: int) -> Iterator[str]:
+def _empty(table: Any) -> OldVersion:
+    """What a table is that never had a row: its columns."""
+    return OldVersion(
+        id=f"iceberg {table.metadata.table_uuid} without rows",
+        number=None,
+        time=moment(table.metadata.last_updated_ms / 1000),
+        message=None,
+        opened=partial(_rows, table, None),
+        partition_by=tuple(_partition_columns(table, None)),
+    )
+
+
+def _partition_columns(table: Any, snapshot: int | None) -> Iterator[str]:
     """The columns by whose values the rows are split; what is computed of a column splits nothing here."""
     names = {field.field_id: field.name for field in table.scan(snapshot_id=snapshot).projection().fields}
     for field in table.spec().fields:
@@ -128,7 +145,7 @@ def _partition_columns(table: Any, snapshot: int) -> Iterator[str]:
             yield names[field.source_id]
 
 
-def _missing(table: Any, snapshot: Any) -> str | None:
+def _missing(table: Any, snapshot: Any, lost: Callable[[str], str | None]) -> str | None:
     """Why a snapshot can't be read, as far as its lists of files tell."""
     try:
         for path, size in _files(table, snapshot):
@@ -137,6 +154,12 @@ def _missing(table: Any, snapshot: Any) -> str | None:
                 return f"{path} isn't there"
             if len(found) != size:  # a list that was cut tells of fewer files
                 return f"{path} has {len(found)} bytes and should have {size}"
+        for task in table.scan(snapshot_id=snapshot.snapshot_id).plan_files():
+            path = task.file.file_path
+            if (name := lost(path)) is not None:
+                return (
+                    f"pyiceberg takes null lists and maps of structs for empty ones, as in {name!r} of {path}"
+                )
     except Exception as error:  # noqa: BLE001 - damaged lists make the library raise whatever comes; deletes by equality
         return str(error) or type(error).__name__
     return None
@@ -151,7 +174,7 @@ def _files(table: Any, snapshot: Any) -> Iterator[tuple[str, int]]:
             yield one.file_path, one.file_size_in_bytes
 
 
-def _rows(table: Any, snapshot: int) -> AbstractContextManager[Any]:
+def _rows(table: Any, snapshot: int | None) -> AbstractContextManager[Any]:
     return nullcontext(table.scan(snapshot_id=snapshot).to_arrow_batch_reader())
 
 

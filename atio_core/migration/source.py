@@ -42,6 +42,7 @@ class Source:
         versions: Those that can be read, oldest first.
         current: The id of the version that readers there get; None if it is the last one.
         unreadable: Those that can't, by number, and why.
+        beginning: The id under which an earlier call may have taken it over, before it had a version.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Source:
     versions: tuple[OldVersion, ...]
     current: str | None = None
     unreadable: Mapping[int, str] = field(default_factory=dict[int, str])
+    beginning: str | None = None
 
 
 def moment(seconds: float) -> datetime | None:

@@ -43,7 +43,7 @@ def take_over(source: Source, table: Table, *, skip: bool) -> Migration:
         )
     there, newest = _there(table, source)
     places = {version.id: place for place, version in enumerate(source.versions)}
-    next_place = max((places[id_] + 1 for id_ in _versions_of(there)), default=0)
+    next_place = max((places.get(id_, -1) + 1 for id_ in _versions_of(there)), default=0)
     numbers = {id_: snapshot.version for id_, snapshot in there.items()}
     latest = max(numbers.values(), default=0)
     written, skipped = 0, dict(source.unreadable)
@@ -75,6 +75,8 @@ def _there(table: Table, source: Source) -> tuple[dict[str, Snapshot], str]:
     except NotFoundError:
         return {}, ""
     known = {id_ for version in source.versions for id_ in (version.id, _CURRENT + version.id)}
+    if source.beginning is not None:
+        known.add(source.beginning)
     for snapshot in history:
         if snapshot.properties.get(_ID) not in known:
             raise AlreadyExistsError(

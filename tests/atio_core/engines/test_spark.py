@@ -40,6 +40,7 @@ from pyspark.sql.types import LongType, StructField, StructType  # noqa: E402
 
 from atio_core.engines import register_spark, stage_spark  # noqa: E402
 from atio_core.engines.spark_source import AtioDataSource, AtioWriter  # noqa: E402
+from atio_core.errors import NotPreservableError  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 TRIES = 4
@@ -426,6 +427,17 @@ def test_what_makes_no_sense_is_refused(spark: Any, tmp_path: Path) -> None:
     with pytest.raises(PySparkException, match="SchemaMismatchError"):
         rows(spark).drop("s").write.format("atio").mode("append").save(path)
     assert atio.Table(path).snapshot().version == 1
+
+
+def test_rows_without_columns_are_refused(spark: Any, tmp_path: Path) -> None:
+    """Spark hands them over without their number; they never become a version without rows."""
+    frame = rows(spark).select()
+    assert frame.count() == 100
+    with pytest.raises(PySparkException, match="has no columns, so that Spark tells nothing of its rows"):
+        frame.write.format("atio").mode("append").save(str(tmp_path / "t"))
+    with pytest.raises(NotPreservableError, match="has no columns"):
+        stage_spark(frame, tmp_path / "t")
+    assert not (tmp_path / "t").exists()
 
 
 def test_a_type_that_would_come_back_as_another_is_refused(spark: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.memory import InMemoryCatalog
+from pyiceberg.table import StaticTable
 from pyiceberg.transforms import IdentityTransform
 
 import atio_core as atio
@@ -62,6 +63,58 @@ def test_each_snapshot_becomes_a_version(old: Any) -> None:
     assert len(table.read()) == 3
 
 
+def test_a_table_that_never_had_rows_becomes_an_empty_one(tmp_path: Path) -> None:
+    """With its columns, and what partitions it; rows that come later are added by another call."""
+    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
+    catalog.create_namespace("n")
+    old: Any = catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
+    with old.update_spec() as update:
+        update.add_field("d", IdentityTransform(), "day")
+    table = atio.Table(tmp_path / "new")
+    for written in (1, 0):
+        made = atio.from_iceberg(old.metadata_location, table)
+        assert (made.versions, made.written) == ({0: 1}, written)
+    found = table.snapshot()
+    assert (found.schema.names, found.rows, found.partition_fields) == (["n", "d"], 0, ("d",))
+    old.append(pa.table({"n": [1], "d": ["x"]}))
+    assert atio.from_iceberg(old.metadata_location, table).written == 1
+    assert atio.from_iceberg(old.metadata_location, table).written == 0
+    assert versions_of(table) == [[], [{"n": 1, "d": "x"}]]
+
+
+STRUCTS = pa.list_(pa.struct([("x", pa.int64())]))
+LOST: dict[str, pa.Array] = {
+    "list": pa.array([[{"x": 1}], None], STRUCTS),
+    "map": pa.array([[("k", {"x": 1})], None], pa.map_(pa.string(), STRUCTS.value_type)),
+    "in a struct": pa.array([None, {"y": None}], pa.struct([("y", STRUCTS)])),
+    "in a list": pa.array([[{"y": [{"x": 1}]}, {"y": None}], []], pa.list_(pa.struct([("y", STRUCTS)]))),
+}
+KEPT: dict[str, pa.Array] = {
+    "none": pa.array([[{"x": 1}, None], []], STRUCTS),
+    "of numbers": pa.array([[1], None], pa.list_(pa.int64())),
+    "of lists": pa.array([[[{"x": 1}], None], None], pa.list_(STRUCTS)),
+    "a null struct": pa.array([{"y": []}, None], pa.struct([("y", STRUCTS)])),
+}
+
+
+@pytest.mark.parametrize("kind", [*LOST, *KEPT])
+def test_nulls_that_pyiceberg_loses_are_told_of(kind: str, tmp_path: Path) -> None:
+    """A null list of structs never becomes an empty one; whatever else is null comes as it is."""
+    rows = pa.table({"n": [1, 2], "odd": (LOST | KEPT)[kind]})
+    mirrored, table = atio.Table(tmp_path / "old"), atio.Table(tmp_path / "new")  # pyiceberg would write none
+    mirrored.append(rows)
+    old = mirrored.to_iceberg().location
+    read: Any = StaticTable.from_metadata(old).scan().to_arrow()
+    assert (read.to_pylist() == rows.to_pylist()) == (kind in KEPT)
+    if kind in KEPT:
+        atio.from_iceberg(old, table)
+        assert table.read(output_as="arrow").to_pylist() == rows.to_pylist()
+    else:
+        with pytest.raises(DamagedError, match="lists and maps of structs for empty ones, as in 'odd' of"):
+            atio.from_iceberg(old, table)
+        assert not table.exists()
+
+
 def test_a_folder_says_which_metadata_counts(old: Any, tmp_path: Path) -> None:
     """The highest number, or what a hint names; if several have it, the file has to be named."""
     folder = Path(old.metadata_location).parents[1] if "://" not in old.metadata_location else None
@@ -76,8 +129,7 @@ def test_a_folder_says_which_metadata_counts(old: Any, tmp_path: Path) -> None:
     first = min(newest.parent.glob("00001-*.metadata.json"))
     shutil.copy(first, newest.with_name("v1.metadata.json"))
     newest.with_name("version-hint.text").write_text("1\n")
-    with pytest.raises(InvalidInputError, match="nothing to take over"):
-        atio.migrate(folder, tmp_path / "c")  # as it was before its first rows
+    assert atio.migrate(folder, tmp_path / "c").versions == {0: 1}  # as it was before its first rows
     with pytest.raises(NotFoundError):
         atio.migrate(tmp_path / "x.metadata.json", tmp_path / "d")
 
