@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import reprlib
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, SupportsIndex, cast
 
 from atio_core.errors import InvalidInputError
@@ -48,11 +48,15 @@ def require_duration(name: str, value: object) -> timedelta:
 
 
 def require_time(name: str, value: object) -> datetime:
-    """Return a time with a zone. Raises `InvalidInputError` for anything else."""
+    """Return a time with a zone, in years that UTC has too. Raises `InvalidInputError` for anything else."""
     if not isinstance(value, datetime) or value != value:  # noqa: PLR0124 - pandas' NaT is a datetime
         raise refusal(name, "a datetime with a time zone", value)
     if value.utcoffset() is None:
         raise InvalidInputError(f"{name} must have a time zone, and {shown(value)} has none")
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise refusal(name, "a time in the years 1 to 9999 of UTC", value) from None
     return value
 
 

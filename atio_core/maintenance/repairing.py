@@ -198,7 +198,8 @@ def _plan(looked: _Looked, *, forget_keys: bool, forget_tags: bool, dry_run: boo
     base = _stand_in(looked, newest, clock()) if looked.behind else newest
     base, lists, forgotten, known = _with_key_lists(base, looked, forget_keys=forget_keys)
     rebuilt |= lists
-    held = {one.data.version for one in looked.entries.values()} | looked.entries.keys()
+    contents = {one.data.version for one in looked.entries.values()}
+    held = contents | looked.entries.keys()
     lost = looked.problems.keys() - rebuilt.keys() if whole else ()
     entry = _content(base, source, lost).with_(retained=VersionRanges.of(looked.entries))
     tags = known_tags(newest, looked.tags, forget=forget_tags)
@@ -223,7 +224,7 @@ def _plan(looked: _Looked, *, forget_keys: bool, forget_tags: bool, dry_run: boo
         restored=source.data.version if restores else None,
         rebuilt=tuple(sorted(anew)),
         unreadable=tuple(sorted({*looked.behind, *unread})),
-        superseded=tuple(sorted(version for version in held if version > source.data.version)),
+        superseded=tuple(sorted(version for version in contents if version > source.data.version)),
         tags=gone,
         forgotten=forgotten,
         problems=tuple(_left(looked, None if restores else newest.data.version, anew, forgotten)),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import UserDict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -49,7 +49,11 @@ REFUSED: dict[str, tuple[Callable[[str, Any], object], list[Any]]] = {
     "duration": (require_duration, [timedelta(-1), 5, "7d", None, pd.NaT, np.timedelta64(1, "D")]),
     "time": (
         require_time,
-        [datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=_NoOffset()), "2024", 0, pd.NaT, None],  # noqa: DTZ001
+        [
+            *(datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=_NoOffset()), "2024", 0, pd.NaT, None),  # noqa: DTZ001
+            datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+            datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+        ],
     ),
     "flag": (require_flag, [None, 0, 1, "no", [], TRUE]),
     "text": (require_text, [None, 7, b"a", ["a"], HALF, pd.NA]),

@@ -308,6 +308,16 @@ def test_objects_and_dropped_tables(tmp_path: Path) -> None:
     assert gone.read(1, "arrow")["a"].to_pylist() == [1]
 
 
+def test_a_whole_table_with_tags_has_lost_nothing(tmp_path: Path) -> None:
+    """Numbers that a tag or a policy took are no versions that could be missing from the latest."""
+    table = Table(tmp_path)
+    table.overwrite(frame(1))
+    table.tag("one")
+    table.set_retention(atio.Retention(keep_last=1))
+    report = table.repair(dry_run=False)
+    assert (report.ok, report.version, report.superseded, report.notes) == (True, None, (), ())
+
+
 def test_no_entry_is_left(tmp_path: Path) -> None:
     """Nothing is done, and each file is named."""
     table = Table(tmp_path)
