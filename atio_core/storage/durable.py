@@ -135,6 +135,20 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
         >>> [path.name for path in folder.iterdir()]
         ['a']
     """
+    if name_new(temporary, final):
+        with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
+            os.unlink(temporary)
+
+
+def name_new(temporary: AnyPath, final: AnyPath) -> bool:
+    """Do what `publish_new` does, but leave the temporary name, where a file can have two.
+
+    Returns:
+        Whether it is still there, so that the file has both.
+
+    Raises:
+        As for `publish_new`.
+    """
     try:
         add_name(temporary, final)
     except FileExistsError:
@@ -142,9 +156,8 @@ def publish_new(temporary: AnyPath, final: AnyPath) -> None:
             raise
     except UnsupportedStoreError:
         rename_new(os.fspath(temporary), os.fspath(final))
-        return
-    with contextlib.suppress(OSError):  # published all the same; litter goes with cleaning
-        os.unlink(temporary)
+        return False
+    return True
 
 
 def add_name(file: AnyPath, name: AnyPath) -> None:

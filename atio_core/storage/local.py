@@ -4,7 +4,9 @@ How the rules of `base.py` are kept:
 
 - `put_if_absent`: a temporary file in a folder of its own is written, synced and closed; then the name that must be
   durable before is; then the file takes its final name in one step that refuses a taken one, and the folder is synced.
-  A crash leaves nothing or the whole object, and perhaps a temporary file, which cleaning takes.
+  Only then the temporary name goes: so a file that has but one name, where files can have two, has it durably, and who
+  comes next need not sync it again. A crash leaves nothing or the whole object, and perhaps a temporary name, which
+  cleaning takes.
 - `put` and `open_write`: the file is made under its final name at once. Nobody knows that name before it is
   synced.
 - The folder and all above it get durable names, whoever made them: for `put_if_absent` before anything is written, for
@@ -26,7 +28,7 @@ from atio_core.model.ids import Clock, system_clock, uuid7
 from atio_core.storage.base import check_name, check_prefix
 from atio_core.storage.durable import (
     AnyPath,
-    publish_new,
+    name_new,
     start_writing,
     sync_file,
     sync_folder,
@@ -61,13 +63,14 @@ class LocalStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_clock", "_root", "_temporary", "io", "turns")
+    __slots__ = ("_clock", "_links", "_root", "_temporary", "io", "turns")
 
     def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
         check_name(temporary)
         self._root = os.path.abspath(root)  # the process may change its working directory
         self._temporary = os.path.join(self._root, temporary)
         self._clock = clock
+        self._links = False  # whether files are known to take a second name here
         self.io = IoCounter()
         self.turns: Turns = turns_in(self._temporary)
 
@@ -143,10 +146,14 @@ class LocalStore:
         before = None if after is None else self._path(after)
         self.io.add("creates", written=len(data))
         with refusals("write", path):
-            self._in_folders(self._ensure, lambda: self._create(path, data, before), folder, self._temporary)
+            temporary = self._in_folders(
+                self._ensure, lambda: self._create(path, data, before), folder, self._temporary
+            )
         with refusals("make durable", path, unknown=True, landed=True):
             self.turns.pass_on()  # who comes next syncs this name, too, before it makes its own
             sync_folder(folder)
+        with contextlib.suppress(OSError):  # it is there all the same; litter goes with cleaning
+            os.unlink(temporary)
 
     def make_durable(self, name: str) -> None:
         """Make an object's name durable, whoever made it. Missing is fine."""
@@ -248,8 +255,10 @@ class LocalStore:
     def _ensure(self, folder: str) -> None:
         FOLDERS.ensure(folder, self._root)
 
-    def _create(self, path: str, data: bytes, before: str | None) -> None:
+    def _create(self, path: str, data: bytes, before: str | None) -> str:
         """Make a file whole under a name that is free; the name `before` is made durable first.
+
+        Returns the temporary name, which goes as soon as the other one is durable.
 
         That name is synced between the file and the link: file systems with a journal write with the file's bytes what
         names were made before, so that the second sync mostly has nothing left to wait for.
@@ -264,13 +273,19 @@ class LocalStore:
                 sync_file(fd)
             finally:
                 os.close(fd)
-            if before is not None:
+            if before is not None and not self._was_synced(before):
                 self._sync_name(before)
-            publish_new(temporary, path)
+            self._links = name_new(temporary, path) and (self._links or _names_of(path) > 1)
         except BaseException:
             with contextlib.suppress(OSError):  # the first error counts; litter goes with cleaning
-                os.unlink(temporary)
+                if _names_of(temporary) == 1:  # else an interrupt has come behind the link
+                    os.unlink(temporary)
             raise
+        return temporary
+
+    def _was_synced(self, path: str) -> bool:
+        """Whether its maker made a name durable: only then it takes the temporary name away."""
+        return self._links and _names_of(path) == 1
 
     def _sync_name(self, path: str) -> None:
         """Make a name durable, whoever made it: its maker may not have come to sync the folder yet."""
@@ -342,6 +357,14 @@ class LocalWriter:
     def _close_file(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error
         os.close(fd)
+
+
+def _names_of(path: str) -> int:
+    """How many names a file has; 0 if that can't be seen."""
+    try:
+        return os.lstat(path).st_nlink
+    except OSError:
+        return 0
 
 
 def _write_all(fd: int, view: memoryview) -> int:

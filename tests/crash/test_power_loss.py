@@ -14,7 +14,7 @@ import pytest
 
 from atio_core.errors import CommitUnknownError
 from atio_core.storage import local as local_store
-from atio_core.storage.durable import publish_new
+from atio_core.storage.durable import name_new
 from atio_core.table import Table
 from atio_core.table.transaction import Transaction
 from tests.crash.scenarios import SCENARIOS
@@ -168,10 +168,10 @@ def dying_before_its_name_is_synced() -> Generator[None]:
     """Within the block, a process dies as soon as it has published an entry."""
 
     def publish_and_die(temporary: str, final: str) -> None:
-        publish_new(temporary, final)
+        name_new(temporary, final)
         raise PowerCutError
 
-    with mock.patch.object(local_store, "publish_new", publish_and_die), pytest.raises(PowerCutError):
+    with mock.patch.object(local_store, "name_new", publish_and_die), pytest.raises(PowerCutError):
         yield
 
 
@@ -179,14 +179,15 @@ def dying_before_its_name_is_synced() -> Generator[None]:
 def failing_sync_after_publishing() -> Generator[None]:
     """Within the block, the disk reports an error when the folder of a new entry is synced."""
 
-    def publish_and_fail(temporary: str, final: str) -> None:
-        publish_new(temporary, final)
+    def publish_and_fail(temporary: str, final: str) -> bool:
+        both = name_new(temporary, final)
         patch.start()
+        return both
 
     def fail(folder: str) -> None:
         patch.stop()
         raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
 
     patch = mock.patch.object(local_store, "sync_folder", fail)
-    with mock.patch.object(local_store, "publish_new", publish_and_fail):
+    with mock.patch.object(local_store, "name_new", publish_and_fail):
         yield

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from atio_core.errors import AlreadyExistsError
+from atio_core.errors import AlreadyExistsError, StorageError
 from atio_core.storage import local
 from atio_core.storage.local import LocalStore
 from tests.atio_core.storage.contract import FolderwiseListing, StoreContract
@@ -312,7 +313,7 @@ def test_a_kill_from_outside_leaves_all_or_nothing(tmp_path: Path) -> None:
 
 
 def test_creating_costs_six_calls(tmp_path: Path) -> None:
-    """In a known folder, an object costs a file written and synced, a link, an unlink and one sync of the folder."""
+    """In a known folder, an object costs a file written and synced, a link, one sync of the folder and an unlink."""
     store = open_store(tmp_path)
     store.put_if_absent("log/1", b"1")
     calls: list[str] = []
@@ -323,7 +324,7 @@ def test_creating_costs_six_calls(tmp_path: Path) -> None:
 
     with watched(tmp_path, around):
         store.put_if_absent("log/2", b"2")
-    assert calls == ["open", "write", "fsync", "link", "unlink", "fsync"]
+    assert calls == ["open", "write", "fsync", "link", "fsync", "unlink"]
 
 
 def test_what_one_handle_has_synced_no_other_syncs(tmp_path: Path) -> None:
@@ -334,19 +335,70 @@ def test_what_one_handle_has_synced_no_other_syncs(tmp_path: Path) -> None:
     ]
 
 
-def test_an_object_is_complete_before_the_one_before_it_is_synced(tmp_path: Path) -> None:
-    """Creating after another syncs that one's name last before the link, when the journal has mostly taken it along."""
-    store = open_store(tmp_path)
-    store.put_if_absent("log/1", b"1")
+def calls_of_creating_after(root: Path, store: LocalStore) -> list[str]:
+    """The calls of creating an object after another."""
     calls: list[str] = []
 
     def around(call: Call) -> object:
         calls.append(call.name)
         return call.run()
 
-    with watched(tmp_path, around):
+    with watched(root, around):
         store.put_if_absent("log/2", b"2", after="log/1")
-    assert calls == ["open", "write", "fsync", "fsync", "link", "unlink", "fsync"]
+    return calls
+
+
+def test_an_object_is_complete_before_the_one_before_it_is_synced(tmp_path: Path) -> None:
+    """Creating after one whose maker died syncs its name last before the link, when the journal has mostly taken it."""
+    store = open_store(tmp_path)
+    store.put_if_absent("log/1", b"1")
+    os.link(tmp_path / "log" / "1", tmp_path / "_atio" / "tmp" / "left")  # as a maker does that dies unsynced
+    assert calls_of_creating_after(tmp_path, store) == [
+        *("open", "write", "fsync"),
+        *("fsync", "link", "fsync", "unlink"),
+    ]
+
+
+def test_a_name_that_its_maker_has_synced_is_not_synced_again(tmp_path: Path) -> None:
+    """Creating after one whose maker has come to take its temporary name away costs nothing more."""
+    open_store(tmp_path).put_if_absent("log/1", b"1")
+    store = open_store(tmp_path)
+    store.put_if_absent("log/0", b"0")
+    assert calls_of_creating_after(tmp_path, store) == ["open", "write", "fsync", "link", "fsync", "unlink"]
+
+
+@pytest.mark.parametrize("names", [1, 2])
+def test_where_a_second_name_does_not_show_every_name_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: int
+) -> None:
+    """Where files can't be seen to have two names (or have but one), what comes before is synced by each writer."""
+    if names == 1:
+        monkeypatch.setattr(os, "link", refuse_link)
+    else:
+        real = os.lstat
+        monkeypatch.setattr(os, "lstat", lambda path: os.stat_result((*real(path)[:3], 1, *real(path)[4:10])))
+    store = open_store(tmp_path)
+    store.put_if_absent("log/1", b"1")
+    assert calls_of_creating_after(tmp_path, store).count("fsync") == 3
+
+
+def test_a_name_that_could_not_be_synced_keeps_its_temporary_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the disk refuses to sync a new name, the next writer takes it for one that isn't durable."""
+    store = open_store(tmp_path)
+    store.put_if_absent("log/0", b"0")
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "sync_folder", refuse_sync)
+        with pytest.raises(StorageError) as caught:
+            store.put_if_absent("log/1", b"1")
+    assert caught.value.unknown
+    assert calls_of_creating_after(tmp_path, store).count("fsync") == 3
+
+
+def refuse_sync(folder: str) -> None:
+    """A disk that fails."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
 
 
 def test_a_race_that_is_lost_already_costs_no_wait(tmp_path: Path) -> None:
