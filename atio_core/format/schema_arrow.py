@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 
 import pyarrow as pa
@@ -36,6 +37,7 @@ def inline_bytes(ref: SchemaRef) -> bytes:
     return zlib.decompress(ref.inline)
 
 
+@functools.lru_cache(maxsize=32)  # each commit and read of a table asks for the same ones
 def decode_schema(plain: bytes) -> pa.Schema:
     """Return the schema that plain bytes hold. Raises ValueError if they are none."""
     return pa.ipc.read_schema(pa.py_buffer(plain))
