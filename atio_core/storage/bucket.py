@@ -34,6 +34,9 @@ _DELETED_AT_ONCE = 1000  # the most that S3 takes in a request
 _DELETERS = 8
 _RANGE_BYTES = 8 << 20
 _LISTED_AT_ONCE = 1000
+_SHOWN_AT_ONCE = (
+    20  # of these: who asks for the latest takes two or three, and each costs some time to be shown
+)
 _CHANGED = "PreconditionError"
 _UNORDERED_SUFFIX = "--x-s3"  # S3's directory buckets list in no order
 
@@ -180,19 +183,23 @@ class BucketStore:
         return self._url.service in (S3, GCS) and not self._url.bucket.endswith(_UNORDERED_SUFFIX)
 
     def _pages(self, prefix: str) -> Iterator[str]:
-        for page in self._answers(prefix):
+        for page in self._answers(prefix, _LISTED_AT_ONCE):
             yield from sorted(self._names(prefix, (found["path"] for found in page)))
 
-    def _answers(self, prefix: str) -> Iterator[Any]:
+    def _answers(self, prefix: str, shown: int) -> Iterator[Any]:
+        """Yield what is below a folder, so many at a time, which are parts of the service's answers."""
+
         def begin() -> tuple[Any, Any]:
-            stream = self._client.retrying.list(self._folder(prefix), chunk_size=_LISTED_AT_ONCE)
+            stream = self._client.retrying.list(self._folder(prefix), chunk_size=shown)
             self.io.add("lists")
             return stream, next(stream, None)
 
         stream, page = self._asking.ask("list", prefix, begin, again=True)
+        seen = 0
         while page is not None:
             yield page
-            if len(page) == _LISTED_AT_ONCE:
+            seen += len(page)
+            if seen % _LISTED_AT_ONCE == 0:
                 self.io.add("lists")
             # A stream that has failed may end as if all had come: it isn't asked again.
             page = self._asking.ask("list", prefix, lambda: next(stream, None))
@@ -201,7 +208,7 @@ class BucketStore:
         """Yield what begins with `prefix`, sorted by name, a thousand at a time."""
         check_prefix(prefix)
         folder, start = f"{self._url.prefix}{prefix}", len(self._url.prefix)
-        for page in self._answers(prefix):
+        for page in self._answers(prefix, _SHOWN_AT_ONCE):
             found = [one for one in page if one["path"].startswith(folder)]
             yield from sorted(
                 (Listed(one["path"][start:], one["e_tag"] or "") for one in found), key=lambda one: one.name

@@ -170,6 +170,20 @@ def test_an_object_that_was_not_sent_is_not_there(moto: BucketServer) -> None:
     assert not caught.value.unknown
 
 
+def test_an_answer_is_shown_bit_by_bit(google: BucketServer) -> None:
+    """Names are made of an answer as they are taken, for who wants the first alone; it is one answer all the same."""
+    store = opened(google)
+    names = [f"{number:02}" for number in range(45)]
+    for name in names:
+        store.put(name, b"")
+    before = store.io.told()
+    listing = store.listed("")
+    assert next(listing).name == "00"
+    store.delete(names)
+    assert [one.name for one in listing] == names[1:]
+    assert (store.io.told() - before).lists == 1
+
+
 def test_marks_without_quotes_are_given_some(google: BucketServer) -> None:
     """Azure lists ETags without their quotes, which a condition must have."""
     store = opened(google)
