@@ -7,16 +7,20 @@ Where the types differ the values are widened, or the read is refused: a value i
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Container, Sequence
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from atio_core.data import arrow_types
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import InvalidInputError, NotPreservableError, SchemaMismatchError
 
 FIELD_ID = b"PARQUET:field_id"
 NOT_NULL = b"atio:not_null"
 KEY = b"atio:key"
+_KEPT: collections.deque[pa.Schema] = collections.deque(maxlen=16)
+"""Schemas that Parquet was seen to give back."""
 
 _SMALL = {
     pa.large_string(): pa.string(),
@@ -97,6 +101,24 @@ def choose(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
 def changed_by_parquet(written: pa.Schema, read: pa.Schema) -> pa.Field | None:
     """Return the first field whose type doesn't come back from Parquet; None if all do."""
     return next((field for field, found in zip(written, read, strict=True) if found.type != field.type), None)
+
+
+def require_kept(schema: pa.Schema) -> None:
+    """Raise `NotPreservableError` if a column would come back from Parquet with another type.
+
+    Of refusals nothing is remembered: Arrow may be told of an extension type meanwhile.
+    """
+    if any(schema.equals(one, check_metadata=True) for one in tuple(_KEPT)):
+        return
+    with pq.ParquetWriter(pa.MockOutputStream(), schema) as writer:
+        pass
+    field = changed_by_parquet(schema, writer.writer.metadata.schema.to_arrow_schema())
+    if field is not None:
+        raise NotPreservableError(
+            f"Column {field.name!r} is {field.type}, which Parquet gives back as another type. Cast it before writing.",
+            column=field.name,
+        )
+    _KEPT.append(schema)
 
 
 def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:

@@ -13,11 +13,12 @@ from atio_core.data.conform import (
     field_id,
     leaf_count,
     leaves_of,
+    require_kept,
     restore,
     widen,
 )
 from atio_core.data.inner_ids import marked, with_inner_ids
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import InvalidInputError, NotPreservableError, SchemaMismatchError
 from tests.support.data_files import with_ids
 
 KINDS = [
@@ -108,6 +109,36 @@ def test_another_type_is_refused() -> None:
         restore(pa.chunked_array([["1"]]), pa.int8())
     written, read = pa.schema([("a", pa.int8())]), pa.schema([("a", pa.int16())])
     assert changed_by_parquet(written, read) == written.field("a")
+
+
+class Unregistered(pa.ExtensionType):
+    """A type that Arrow doesn't know when it reads."""
+
+    def __init__(self) -> None:
+        """It is kept as integers."""
+        super().__init__(pa.int8(), "tests.unregistered")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        """It has no parameters."""
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage_type: pa.DataType, serialized: bytes) -> Unregistered:
+        """It has no parameters."""
+        return cls()
+
+
+def test_a_type_that_is_refused_is_looked_at_again() -> None:
+    """A type that Parquet doesn't give back is refused, and taken as soon as Arrow knows it."""
+    kind = Unregistered()  # Arrow itself forgets it
+    schema = pa.schema([("a", kind)])
+    with pytest.raises(NotPreservableError, match="another type"):
+        require_kept(schema)
+    pa.register_extension_type(kind)
+    try:
+        require_kept(schema)
+    finally:
+        pa.unregister_extension_type("tests.unregistered")
 
 
 WIDENED = [
