@@ -62,7 +62,8 @@ class RowAnswers(ABC):
     def min(self, column: Any) -> Any:
         """Return the lowest value of a column, as Python has it; only files that may have it are read.
 
-        A null counts for nothing, and a NaN only where there is no other number. None if there is no value.
+        A time that Python's calendar lacks comes as NumPy has it. A null counts for nothing, and a NaN only where there
+        is no other number. None if there is no value.
 
         Args:
             column: Its label.

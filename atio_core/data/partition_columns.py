@@ -159,10 +159,20 @@ def python_value(schema: pa.Schema, column: int, value: Scalar) -> Any:
         return Decimal(str(value))
     if arrow_types.is_text_or_bytes(t) or pa.types.is_fixed_size_binary(t):
         return value if arrow_types.is_text(t) else bytes.fromhex(str(value))
-    return _time(t, cast("int", value)) if pa.types.is_temporal(t) else value
+    return time_from(t, cast("int", value)) if pa.types.is_temporal(t) else value
 
 
-def _time(t: Any, count: int) -> Any:
+def time_from(t: Any, count: int) -> Any:
+    """Return a value of a temporal type as Python has it, or NumPy where Python's calendar ends.
+
+    Args:
+        t: The type.
+        count: How many units of it.
+
+    Example:
+        >>> time_from(pa.date32(), 2**31 - 1)
+        np.datetime64('5881580-07-11')
+    """
     stored = pa.array([count], arrow_types.count_type(t)).view(t)
     unit = "D" if pa.types.is_date32(t) else "ms" if pa.types.is_date64(t) else t.unit
     thousand = 1000

@@ -21,6 +21,7 @@ from atio_core.data.filter_literals import Operand
 from atio_core.data.filter_rows import comparable
 from atio_core.data.filters import Operands
 from atio_core.data.frames import columns_to_read, to_output
+from atio_core.data.partition_columns import time_from
 from atio_core.data.scan import joined, read_portions, scan_portions
 from atio_core.data.source import Source
 from atio_core.data.stats import TEXT_CHARACTERS
@@ -158,7 +159,11 @@ class _Asked:
             return None
         table = pa.table([best], schema=choose(self.source.schema, [self.name]))
         found = to_output(table, self.source.schema, [(1, {})], "arrow", [self.operand.label])
-        return found.column(0)[0].as_py()
+        value = found.column(0)[0]
+        try:
+            return value.as_py()
+        except (OverflowError, ValueError):  # a time that Python doesn't have
+            return time_from(value.type, value.value)
 
 
 def _chunks(values: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -155,3 +156,20 @@ def test_the_largest_number_may_stand_for_infinity(t: pa.DataType) -> None:
     store.reset()
     assert (snapshot.min("f"), snapshot.max("f")) == (largest, largest)
     assert bytes_read(store) > 0
+
+
+@pytest.mark.parametrize(
+    ("t", "shown"),
+    [
+        (pa.date32(), np.datetime64(2**31 - 1, "D")),
+        (pa.timestamp("us", "Europe/Berlin"), np.datetime64(2**31 - 1 << 31, "us")),
+        (pa.duration("ms"), np.timedelta64(2**31 - 1 << 31, "ms")),
+    ],
+    ids=str,
+)
+def test_a_time_beyond_pythons_calendar(t: pa.DataType, shown: Any) -> None:
+    """A bound that Python has no time for comes as NumPy has it."""
+    table = Table(store=MemoryStore())
+    count = 2**31 - 1 if t == pa.date32() else 2**31 - 1 << 31
+    table.append(pa.table({"t": pa.array([count, None], f"int{t.bit_width}").view(t)}))
+    assert table.snapshot().max("t") == shown
