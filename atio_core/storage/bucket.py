@@ -63,7 +63,7 @@ class BucketStore:
         check_name(temporary)
         self._url = url
         self._temporary = temporary
-        options = own_options(url.service, storage_options)
+        options = own_options(url.service, storage_options, url.endpoint)
         self.storage_options = dict(r2_options(url.bucket, options) if url.is_r2 else options)
         self._client = open_client(url, tuple(self.storage_options.items()))
         self._asking = Asking(url.location, self._client.secrets)

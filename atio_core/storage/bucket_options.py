@@ -39,12 +39,13 @@ _ENDPOINTS = {
 }
 
 
-def own_options(service: str, given: object) -> Options:
+def own_options(service: str, given: object, endpoint: str = "") -> Options:
     """Return options by their own names, as text, sorted.
 
     Args:
         service: Whose bucket it is.
         given: What the caller gave: a mapping, or None.
+        endpoint: What the URL says of it; an option and the environment go before it.
 
     Raises:
         InvalidInputError: They are no mapping of names to text, numbers or booleans. Values are never told.
@@ -54,6 +55,8 @@ def own_options(service: str, given: object) -> Options:
         (('access_key_id', 'AK'), ('region', 'eu-central-1'))
     """
     own = dict(_flat(service, given or {}))
+    if endpoint and not _endpoint(service, own):
+        own["endpoint"] = endpoint
     if _endpoint(service, own).startswith("http://"):
         own.setdefault("allow_http", "true")  # whoever writes it means it
     return tuple(sorted(own.items()))

@@ -24,7 +24,8 @@ SCHEMES = frozenset(_SERVICES)
 
 _SHOWN = {"s3a": "s3", "gcs": "gs", "abfs": "abfss"}
 _BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._$-]*")
-_AZURE_HOST = re.compile(r"([a-z0-9]+)(?:\.(?:dfs|blob)\.[a-z0-9.-]+)?")
+_AZURE_HOST = re.compile(r"([a-z0-9]+)(?:\.(?:dfs|blob)\.([a-z0-9.-]+))?")
+_AZURES_PUBLIC = "core.windows.net"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class BucketUrl:
         prefix: What all names begin with: "", or ending with `/`.
         location: The place as a person would name it; it holds no secrets.
         account: That of Azure's storage, if the URL names it.
+        endpoint: Where that account is reached, if the URL names another of Azure's clouds than the public one.
     """
 
     service: str
@@ -44,6 +46,7 @@ class BucketUrl:
     prefix: str
     location: str
     account: str = ""
+    endpoint: str = ""
 
     @property
     def is_r2(self) -> bool:
@@ -84,8 +87,9 @@ class BucketUrl:
             check_name(folders)
             require_printable(folders)
         place = f"{shown}://{host}/{folders}" if folders else f"{shown}://{host}"
-        account = found[1] if found else ""
-        return cls(service, bucket, f"{folders}/" if folders else "", place, account)
+        account, cloud = (found[1], found[2] or _AZURES_PUBLIC) if found else ("", _AZURES_PUBLIC)
+        endpoint = "" if cloud == _AZURES_PUBLIC else f"https://{account}.blob.{cloud}"
+        return cls(service, bucket, f"{folders}/" if folders else "", place, account, endpoint)
 
 
 def require_printable(name: str) -> None:

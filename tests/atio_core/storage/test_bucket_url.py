@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from atio_core.errors import InvalidInputError
+from atio_core.storage.bucket_options import own_options
 from atio_core.storage.bucket_url import BucketUrl, require_printable
 
 PLACES = {
@@ -25,6 +26,17 @@ def test_a_url_is_taken_apart(url: str) -> None:
     scheme, _, rest = url.partition("://")
     found = BucketUrl.parse(scheme, rest)
     assert (found.service, found.bucket, found.prefix, found.location, found.account) == PLACES[url]
+
+
+def test_a_url_may_name_another_of_azures_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its account is reached there, not in the public one; an endpoint that is named goes before it."""
+    found = BucketUrl.parse("abfss", "box@acc.dfs.core.chinacloudapi.cn/a")
+    assert found.endpoint == "https://acc.blob.core.chinacloudapi.cn"
+    assert BucketUrl.parse("abfss", "box@acc.blob.core.windows.net/a").endpoint == ""
+    assert dict(own_options("az", {}, found.endpoint)) == {"endpoint": found.endpoint}
+    assert dict(own_options("az", {"endpoint": "https://h"}, found.endpoint)) == {"endpoint": "https://h"}
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "https://h")
+    assert own_options("az", {}, found.endpoint) == ()
 
 
 @pytest.mark.parametrize(
