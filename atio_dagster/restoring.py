@@ -17,8 +17,10 @@ import dagster as dg
 from atio_core.errors import InvalidInputError, VersionNotFoundError
 from atio_core.model.data_file import DataFile
 from atio_core.snapshot import Snapshot
+from atio_core.table import Table
 from atio_dagster.arguments import require_arguments
 from atio_dagster.keys import named, partition_key_of
+from atio_dagster.made import PUBLICATION, TABLE, VERSION
 from atio_dagster.metadata import content_of, markdown_table, metadata_of
 from atio_dagster.provenance import ASSET_KEY, RUN_ID, owner_of, require_owner
 from atio_dagster.resource import AtioResource
@@ -116,8 +118,8 @@ def _looked_up(
         )
     if keys and version is None and release is None:
         raise InvalidInputError(f"the config doesn't say to what {named(config['assets'])} is to be restored")
-    if run_id is not None:
-        keys = _materialized_by(instance, run_id)
+    made = {} if run_id is None else _made_by(instance, run_id)
+    keys = keys or sorted(made)
     if release is not None:
         at = store.store.at(release)
         if not keys:
@@ -130,7 +132,8 @@ def _looked_up(
     if version is not None:
         number = int(version) if version.isdecimal() else version
         return [_of(store, key, store.table(key).snapshot(number)) for key in keys]
-    return [_of(store, key, _before(store, key, str(run_id))) for key in keys]
+    before = {key: _before(store.table(key), str(run_id), told) for key, told in sorted(made.items())}
+    return [_of(store, key, wanted) for key, wanted in before.items() if wanted is not None]
 
 
 def _owned(snapshot: Snapshot) -> tuple[dg.AssetKey | None, Snapshot]:
@@ -143,16 +146,23 @@ def _of(store: AtioResource, key: dg.AssetKey, wanted: Snapshot) -> Restored:
     return Restored(key, table.snapshot() if table.exists() else None, wanted)
 
 
-def _materialized_by(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetKey]:
-    """The assets that a run has materialised."""
+def _made_by(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, dict[int, bool]]:
+    """The versions of each asset that a run told of, and of each whether it published it.
+
+    What it has staged and not published isn't among them, nor what it has stored elsewhere, or not at all.
+    """
     if instance.get_run_by_id(run_id) is None:
         raise InvalidInputError(f"there is no run {run_id!r} in this instance")
-    found = {event.asset_key for event in _materializations(instance, run_id)}
+    found: dict[dg.AssetKey, dict[int, bool]] = {}
+    for event in _materializations(instance, run_id):
+        version = event.metadata.get(VERSION)
+        if TABLE in event.metadata and version is not None:
+            found.setdefault(event.asset_key, {})[int(str(version.value))] = PUBLICATION in event.metadata
     if not found:
         raise InvalidInputError(
             f"the run {run_id!r} has materialised no asset: there is nothing to be restored"
         )
-    return sorted(found)
+    return found
 
 
 def _materializations(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.AssetMaterialization]:
@@ -162,15 +172,19 @@ def _materializations(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.
             yield record.event_log_entry.asset_materialization
 
 
-def _before(store: AtioResource, key: dg.AssetKey, run_id: str) -> Snapshot:
-    """The version that was the latest before a run wrote its first one of an asset."""
-    table, seen = store.table(key), False
+def _before(table: Table, run_id: str, told: Mapping[int, bool]) -> Snapshot | None:
+    """The version that was the latest before a run made its first one; None if those that it told of aren't its own."""
+    seen = False
     found: Snapshot | None = None
+    others: set[int] = set()
     for snapshot in table.history():  # newest first
-        if snapshot.properties.get(RUN_ID) == run_id:
+        if snapshot.properties.get(RUN_ID) == run_id or told.get(snapshot.version, False):
             seen, found = True, None
-        elif found is None:
-            found = snapshot
+            continue
+        found = found or snapshot
+        others |= {snapshot.version} & told.keys()
+    if not seen and others == told.keys():
+        return None  # it found there what it would have written
     if not seen or found is None:
         reason = "made its first version" if seen else "made no version that is still there"
         raise VersionNotFoundError(

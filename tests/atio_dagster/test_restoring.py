@@ -5,7 +5,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from atio_dagster import AtioIOManager, AtioResource, build_restore_job
+from atio_dagster import AtioIOManager, AtioResource, build_restore_job, with_publishing
 from tests.support.dagster_runs import values_of
 
 DAYS = dg.StaticPartitionsDefinition(["a/1", "b"])
@@ -208,3 +208,58 @@ def test_nothing_before_the_run(project: Project) -> None:
     """A run that made an asset's first version can't be undone."""
     run = project.make(1)
     assert "made its first version" in error_of(project.restore(run_id=run.run_id))
+
+
+def test_a_run_that_did_not_change_all(store: AtioResource, instance: dg.DagsterInstance) -> None:
+    """What a run published goes back; what it staged alone, found unchanged, or stored elsewhere or not, stays."""
+    number = [1]
+
+    def made() -> Any:
+        return pd.DataFrame({"n": list(number)})
+
+    def frozen() -> Any:
+        return pd.DataFrame({"n": [5]})
+
+    def nothing() -> Any:
+        return None
+
+    def asset(function: Any, name: str, *, elsewhere: bool = False, **said: str) -> Any:
+        metadata = {f"atio/{option}": value for option, value in said.items()}
+        io_manager = "memory" if elsewhere else "io_manager"
+        return dg.asset(name=name, metadata=metadata, io_manager_key=io_manager)(function)
+
+    @dg.asset_check(asset="refused", blocking=True)
+    def is_one(refused: pd.DataFrame) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=refused["n"].tolist() == [1])
+
+    defs = with_publishing(
+        dg.Definitions(
+            assets=[
+                asset(made, "plain"),
+                asset(made, "published", publish="after_checks"),
+                asset(made, "refused", publish="after_checks"),
+                asset(frozen, "same", if_unchanged="skip"),
+                asset(nothing, "none"),
+                asset(made, "other", elsewhere=True),
+            ],
+            asset_checks=[is_one],
+            jobs=[build_restore_job()],
+            resources={
+                "atio": store,
+                "io_manager": AtioIOManager(resource=store),
+                "memory": dg.mem_io_manager,
+            },
+        )
+    )
+    job = defs.resolve_implicit_global_asset_job_def()
+    runs: list[Any] = []
+    for one in (1, 2):
+        number[0] = one
+        runs.append(job.execute_in_process(instance=instance, raise_on_error=False))
+    assert [run.success for run in runs] == [True, False]
+    assert [store.table(name).read()["n"].tolist() for name in ("plain", "published")] == [[2], [2]]
+    config = {"ops": {"restore": {"config": {"run_id": runs[1].run_id}}}}
+    restore = defs.resolve_job_def("restore_assets")
+    assert restore.execute_in_process(instance=instance, run_config=config).success
+    names = ("plain", "published", "refused", "same")
+    assert [store.table(name).read()["n"].tolist() for name in names] == [[1], [1], [1], [5]]
