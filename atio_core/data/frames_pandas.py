@@ -27,6 +27,7 @@ from typing import Any, NoReturn, cast
 import pyarrow as pa
 
 from atio_core.data import arrow_types, objects
+from atio_core.data.gapped_levels import gapped_levels, masked_level
 from atio_core.data.labels import Json, UnknownValueError, canonical_json, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
 from atio_core.data.objects import Encoded
@@ -128,9 +129,14 @@ def _levels(index: Any) -> Iterator[_Source]:
         return
     if type(index) not in _index_types():
         _refuse("the index", f"is a {type(index).__qualname__}", "use df.reset_index()")
-    for level in level_values(index):
+    gapped = gapped_levels(index) if _is_multi(index) else ()
+    for place, level in enumerate(level_values(index)):
         where = f"index level {level.name!r}" if _is_multi(index) or level.name is not None else "the index"
-        yield _Source(_name_to_json(level.name), level.array, where, "df.index")
+        array = masked_level(index, place) if place in gapped else level.array
+        if place not in gapped and _is_multi(index) and level.dtype != index.levels[place].dtype:
+            told = f"is {index.levels[place].dtype}, and {level.dtype} where labels are missing"
+            _refuse(where, told, "use df.reset_index()")
+        yield _Source(_name_to_json(level.name), array, where, "df.index")
 
 
 def _index_types() -> tuple[type, ...]:
@@ -174,6 +180,8 @@ def _info_of(frame: Any) -> dict[str, Any]:
     if type(index) is pd.RangeIndex and (index.start, index.step, index.stop) != (0, 1, len(index)):
         info["range_index"] = {"start": index.start, "step": index.step, "stop": index.stop}
     info |= _freqs_of(index)
+    if _is_multi(index) and (gapped := gapped_levels(index)):
+        info["gapped_levels"] = gapped
     try:
         if frame.attrs:
             info["attrs"] = to_json(frame.attrs)

@@ -17,6 +17,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from atio_core.data import arrow_types
+from atio_core.data.gapped_levels import gapped_levels
 from atio_core.data.labels import (
     Json,
     UnknownValueError,
@@ -230,6 +231,7 @@ def _is_same(index: Any, built: Any) -> bool:
     return (
         type(built) is type(index)
         and [level.dtype for level in theirs] == [level.dtype for level in ours]
+        and not (hasattr(index, "levels") and gapped_levels(index))
         and list(map(label_key, built.names)) == list(map(label_key, index.names))
         and built.equals(index)
         and list(map(label_types, built)) == list(map(label_types, index))

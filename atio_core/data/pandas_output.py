@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from atio_core.data import arrow_types, objects
 from atio_core.data.frames_pandas import stored_categories
+from atio_core.data.gapped_levels import with_plain_level
 from atio_core.data.labels import Json, from_json
 from atio_core.data.layout import Column, Layout
 from atio_core.data.pandas_index import (
@@ -71,6 +72,8 @@ def _index(table: pa.Table, layout: Layout, pieces: Pieces) -> Any:
     names = [level.value for level in layout.index]
     if layout.multi:
         index = pd.MultiIndex.from_arrays([plain_index(array) for array in arrays], names=names)
+        for position in shared(pieces, "gapped_levels") or ():
+            index = with_plain_level(index, position)
         for position in range(index.nlevels):
             if (freq := shared(pieces, f"freq_{position}")) is not None:
                 index = with_level_freq(index, position, freq)

@@ -4,6 +4,7 @@
 |---|---|
 | `range_index` | bounds of a pandas range but 0 … n-1: `start`, `step`, `stop`; `default` if cut from one that was |
 | `freq`, `freq_<level>` | the frequency of a pandas index of times, or of a level of one |
+| `gapped_levels` | levels of a pandas MultiIndex whose nullable numbers are NumPy's, with labels missing |
 | `attrs`, `unique_labels` | `df.attrs`; true if `df.flags` allows no duplicate labels |
 | `missing` | by column name in the file, which missing value an object column has where that isn't None |
 | `metadata`, `field_metadata` | of an Arrow schema, and of its fields by their position |

@@ -35,6 +35,7 @@ def assert_index_equal(what: str, left: Any, right: Any) -> None:
         )
     elif isinstance(left, pd.MultiIndex):
         for level in range(left.nlevels):
+            _same_dtype(f"level {level} of the {what}", *(one.levels[level].dtype for one in (left, right)))
             values = [one.set_names([None] * one.nlevels).get_level_values(level) for one in (left, right)]
             _same_dtype(f"level {level} of the {what}", *(one.dtype for one in values))
             _same_column(f"level {level} of the {what}", *values)

@@ -318,6 +318,9 @@ PANDAS: dict[str, Callable[[], pd.DataFrame]] = {
     "index with a name that is no text": lambda: _indexed(pd.Index([1, 2], name=("a", 1))),
     "index in levels": lambda: _indexed(pd.MultiIndex.from_product([["a", "b"], [2, 1]], names=["k", "n"])),
     "index in levels, without names": lambda: _indexed(pd.MultiIndex.from_tuples([(1, np.nan), (1, "x")])),
+    "index in levels of numbers with gaps": lambda: _indexed(
+        pd.MultiIndex([[2**53 + 1, 5], np.array([7], "uint8"), [True]], [[0, -1], [-1, 0], [-1, 0]])
+    ),
     "index in levels of one name": lambda: _indexed(
         pd.MultiIndex.from_tuples([(1, 2), (1, 3)], names=["k", "k"])
     ),

@@ -10,12 +10,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast
 
+from atio_core.data.gapped_levels import gapped_levels
 from atio_core.data.losses import objects, pandas_dtypes
 from atio_core.data.losses.labels import has_plain_index
 from atio_core.data.losses.loss import Loss, refuse
 from atio_core.data.order import Order
 
 Typed = Literal["parquet", "feather"]
+_WHOLE_FLOATS = 2**53  # up to which floats hold every whole number
 _TEXT_LABELS = "Make them text first: df.columns = df.columns.astype(str)"
 _TIME_OPTIONS = (
     "coerce_timestamps",
@@ -246,8 +248,23 @@ def _of_index(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
         frequent = index.levels[number] if multi else index
         if getattr(frequent, "freq", None) is not None and not isinstance(frequent, pd.PeriodIndex):
             yield Loss(where, "its freq isn't kept")
+        if multi and number in gapped_levels(index):
+            yield from _of_gaps(where, frequent)
         yield from pandas_dtypes.of_index_level(where, level)
         yield from _of_values(where, "df.index", level, to)
+
+
+def _of_gaps(where: str, level: Any) -> Iterator[Loss]:
+    """What becomes of a level of NumPy numbers, as some of its labels are missing; that of booleans is told already."""
+    if level.dtype.kind == "b":
+        return
+    if max(map(abs, map(int, (level.min(), level.max())))) > _WHOLE_FLOATS:
+        refuse(
+            where,
+            "some of its whole numbers would be others as floats, as labels are missing",
+            "Use df.reset_index()",
+        )
+    yield Loss(where, "its whole numbers come back as floats, as labels are missing")
 
 
 def _of_values(where: str, code: str, values: Any, to: Typed) -> Iterator[Loss]:

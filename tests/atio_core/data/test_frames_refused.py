@@ -243,6 +243,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "lists deeper than Parquet goes": (lambda: pa.table({"x": nested(50)}), "'x'.*99"),
     "lists of any depth": (lambda: pa.table({"x": nested(700)}), "'x'.*99"),
+    "intervals of a level with gaps": (
+        lambda: pd.DataFrame(
+            {"x": [1, 2]}, index=pd.MultiIndex([pd.interval_range(0, 1), [1]], [[0, -1], [0, 0]])
+        ),
+        r"interval\[int64, right\], and interval\[float64, right\] where labels are missing.*reset_index",
+    ),
+    "labels in levels of numbers with gaps": (
+        lambda: pd.DataFrame([[1, 2]], columns=pd.MultiIndex([[1], ["a"]], [[0, -1], [0, 0]])),
+        "labels.*MultiIndex",
+    ),
     # polars
     "polars objects": (
         lambda: pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}),

@@ -97,6 +97,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "no index of 16-bit floats",
     ),
+    "numbers of a level with gaps": (
+        lambda: pd.DataFrame(
+            {"x": [1, 2]},
+            index=pd.MultiIndex([[2**53 + 1], ["a"]], [[0, -1], [0, 0]], names=["column 'x'", "b"]),
+        ),
+        "others as floats",
+    ),
     "deeper than readers go": (lambda: pa.table({"x": nested(50)}), "99"),
     "objects deeper than readers go": (
         lambda: pd.DataFrame({"x": [functools.reduce(lambda inner, _: [inner], range(50), 1)]}),
@@ -137,6 +144,10 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
         "the index: its freq",
     ),
     "list": (lambda: pd.DataFrame({"x": [[1], [2, 3]]}), "column 'x': lists come back as arrays"),
+    "level": (
+        lambda: pd.DataFrame({"x": [1, 2]}, index=pd.MultiIndex([[1], ["a"]], [[0, -1], [0, 0]])),
+        "the index: its whole numbers come back as floats, as labels are missing",
+    ),
     "unit": (lambda: pd.DataFrame({"x": np.array(["2020"], "M8[s]")}), "column 'x': seconds"),
     "category": (lambda: pd.DataFrame({"x": pd.Categorical([1, 2])}), "column 'x': categories of int64"),
     "objects": (
