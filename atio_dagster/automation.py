@@ -30,7 +30,7 @@ def once_published(spec: dg.AssetSpec, staged: Iterable[dg.AssetKey]) -> dg.Asse
         True
     """
     condition = spec.automation_condition
-    gates = sorted({dep.asset_key for dep in spec.deps} & set(staged))
+    gates = sorted({dep.asset_key for dep in spec.deps} & set(staged) - {spec.key})  # else it held itself up
     if condition is None or not gates:
         return spec
     rule = dg.AutomationCondition
