@@ -262,7 +262,7 @@ class PostgreSQL(Dialect):
         order = f"COPY {sql} ({self.quoted(c.name for c in columns)}) FROM STDIN (FORMAT csv)"
         # One chunk is made into CSV, on another core, while the one before is sent.
         with ThreadPoolExecutor(1) as maker, session.cursor() as cursor, cursor.copy(order) as copy:
-            made: Future[memoryview] | None = None
+            made: Future[bytes] | None = None
             for batch in batches:
                 before, made = made, maker.submit(_csv, batch, columns)
                 if before is not None:
@@ -274,12 +274,12 @@ class PostgreSQL(Dialect):
 _OPTIONS = pa_csv.WriteOptions(include_header=False, batch_size=1 << 16)
 
 
-def _csv(batch: pa.RecordBatch, columns: Sequence[Column]) -> memoryview:
+def _csv(batch: pa.RecordBatch, columns: Sequence[Column]) -> bytes:
     arrays = [_writable(values, column.type) for values, column in zip(batch.columns, columns, strict=True)]
     names = [str(i) for i in range(len(arrays))]
     out = io.BytesIO()
     pa_csv.write_csv(pa.RecordBatch.from_arrays(arrays, names=names), out, _OPTIONS)
-    return out.getbuffer()
+    return out.getvalue()
 
 
 def _writable(values: Any, to: SqlType) -> Any:

@@ -122,7 +122,7 @@ def test_a_literal_is_told_in_the_units_of_its_column(
         (pa.null(), 1, "filters only ask such a column whether it is null"),
         (pa.uuid(), b"x" * 16, "filters only ask such a column whether it is null"),
         (pa.timestamp("us"), pd.NaT, "nothing equals null"),
-        (pa.timestamp("us"), np.datetime64("NaT"), "nothing equals null"),
+        (pa.timestamp("us"), np.datetime64("NaT", "us"), "nothing equals null"),
         (pa.int64(), pd.NA, "nothing equals null"),
         (pa.float64(), np.float64("nan"), "not a number equals nothing"),
     ],

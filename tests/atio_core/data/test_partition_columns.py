@@ -87,7 +87,7 @@ def _count(t: Any) -> pa.DataType:
 
 
 @pytest.mark.parametrize(
-    "missing", [None, pd.NA, pd.NaT, np.datetime64("NaT")], ids=["None", "NA", "NaT", "numpy"]
+    "missing", [None, pd.NA, pd.NaT, np.datetime64("NaT", "us")], ids=["None", "NA", "NaT", "numpy"]
 )
 def test_what_is_missing_is_null(missing: object) -> None:
     """Every library's null names the partition of nulls; in a column of floats not-a-number names its own."""

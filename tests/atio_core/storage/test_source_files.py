@@ -120,7 +120,7 @@ def test_nothing_there_is_refused(tmp_path: Path) -> None:
     """A path that leads nowhere is refused, and so is one that can't be one."""
     with pytest.raises(InvalidInputError, match="there is no file or folder"):
         look_at(tmp_path / "a", table=ELSEWHERE)
-    with pytest.raises(InvalidInputError, match="can't be read: embedded null"):
+    with pytest.raises(InvalidInputError, match=r"can't be read: .*embedded null"):
         look_at(tmp_path / "a\0", table=ELSEWHERE)
     (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(InvalidInputError, match="can't be read"):

@@ -69,7 +69,7 @@ NAMED: dict[str, Any] = {
     "read-only": np.frombuffer(b"12345678", "<i4"),
     "NaN with a payload": np.array([0x7FF8000000000123, 0x8000000000000000], "<u8").view("<f8"),
     "times": np.array(["2020-01-01", "NaT"], "M8[D]"),
-    "times without a unit": np.array(["NaT"], "M8"),
+    "times without a unit": np.frombuffer(b"\0" * 7 + b"\x80", "M8"),
     "texts": np.array(["ä", "", "a\0b"]),
     "texts of no length": np.zeros(3, "U0"),
     "bytes of no length": np.zeros((2, 0), "S0"),
