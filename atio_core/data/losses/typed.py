@@ -258,7 +258,7 @@ def _of_gaps(where: str, level: Any) -> Iterator[Loss]:
     """What becomes of a level of NumPy numbers, as some of its labels are missing; that of booleans is told already."""
     if level.dtype.kind == "b":
         return
-    if max(map(abs, map(int, (level.min(), level.max())))) > _WHOLE_FLOATS:
+    if len(level) and max(map(abs, map(int, (level.min(), level.max())))) > _WHOLE_FLOATS:
         refuse(
             where,
             "some of its whole numbers would be others as floats, as labels are missing",

@@ -148,6 +148,10 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pd.DataFrame({"x": [1, 2]}, index=pd.MultiIndex([[1], ["a"]], [[0, -1], [0, 0]])),
         "the index: its whole numbers come back as floats, as labels are missing",
     ),
+    "level without any label": (
+        lambda: pd.DataFrame({"x": [1]}, index=pd.MultiIndex([pd.Index([], "int64"), ["a"]], [[-1], [0]])),
+        "the index: its whole numbers come back as floats, as labels are missing",
+    ),
     "unit": (lambda: pd.DataFrame({"x": np.array(["2020"], "M8[s]")}), "column 'x': seconds"),
     "category": (lambda: pd.DataFrame({"x": pd.Categorical([1, 2])}), "column 'x': categories of int64"),
     "objects": (
