@@ -62,7 +62,10 @@ def test_a_failure_before_the_name_is_taken_leaves_nothing(
 def test_a_failure_after_the_name_is_taken_says_that_it_may_be_there(
     tmp_path: Path, fail: Callable[..., None]
 ) -> None:
-    """If the name alone can't be made durable, the object is there, and nobody can say whether it stays."""
+    """If the name alone can't be made durable, the object is there, and nobody can say whether it stays.
+
+    Its temporary name stays, too: so that who comes next sees that it has to be synced.
+    """
     store = open_store(tmp_path / "table")
     store.put_if_absent("log/1", b"1")
     fail("fsync", errno.EIO, "table/log")
@@ -70,7 +73,9 @@ def test_a_failure_after_the_name_is_taken_says_that_it_may_be_there(
         store.put_if_absent("log/2", b"2")
     assert caught.value.unknown
     assert caught.value.facts["landed"]
-    assert files_below(tmp_path) == ["table/log/1", "table/log/2"]
+    temporary, *rest = files_below(tmp_path)
+    assert temporary.startswith("table/_atio/tmp/")
+    assert rest == ["table/log/1", "table/log/2"]
 
 
 def test_what_comes_before_is_durable_first(tmp_path: Path, fail: Callable[..., None]) -> None:
@@ -78,10 +83,13 @@ def test_what_comes_before_is_durable_first(tmp_path: Path, fail: Callable[..., 
     store = open_store(tmp_path / "table")
     store.put_if_absent("log/1", b"1")
     fail("fsync", errno.EIO, "table/log")
+    with pytest.raises(StorageError, match="may have taken effect"):
+        store.put_if_absent("log/2", b"2")
+    there = files_below(tmp_path)
     with pytest.raises(StorageError) as caught:
-        store.put_if_absent("log2/2", b"2", after="log/1")
+        store.put_if_absent("log2/3", b"3", after="log/2")
     assert not caught.value.unknown
-    assert files_below(tmp_path) == ["table/log/1"]
+    assert files_below(tmp_path) == there
 
 
 @pytest.mark.parametrize("way", ["put", "open_write"])
