@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog.memory import InMemoryCatalog
 from pyiceberg.table import StaticTable
 from pyiceberg.transforms import IdentityTransform
 
@@ -20,11 +19,9 @@ from atio_core.storage.memory import MemoryStore
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Any:
+def old(iceberg_catalog: Any) -> Any:
     """An Iceberg table of four snapshots, with deletes, other columns, a partitioning and a tag."""
-    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
-    catalog.create_namespace("n")
-    table: Any = catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
+    table: Any = iceberg_catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
     with table.update_spec() as update:
         update.add_field("d", IdentityTransform(), "day")
     table.append(pa.table({"n": [1, 2], "d": ["x", None]}))
@@ -63,11 +60,9 @@ def test_each_snapshot_becomes_a_version(old: Any) -> None:
     assert len(table.read()) == 3
 
 
-def test_a_table_that_never_had_rows_becomes_an_empty_one(tmp_path: Path) -> None:
+def test_a_table_that_never_had_rows_becomes_an_empty_one(tmp_path: Path, iceberg_catalog: Any) -> None:
     """With its columns, and what partitions it; rows that come later are added by another call."""
-    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
-    catalog.create_namespace("n")
-    old: Any = catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
+    old: Any = iceberg_catalog.create_table("n.old", schema=pa.schema({"n": pa.int64(), "d": pa.string()}))
     with old.update_spec() as update:
         update.add_field("d", IdentityTransform(), "day")
     table = atio.Table(tmp_path / "new")

@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog.memory import InMemoryCatalog
 from pyiceberg.table import StaticTable
 
 from atio_core.errors import (
@@ -233,29 +232,27 @@ def test_a_mirror_with_its_history(tmp_path: Path) -> None:
     assert table.to_iceberg().versions == versions[-1:]
 
 
-def test_a_catalogue_shows_it_too(tmp_path: Path) -> None:
+def test_a_catalogue_shows_it_too(tmp_path: Path, iceberg_catalog: Any) -> None:
     """It is registered once, and follows in one step; another table under its name is left alone."""
-    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
-    catalog.create_namespace("n")
     table = Table(tmp_path / "t")
     table.append(pa.table({"id": [1]}))
-    options = {"catalog": catalog, "identifier": "n.t"}
+    options = {"catalog": iceberg_catalog, "identifier": "n.t"}
     table.to_iceberg(**options)
     table.append(pa.table({"id": [2]}))
     table.rename_column("id", "key")
     assert table.to_iceberg(**options).versions == (table.snapshot().version,)
-    assert rows(catalog.load_table("n.t").scan().to_arrow(), by="key") == [{"key": 1}, {"key": 2}]
+    assert rows(iceberg_catalog.load_table("n.t").scan().to_arrow(), by="key") == [{"key": 1}, {"key": 2}]
     table.append(pa.table({"key": [3]}))
     table.to_iceberg(history=True, **options)
     assert table.to_iceberg(history=True, **options).unchanged
-    found = catalog.load_table("n.t")
+    found = iceberg_catalog.load_table("n.t")
     assert (len(found.metadata.snapshots), found.scan().to_arrow().num_rows) == (4, 3)
     other = Table(tmp_path / "other")
     other.append(pa.table({"id": [1]}))
     with pytest.raises(AlreadyExistsError, match=r"n\.t is another table in that catalogue"):
         other.to_iceberg(**options)
     with pytest.raises(InvalidInputError, match="catalog and identifier belong together"):
-        table.to_iceberg(catalog=catalog)
+        table.to_iceberg(catalog=iceberg_catalog)
     with pytest.raises(InvalidInputError, match="catalog must be a catalogue of pyiceberg's"):
         table.to_iceberg(catalog="c", identifier="n.t")
 
@@ -294,27 +291,25 @@ def test_erasing_takes_the_mirror_away(tmp_path: Path) -> None:
     assert by_pyiceberg_names(table.to_iceberg().location) == ["Lee"]
 
 
-def test_a_catalogue_goes_on_after_an_erasing(tmp_path: Path) -> None:
+def test_a_catalogue_goes_on_after_an_erasing(tmp_path: Path, iceberg_catalog: Any) -> None:
     """It follows; and if what it names is gone, it is said what to do."""
-    catalog = InMemoryCatalog("c", warehouse=f"file://{tmp_path}/w")
-    catalog.create_namespace("n")
     table = Table(tmp_path / "t")
-    options = {"catalog": catalog, "identifier": "n.t"}
+    options = {"catalog": iceberg_catalog, "identifier": "n.t"}
     for number in (1, 2):
         table.append(pa.table({"id": [number]}))
         table.to_iceberg(**options)
     table.erase([("id", "==", 1)], tags="all")
     table.to_iceberg(**options)
-    assert rows(catalog.load_table("n.t").scan().to_arrow()) == [{"id": 2}]
-    catalog.drop_table("n.t")
+    assert rows(iceberg_catalog.load_table("n.t").scan().to_arrow()) == [{"id": 2}]
+    iceberg_catalog.drop_table("n.t")
     table.to_iceberg(**options)
     table.append(pa.table({"id": [3]}))
     table.erase([("id", "==", 2)], tags="all")
     with pytest.raises(AlreadyExistsError, match=r"n\.t .* metadata that is gone.*drop it there"):
         table.to_iceberg(**options)
-    catalog.drop_table("n.t")
+    iceberg_catalog.drop_table("n.t")
     table.to_iceberg(**options)
-    assert rows(catalog.load_table("n.t").scan().to_arrow()) == [{"id": 3}]
+    assert rows(iceberg_catalog.load_table("n.t").scan().to_arrow()) == [{"id": 3}]
 
 
 @pytest.mark.parametrize("before", [0, 1, 2])
