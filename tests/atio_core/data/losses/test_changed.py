@@ -138,6 +138,7 @@ def test_a_change_is_refused_with_the_column(tmp_path: Path, case: str) -> None:
     assert path.read_bytes() == b"old"
 
 
+UNLABELLED: Any = [pd.Index([], dtype=np.dtype("i8")), pd.Index(["a"])]
 SAID: dict[str, tuple[Callable[[], Any], str]] = {
     "freq": (
         lambda: pd.DataFrame({"x": [1, 2]}, index=pd.date_range("2020", periods=2)),
@@ -149,7 +150,7 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
         "the index: its whole numbers come back as floats, as labels are missing",
     ),
     "level without any label": (
-        lambda: pd.DataFrame({"x": [1]}, index=pd.MultiIndex([pd.Index([], "int64"), ["a"]], [[-1], [0]])),
+        lambda: pd.DataFrame({"x": [1]}, index=pd.MultiIndex(UNLABELLED, [[-1], [0]])),
         "the index: its whole numbers come back as floats, as labels are missing",
     ),
     "unit": (lambda: pd.DataFrame({"x": np.array(["2020"], "M8[s]")}), "column 'x': seconds"),
