@@ -316,16 +316,10 @@ def _then_publishing(
         @functools.wraps(check)
         async def run_async(*args: Any, **inputs: Any) -> AsyncIterator[Any]:
             held: list[Any] = []
-            if inspect.isasyncgenfunction(check):
-                async for event in check(*args, **inputs):
-                    for earlier in held:
-                        yield earlier
-                    held = [event]
-            else:
-                *earlier, last = _results(await check(*args, **inputs))
-                for event in earlier:
-                    yield event
-                held = [last]
+            async for event in _async_results(check, *args, **inputs):
+                for earlier in held:
+                    yield earlier
+                held = [event]
             for event in behind.settle(held, specs):
                 yield event
 
@@ -349,6 +343,15 @@ def _results(returned: Any) -> Iterable[Any]:
         if isinstance(returned, Iterable) and not isinstance(returned, dg.AssetCheckResult)
         else [returned]
     )
+
+
+async def _async_results(check: Callable[..., Any], *args: Any, **inputs: Any) -> AsyncIterator[Any]:
+    if inspect.isasyncgenfunction(check):
+        async for event in check(*args, **inputs):
+            yield event
+        return
+    for event in _results(await check(*args, **inputs)):
+        yield event
 
 
 def _outcome(result: object, specs: Sequence[dg.AssetCheckSpec]) -> tuple[dg.AssetKey, str, bool] | None:

@@ -55,6 +55,15 @@ def test_a_killed_publication(moment: str, store: AtioResource, tables: Path, tm
             assert [one.metadata["atio/publication"].value for one in told if one] == ["published", "staged"]
 
 
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file: as long as it is there, what looks for it in the jobs of this module fails."""
+    found = tmp_path / "failing"
+    found.touch()
+    monkeypatch.setenv("ATIO_FAILING", str(found))
+    return found
+
+
 def gated_job() -> dg.JobDefinition:
     """A job with a check that fails as long as a file says so: named here, so that Dagster can make it again."""
 
@@ -84,16 +93,10 @@ def gated_job() -> dg.JobDefinition:
 
 
 def test_a_run_executed_again(
-    tables: Path,
-    tmp_path: Path,
-    store: AtioResource,
-    real_instance: dg.DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
+    tables: Path, failing: Path, store: AtioResource, real_instance: dg.DagsterInstance
 ) -> None:
     """From its failure on, an executed run publishes what was staged; as a whole, it adds nothing twice."""
-    job, failing = dg.reconstructable(gated_job), tmp_path / "failing"
-    monkeypatch.setenv("ATIO_FAILING", str(failing))
-    failing.touch()
+    job = dg.reconstructable(gated_job)
 
     def execute(parent: Any = None, *steps: str) -> Any:
         again = parent and dg.ReexecutionOptions(parent_run_id=parent.run_id, step_selection=list(steps))
@@ -146,16 +149,10 @@ def released_job() -> dg.JobDefinition:
 
 
 def test_a_release_executed_again(
-    tables: Path,
-    tmp_path: Path,
-    store: AtioResource,
-    real_instance: dg.DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
+    tables: Path, failing: Path, store: AtioResource, real_instance: dg.DagsterInstance
 ) -> None:
     """From its failure on, an executed run reads what the first one has staged, and releases all of both."""
-    job, failing = dg.reconstructable(released_job), tmp_path / "failing"
-    monkeypatch.setenv("ATIO_FAILING", str(failing))
-    failing.touch()
+    job = dg.reconstructable(released_job)
     with dg.execute_job(job, real_instance, raise_on_error=False) as first:
         assert not first.success
     assert not store.table("first").exists()
