@@ -123,7 +123,7 @@ def open_atomic(
 
     Raises:
         AlreadyExistsError: The file is there, and `if_exists` is "fail".
-        InvalidInputError: The target can't be a file, or an option is refused.
+        InvalidInputError: The target can't be a file, or an option is refused; or the block has detached the file.
         StorageError: The disk refused. The old file stands, unless `unknown` is True: then the new one does,
             but may not survive a power loss.
 

@@ -7,8 +7,10 @@ durations (`1.5 s`, in seconds); bytes are base64. Lists are lists, structs are 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
+import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -83,6 +85,20 @@ def _decimals(column: Any) -> list[Any]:
     return [None if value is None else f"{value:f}" for value in values]
 
 
+def _times(column: Any) -> list[Any]:
+    t: Any = column.type
+    if t.tz is not None:
+        column = column.cast(pa.timestamp(t.unit, _zone_in_arrow(t.tz)))
+    return pc.cast(column, pa.string()).to_pylist()
+
+
+@functools.cache
+def _zone_in_arrow(zone: str) -> str:
+    """A zone as Arrow's own database spells it: other libraries take small letters for capitals in its names."""
+    spelled = (name for name in zoneinfo.available_timezones() if name.casefold() == zone.casefold())
+    return zone if zone[0] in "+-" else next(spelled, zone)
+
+
 def _bytes(column: Any) -> list[Any]:
     values: Iterable[bytes | None] = column.to_pylist()
     return [None if value is None else base64.b64encode(value).decode() for value in values]
@@ -133,6 +149,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], list[Any]]], ...] = (
     (pa.types.is_floating, _floats),
     (pa.types.is_decimal, _decimals),
     (pa.types.is_duration, _durations),
+    (pa.types.is_timestamp, _times),
     (pa.types.is_binary, _bytes),
     (pa.types.is_large_binary, _bytes),
     (pa.types.is_fixed_size_binary, _bytes),

@@ -17,7 +17,7 @@ import stat
 from collections.abc import Callable, Generator
 from typing import Any, BinaryIO
 
-from atio_core.errors import AtioError, StorageError, UnsupportedStoreError
+from atio_core.errors import AtioError, InvalidInputError, StorageError, UnsupportedStoreError
 from atio_core.storage import attributes, checksum, durable, temporary
 from atio_core.storage.previous import Kept
 from atio_core.storage.publication import Publication, already_there
@@ -108,6 +108,7 @@ class Replacement:
             name: An algorithm of `hashlib`.
 
         Raises:
+            InvalidInputError: Whoever wrote it has detached the file, or put something else in its place.
             StorageError: The disk refused. The old file stands.
         """
         try:
@@ -122,6 +123,7 @@ class Replacement:
         """Finish the content: the old file's owner, bits and attributes, then everything to the disk.
 
         Raises:
+            InvalidInputError: Whoever wrote it has detached the file, or put something else in its place.
             StorageError: The disk refused; it may be full. The old file stands.
         """
         try:
@@ -158,18 +160,27 @@ class Replacement:
 
     def close(self) -> None:
         """Close what is still open. What can't be written any more belongs to a file that is given up."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a file that was detached can't be closed
             self.file.close()
         self._close()
 
     def _end_writing(self) -> None:
         """Flush; and go on with the file that has the name now, if a program was given that and made another one."""
-        self.file.close()
-        if self._path_known and not self._temporary.is_at(os.stat(self.temporary)):
+        try:
+            self.file.close()
+        except ValueError as error:
+            raise self._refused("was detached by whoever wrote into it; flush it instead") from error
+        if self._path_known and not self._temporary.is_at(there := os.lstat(self.temporary)):
+            if not stat.S_ISREG(there.st_mode):
+                raise self._refused("has something else than a file under its name now; write into it")
             other = self._temporary.open_again()
             self._close()
             self._fd = other
         self._size = os.fstat(self._fd).st_size
+
+    def _refused(self, why: str) -> InvalidInputError:
+        message = f"The new content of {self.target.path!r} {why}. What was there stands unchanged."
+        return InvalidInputError(message, path=self.target.path)
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error

@@ -95,6 +95,42 @@ def test_the_block_may_close_the_file(old: Path) -> None:
     assert old.read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_a_file_that_is_detached_is_refused(old: Path, mode: str) -> None:
+    """A block that detaches the file, so that nobody can say whether all was written, ends in an error that says so."""
+    with pytest.raises(atio.InvalidInputError, match="detached"), open_any(old, mode) as file:
+        file.detach().close()
+    assert_untouched(old)
+
+    def fail() -> None:
+        with open_any(old, mode) as file:
+            file.detach().close()
+            raise KeyError(mode)
+
+    with pytest.raises(KeyError):
+        fail()
+    assert_untouched(old)
+
+
+def test_a_link_in_the_place_of_the_file_is_refused(
+    old: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A program that puts a link under the file's name makes no new content; and what it leads to isn't touched."""
+    other = tmp_path_factory.mktemp("other") / "other.txt"
+    other.write_bytes(b"other")
+    other.chmod(0o600)
+    old.chmod(0o644)
+
+    def link(path: Path) -> None:
+        path.unlink()
+        path.symlink_to(other)
+
+    with pytest.raises(atio.InvalidInputError, match="something else"), atio.open_atomic(old) as file:
+        link(Path(file.name))
+    assert_untouched(old)
+    assert other.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "mode", ["a", "ab", "r", "rb", "r+", "r+b", "x", "xb", "", "wU", "bw", None, 1], ids=repr
 )

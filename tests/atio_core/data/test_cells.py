@@ -47,6 +47,13 @@ def test_a_value_comes_exactly(column: Any, cells: list[Any]) -> None:
     assert json_cells(column.slice(1)) == cells[1:]
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "+02:00"])
+def test_a_zone_in_small_letters_is_the_same(zone: str) -> None:
+    """What Python takes for a time zone, and Arrow's own database doesn't, is shown as under its right name."""
+    cells = json_cells(pa.array([AT], pa.timestamp("us", zone)))
+    assert json_cells(pa.array([AT], pa.timestamp("us", zone.lower()))) == cells
+
+
 def test_a_cell_of_text_is_the_value() -> None:
     """Texts come without quotes, numbers as JSON spells them, a list as JSON, a null as none."""
     assert text_cells(pa.array(["a", None])) == ["a", None]
