@@ -20,12 +20,12 @@ from atio_core.data.kinds import kind_of
 from atio_core.databases.read import read_rows
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_dagster.database_partitions import empty_like, has_named_index, rows_in, where_of
+from atio_dagster.input_types import InputType, input_type_of
 from atio_dagster.keys import Partitions, described, partitions_of, plain
 from atio_dagster.loading import Selection
 from atio_dagster.metadata import without_overlap
 from atio_dagster.provenance import append_key
 from atio_dagster.settings import WriteConfig, settings_of
-from atio_dagster.wanted import Wanted, wanted_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +113,7 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
         Raises:
             AtioError: There is no such table or column, or the database failed.
         """
-        wanted = wanted_of(context)
+        wanted = input_type_of(context)
         partitions = partitions_of(context)
         if partitions is None:
             return self._read(context, wanted, None)
@@ -127,7 +127,7 @@ class AtioDatabaseIOManager(dg.ConfigurableIOManager):
         }
         return parts if wanted.shape == "dict" else list(parts.values())
 
-    def _read(self, context: dg.InputContext, wanted: Wanted, partitions: Partitions | None) -> Any:
+    def _read(self, context: dg.InputContext, wanted: InputType, partitions: Partitions | None) -> Any:
         schema, table = self._place(context)
         selection = Selection.of(context)
         where = selection.filter
@@ -221,7 +221,7 @@ def _shown(schema: pa.Schema) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(field.name, type=str(field.type)) for field in schema])
 
 
-def _as_wanted(rows: Any, wanted: Wanted, what: str) -> Any:
+def _as_wanted(rows: Any, wanted: InputType, what: str) -> Any:
     load = wanted.load or "pandas"
     if load == "arrow-reader":
         return rows.to_reader()

@@ -22,12 +22,12 @@ from atio_core.maintenance.report import ExpiryReport
 from atio_core.retention import Retention
 from atio_core.store import Release, Store
 from atio_core.table import Table
-from atio_dagster.chosen import Chosen, Context
-from atio_dagster.in_progress import reading_now
+from atio_dagster.active_runs import reading_now
 from atio_dagster.keys import named
 from atio_dagster.metadata import markdown_table
 from atio_dagster.old_releases import drop_old_releases
 from atio_dagster.pins import remove_old_pins
+from atio_dagster.table_selection import Context, TableSelection
 
 _HEAD = ("table", "versions kept", "versions removed", "files removed", "bytes freed", "waiting for grace")
 
@@ -67,7 +67,7 @@ class Expiration:
         return (told if failed else []) + releases + pins
 
 
-def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expiration:
+def expire_tables(context: Context, chosen: TableSelection, *, dry_run: bool) -> Expiration:
     """Expire tables side by side, and say in the log and on the assets' pages what became of each."""
     reading = reading_now(context.instance, context.run.run_id)
     if reading.run_id is not None:
@@ -94,7 +94,7 @@ def expire_tables(context: Context, chosen: Chosen, *, dry_run: bool) -> Expirat
 
 
 def _drop_releases(
-    context: Context, chosen: Chosen, since: datetime, *, dry_run: bool
+    context: Context, chosen: TableSelection, since: datetime, *, dry_run: bool
 ) -> list[Release] | AtioError:
     try:
         kept = chosen.store.releases_kept

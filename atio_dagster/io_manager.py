@@ -14,8 +14,10 @@ from atio_core.snapshot import Snapshot
 from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.base_paths import ByPath
+from atio_dagster.cached_config import CachedConfig
 from atio_dagster.external import path_elsewhere
-from atio_dagster.inputs import tell_read
+from atio_dagster.input_provenance import tell_read
+from atio_dagster.input_types import input_type_of
 from atio_dagster.keys import (
     Partitions,
     asset_folders,
@@ -34,11 +36,9 @@ from atio_dagster.metadata import (
 from atio_dagster.preview import preview_of
 from atio_dagster.provenance import latest_of, require_owner, step_of
 from atio_dagster.reads import ReadConfig, choose_version, note_unwritten
-from atio_dagster.remembered import Remembered
 from atio_dagster.resource import AtioResource, store_at
 from atio_dagster.settings import WriteConfig, settings_of
 from atio_dagster.staged import asked_publication, repeated, report_staged, require_publish, staged_version
-from atio_dagster.wanted import wanted_of
 from atio_dagster.writing import plan_write
 
 _OUTSIDE = "outside"
@@ -47,7 +47,7 @@ MOST_PARTITIONS = 100
 """Of so many partitions in one run each is told its rows: Dagster takes time for each that grows with their number."""
 
 
-class AtioIOManager(ByPath, Remembered, WriteConfig, ReadConfig, dg.ConfigurableIOManager):
+class AtioIOManager(ByPath, CachedConfig, WriteConfig, ReadConfig, dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
     It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy
@@ -153,7 +153,7 @@ class AtioIOManager(ByPath, Remembered, WriteConfig, ReadConfig, dg.Configurable
         Raises:
             AtioError: There is no such table, version, partition or column; or the bytes are damaged.
         """
-        wanted = wanted_of(context)
+        wanted = input_type_of(context)
         partitions = partitions_of(context)
         if partitions is not None and not partitions.values:
             return wanted.nothing  # no partition is mapped: what Dagster's own managers do

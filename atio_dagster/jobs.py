@@ -11,12 +11,12 @@ import dagster as dg
 from atio_core.arguments import require_text
 from atio_core.errors import InvalidInputError
 from atio_dagster.arguments import require_arguments, require_kind
-from atio_dagster.chosen import Assets, Context, choose
 from atio_dagster.expiration import expire_tables, summary
 from atio_dagster.keys import asset_key_of
-from atio_dagster.maintenance import Wanted, maintain_tables
+from atio_dagster.maintenance import MaintenanceOptions, maintain_tables
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import retention_of_definitions
+from atio_dagster.table_selection import Assets, Context, select_tables
 
 STEP = "expire"
 """The only step of every expiration job: its run config is `{"ops": {"expire": {"config": {"dry_run": True}}}}`."""
@@ -183,8 +183,8 @@ def build_maintenance_job(
     )
     def maintain(context: dg.OpExecutionContext) -> None:
         store: AtioResource = getattr(context.resources, resource_key)
-        chosen = choose(context, store, declared)
-        report, failures = maintain_tables(context, chosen, Wanted(**context.op_config))
+        chosen = select_tables(context, store, declared)
+        report, failures = maintain_tables(context, chosen, MaintenanceOptions(**context.op_config))
         if failures:
             raise dg.Failure(f"{'; '.join(failures)}; all else was done", metadata=report)
         context.add_output_metadata(report)
@@ -247,7 +247,7 @@ def _expiring(
     def expire(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
         store: AtioResource = getattr(context.resources, resource_key)
         dry_run: bool = config["dry_run"]
-        done = expire_tables(context, choose(context, store, declared), dry_run=dry_run)
+        done = expire_tables(context, select_tables(context, store, declared), dry_run=dry_run)
         report = summary(done)
         if done.failures:
             raise dg.Failure(f"{'; '.join(done.failures)}; all else was done", metadata=report)

@@ -22,8 +22,8 @@ from atio_core.data.object_files.kinds import FOLDER
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
+from atio_dagster.input_types import OUTPUTS, InputType
 from atio_dagster.keys import Partitions, described, named, plain
-from atio_dagster.wanted import OUTPUTS, Wanted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -53,7 +53,9 @@ class Selection:
         return cls(columns, _terms(said.get(FILTER)))
 
 
-def load(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted, partitions: Partitions | None) -> Any:
+def load(
+    context: dg.InputContext, snapshot: Snapshot, wanted: InputType, partitions: Partitions | None
+) -> Any:
     """Read a version as an input wants it.
 
     Args:
@@ -95,7 +97,7 @@ def load(context: dg.InputContext, snapshot: Snapshot, wanted: Wanted, partition
 def _partitions(
     context: dg.InputContext,
     snapshot: Snapshot,
-    wanted: Wanted,
+    wanted: InputType,
     partitions: Partitions,
     selection: Selection,
 ) -> Any:
@@ -131,7 +133,7 @@ def stored_partitions(snapshot: Snapshot, partitions: Partitions) -> dict[str, t
 
 def _rows(
     snapshot: Snapshot,
-    wanted: Wanted,
+    wanted: InputType,
     selection: Selection,
     partitions: list[tuple[Any, ...]] | None,
     what: str,
@@ -175,7 +177,7 @@ def _array(table: Any, what: str) -> Any:
     return np.column_stack([np.asarray(column) for column in table.columns])
 
 
-def _object(snapshot: Snapshot, wanted: Wanted, what: str) -> Any:
+def _object(snapshot: Snapshot, wanted: InputType, what: str) -> Any:
     """Read an object. A folder, or what is wanted as a path, is put on the disk.
 
     It lies in a temporary folder, which goes when the process ends.
@@ -223,7 +225,7 @@ def _columns_of_array(array: Any) -> Mapping[str, Any] | None:
     return {str(number): wide[:, number] for number in range(wide.shape[1])}
 
 
-def _as_frame(table: Any, wanted: Wanted, what: str) -> Any:
+def _as_frame(table: Any, wanted: InputType, what: str) -> Any:
     if wanted.load == "arrow":
         return table
     if wanted.load == "arrow-reader":

@@ -16,9 +16,9 @@ from atio_core.amounts import readable_bytes
 from atio_core.maintenance.verify_report import VerifyReport
 from atio_core.model.entry import ROWS
 from atio_core.store.side_by_side import side_by_side
-from atio_dagster.chosen import Chosen, Context
 from atio_dagster.expiration import expire_tables, summary
 from atio_dagster.metadata import markdown_table
+from atio_dagster.table_selection import Context, TableSelection
 
 Verify = Literal["latest", "all", "none"]
 
@@ -32,7 +32,7 @@ class Compaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MaintenanceOptions:
     """What is to be done.
 
     Attributes:
@@ -46,17 +46,19 @@ class Wanted:
     verify: Verify
 
 
-def maintain_tables(context: Context, chosen: Chosen, wanted: Wanted) -> tuple[dict[str, Any], list[str]]:
+def maintain_tables(
+    context: Context, chosen: TableSelection, options: MaintenanceOptions
+) -> tuple[dict[str, Any], list[str]]:
     """Do all of it; return the report as metadata, and what failed, a line each."""
     store = chosen.store.store
     there = set(store.tables())
     names = [name for name in chosen.names if name in there]
     merged, unmerged = side_by_side(
-        names if wanted.compact and not wanted.dry_run else [], lambda name: _compact(chosen, name)
+        names if options.compact and not options.dry_run else [], lambda name: _compact(chosen, name)
     )
-    expired = expire_tables(context, chosen, dry_run=wanted.dry_run)
+    expired = expire_tables(context, chosen, dry_run=options.dry_run)
     read, unread = side_by_side(
-        names if wanted.verify != "none" else [], lambda name: _verify(chosen, name, wanted.verify)
+        names if options.verify != "none" else [], lambda name: _verify(chosen, name, options.verify)
     )
     damaged = {name: report for name, report in read.items() if not report.ok}
     for name, report in damaged.items():
@@ -66,12 +68,12 @@ def maintain_tables(context: Context, chosen: Chosen, wanted: Wanted) -> tuple[d
     failures += _told(context, chosen, unread, "could not be verified")
     failures += [f"{chosen.title(name)} is damaged" for name in damaged]
     report = summary(expired)
-    report |= {} if not wanted.compact else _compaction(chosen, merged)
-    report |= {} if wanted.verify == "none" else _verification(chosen, read)
+    report |= {} if not options.compact else _compaction(chosen, merged)
+    report |= {} if options.verify == "none" else _verification(chosen, read)
     return report, failures
 
 
-def _compact(chosen: Chosen, name: str) -> Compaction | None:
+def _compact(chosen: TableSelection, name: str) -> Compaction | None:
     """Merge a table's small files; None if it has none, or holds an object."""
     table = chosen.store.store.table(name)
     before = table.snapshot()
@@ -81,17 +83,17 @@ def _compact(chosen: Chosen, name: str) -> Compaction | None:
     return None if after.unchanged else Compaction(before.files, after.files)
 
 
-def _verify(chosen: Chosen, name: str, which: Verify) -> VerifyReport:
+def _verify(chosen: TableSelection, name: str, which: Verify) -> VerifyReport:
     return chosen.store.store.table(name).verify("all" if which == "all" else "latest")
 
 
-def _told(context: Context, chosen: Chosen, errors: Mapping[str, Exception], what: str) -> list[str]:
+def _told(context: Context, chosen: TableSelection, errors: Mapping[str, Exception], what: str) -> list[str]:
     for name, error in errors.items():
         context.log.error("%s %s: %s", chosen.title(name), what, error)
     return [f"{chosen.title(name)} {what}" for name in errors]
 
 
-def _compaction(chosen: Chosen, merged: Mapping[str, Compaction | None]) -> dict[str, Any]:
+def _compaction(chosen: TableSelection, merged: Mapping[str, Compaction | None]) -> dict[str, Any]:
     lines = [[chosen.title(name), f"{one.before:,}", f"{one.after:,}"] for name, one in merged.items() if one]
     found: dict[str, Any] = {
         "tables_compacted": len(lines),
@@ -103,7 +105,7 @@ def _compaction(chosen: Chosen, merged: Mapping[str, Compaction | None]) -> dict
     return found
 
 
-def _verification(chosen: Chosen, read: Mapping[str, VerifyReport]) -> dict[str, Any]:
+def _verification(chosen: TableSelection, read: Mapping[str, VerifyReport]) -> dict[str, Any]:
     lines = [
         [
             chosen.title(name),

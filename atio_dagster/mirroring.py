@@ -13,10 +13,10 @@ from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import ROWS
 from atio_core.store.side_by_side import side_by_side
 from atio_dagster.arguments import require_arguments
-from atio_dagster.chosen import Assets, Chosen, choose
 from atio_dagster.metadata import markdown_table
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import retention_of_definitions
+from atio_dagster.table_selection import Assets, TableSelection, select_tables
 
 STEP = "mirror"
 """The only step of every such job."""
@@ -62,7 +62,7 @@ def build_mirror_job(
     @dg.op(name=STEP, required_resource_keys={resource_key}, out=dg.Out(dg.Nothing))
     def mirror(context: dg.OpExecutionContext) -> None:
         store: AtioResource = getattr(context.resources, resource_key)
-        chosen = choose(context, store, declared)
+        chosen = select_tables(context, store, declared)
         there = set(store.store.tables())
         names = [one for one in chosen.names if one in there]
         shown, failed = side_by_side(names, lambda one: _mirror(chosen, one, to, history=history))
@@ -81,7 +81,7 @@ def build_mirror_job(
     return mirroring
 
 
-def _mirror(chosen: Chosen, name: str, to: str, *, history: bool) -> MirrorReport | None:
+def _mirror(chosen: TableSelection, name: str, to: str, *, history: bool) -> MirrorReport | None:
     """Show a table; None if it holds an object."""
     table = chosen.store.store.table(name)
     if table.snapshot().kind != ROWS:
@@ -89,7 +89,7 @@ def _mirror(chosen: Chosen, name: str, to: str, *, history: bool) -> MirrorRepor
     return table.to_delta(history=history) if to == "delta" else table.to_iceberg(history=history)
 
 
-def _metadata(chosen: Chosen, shown: Mapping[str, MirrorReport | None]) -> dict[str, Any]:
+def _metadata(chosen: TableSelection, shown: Mapping[str, MirrorReport | None]) -> dict[str, Any]:
     lines = [
         [chosen.title(name), ", ".join(map(str, one.versions)), f"{one.files:,}", one.location]
         for name, one in shown.items()

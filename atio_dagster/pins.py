@@ -18,7 +18,7 @@ import dagster as dg
 
 from atio_core.errors import InvalidInputError
 from atio_core.store import Store
-from atio_dagster.in_progress import RUNNING
+from atio_dagster.active_runs import RUNNING
 
 if TYPE_CHECKING:
     from dagster import StepExecutionContext

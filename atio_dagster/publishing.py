@@ -21,8 +21,8 @@ from atio_core.errors import InvalidInputError
 from atio_dagster.arguments import require_kind
 from atio_dagster.automation import once_published
 from atio_dagster.keys import plain
-from atio_dagster.made import lets_pass, made_by
 from atio_dagster.releasing import Gates, release_if_complete
+from atio_dagster.run_outputs import lets_pass, run_outputs
 from atio_dagster.staged import (
     PREPARED,
     PUBLISH,
@@ -91,7 +91,7 @@ class _Plan:
         """Publish what has passed all of its checks, by what is noted and these; return whether that is all of it."""
         context = _context()
         openings = {key: _storage_options(context, manager) for key, manager in self.managers.items()}
-        made = made_by(context.instance, context.run)
+        made = run_outputs(context.instance, context.run)
         for key, name, passed in filter(None, outcomes):
             if key in made:
                 made[key].note(name, passed=passed)

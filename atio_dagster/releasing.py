@@ -13,9 +13,9 @@ import dagster as dg
 from atio_core.errors import AlreadyExistsError
 from atio_core.store import Release, Store
 from atio_dagster.keys import named
-from atio_dagster.made import TABLE, Made
 from atio_dagster.old_releases import message_of_run
 from atio_dagster.resource import AtioResource
+from atio_dagster.run_outputs import TABLE, RunOutput
 from atio_dagster.staged import publish, staged_output
 
 Gates = Mapping[dg.AssetKey, tuple[str, ...]]
@@ -26,7 +26,7 @@ Openings = Mapping[dg.AssetKey, Mapping[str, str] | None]
 
 
 def release_if_complete(
-    context: dg.OpExecutionContext, gates: Gates, made: Mapping[dg.AssetKey, Made], openings: Openings
+    context: dg.OpExecutionContext, gates: Gates, made: Mapping[dg.AssetKey, RunOutput], openings: Openings
 ) -> Generator[dg.AssetMaterialization | dg.AssetObservation, None, bool]:
     """Publish and release the assets of the run, if all of them are there and have passed.
 
@@ -76,7 +76,7 @@ def release_if_complete(
     return True
 
 
-def _awaited(key: dg.AssetKey, made: Made, checks: tuple[str, ...]) -> list[str]:
+def _awaited(key: dg.AssetKey, made: RunOutput, checks: tuple[str, ...]) -> list[str]:
     """What of an asset and its checks has yet to come."""
     names = [dg.AssetCheckKey(key, name).to_user_string() for name in made.waits_for(checks)]
     return [key.to_user_string(), *names] if made.awaited else names

@@ -14,8 +14,8 @@ from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.store import Store
 from atio_core.table import Table
 from atio_dagster.base_paths import ByPath
+from atio_dagster.cached_config import CachedConfig
 from atio_dagster.keys import asset_folders, asset_key_of
-from atio_dagster.remembered import Remembered
 
 _RULES = (
     "keep_for_hours",
@@ -28,7 +28,7 @@ _RULES = (
 )
 
 
-class AtioResource(ByPath, Remembered, dg.ConfigurableResource):
+class AtioResource(ByPath, CachedConfig, dg.ConfigurableResource):
     """The root folder of all assets' tables, and the retention of those that declare none.
 
     Example:

@@ -20,11 +20,11 @@ from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments
 from atio_dagster.keys import named, partition_key_of
-from atio_dagster.made import PUBLICATION, TABLE, VERSION
 from atio_dagster.metadata import content_of, markdown_table, metadata_of
 from atio_dagster.provenance import ASSET_KEY, RUN_ID, owner_of, require_owner
 from atio_dagster.resource import AtioResource
 from atio_dagster.retention import RETENTION
+from atio_dagster.run_outputs import PUBLICATION, TABLE, VERSION
 
 STEP = "restore"
 """The only step of a restore job: its run config is `{"ops": {"restore": {"config": {…}}}}`."""

@@ -23,10 +23,10 @@ from atio_core.errors import InvalidInputError, StageNotFoundError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import described, plain
-from atio_dagster.made import PUBLICATION, STAGE, TABLE, Made, made_by
 from atio_dagster.metadata import content_of, metadata_of, without_overlap, written_files
 from atio_dagster.provenance import step_of
 from atio_dagster.reads import AS_OF, TAG, VERSION
+from atio_dagster.run_outputs import PUBLICATION, STAGE, TABLE, RunOutput, run_outputs
 
 if TYPE_CHECKING:
     from atio_core.table.kept import KeptStage
@@ -134,7 +134,7 @@ class StagedOutput:
         storage_options: How the table's bucket is opened.
     """
 
-    made: Made
+    made: RunOutput
     stage_id: str
     storage_options: Mapping[str, str] | None = field(default=None, repr=False)
 
@@ -178,7 +178,9 @@ class StagedOutput:
         )
 
 
-def staged_output(made: Made | None, storage_options: Mapping[str, str] | None = None) -> StagedOutput | None:
+def staged_output(
+    made: RunOutput | None, storage_options: Mapping[str, str] | None = None
+) -> StagedOutput | None:
     """Return what is staged of an asset, of which a run has noted this; None if nothing is.
 
     Args:
@@ -206,8 +208,8 @@ def find_staged(
     latest = instance.get_latest_materialization_event(key)
     told = None if latest is None or latest.run_id != run.run_id else latest.asset_materialization
     if told is not None and _COMMIT in told.metadata:  # all else that the run has noted is of no concern
-        return staged_output(Made([told]), storage_options)
-    return staged_output(made_by(instance, run).get(key), storage_options)
+        return staged_output(RunOutput([told]), storage_options)
+    return staged_output(run_outputs(instance, run).get(key), storage_options)
 
 
 def repeated(

@@ -13,12 +13,12 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})  # not EnvVar, whose val
 _KNOWN: dict[tuple[object, ...], dict[str, Any]] = {}
 
 
-class Remembered:
+class CachedConfig:
     """Goes before Dagster's class: a second object of the same plain values is a copy of the first one.
 
     Example:
         >>> import dagster as dg
-        >>> class Folder(Remembered, dg.ConfigurableResource):
+        >>> class Folder(CachedConfig, dg.ConfigurableResource):
         ...     path: str
         >>> Folder(path="a") == Folder(path="a"), Folder(path="a") is Folder(path="a")
         (True, False)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from atio_dagster.in_progress import reading_now
+from atio_dagster.active_runs import reading_now
 
 HOUR = timedelta(hours=1)
 SKEW = timedelta(minutes=1)

@@ -23,7 +23,7 @@ _KINDS = {
 
 
 @dataclass(slots=True)
-class Made:
+class RunOutput:
     """What is noted of the last output of an asset.
 
     Attributes:
@@ -73,22 +73,22 @@ class Made:
         self.told.append(materialization)
 
 
-def made_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[dg.AssetKey, Made]:
+def run_outputs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[dg.AssetKey, RunOutput]:
     """Return what is noted of each asset that a run, or one of those that it executes again, makes or has made.
 
     Args:
         instance: What has noted it.
         run: The run.
     """
-    found: dict[dg.AssetKey, Made] = {}
+    found: dict[dg.AssetKey, RunOutput] = {}
     for event in _noted(instance, run):
         dagster_event, materialization = event.dagster_event, event.asset_materialization
         if materialization is not None:
-            found.setdefault(materialization.asset_key, Made()).tell(materialization)
+            found.setdefault(materialization.asset_key, RunOutput()).tell(materialization)
         elif dagster_event is None:
             continue
         elif dagster_event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-            found.setdefault(dagster_event.asset_materialization_planned_data.asset_key, Made()).plan()
+            found.setdefault(dagster_event.asset_materialization_planned_data.asset_key, RunOutput()).plan()
         elif made := found.get((checked := dagster_event.asset_check_evaluation_data).asset_key):
             made.note(checked.check_name, passed=lets_pass(passed=checked.passed, severity=checked.severity))
     return found

@@ -21,7 +21,7 @@ Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class TableSelection:
     """Tables of a store.
 
     Attributes:
@@ -60,9 +60,9 @@ class Chosen:
         return owner.to_user_string() if owner else self.store.store.table(name).path
 
 
-def choose(
+def select_tables(
     context: Context, store: AtioResource, assets: Mapping[dg.AssetKey, Retention | None] | None
-) -> Chosen:
+) -> TableSelection:
     """Return the tables of some assets, or all that lie in a store.
 
     Args:
@@ -76,10 +76,10 @@ def choose(
             CheckError
         ):  # a job that is run by itself has no code location, and there is no way to ask
             defined = retention_of_definitions(context.repository_def.assets_defs_by_key.values())
-        return Chosen(store, tuple(store.store.tables(dropped=True)), defined)
+        return TableSelection(store, tuple(store.store.tables(dropped=True)), defined)
     owners: dict[str, dg.AssetKey] = {}
     for key in assets:
         with suppress(TableNotFoundError):
             store.table(key).tags()  # one that was dropped is there no more, but its versions are
             owners[store.table_name(key)] = key
-    return Chosen(store, tuple(owners), assets, owners)
+    return TableSelection(store, tuple(owners), assets, owners)

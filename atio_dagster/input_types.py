@@ -54,7 +54,7 @@ _LOADS: dict[tuple[str, str], Load] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InputType:
     """What an input's annotation asks for.
 
     Attributes:
@@ -76,33 +76,33 @@ class Wanted:
         return {} if self.shape == "dict" else [] if self.shape == "list" else None
 
 
-def wanted_of(context: dg.InputContext) -> Wanted:
+def input_type_of(context: dg.InputContext) -> InputType:
     """Return what an input's annotation asks for. One without, as in a context made for a test, asks for nothing."""
     try:
         annotation: Any = context.dagster_type.typing_type
     except dg.DagsterInvariantViolationError:
-        return wanted_by(None)
+        return input_type_from(None)
     if not context.has_asset_key and typing.get_origin(annotation) is list:
         # an op's input that collects outputs: each is loaded by itself
         annotation = typing.get_args(annotation)[0]
-    return wanted_by(annotation)
+    return input_type_from(annotation)
 
 
-def wanted_by(annotation: Any) -> Wanted:
+def input_type_from(annotation: Any) -> InputType:
     """Return what an annotation asks for.
 
     Example:
         >>> import pyarrow as pa
-        >>> wanted_by(dict[str, pa.Table])
-        Wanted(load='arrow', shape='dict', optional=False, annotation=dict[str, pyarrow.lib.Table])
+        >>> input_type_from(dict[str, pa.Table])
+        InputType(load='arrow', shape='dict', optional=False, annotation=dict[str, pyarrow.lib.Table])
     """
     annotation, optional = _without_none(annotation)
     origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Wanted(_load(arguments[-1]) if arguments else None, "dict", optional, annotation)
+        return InputType(_load(arguments[-1]) if arguments else None, "dict", optional, annotation)
     if origin in (list, Sequence):
-        return Wanted(_load(arguments[0]) if arguments else "object", "list", optional, annotation)
-    return Wanted(_load(annotation), "one", optional, annotation)
+        return InputType(_load(arguments[0]) if arguments else "object", "list", optional, annotation)
+    return InputType(_load(annotation), "one", optional, annotation)
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
