@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     )
     from atio_core.format.staged_json import StagedChange
     from atio_core.functions import expire_snapshots, read_table, write_snapshot
+    from atio_core.maintenance.expiry_report import ExpiryReport
     from atio_core.maintenance.lease import Lease
-    from atio_core.maintenance.report import ExpiryReport
     from atio_core.maintenance.store_report import StoreExpiryReport
     from atio_core.migration import from_delta, from_iceberg, from_parquet, migrate
     from atio_core.open_atomic import open_atomic
@@ -109,7 +109,7 @@ __all__ = [
 _HOMES = {
     "Changes": "atio_core.comparing.changes",
     "Diff": "atio_core.comparing.diff",
-    "ExpiryReport": "atio_core.maintenance.report",
+    "ExpiryReport": "atio_core.maintenance.expiry_report",
     "IoStats": "atio_core.storage.io_stats",
     "KeptStage": "atio_core.table.kept",
     "Lease": "atio_core.maintenance.lease",

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from atio_core.data.object_files.kinds import require_rows_format
 from atio_core.log.lookup import AnyVersion
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.retention import DEFAULT_RETENTION, Retention, Rules
 from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.storage.fsspec_paths import Place

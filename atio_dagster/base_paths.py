@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from atio_core.errors import InvalidInputError
-from atio_core.storage.fsspec_paths import is_fsspec_path, taken_apart_as_text
+from atio_core.storage.fsspec_paths import is_fsspec_path, place_as_text
 
 
 class ByPath:
@@ -33,7 +33,7 @@ class ByPath:
 def _as_text(fields: dict[str, Any]) -> dict[str, Any]:
     place = fields.get("base_path")
     if is_fsspec_path(place):
-        url, own = taken_apart_as_text(place)
+        url, own = place_as_text(place)
         if own and fields.get("storage_options"):
             raise InvalidInputError(
                 "base_path has storage options of its own: give them there or by storage_options"

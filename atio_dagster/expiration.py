@@ -18,7 +18,7 @@ import dagster as dg
 
 from atio_core.amounts import readable_bytes
 from atio_core.errors import AtioError
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.retention import Retention
 from atio_core.store import Release, Store
 from atio_core.table import Table

@@ -14,7 +14,7 @@ from atio_core.model.ranges import VersionRanges
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo:
+class ExpiryDecision:
     """A decision: what stays retained beside the new entry itself, the new horizon, and tags that go.
 
     None of it if `nothing`.
@@ -36,7 +36,7 @@ class Expire:
     """
 
     log: CommitLog
-    decide: Callable[[LogEntry], LetGo]
+    decide: Callable[[LogEntry], ExpiryDecision]
     adds: tuple[DataFile, ...] = field(default=(), init=False)
     operation: str = field(default="expire", init=False)
     changes_rows: bool = field(default=False, init=False)

@@ -14,6 +14,7 @@ from atio_core.changes.arrangement import (
     new_arrangement,
     own_arrangement,
 )
+from atio_core.changes.chunks import write_chunks
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.matching import Matching
 from atio_core.changes.schema import (
@@ -24,7 +25,6 @@ from atio_core.changes.schema import (
     require_same_schema,
 )
 from atio_core.changes.split_writes import write_split
-from atio_core.changes.stretches import write_stretches
 from atio_core.changes.unchanged import (
     IfUnchanged,
     Unchanged,
@@ -191,7 +191,7 @@ def write_overwrite(
             return same
         if radius:
             share = may_be_there(writing, schema, arrangement)
-            cut = write_stretches(writing, ordered, radius, share=share)
+            cut = write_chunks(writing, ordered, radius, share=share)
             return Overwrite(
                 cut.adds,
                 schema,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.constraints import Constraints
-from atio_core.changes.finer import has_finer, require_room
+from atio_core.changes.finer_units import has_finer, require_room
 from atio_core.changes.schema import (
     WrittenSchema,
     grown_schema,

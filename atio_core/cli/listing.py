@@ -7,7 +7,7 @@ from atio_core.arguments import require_whole
 from atio_core.cli.on_disk import require_on_disk
 from atio_core.cli.output import print_json, print_table
 from atio_core.cli.plain import told_minute
-from atio_core.cli.told import told_change, version_json
+from atio_core.cli.version_json import told_change, version_json
 from atio_core.format.names import TEMPORARY
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.lookup import Found, history

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from atio_core.cli.ending import guarded
-from atio_core.cli.quick import PlainLog, plain_log
+from atio_core.cli.fast_log import PlainLog, plain_log
 
 _MISSING = "atio: the command line needs libraries that are not installed: pip install 'atio[cli]'\n"
 

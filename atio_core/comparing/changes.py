@@ -15,7 +15,7 @@ from atio_core.errors import InvalidInputError, VersionExpiredError
 from atio_core.reading.rows import arrow_schema, no_frame
 
 if TYPE_CHECKING:
-    from atio_core.comparing.bags import Places
+    from atio_core.comparing.multisets import Places
 
 Kind = Literal["delete", "columns", "update", "insert"]
 

@@ -19,7 +19,7 @@ from atio_core.data.conform import field_id
 from atio_core.data.key_match import KeyColumns
 from atio_core.data.primary_key import key_of
 from atio_core.errors import InvalidInputError, VersionExpiredError
-from atio_core.maintenance.report_lines import aligned
+from atio_core.maintenance.expiry_report_lines import aligned
 from atio_core.reading.selection import Version
 
 _WIDTH = 80

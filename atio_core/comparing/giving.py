@@ -12,7 +12,7 @@ from atio_core.data.frames import to_output
 from atio_core.reading.rows import arrow_schema, as_frame
 
 if TYPE_CHECKING:
-    from atio_core.comparing.bags import Places
+    from atio_core.comparing.multisets import Places
     from atio_core.comparing.rows import Side
 
 RowsAs = Literal["pandas", "polars", "arrow", "batches"]

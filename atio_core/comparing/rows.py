@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from atio_core.comparing.bags import doubled, pairs, unmatched
 from atio_core.comparing.file_changes import Differing
+from atio_core.comparing.multisets import doubled, pairs, unmatched
 from atio_core.comparing.schema_changes import labels_by_id
 from atio_core.data.conform import field_id
 from atio_core.data.key_match import KeyColumns, as_keys
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from atio_core.comparing.bags import Places
+    from atio_core.comparing.multisets import Places
     from atio_core.data.row_digest import Digests
 
 _TOLD = 3

@@ -29,8 +29,8 @@ import pyarrow as pa
 from atio_core.cores import CORES
 from atio_core.data.conform import choose
 from atio_core.data.filters import RowFilter
+from atio_core.data.large_files import Part, decode_part, parts_of, read_blocks
 from atio_core.data.opening import Opener
-from atio_core.data.parts import Part, decode_part, parts_of, read_blocks
 from atio_core.data.small_files import decode_small_files, neighbours
 from atio_core.data.source import Source
 from atio_core.data.wish import Portion, Wish, no_columns

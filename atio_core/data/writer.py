@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atio_core.cores import CORES
+from atio_core.data.buffered_writer import BufferedWriter
 from atio_core.data.conform import require_kept
 from atio_core.data.cuts import even_cuts
 from atio_core.data.encoding import choose_encoding
 from atio_core.data.fixed_lists import require_readable
-from atio_core.data.held import HeldWriter
 from atio_core.data.inner_ids import with_inner_ids
 from atio_core.data.meter import Meter
 from atio_core.data.sink import Sink, StoppedError, WrittenFile
@@ -322,7 +322,7 @@ def _begin_file(
     """Write one file, not yet durably; leave nothing if that fails."""
     if stop.is_set():
         raise StoppedError
-    out = HeldWriter(store, part.path) if part.rows.nbytes < _TINY_BYTES else store.open_write(part.path)
+    out = BufferedWriter(store, part.path) if part.rows.nbytes < _TINY_BYTES else store.open_write(part.path)
     try:
         with _refusals(part.rows):
             layout = part.layout or _Layout.of(part.rows, TARGET_BYTES)

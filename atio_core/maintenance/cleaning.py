@@ -21,7 +21,7 @@ from atio_core.errors import NotFoundError
 from atio_core.format.names import CLEANED, file_key_of, nested_table_of, stage_id_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.kept import StoredRecord, all_records
-from atio_core.maintenance.report_lines import FileLine
+from atio_core.maintenance.expiry_report_lines import FileLine
 from atio_core.model.ids import uuid7_time_us
 from atio_core.model.ranges import VersionRanges
 

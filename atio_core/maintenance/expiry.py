@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from atio_core.changes.expire import Expire, LetGo
+from atio_core.changes.expire import Expire, ExpiryDecision
 from atio_core.errors import CommitConflictError, DamagedError, VersionExpiredError
 from atio_core.format.names import file_key_of
 from atio_core.log.commit import commit
@@ -35,10 +35,10 @@ from atio_core.maintenance.cleaning import (
     unreached,
 )
 from atio_core.maintenance.expiry_plan import ExpiryPlan, carried_on, plan_expiry
-from atio_core.maintenance.keeping import Keeping
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.expiry_report_lines import VersionLine
+from atio_core.maintenance.policies import Policies
 from atio_core.maintenance.reach import Reach
-from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import VersionLine
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.outline import Outline
@@ -51,7 +51,7 @@ _WHOLE_DECISIONS = 3
 
 def expire(
     log: CommitLog,
-    keeping: Keeping,
+    policies: Policies,
     *,
     grace_us: int | None = None,
     dry_run: bool,
@@ -62,7 +62,7 @@ def expire(
 
     Args:
         log: The table's log.
-        keeping: Who says what is kept.
+        policies: Who says what is kept.
         grace_us: How far the horizon lies behind the clock, in microseconds; the table's own grace period if None.
         dry_run: Report what would be done, and do nothing.
         clock: Where the time comes from.
@@ -80,10 +80,10 @@ def expire(
             if dry_run:
                 base = log.latest()
                 plan = plan_expiry(
-                    log, Reach(log), base, keeping=keeping, grace_us=grace_us, clock=clock, settle=False
+                    log, Reach(log), base, policies=policies, grace_us=grace_us, clock=clock, settle=False
                 )
                 return _report(log, plan, dry_run=True, version=None, now_us=clock())
-            return _Expiry(log, keeping, grace_us, clock).run(pause)
+            return _Expiry(log, policies, grace_us, clock).run(pause)
         except VersionExpiredError as outdated:
             _logger.debug("expiry of %s starts over: %s", log.location, outdated)
     raise CommitConflictError(
@@ -95,9 +95,9 @@ def expire(
 class _Expiry:
     """One real run."""
 
-    def __init__(self, log: CommitLog, keeping: Keeping, grace_us: int | None, clock: Clock) -> None:
+    def __init__(self, log: CommitLog, policies: Policies, grace_us: int | None, clock: Clock) -> None:
         self.log = log
-        self.keeping = keeping
+        self.policies = policies
         self.grace_us = grace_us
         self.clock = clock
         self.reach = Reach(log)
@@ -109,7 +109,7 @@ class _Expiry:
     def run(self, pause: Callable[[int], None] | None) -> ExpiryReport:
         """Do all steps, and say what was done."""
         latest = self.log.latest()
-        self.keeping.policy(latest, self.log.location)  # refused before anything is deleted
+        self.policies.policy(latest, self.log.location)  # refused before anything is deleted
         self.finish(latest)
         change, intent = Expire(self.log, self.decide), make_intent(self.clock)
         committed = commit(self.log, change, intent, base=latest, clock=self.clock, pause=pause)
@@ -152,7 +152,7 @@ class _Expiry:
         self.log.store.delete([left.path for left in gone])
         delete_entries(self.log, entries)
 
-    def decide(self, base: LogEntry) -> LetGo:
+    def decide(self, base: LogEntry) -> ExpiryDecision:
         """Plan from a base; the plan is kept, as that of the entry that may get on the chain.
 
         Those of versions up to the base's aren't: a commit that rebases knows these versions to be others'. After some
@@ -163,12 +163,12 @@ class _Expiry:
         self.decisions += 1
         last, plan = self.last, None
         if last is not None and self.decisions > _WHOLE_DECISIONS and not last.nothing:
-            plan = carried_on(self.log, last, self.reach, base, self.keeping)
+            plan = carried_on(self.log, last, self.reach, base, self.policies)
         plan = self.last = plan or plan_expiry(
             self.log,
             self.reach,
             base,
-            keeping=self.keeping,
+            policies=self.policies,
             grace_us=self.grace_us,
             clock=self.clock,
             settle=True,
@@ -176,7 +176,7 @@ class _Expiry:
         version = base.version + 1
         self.plans = {key: kept for key, kept in self.plans.items() if key[0] >= version}
         self.plans[version, plan.retained.with_next(version), plan.horizon_us] = plan
-        return LetGo(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
+        return ExpiryDecision(plan.retained, plan.horizon_us, plan.tags, plan.nothing)
 
     def execute(self, plan: ExpiryPlan, entry: LogEntry) -> ExpiryPlan:
         """Delete by a plan whose entry is on the chain: files first, then the entries that named them.

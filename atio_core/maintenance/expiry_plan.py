@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.cleaning import Leftover, leftovers, old_entries, unreached
-from atio_core.maintenance.keeping import Keeping
+from atio_core.maintenance.policies import Policies
 from atio_core.maintenance.reach import Reach
-from atio_core.maintenance.released import dead_release_tags
+from atio_core.maintenance.release_tags import dead_release_tags
 from atio_core.model.entry import LogEntry, Tag
 from atio_core.model.ids import Clock
 from atio_core.model.outline import NamedFile, Outline
@@ -68,7 +68,7 @@ def plan_expiry(
     reach: Reach,
     base: LogEntry,
     *,
-    keeping: Keeping,
+    policies: Policies,
     grace_us: int | None,
     clock: Clock,
     settle: bool,
@@ -84,7 +84,7 @@ def plan_expiry(
     dead = dead_release_tags(log, tags, horizon_us, settle=settle, clock=clock)
     protecting = {name: tag for name, tag in tags.items() if name not in dead}
     shown = _aged(newest, _of_data(protecting, entries))
-    kept = decide(shown, keeping.policy(base, log.location), now_us, keeping.readers)
+    kept = decide(shown, policies.policy(base, log.location), now_us, policies.readers)
     removed = tuple(entry for version, entry in newest.items() if version not in kept)
     own = {entry.version for version, entry in newest.items() if version in kept} | _mirrored(protecting)
     standing = tuple(entry for entry in entries if entry.version in own)
@@ -112,7 +112,7 @@ def plan_expiry(
 
 
 def carried_on(
-    log: CommitLog, plan: ExpiryPlan, reach: Reach, base: LogEntry, keeping: Keeping
+    log: CommitLog, plan: ExpiryPlan, reach: Reach, base: LogEntry, policies: Policies
 ) -> ExpiryPlan | None:
     """Return a plan for a later base: what it lets go still goes, and all that came since stays.
 
@@ -121,7 +121,7 @@ def carried_on(
         plan: For an earlier base, which lets something go.
         reach: What has been read.
         base: A later one, which retains the earlier one.
-        keeping: Who says what is kept.
+        policies: Who says what is kept.
 
     Returns:
         The plan; None if what came since asks for another decision: another expiry's entry, another policy, a tag of
@@ -134,7 +134,7 @@ def carried_on(
     if (
         base.retained != retained
         or base.horizon_us != old.horizon_us
-        or keeping.policy(base, location) != keeping.policy(old, location)
+        or policies.policy(base, location) != policies.policy(old, location)
     ):
         return None
     removed = {entry.data.version for entry in plan.removed}

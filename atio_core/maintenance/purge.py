@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 
-from atio_core.changes.expire import Expire, LetGo
+from atio_core.changes.expire import Expire, ExpiryDecision
 from atio_core.errors import StorageError
 from atio_core.format.names import DATA, file_key_of
 from atio_core.log.commit import commit
@@ -22,9 +22,9 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.log.kept import all_records
 from atio_core.maintenance.expiry import expire
-from atio_core.maintenance.keeping import Keeping
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.policies import Policies
 from atio_core.maintenance.reach import Reach
-from atio_core.maintenance.report import ExpiryReport
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock
 from atio_core.retention import Retention
@@ -49,7 +49,7 @@ def purge(log: CommitLog, clock: Clock) -> tuple[ExpiryReport, int]:
     """
     _begin_bucket(log, clock)
     time.sleep(_TICK_SECONDS)
-    report = expire(log, Keeping(Retention(keep_last=1)), grace_us=0, dry_run=False, clock=clock)
+    report = expire(log, Policies(Retention(keep_last=1)), grace_us=0, dry_run=False, clock=clock)
     forgotten = _forget_stages(log)
     log.store.prune(DATA)
     return report, forgotten
@@ -60,8 +60,8 @@ def _begin_bucket(log: CommitLog, clock: Clock) -> None:
     names, latest = log.sequence.names, log.latest()
     last = names.bucket(latest.version)
 
-    def nothing_new(base: LogEntry) -> LetGo:
-        return LetGo(base.retained, base.horizon_us)
+    def nothing_new(base: LogEntry) -> ExpiryDecision:
+        return ExpiryDecision(base.retained, base.horizon_us)
 
     while names.bucket(latest.version + 1) == last:
         made = commit(log, Expire(log, nothing_new), make_intent(clock), base=latest, clock=clock)

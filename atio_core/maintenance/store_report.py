@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from atio_core.amounts import counted, readable_bytes
-from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import aligned
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.expiry_report_lines import aligned
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from atio_core.amounts import counted, readable_bytes
 from atio_core.errors import NotFoundError
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.cleaning import leftovers, unreached
+from atio_core.maintenance.expiry_report_lines import aligned
 from atio_core.maintenance.reach import Listed, Reach
-from atio_core.maintenance.report_lines import aligned
 from atio_core.model.outline import Outline
 from atio_core.times import time_of
 

@@ -28,7 +28,7 @@ from atio_core.format.schema_arrow import inline_bytes
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import read_manifest
 from atio_core.maintenance.cleaning import file_lines, leftovers, old_entries, unreached
-from atio_core.maintenance.report_lines import FileLine
+from atio_core.maintenance.expiry_report_lines import FileLine
 from atio_core.maintenance.verify_report import Problem, VerifyReport
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atio_core.amounts import counted, readable_bytes
-from atio_core.maintenance.report_lines import FileLine, files_told
+from atio_core.maintenance.expiry_report_lines import FileLine, files_told
 
 _SHOWN = 20
 

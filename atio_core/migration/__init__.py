@@ -14,7 +14,7 @@ from typing import Literal
 from atio_core.arguments import require_choice
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.migration import delta, iceberg, parquet_folder, predecessor
-from atio_core.migration.recognising import METADATA_FILE, kind_of
+from atio_core.migration.detection import METADATA_FILE, kind_of
 from atio_core.migration.report import Migration
 from atio_core.migration.source import Source
 from atio_core.migration.taking_over import take_over

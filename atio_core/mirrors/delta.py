@@ -21,7 +21,7 @@ from atio_core.mirrors.delta_files import add_of, partition_fields
 from atio_core.mirrors.delta_log import FEATURE, DeltaLog
 from atio_core.mirrors.delta_schema import delta_fields, needs_ntz
 from atio_core.mirrors.delta_state import DeltaState, Shown, Step
-from atio_core.mirrors.keeping import MirrorTags
+from atio_core.mirrors.mirror_tags import MirrorTags
 from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock

@@ -24,7 +24,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.mirrors.contents import Contents, contents_of
 from atio_core.mirrors.iceberg_schema import highest_id, iceberg_schema
 from atio_core.mirrors.iceberg_state import IcebergFolder, IcebergState
-from atio_core.mirrors.keeping import MirrorTags
+from atio_core.mirrors.mirror_tags import MirrorTags
 from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import LogEntry
 from atio_core.model.ids import Clock

@@ -11,7 +11,7 @@ from atio_core.errors import NewerFormatError, NotFoundError, VersionExpiredErro
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found, history, too_fast
-from atio_core.maintenance.keeping import stored_policy
+from atio_core.maintenance.policies import stored_policy
 from atio_core.model.entry import LogEntry, Tag, Totals
 from atio_core.model.ids import Clock
 from atio_core.page.column_facts import columns_of

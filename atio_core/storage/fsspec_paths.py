@@ -46,7 +46,7 @@ def is_fsspec_path(path: object) -> bool:
     return all(isinstance(part, kind) for part, kind in zip(parts, (str, str, Mapping), strict=True))
 
 
-def taken_apart(
+def place_and_options(
     path: object, storage_options: Mapping[str, Any] | None = None
 ) -> tuple[object, Mapping[str, Any] | None]:
     """Return the path of a folder or the URL of a bucket, and how it is opened; what is no path of fsspec's as it is.
@@ -59,7 +59,7 @@ def taken_apart(
         InvalidInputError: No table can lie there. The options aren't told.
 
     Example:
-        >>> taken_apart("s3://bucket/prefix")
+        >>> place_and_options("s3://bucket/prefix")
         ('s3://bucket/prefix', None)
     """
     if not is_fsspec_path(path):
@@ -79,7 +79,7 @@ def taken_apart(
     return url, {**own, **given}
 
 
-def taken_apart_as_text(path: object) -> tuple[str, dict[str, str]]:
+def place_as_text(path: object) -> tuple[str, dict[str, str]]:
     """Return the path of a folder or the URL of a bucket, and how it is opened, by the names that options have here.
 
     Args:
@@ -88,7 +88,7 @@ def taken_apart_as_text(path: object) -> tuple[str, dict[str, str]]:
     Raises:
         InvalidInputError: No table can lie there, or an option asks for what can't be done. No value is told.
     """
-    plain, options = taken_apart(path)
+    plain, options = place_and_options(path)
     place = str(plain)
     scheme, separator, rest = place.partition("://")
     service = BucketUrl.parse(scheme, rest).service if separator else ""

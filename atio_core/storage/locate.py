@@ -13,7 +13,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_url import SCHEMES, BucketUrl
-from atio_core.storage.fsspec_paths import Place, taken_apart
+from atio_core.storage.fsspec_paths import Place, place_and_options
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 
@@ -52,7 +52,7 @@ def locate(
         Traceback (most recent call last):
         atio_core.errors.InvalidInputError: 'ftp://host/table' can't hold a table: no store is known for ...
     """
-    plain, options = taken_apart(path, storage_options)
+    plain, options = place_and_options(path, storage_options)
     text = _text(plain)
     if _CHAINED.match(text):
         raise _refuse(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator
 
 from atio_core.errors import AlreadyExistsError, AtioError, InvalidInputError, StorageError
 from atio_core.storage import durable, locks
-from atio_core.storage.fsspec_paths import taken_apart
+from atio_core.storage.fsspec_paths import place_and_options
 from atio_core.storage.target import look, reason, refused, require_no_url
 from atio_core.storage.temporary import UNLOCKED, name_beside
 
@@ -140,7 +140,7 @@ def find_folder(path: object) -> str:
     Raises:
         InvalidInputError: It is no path, or the folder above is missing.
     """
-    plain, _ = taken_apart(path)
+    plain, _ = place_and_options(path)
     if not isinstance(plain, str | bytes | os.PathLike):
         raise InvalidInputError(f"The folder's path must be a str, bytes or Path, not {type(path).__name__}.")
     text = os.fsdecode(plain)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do

@@ -17,7 +17,7 @@ from typing import NoReturn, cast
 
 from atio_core.errors import DamagedError, InvalidInputError, NotFoundError, StorageError
 from atio_core.storage.base import ObjectWriter, check_name, check_prefix
-from atio_core.storage.fsspec_paths import taken_apart
+from atio_core.storage.fsspec_paths import place_and_options
 from atio_core.storage.io_stats import IoCounter
 from atio_core.storage.replacement import Replacement
 from atio_core.storage.target import reason, require_no_url
@@ -37,7 +37,7 @@ def names_tar(path: object) -> bool:
         >>> names_tar("/backup/flights.tar"), names_tar("/backup/flights")
         (True, False)
     """
-    plain, _ = taken_apart(path)
+    plain, _ = place_and_options(path)
     if not isinstance(plain, str | os.PathLike):
         return False
     text = os.fsdecode(plain)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
@@ -112,7 +112,7 @@ def open_tar(path: str | os.PathLike[str]) -> Generator[TarStore]:
         InvalidInputError: It holds what no export of a table does.
         StorageError: The disk refused.
     """
-    plain, _ = taken_apart(path)
+    plain, _ = place_and_options(path)
     text = os.fsdecode(cast("str", plain))
     require_no_url(text)
     location = os.path.abspath(os.path.expanduser(text))

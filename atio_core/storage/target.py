@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from atio_core.errors import InvalidInputError, StorageError
 from atio_core.storage import temporary
-from atio_core.storage.fsspec_paths import taken_apart
+from atio_core.storage.fsspec_paths import place_and_options
 
 _MAX_LINKS = 40  # as Linux counts
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -116,7 +116,7 @@ def storage_error(doing: str, path: str, error: OSError) -> StorageError:
 
 def _absolute(path: object) -> str:
     """The caller's path from the root on, its `..` left to the system: they may lead through links."""
-    plain, _ = taken_apart(path)
+    plain, _ = place_and_options(path)
     try:
         text = os.fsdecode(plain)  # pyright: ignore[reportArgumentType] - it says so itself if it is no path
     except TypeError as error:

@@ -10,8 +10,8 @@ from typing import Any, Literal, Unpack, cast
 from atio_core.arguments import refusal, repeatable, require_duration, require_flag, require_list
 from atio_core.errors import InvalidInputError
 from atio_core.maintenance.erase_report import EraseReport
-from atio_core.maintenance.keeping import policy_from, require_readers
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.policies import policy_from, require_readers
 from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.model.store_entry import StoreEntry
 from atio_core.retention import Retention, Rules, require_policy

@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 from atio_core.arguments import refusal, repeatable, require_flag
 from atio_core.errors import CommitConflictError, InvalidInputError, TagNotFoundError
 from atio_core.maintenance.erase_report import EraseReport
+from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.maintenance.purge import purge
-from atio_core.maintenance.report import ExpiryReport
 from atio_core.mirrors.removing import mirrors_of, remove_mirrors
 from atio_core.model.entry import ROWS, Tag
 from atio_core.snapshot import Snapshot

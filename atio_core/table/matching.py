@@ -9,7 +9,7 @@ from atio_core.arguments import repeatable, require_flag, require_list
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.table.applying import Applying
 from atio_core.table.by_partition import ByPartition
-from atio_core.table.telling import told
+from atio_core.table.with_progress import with_progress
 
 Done = TypeVar("Done")
 
@@ -109,7 +109,7 @@ class MatchingChanges(Applying[Done]):
         if isinstance(data, Mapping):
             given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
             return self._apply(
-                told(
+                with_progress(
                     lambda writing: write_upsert_by_partition(
                         writing, given.pieces, given.names, labels, given.sort_by, delete_missing=missing
                     ),
@@ -119,7 +119,7 @@ class MatchingChanges(Applying[Done]):
             )
         piece, wishes = to_piece(data), Wishes.of(partition_by, partition, sort_by)
         return self._apply(
-            told(
+            with_progress(
                 lambda writing: write_upsert(writing, piece, labels, wishes, delete_missing=missing),
                 show_progress,
             ),

@@ -13,7 +13,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.table.by_partition import ByPartition
 from atio_core.table.matching import MatchingChanges
-from atio_core.table.telling import told
+from atio_core.table.with_progress import with_progress
 
 if TYPE_CHECKING:
     from atio_core.changes.unchanged import IfUnchanged
@@ -93,7 +93,7 @@ class RowChanges(MatchingChanges[Done]):
             require_rows_of_each(cast("Mapping[Any, Any]", data))
             given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
             return self._apply(
-                told(
+                with_progress(
                     lambda writing: write_append_by_partition(
                         writing,
                         given.pieces,
@@ -111,7 +111,7 @@ class RowChanges(MatchingChanges[Done]):
         require_rows(data)
         incoming = Incoming.of(data)
         return self._apply(
-            told(
+            with_progress(
                 lambda writing: write_append(writing, incoming, mode, wishes, constraints),
                 show_progress,
                 incoming.rows,
@@ -192,12 +192,12 @@ class RowChanges(MatchingChanges[Done]):
                 )
                 raise InvalidInputError(f"{said} can only be said of columns, and an object has none")
             write = object_writer(data, kind, skip=unchanged == "skip")
-            return self._apply(told(write, show_progress, unit="bytes"), intent)
+            return self._apply(with_progress(write, show_progress, unit="bytes"), intent)
         require_rows(data, format)
         incoming = Incoming.of(data)
         if where is None:
             return self._apply(
-                told(
+                with_progress(
                     lambda writing: write_overwrite(
                         writing, incoming, mode, wishes, constraints, if_unchanged=unchanged
                     ),
@@ -211,7 +211,7 @@ class RowChanges(MatchingChanges[Done]):
                 f"{constraints.names} can't be had with where: overwrite the whole table with it"
             )
         return self._apply(
-            told(
+            with_progress(
                 lambda writing: write_overwrite_where(writing, incoming, where, mode, wishes),
                 show_progress,
                 incoming.rows,
@@ -272,7 +272,7 @@ class RowChanges(MatchingChanges[Done]):
         if not isinstance(data, Mapping):
             wishes, incoming = Wishes.of(partition_by, partition, sort_by), Incoming.of(data)
             return self._apply(
-                told(
+                with_progress(
                     lambda writing: write_partitions_of(
                         writing, incoming, mode, wishes, if_unchanged=unchanged
                     ),
@@ -283,7 +283,7 @@ class RowChanges(MatchingChanges[Done]):
             )
         given = ByPartition.of(cast("Mapping[Any, Any]", data), partition_by, partition, sort_by)
         return self._apply(
-            told(
+            with_progress(
                 lambda writing: write_partitions(
                     writing, given.pieces, given.names, mode, given.sort_by, if_unchanged=unchanged
                 ),

@@ -9,12 +9,12 @@ from typing import Any, Unpack, cast
 from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_whole
 from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.maintenance.usage import DiskUsage
 from atio_core.retention import Retention, Rules, require_policy
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
-from atio_core.table.telling import told
+from atio_core.table.with_progress import with_progress
 from atio_core.times import MICROSECOND
 
 
@@ -73,7 +73,7 @@ class Upkeep(TableBase):
         )
         labels = None if sort_by is None else require_list("sort_by", sort_by, "labels")
         return self._handle.commit(
-            told(lambda writing: write_compact(writing, target, labels), show_progress), intent
+            with_progress(lambda writing: write_compact(writing, target, labels), show_progress), intent
         )
 
     def expire(
@@ -120,13 +120,13 @@ class Upkeep(TableBase):
             [(3, ('latest', 'last 1'))]
         """
         from atio_core.maintenance.expiry import expire
-        from atio_core.maintenance.keeping import Keeping, require_readers
+        from atio_core.maintenance.policies import Policies, require_readers
 
         require_flag("dry_run", dry_run)
         asked, default = require_policy(policy, **rules), require_policy(default)
-        keeping = Keeping(asked, default, require_readers(readers))
+        policies = Policies(asked, default, require_readers(readers))
         grace_us = None if grace is None else require_duration("grace", grace) // MICROSECOND
-        return expire(self._log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
+        return expire(self._log, policies, grace_us=grace_us, dry_run=dry_run, clock=self._clock)
 
     def du(self) -> DiskUsage:
         """Say how much space each version holds alone, which comes free if it goes, and how much they share.
@@ -185,7 +185,7 @@ class Upkeep(TableBase):
             TableNotFoundError: There is no table.
             NewerFormatError: It has a rule of a later release.
         """
-        from atio_core.maintenance.keeping import stored_policy
+        from atio_core.maintenance.policies import stored_policy
 
         return stored_policy(self._log.latest(), self.path)
 

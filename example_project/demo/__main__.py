@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from atio_core import Table
-from atio_core.maintenance.report_lines import readable_bytes
+from atio_core.maintenance.expiry_report_lines import readable_bytes
 from example_project.cleaned import FLIGHT
 from example_project.demo import runs
 from example_project.demo.console import heading, say, table

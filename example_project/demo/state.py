@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atio_core import Table
-from atio_core.maintenance.report_lines import readable_bytes
+from atio_core.maintenance.expiry_report_lines import readable_bytes
 from example_project.settings import TABLES
 
 HEAD = ("table", "versions", "latest", "rows", "files", "bytes", "on disk", "last change")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
-from atio_core.changes import aside
+from atio_core.changes import file_workers
 from atio_core.data import writer
 from atio_core.errors import StorageError
 from atio_core.format import names
@@ -157,7 +157,7 @@ def update(root: Path) -> None:
 
 def update_aside(root: Path) -> None:
     """An update that works on two files at a time, as on large ones."""
-    with mock.patch.object(aside, "_LEAST_BYTES", 8):
+    with mock.patch.object(file_workers, "_LEAST_BYTES", 8):
         table(root).update([("a", "in", [1, 4, 6])], set={"a": 0}, idempotency_key="update aside")
 
 

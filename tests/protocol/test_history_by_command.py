@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import atio_core as atio
 from atio_core.cli.exits import exit_of
-from atio_core.cli.told import version_json
+from atio_core.cli.version_json import version_json
 from atio_core.errors import AtioError
 from atio_core.retention import Retention
 from atio_core.snapshot import Snapshot

@@ -28,8 +28,8 @@ from atio_core.log.intent import make_intent
 from atio_core.log.kept import keep
 from atio_core.log.limits import Limits
 from atio_core.maintenance.expiry import expire
-from atio_core.maintenance.keeping import Keeping
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.policies import Policies
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, PartitionField, Totals, empty_entry
 from atio_core.model.ids import uuid7
@@ -173,9 +173,9 @@ class Writer:
         self, keep_last: int | None = 1, *, grace_us: int | None = None, dry_run: bool = False, **policy: Any
     ) -> ExpiryReport:
         """Expire."""
-        keeping = Keeping(require_policy(None, keep_last=keep_last, **policy))
+        policies = Policies(require_policy(None, keep_last=keep_last, **policy))
         return expire(
-            self.log, keeping, grace_us=grace_us, dry_run=dry_run, clock=self.clock, pause=self.pauses.append
+            self.log, policies, grace_us=grace_us, dry_run=dry_run, clock=self.clock, pause=self.pauses.append
         )
 
     def words(self, entry: LogEntry | None = None) -> list[str]:

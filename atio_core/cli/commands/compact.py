@@ -12,7 +12,7 @@ from atio_core.cli.filter_values import labels_named
 from atio_core.cli.options import AsJson, TablePath
 from atio_core.cli.output import is_terminal, print_json, print_text
 from atio_core.cli.places import open_table
-from atio_core.cli.told import version_json
+from atio_core.cli.version_json import version_json
 
 
 def compact(

@@ -16,7 +16,7 @@ from atio_core.cli.output import print_json, print_text
 from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
 from atio_core.cli.retention_rules import RetentionRules
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.maintenance.store_report import StoreExpiryReport
 from atio_core.retention import Retention
 

@@ -1,4 +1,4 @@
-"""`atio log`: the history of a table. What is said plainly never comes here: see `cli/quick.py`."""
+"""`atio log`: the history of a table. What is said plainly never comes here: see `cli/fast_log.py`."""
 
 from __future__ import annotations
 

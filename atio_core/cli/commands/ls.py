@@ -13,7 +13,7 @@ from atio_core.cli.options import AsJson, StorePath
 from atio_core.cli.output import print_json, print_table
 from atio_core.cli.places import open_store, open_table
 from atio_core.cli.plain import one_line, told_minute
-from atio_core.cli.told import version_json
+from atio_core.cli.version_json import version_json
 from atio_core.errors import AtioError, InvalidInputError, NotFoundError, TableNotFoundError
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store

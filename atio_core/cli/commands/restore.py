@@ -10,7 +10,7 @@ from atio_core.amounts import counted
 from atio_core.cli.options import AsJson, TablePath, VersionName, version_of
 from atio_core.cli.output import print_json, print_text
 from atio_core.cli.places import open_table
-from atio_core.cli.told import version_json
+from atio_core.cli.version_json import version_json
 
 
 def restore(

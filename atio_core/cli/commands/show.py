@@ -11,7 +11,7 @@ from atio_core.cli.options import AsJson, TablePath, WhichVersion
 from atio_core.cli.output import print_facts, print_json, print_table
 from atio_core.cli.places import open_table
 from atio_core.cli.plain import told_second
-from atio_core.cli.told import told_change, version_json
+from atio_core.cli.version_json import told_change, version_json
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from atio_core.changes.expire import Expire, LetGo
+from atio_core.changes.expire import Expire, ExpiryDecision
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import LogEntry
 from atio_core.model.ranges import VersionRanges
@@ -20,7 +20,7 @@ def test_the_entry_has_what_was_decided_and_the_rows_as_they_are() -> None:
     """An expiry changes what is retained and the horizon, and nothing else of the version."""
     writer = table(4)
     base = writer.log.latest()
-    change = Expire(writer.log, lambda _: LetGo(VersionRanges.of([2]), START_US + 7))
+    change = Expire(writer.log, lambda _: ExpiryDecision(VersionRanges.of([2]), START_US + 7))
     entry = writer.commit(change).entry
     assert entry is not None
     assert (entry.operation, entry.version) == ("expire", 5)
@@ -36,9 +36,9 @@ def test_it_decides_anew_from_each_base() -> None:
     writer.append("other")
     bases: list[int] = []
 
-    def decide(base: LogEntry) -> LetGo:
+    def decide(base: LogEntry) -> ExpiryDecision:
         bases.append(base.version)
-        return LetGo(VersionRanges.of([base.version - 1]), START_US)
+        return ExpiryDecision(VersionRanges.of([base.version - 1]), START_US)
 
     entry = writer.commit(Expire(writer.log, decide), base=old).entry
     assert entry is not None
@@ -49,7 +49,7 @@ def test_it_decides_anew_from_each_base() -> None:
 def test_a_decision_for_nothing_changes_nothing() -> None:
     """If nothing is let go there is nothing to be committed."""
     writer = table(2)
-    change = Expire(writer.log, lambda _: LetGo(VersionRanges(), 0, nothing=True))
+    change = Expire(writer.log, lambda _: ExpiryDecision(VersionRanges(), 0, nothing=True))
     base = writer.log.latest()
     assert change.rebase(base, Scratch(writer.store, base, writer.clock)) is None
     assert writer.commit(change).nothing

@@ -12,8 +12,8 @@ from atio_core.changes.set_retention import SetRetention
 from atio_core.log.commit_log import CommitLog
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.expiry_plan import ExpiryPlan
-from atio_core.maintenance.keeping import Keeping
-from atio_core.maintenance.report import ExpiryReport
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.policies import Policies
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore
 from tests.support.commits import SMALL, Writer, verify
@@ -44,7 +44,7 @@ def expire_beside(comes: Callable[[Writer, int], object], times: int) -> tuple[E
     )
     counting = CountingStore(FaultyStore(under, late))
     log = CommitLog(counting, SMALL)
-    report = expire(log, Keeping(None), dry_run=False, clock=others.clock, pause=lambda _: None)
+    report = expire(log, Policies(None), dry_run=False, clock=others.clock, pause=lambda _: None)
     assert next(made, None) is None
     return report, others, sum(call == ("list", "data/") for call in counting.calls)
 

@@ -8,7 +8,7 @@ import pytest
 from upath import UPath
 
 from atio_core.errors import InvalidInputError
-from atio_core.storage.fsspec_paths import is_fsspec_path, taken_apart, taken_apart_as_text
+from atio_core.storage.fsspec_paths import is_fsspec_path, place_and_options, place_as_text
 from atio_core.storage.locate import locate
 
 
@@ -19,7 +19,7 @@ def test_a_path_of_files_is_a_folder(tmp_path: Path) -> None:
         UPath(f"file://{tmp_path}/a b%20"),
         UPath(f"local://{tmp_path}/a b%20"),
     ):
-        assert taken_apart(path) == (f"{tmp_path}/a b%20", None)
+        assert place_and_options(path) == (f"{tmp_path}/a b%20", None)
         found: Any = path
         assert locate(found, temporary="tmp").location == f"{tmp_path}/a b%20"
 
@@ -27,19 +27,22 @@ def test_a_path_of_files_is_a_folder(tmp_path: Path) -> None:
 def test_a_path_in_a_bucket_is_its_url_and_its_options() -> None:
     """What the caller gives beside it goes before what the path has; the account of Azure's comes along."""
     path = UPath("s3://bucket/a b%20/é", key="AK", profile="p")
-    assert taken_apart(path) == ("s3://bucket/a b%20/é", {"key": "AK", "profile": "p"})
-    assert taken_apart(path / "x", {"key": "B"}) == ("s3://bucket/a b%20/é/x", {"profile": "p", "key": "B"})
-    assert taken_apart(UPath("gcs://bucket")) == ("gcs://bucket/", {})
+    assert place_and_options(path) == ("s3://bucket/a b%20/é", {"key": "AK", "profile": "p"})
+    assert place_and_options(path / "x", {"key": "B"}) == (
+        "s3://bucket/a b%20/é/x",
+        {"profile": "p", "key": "B"},
+    )
+    assert place_and_options(UPath("gcs://bucket")) == ("gcs://bucket/", {})
     azure = UPath("abfss://container@account.dfs.core.windows.net/x")
-    assert taken_apart(azure) == ("abfss://container/x", {"account_name": "account"})
+    assert place_and_options(azure) == ("abfss://container/x", {"account_name": "account"})
 
 
 def test_options_come_as_text_by_their_own_names() -> None:
     """So that Dagster can keep them; a folder has none."""
     path = UPath("s3://bucket/x", key="AK", anon=False, client_kwargs={"region_name": "r"})
     options = {"access_key_id": "AK", "skip_signature": "false", "region": "r"}
-    assert taken_apart_as_text(path) == ("s3://bucket/x", options)
-    assert taken_apart_as_text(UPath("file:///data")) == ("/data", {})
+    assert place_as_text(path) == ("s3://bucket/x", options)
+    assert place_as_text(UPath("file:///data")) == ("/data", {})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_other_places_of_fsspecs_are_refused(url: str) -> None:
 @pytest.mark.parametrize("other", [5, None, b"/a", Path("/a")], ids=repr)
 def test_what_is_no_path_of_fsspecs_stays_as_it_is(other: Any) -> None:
     """It goes through untouched, and so do the options."""
-    assert taken_apart(other, {"a": "b"}) == (other, {"a": "b"})
+    assert place_and_options(other, {"a": "b"}) == (other, {"a": "b"})
 
 
 def test_a_file_system_is_no_path() -> None:

@@ -14,7 +14,7 @@ from atio_core.times import microseconds_of
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class Policies:
     """Whose word counts on what is kept: a caller's, else the table's own, else what stands in for both.
 
     Attributes:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from atio_core import StorageError, Table
-from atio_core.changes.aside import Aside
+from atio_core.changes.file_workers import FileWorkers
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, refusal
 
@@ -19,26 +19,26 @@ _LARGE = 2 << 20
 def test_small_files_are_worked_on_at_once() -> None:
     """Where a thread isn't worth it, work is done by the caller, in its order."""
     found: list[threading.Thread] = []
-    with Aside() as aside:
-        aside.do(10, lambda: found.append(threading.current_thread()))
+    with FileWorkers() as workers:
+        workers.do(10, lambda: found.append(threading.current_thread()))
         assert found == [threading.current_thread()]
 
 
 def test_large_files_are_worked_on_side_by_side() -> None:
     """Two that wait for each other both end."""
     both = threading.Barrier(2, timeout=60)
-    with Aside(workers=2) as aside:
-        aside.do(_LARGE, both.wait)
-        aside.do(_LARGE, both.wait)
+    with FileWorkers(workers=2) as workers:
+        workers.do(_LARGE, both.wait)
+        workers.do(_LARGE, both.wait)
     assert not both.broken
 
 
 def test_at_the_end_all_is_done() -> None:
     """The block's end waits for all work."""
     done: list[int] = []
-    with Aside() as aside:
+    with FileWorkers() as workers:
         for number in range(20):
-            aside.do(_LARGE, lambda number=number: done.append(number))
+            workers.do(_LARGE, lambda number=number: done.append(number))
     assert sorted(done) == list(range(20))
 
 
@@ -51,10 +51,10 @@ def test_what_failed_is_raised_and_no_more_is_begun() -> None:
         raise ValueError("broken")
 
     def many() -> None:
-        with Aside(workers=1) as aside:
-            aside.do(_LARGE, fail)
+        with FileWorkers(workers=1) as workers:
+            workers.do(_LARGE, fail)
             for _ in range(50):
-                aside.do(_LARGE, lambda: begun.append(1))
+                workers.do(_LARGE, lambda: begun.append(1))
 
     with pytest.raises(ValueError, match="broken"):
         many()
@@ -70,8 +70,8 @@ def test_a_failure_of_the_caller_stops_the_rest() -> None:
         done.append("begun")
 
     def fail() -> None:
-        with Aside(workers=1) as aside:
-            aside.do(_LARGE, work)
+        with FileWorkers(workers=1) as workers:
+            workers.do(_LARGE, work)
             go.set()
             raise KeyError("caller")
 
@@ -93,9 +93,9 @@ def test_few_large_files_are_in_memory_at_a_time() -> None:
         with lock:
             now[0] -= 1
 
-    with Aside(workers=8) as aside:
+    with FileWorkers(workers=8) as workers:
         for _ in range(12):
-            aside.do(40 << 20, work)
+            workers.do(40 << 20, work)
     assert most == [1]
 
 

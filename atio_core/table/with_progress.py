@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 
-def told(
+def with_progress(
     write: Callable[[Writing], Change], show_progress: object, total: int | None = None, unit: Unit = "rows"
 ) -> Callable[[Writing], Change]:
     """Return what writes a change, and shows on stderr how far it is, or in the log if somebody reads that.

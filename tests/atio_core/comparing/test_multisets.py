@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atio_core.comparing.bags import doubled, pairs, unmatched
+from atio_core.comparing.multisets import doubled, pairs, unmatched
 
 numbers = st.lists(st.integers(0, 5), max_size=12)
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atio_core.amounts import counted
-from atio_core.maintenance.report_lines import FileLine, VersionLine, files_told, names_told, versions_told
+from atio_core.maintenance.expiry_report_lines import (
+    FileLine,
+    VersionLine,
+    files_told,
+    names_told,
+    versions_told,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
-"""An overwrite of a large table whose files are cut where the rows themselves say so (`data/cuts.py`).
+"""An overwrite of a large table in content-defined chunks: files are cut where the rows say so (`data/cuts.py`).
 
-Stretches that the version before has in files of their own are not written again: the new version names these files.
+Chunks that the version before has in files of their own are not written again: the new version names these files.
 So a version that differs in a few places from the one before takes the space of these places.
 
 A file is shared if its record gives the digest of just these rows, it was written with the same schema, what belongs
@@ -30,7 +30,7 @@ _WORKERS = min(8, CORES)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretches:
+class Chunks:
     """What the rows became.
 
     Attributes:
@@ -44,8 +44,8 @@ class Stretches:
     content: str
 
 
-def write_stretches(writing: Writing, piece: Piece, radius: int, *, share: bool) -> Stretches:
-    """Write the stretches of a piece that the version before lacks.
+def write_chunks(writing: Writing, piece: Piece, radius: int, *, share: bool) -> Chunks:
+    """Write the chunks of a piece that the version before lacks.
 
     Args:
         writing: Against which version.
@@ -72,7 +72,7 @@ def write_stretches(writing: Writing, piece: Piece, radius: int, *, share: bool)
     writing.meter.add(rows.num_rows - sum(count for _, count in missing))
     files = [replace(file or next(written), piece=info) for file, info in zip(there, infos, strict=True)]
     new = {file.path for file in adds}
-    return Stretches(files, [file for file in files if file.path in new], content.result())
+    return Chunks(files, [file for file in files if file.path in new], content.result())
 
 
 def _written(writing: Writing, piece: Piece, places: Sequence[tuple[int, int]]) -> list[DataFile]:
@@ -96,7 +96,7 @@ def _written(writing: Writing, piece: Piece, places: Sequence[tuple[int, int]]) 
 def _found(
     writing: Writing, wanted: Sequence[tuple[int, dict[str, Any]]], *, share: bool
 ) -> list[DataFile | None]:
-    """The version's file of each stretch, each file once; None if there is none."""
+    """The version's file of each chunk, each file once; None if there is none."""
     base = writing.base
     known: dict[tuple[int, bytes], list[DataFile]] = {}
     for file in files_of(writing.store, base) if share else ():

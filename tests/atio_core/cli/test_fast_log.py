@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from atio_core.cli.app import app
-from atio_core.cli.quick import PlainLog, plain_log
+from atio_core.cli.fast_log import PlainLog, plain_log
 from tests.atio_core.cli.conftest import Atio
 
 WORDS = st.sampled_from(

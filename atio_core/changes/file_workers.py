@@ -13,7 +13,7 @@ _LEAST_BYTES = 1 << 20  # less isn't worth a thread
 _MOST_BYTES = 64 << 20  # of files at a time; in memory they are several times as large
 
 
-class Aside:
+class FileWorkers:
     """A block at whose end all work is done; what failed first is raised, and no more is begun.
 
     Work on small files is done at once.
@@ -23,8 +23,8 @@ class Aside:
 
     Example:
         >>> done = []
-        >>> with Aside() as aside:
-        ...     aside.do(5 << 20, lambda: done.append("large"))
+        >>> with FileWorkers() as workers:
+        ...     workers.do(5 << 20, lambda: done.append("large"))
         >>> done
         ['large']
     """

@@ -6,7 +6,7 @@ from atio_core.data.undoing import undo
 from atio_core.storage.base import ObjectStore
 
 
-class HeldWriter:
+class BufferedWriter:
     """An `ObjectWriter` that asks the store for nothing before `close`, which may be called by another thread.
 
     Args:

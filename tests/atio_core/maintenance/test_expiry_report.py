@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from atio_core.amounts import readable_age, readable_bytes
-from atio_core.maintenance.report import ExpiryReport
-from atio_core.maintenance.report_lines import FileLine, VersionLine
+from atio_core.maintenance.expiry_report import ExpiryReport
+from atio_core.maintenance.expiry_report_lines import FileLine, VersionLine
 
 WHEN = datetime(2013, 1, 1, 5, 15, tzinfo=UTC)
 REPORT = ExpiryReport(
