@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from atio_core.errors import DamagedError, NotFoundError, StagedFilesExpiredError, StorageError
 from atio_core.format.kept_json import KeptRecord, decode_kept, encode_kept
 from atio_core.format.names import STAGED, kept_path, pending_path, stage_id_of
+from atio_core.log.commit import version_of
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.preconditions import is_too_old
-from atio_core.model.entry import empty_entry
+from atio_core.model.entry import LogEntry, empty_entry
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.readback import Answer, create
 
@@ -42,6 +43,23 @@ class StoredRecord:
     path: str
     size: int
     record: KeptRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A record that isn't what was written.
+
+    Attributes:
+        path: Its name.
+        size: Its length in bytes.
+        stage_id: Whose it was.
+        error: What is wrong.
+    """
+
+    path: str
+    size: int
+    stage_id: uuid.UUID
+    error: DamagedError
 
 
 def keep(log: CommitLog, record: KeptRecord) -> None:
@@ -90,17 +108,8 @@ def kept_stages(log: CommitLog) -> Iterator[KeptRecord]:
                 yield record
 
 
-def all_records(log: CommitLog) -> list[StoredRecord]:
-    """Return all records, those of stages that aren't known yet too.
-
-    Of a stage with two, one that is whole is enough. What is being deleted meanwhile may or may not be among them.
-
-    Raises:
-        DamagedError: Nobody can tell which files a stage needs.
-    """
-    found: list[StoredRecord] = []
-    damaged: dict[uuid.UUID, tuple[str, int, DamagedError]] = {}
-    records: dict[uuid.UUID, KeptRecord] = {}
+def each_record(log: CommitLog) -> Iterator[StoredRecord | DamagedRecord]:
+    """Yield all records, those of stages that aren't known yet too, but for what is being deleted meanwhile."""
     for path in log.store.list(STAGED):
         stage_id = stage_id_of(path)
         if stage_id is None:
@@ -110,15 +119,38 @@ def all_records(log: CommitLog) -> list[StoredRecord]:
             try:
                 record = decode_kept(data, path=path, stage_id=stage_id, table=log.location)
             except DamagedError as error:
-                damaged[stage_id] = path, len(data), error
+                yield DamagedRecord(path, len(data), stage_id, error)
             else:
-                records[stage_id] = record
-                found.append(StoredRecord(path, len(data), record))
-    for stage_id, (path, size, error) in damaged.items():
-        if stage_id not in records:
-            raise error
-        found.append(StoredRecord(path, size, records[stage_id]))
+                yield StoredRecord(path, len(data), record)
+
+
+def all_records(log: CommitLog) -> list[StoredRecord]:
+    """Return all records, those of stages that aren't known yet too.
+
+    Of a stage with two, one that is whole is enough. What is being deleted meanwhile may or may not be among them.
+
+    Raises:
+        DamagedError: Nobody can tell which files a stage needs.
+    """
+    records = list(each_record(log))
+    found = [one for one in records if isinstance(one, StoredRecord)]
+    whole = {one.record.staged.id: one.record for one in found}
+    for one in records:
+        if isinstance(one, DamagedRecord):
+            if one.stage_id not in whole:
+                raise one.error
+            found.append(StoredRecord(one.path, one.size, whole[one.stage_id]))
     return found
+
+
+def is_open(log: CommitLog, latest: LogEntry, record: KeptRecord) -> bool:
+    """Whether a kept stage can be published still: it was neither published nor dropped, and its time hasn't passed.
+
+    Raises:
+        DamagedError: A list of older keys can't be read.
+    """
+    settled = version_of(log, latest, stage_key(record.staged.id), record.staged.entry)
+    return settled is None and record.until_us >= latest.horizon_us
 
 
 def stage_key(stage_id: uuid.UUID) -> bytes:

@@ -5,9 +5,11 @@
 2. Schemas, manifests, lists of keys and tags that the entries name, by the digests that they give.
 3. Data files that the manifests and entries list, each once: by the digest of the whole file, or of its end; if wished
    for, what the record says of the values too, which are read for that.
-4. What is there beside that: entries that are retained no more, and files that no version reaches.
+4. The records of kept stages, and the files of those that can still be published, like those of versions.
+5. What is there beside that: entries that are retained no more, and files that no version reaches.
 
-An expiry may run beside: what is missing counts only if a version that needs it is still retained in the end.
+An expiry may run beside: what is missing counts only if a version that needs it is still retained in the end, or a
+stage that needs it can still be published.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from atio_core.changes.schema import read_schema
 from atio_core.data.conform import field_id
@@ -23,10 +27,12 @@ from atio_core.data.object_files.read import StoredFile
 from atio_core.data.scan import read_files
 from atio_core.errors import AtioError, DamagedError, NotFoundError
 from atio_core.format.digest import digest
+from atio_core.format.kept_json import KeptRecord
 from atio_core.format.names import file_key_of
 from atio_core.format.schema_arrow import inline_bytes
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import read_manifest
+from atio_core.log.kept import DamagedRecord, each_record, is_open
 from atio_core.maintenance.cleaning import file_lines, leftovers, old_entries, unreached
 from atio_core.maintenance.expiry_report_lines import FileLine
 from atio_core.maintenance.verify_report import Problem, VerifyReport
@@ -51,12 +57,14 @@ class _Found:
         checks: What is to be checked of each file that is named.
         sizes: Its length, by its name.
         files: The data files of each manifest that could be read.
+        stages: The kept stages that need a file, by its name; each by its id.
     """
 
     problems: dict[str, Problem] = field(default_factory=dict[str, Problem])
     checks: dict[str, _Check] = field(default_factory=dict[str, _Check])
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     files: dict[str, tuple[DataFile, ...]] = field(default_factory=dict[str, tuple[DataFile, ...]])
+    stages: dict[str, dict[UUID, KeptRecord]] = field(default_factory=dict[str, dict[UUID, KeptRecord]])
 
     def add(self, path: str, what: str, expected: str, found: str, versions: tuple[int, ...] = ()) -> None:
         self.problems.setdefault(path, Problem(path, what, versions, expected, found))
@@ -85,7 +93,8 @@ def verify(
 
     Args:
         log: Its log.
-        every_version: Look at all versions that are retained, and at what belongs to none; else at the latest alone.
+        every_version: Look at all versions that are retained, at kept stages, and at what belongs to none; else at the
+            latest alone.
         deep: Read data files whole; else their ends only.
         values: Compare the number of rows and the statistics with the values.
         clock: Where the time comes from.
@@ -104,9 +113,11 @@ def verify(
     entries = [] if latest is None else _entries(log, latest, found, every_version=every_version)
     for entry in entries:
         _name(log, entry, found, deep=deep, values=values)
+    if latest is not None and every_version:
+        _name_stages(log, latest, found, deep=deep)
     _check(found, seen, _READ_AT_ONCE if values else _FILES_AT_ONCE)
     left = _left(log, found, clock) if latest is not None and every_version and not found.problems else ()
-    problems = _with_versions(log, found, entries)
+    problems = _with_needs(log, found, entries)
     return VerifyReport(
         table=log.location,
         deep=deep,
@@ -164,6 +175,26 @@ def _name(log: CommitLog, entry: LogEntry, found: _Found, *, deep: bool, values:
         if file.path not in found.checks:
             found.sizes[file.path] = file.size
             found.checks[file.path] = _file_check(log, file, entry, deep=deep, values=values)
+
+
+def _name_stages(log: CommitLog, latest: LogEntry, found: _Found, *, deep: bool) -> None:
+    """Read the records of kept stages, and note the files of those that can still be published."""
+    for one in each_record(log):
+        found.sizes[one.path] = one.size
+        if isinstance(one, DamagedRecord):
+            found.add_error(one.path, one.error)
+        elif _is_open(log, latest, one.record):
+            for file in one.record.files.files:
+                found.sizes[file.path] = file.size
+                found.checks.setdefault(file.path, partial(StoredFile(log.store, file, 0).check, deep=deep))
+                found.stages.setdefault(file.path, {})[one.record.staged.id] = one.record
+
+
+def _is_open(log: CommitLog, latest: LogEntry, record: KeptRecord) -> bool:
+    try:
+        return is_open(log, latest, record)
+    except (DamagedError, NotFoundError):  # of a list of keys, which is among the problems itself
+        return False
 
 
 def _files(entry: LogEntry, found: _Found) -> Iterator[DataFile]:
@@ -229,23 +260,35 @@ def _check(found: _Found, seen: Callable[[int], object], at_once: int) -> None:
             pass
 
 
-def _with_versions(log: CommitLog, found: _Found, entries: Sequence[LogEntry]) -> tuple[Problem, ...]:
-    """The problems with the versions that need the file, as far as one of these is still retained."""
+def _with_needs(log: CommitLog, found: _Found, entries: Sequence[LogEntry]) -> tuple[Problem, ...]:
+    """The problems with what needs the file; what is missing only as far as that is still retained, or kept."""
     if not found.problems:
         return ()
-    needed: dict[str, tuple[int, ...]] = {}
-    for entry in entries:
-        for path in _paths(entry, found):
-            if path in found.problems:
-                needed[path] = (*needed.get(path, ()), entry.data.version)
     numbers = log.sequence.numbers()
     now = next((entry for number in numbers if (entry := _entry(log, number, _Found())) is not None), None)
-    gone = {entry.data.version for entry in entries if now is not None and entry.version not in now.retained}
+
+    def is_retained(number: int) -> bool:
+        return now is None or number in now.retained
+
+    needed: dict[str, set[int]] = {}
+    standing: set[str] = set()
+    for entry in entries:
+        for path in found.problems.keys() & set(_paths(entry, found)):
+            needed.setdefault(path, set()).add(entry.data.version)
+            if is_retained(entry.version):
+                standing.add(path)
     problems: list[Problem] = []
     for path, problem in sorted(found.problems.items()):
-        versions = tuple(sorted({*problem.versions, *needed.get(path, ())}))
-        if problem.what != "is missing" or not gone or any(version not in gone for version in versions):
-            problems.append(replace(problem, versions=versions))
+        kept = found.stages.get(path, {})
+        stages = tuple(str(one) for one in kept if now is None or _is_open(log, now, kept[one]))
+        if (
+            problem.what != "is missing"
+            or path in standing
+            or stages
+            or any(map(is_retained, problem.versions))
+        ):
+            versions = tuple(sorted({*problem.versions, *needed.get(path, ())}))
+            problems.append(replace(problem, versions=versions, stages=stages))
     return tuple(problems)
 
 
@@ -264,8 +307,4 @@ def _old(log: CommitLog, latest: LogEntry) -> tuple[str, ...]:
 def _left(log: CommitLog, found: _Found, clock: Clock) -> tuple[FileLine, ...]:
     """What no version reaches. With a problem nobody knows all that versions reach, so then it isn't asked for."""
     reached = {key for path in (*found.checks, *found.files) if (key := file_key_of(path)) is not None}
-    try:
-        return file_lines(leftovers(log, unreached(log, reached).ours), clock())
-    except DamagedError as error:
-        found.add_error(str(error.facts["path"]), error)
-        return ()
+    return file_lines(leftovers(log, unreached(log, reached).ours), clock())

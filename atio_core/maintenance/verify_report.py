@@ -21,6 +21,7 @@ class Problem:
         versions: The versions that need it, among those that were looked at.
         expected: What it should be: a digest, a size.
         found: What it is.
+        stages: The ids of the kept stages that need it.
     """
 
     path: str
@@ -28,12 +29,12 @@ class Problem:
     versions: tuple[int, ...]
     expected: str
     found: str
+    stages: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The problem in one line."""
-        needed = ", ".join(map(str, self.versions[:_SHOWN])) + (" …" if len(self.versions) > _SHOWN else "")
-        plural = "" if len(self.versions) == 1 else "s"
-        return f"{self.path} {self.what} (expected {self.expected}, found {self.found}); version{plural} {needed}"
+        told = f"{self.path} {self.what} (expected {self.expected}, found {self.found})"
+        return "; ".join([told, *_needed("version", self.versions), *_needed("kept stage", self.stages)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -43,7 +44,14 @@ class Problem:
             "versions": list(self.versions),
             "expected": self.expected,
             "found": self.found,
+            "stages": list(self.stages),
         }
+
+
+def _needed(what: str, by: tuple[object, ...]) -> list[str]:
+    """What needs a file, as the end of a line; nothing if nothing does."""
+    plural, more = "" if len(by) == 1 else "s", " …" if len(by) > _SHOWN else ""
+    return [f"{what}{plural} {', '.join(map(str, by[:_SHOWN]))}{more}"] if by else []
 
 
 @dataclass(frozen=True, slots=True)

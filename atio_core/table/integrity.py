@@ -27,7 +27,8 @@ class Integrity(TableBase):
         Reads check what they use by themselves. This looks at everything: before a backup, after a disk had errors.
 
         Args:
-            versions: "latest", or "all" that are retained; then leftovers that no version needs are listed too.
+            versions: "latest", or "all" that are retained; then kept stages are looked at too, and leftovers that no
+                version needs are listed.
             deep: Read data files whole. Else their lengths and ends are looked at, which finds files that are missing
                 or cut, but not a flipped byte.
             values: Also read the rows, and compare their number, bounds and nulls with what reads rely on to leave

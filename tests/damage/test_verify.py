@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,8 @@ import pytest
 import atio_core as atio
 from atio_core.format.names import TEMPORARY
 from atio_core.format.seal import seal
-from tests.damage.tables import MAKERS, Sample, frame, holding
+from atio_core.maintenance import verification
+from tests.damage.tables import LIMITS, MAKERS, Sample, frame, holding
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -165,12 +168,37 @@ def test_leftovers_are_listed(tmp_path: Path) -> None:
     assert [line.path.startswith("data/") for line in report.leftovers] == [True]
     assert "In no version" in str(report)
     assert report.to_dict()["leftovers"][0]["path"] == report.leftovers[0].path
-    (stage,) = [table.stage(frame(8), "append", keep=True)]
-    assert stage
-    (record,) = (tmp_path / "_atio" / "staged").glob("*.json")
-    for path in (record, record.with_suffix(".pending")):
-        path.write_bytes(b"x")
-    assert [problem.what for problem in table.verify("all").problems] == ["is damaged"]
+
+
+@pytest.mark.parametrize("broken", [None, b"x"], ids=["missing", "damaged"])
+def test_a_kept_stage_is_looked_at(tmp_path: Path, broken: bytes | None) -> None:
+    """Damage to the files of a stage that can still be published is told, with its id; it goes with the stage."""
+    table = atio.Table(tmp_path)
+    table.overwrite(frame(1))
+    stage = table.stage(frame(8), "append", keep=True)
+    (staged,) = (tmp_path / file.path for file in stage.snapshot().data_files()[1:])
+    assert table.verify("all").ok
+    with holding(staged, broken):
+        (problem,) = table.verify("all").problems
+        assert (problem.versions, problem.stages) == ((), (stage.id,))
+        assert stage.id in str(problem)
+        assert problem.to_dict()["stages"] == [stage.id]
+        assert table.verify().ok  # the latest version doesn't need it
+        stage.drop()
+        assert table.verify("all").ok
+
+
+@pytest.mark.parametrize("suffix", ["json", "pending"])
+def test_a_damaged_record_of_a_stage_is_found(tmp_path: Path, suffix: str) -> None:
+    """Either record of a kept stage is looked at, though one that is whole is enough for cleaning."""
+    table = atio.Table(tmp_path)
+    table.overwrite(frame(1))
+    table.stage(frame(8), "append", keep=True)
+    (record,) = (tmp_path / "_atio" / "staged").glob(f"*.{suffix}")
+    record.write_bytes(b"x")
+    (problem,) = table.verify("all").problems
+    assert problem.path == record.relative_to(tmp_path).as_posix()
+    assert problem.what == "is damaged"
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
@@ -193,21 +221,47 @@ def test_a_dropped_table_is_looked_at(tmp_path: Path) -> None:
     assert [problem.versions for problem in table.verify("all").problems] == [(1,)]
 
 
-def test_what_expires_meanwhile_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An expiry beside takes versions away while they are looked at: that is no problem."""
-    from atio_core.maintenance import verification
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """What makes something happen once, just before a step of the looking."""
 
-    table = atio.Table(tmp_path)
-    for number in range(4):
+    def before(step: str, act: Callable[[], object]) -> None:
+        whole = getattr(verification, step)
+        left = [act]
+
+        def instead(*arguments: Any, **options: Any) -> Any:
+            while left:
+                left.pop()()
+            return whole(*arguments, **options)
+
+        monkeypatch.setattr(verification, step, instead)
+
+    return before
+
+
+@pytest.mark.parametrize("step", ["_entries", "_check"])
+def test_what_expires_meanwhile_is_no_damage(
+    tmp_path: Path, meanwhile: Callable[[str, Callable[[], object]], None], step: str
+) -> None:
+    """An expiry beside takes versions away while they are looked at, and their entries: that is no problem."""
+    table = atio.Table(tmp_path, limits=LIMITS)  # in small buckets, whose names are freed
+    for number in range(9):
         table.overwrite(frame(number))
-    whole_check = verification._check  # noqa: SLF001 - where an expiry comes between
-    calls: list[int] = []
+    meanwhile(step, lambda: table.expire(keep_last=1, grace=timedelta(0)))
+    assert table.verify("all").problems == ()
 
-    def check(*arguments: object) -> None:
-        if not calls:
-            calls.append(1)
-            table.expire(keep_last=1, grace=timedelta(0))
-        whole_check(*arguments)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(verification, "_check", check)
+def test_a_stage_that_ends_meanwhile_is_no_damage(
+    tmp_path: Path, meanwhile: Callable[[str, Callable[[], object]], None]
+) -> None:
+    """The files of a stage that somebody drops while it is looked at may go."""
+    table = atio.Table(tmp_path)
+    table.overwrite(frame(1))
+    stage = table.stage(frame(8), "append", keep=True)
+
+    def end() -> None:
+        (tmp_path / stage.snapshot().data_files()[1].path).unlink()
+        stage.drop()
+
+    meanwhile("_check", end)
     assert table.verify("all").ok
