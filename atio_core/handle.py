@@ -15,7 +15,7 @@ from atio_core.errors import DuplicateKeyError, StagedFilesExpiredError, Version
 from atio_core.log.commit import VERDICTS, commit, holds, look_up, preview
 from atio_core.log.commit_log import WRITER_FEATURES, CommitLog, require_features
 from atio_core.log.intent import Intent
-from atio_core.log.lookup import Wanted, find, too_fast
+from atio_core.log.lookup import VersionSelector, find, too_fast
 from atio_core.log.preconditions import require_expected
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import PRIMARY_KEY, LogEntry, empty_entry
@@ -186,13 +186,13 @@ class Handle:
             return Preview(CommitLog(Overlay(log.store, scratch.held), log.limits), base, entry)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def find(self, wanted: Wanted) -> Snapshot:
+    def find(self, wanted: VersionSelector) -> Snapshot:
         """Return the version that is meant. Raises as `log.lookup.find`."""
         found = find(self._log, wanted)
         self._known = found.latest
         return Snapshot.of(self._log, found)
 
-    def read(self, wanted: Wanted, read: Callable[[Snapshot], _Result]) -> _Result:
+    def read(self, wanted: VersionSelector, read: Callable[[Snapshot], _Result]) -> _Result:
         """Read a version; if it isn't a fixed one and expires before anything of it was handed out, look it up anew.
 
         Args:

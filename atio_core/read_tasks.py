@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from atio_core.arguments import repeatable
 from atio_core.reading import BATCH_ROWS, Output, Verify
-from atio_core.row_answers import RowAnswers
+from atio_core.row_aggregates import RowAggregates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +119,7 @@ class ReadTask:
         return own if columns is None else columns
 
 
-class TaskReads(RowAnswers):
+class TaskReads(RowAggregates):
     """Cuts the reading of a version into tasks."""
 
     @abstractmethod

@@ -25,7 +25,7 @@ from atio_core.data.conform import field_id
 from atio_core.data.key_match import KeyColumns, as_keys
 from atio_core.data.row_digest import as_compared, compared_type, row_digests, value_digests
 from atio_core.data.scan import scan_portions
-from atio_core.data.wish import Portion, no_columns
+from atio_core.data.scan_request import Portion, no_columns
 from atio_core.model.data_file import DataFile
 from atio_core.reading.selection import Version
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from atio_core.data.arrow_types import is_same
 from atio_core.data.conform import field_id, leaves_of, restore, widen
+from atio_core.data.scan_request import no_columns
 from atio_core.data.source import Source
-from atio_core.data.wish import no_columns
 from atio_core.model.data_file import DataFile
 
 

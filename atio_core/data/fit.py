@@ -11,8 +11,8 @@ says; each one allows what those above it do:
 
 Types of one library are the same under "exact", but that a pandas object column takes one of only missing values, and
 one of JSON takes text, numbers and booleans. Across libraries two types are the same where both mean the same Arrow
-type (`across.py`): polars' Int64 goes into pandas' int64 as long as it has no nulls. The levels of an index, and their
-names, never change.
+type (`conversion.py`): polars' Int64 goes into pandas' int64 as long as it has no nulls. The levels of an index, and
+their names, never change.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.data import arrow_types, objects
-from atio_core.data.across import meaning, type_in, type_text
 from atio_core.data.column_labels import joined_kind
 from atio_core.data.conform import is_required
+from atio_core.data.conversion import meaning, type_in, type_text
 from atio_core.data.labels import Json
 from atio_core.data.layout import Column, Layout, layout_of, places_of
 from atio_core.data.misfit import REPLACE, MisfitError

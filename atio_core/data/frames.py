@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from atio_core.data import across, frames_arrow
+from atio_core.data import conversion, frames_arrow
 from atio_core.data.fit import SchemaMode, align, evolved_schema, require_values
 from atio_core.data.kinds import kind_of
 from atio_core.data.labels import label_key
@@ -203,6 +203,6 @@ def to_output(
         case "arrow", "arrow":
             return frames_arrow.to_table(table, layout, positions, pieces)
         case _, ("pandas" | "polars" | "arrow"):
-            return across.to_other(table, layout, positions, pieces, output_as, whole=labels is None)
+            return conversion.to_other(table, layout, positions, pieces, output_as, whole=labels is None)
         case _:
             raise InvalidInputError(f"output_as must be 'pandas', 'polars' or 'arrow', not {output_as!r}")

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from atio_core.data.blocks import Blocks, blocks_of_footer
 from atio_core.data.opening import Opened
+from atio_core.data.scan_request import Portion, ScanRequest
 from atio_core.data.source import sparse_memory
 from atio_core.data.stats import group_stats
-from atio_core.data.wish import Portion, Wish
 
 _GAP_BYTES = 512 << 10  # unwanted bytes between two wanted ranges, read along rather than asked for anew
 
@@ -29,29 +29,29 @@ class Part:
     `start` is the number of its first row in the file; `blocks` the digests, None if they aren't asked for.
     """
 
-    wish: Wish
+    request: ScanRequest
     opened: Opened
     start: int
     groups: list[int]
     blocks: Blocks | None
 
 
-def parts_of(wish: Wish, opened: Opened) -> list[Part]:
+def parts_of(request: ScanRequest, opened: Opened) -> list[Part]:
     """Return the parts of a file that may have rows that match.
 
     Raises:
         DamagedError: Its footer doesn't tell what it should.
     """
-    source, metadata = wish.source, opened.metadata
+    source, metadata = request.source, opened.metadata
     try:
         blocks = blocks_of_footer(metadata.metadata) if source.checked else None
     except ValueError as error:
         raise source.damaged(opened.file, "its footer", "one that can be read", str(error)) from error
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     starts = list(itertools.accumulate(rows, initial=0))
-    wanted = _that_may_match(wish, opened)
-    runs = _runs(wanted, [metadata.row_group(group).total_byte_size for group in wanted], wish.at_once)
-    return [Part(wish, opened, starts[run[0]], run, blocks) for run in runs]
+    wanted = _that_may_match(request, opened)
+    runs = _runs(wanted, [metadata.row_group(group).total_byte_size for group in wanted], request.at_once)
+    return [Part(request, opened, starts[run[0]], run, blocks) for run in runs]
 
 
 def _runs(groups: Sequence[int], sizes: Sequence[int], most: int) -> list[list[int]]:
@@ -68,14 +68,14 @@ def _runs(groups: Sequence[int], sizes: Sequence[int], most: int) -> list[list[i
     return runs
 
 
-def _that_may_match(wish: Wish, opened: Opened) -> list[int]:
+def _that_may_match(request: ScanRequest, opened: Opened) -> list[int]:
     """Return the row groups of which a row may match, by the statistics that Parquet keeps of them."""
-    metadata, row_filter = opened.metadata, wish.row_filter
+    metadata, row_filter = opened.metadata, request.row_filter
     groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
     if row_filter is None:
         return groups
     file, own = opened.file, opened.parquet.schema_arrow
-    kept, columns = wish.source.schemas[file.schema], row_filter.asked_of
+    kept, columns = request.source.schemas[file.schema], row_filter.asked_of
 
     def may_match(group: int) -> bool:
         found = metadata.row_group(group)
@@ -99,8 +99,8 @@ def decode_part(part: Part, data: pa.Buffer) -> list[Portion]:
     file, metadata = part.opened.file, part.opened.metadata
     rows = sum(metadata.row_group(group).num_rows for group in part.groups)
     parquet = pq.ParquetFile(pa.BufferReader(data), metadata=metadata, pre_buffer=False)
-    found = part.opened.columns.read(part.wish.source, file, parquet, part.groups, rows, use_threads=True)
-    return [part.wish.portion(file, found, part.start, rows)]
+    found = part.opened.columns.read(part.request.source, file, parquet, part.groups, rows, use_threads=True)
+    return [part.request.portion(file, found, part.start, rows)]
 
 
 def read_blocks(part: Part) -> pa.Buffer:
@@ -117,10 +117,10 @@ def read_blocks(part: Part) -> pa.Buffer:
     with memoryview(memory) as view:
         for start, stop in _ranges(part):
             # Bytes that don't come, as the file has been cut meanwhile, stay zero, and are found wrong.
-            part.wish.source.read(part.opened.file, start, view[start:stop])
+            part.request.source.read(part.opened.file, start, view[start:stop])
             wrong = () if part.blocks is None else part.blocks.wrong(start, view[start:stop])
             for at, expected, found in wrong:
-                raise part.wish.source.damaged(
+                raise part.request.source.damaged(
                     part.opened.file, f"the digest of the block at byte {at}", expected, found
                 )
     return pa.py_buffer(memory)
@@ -138,7 +138,7 @@ def _ranges(part: Part) -> list[tuple[int, int]]:
         end = part.opened.file.size if part.blocks is None else part.blocks.end
         if not 0 <= first < last <= end:
             expected = f"up to byte {end}, where its columns end"
-            raise part.wish.source.damaged(
+            raise part.request.source.damaged(
                 part.opened.file, "the place of a column", expected, f"{first} to {last}"
             )
         start, stop = (first, last) if part.blocks is None else part.blocks.widened(first, last)

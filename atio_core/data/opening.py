@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from atio_core.data.file_columns import FileColumns
 from atio_core.data.footer_shape import Shapes
+from atio_core.data.scan_request import ScanRequest
 from atio_core.data.source import Source
-from atio_core.data.wish import Wish
 from atio_core.errors import NewerFormatError
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
@@ -57,21 +57,21 @@ class Whole:
 
 
 class Opener:
-    """Opens files for one wish. Several threads may use it.
+    """Opens files for one request. Several threads may use it.
 
     Args:
-        wish: What is to be read.
+        request: What is to be read.
     """
 
-    __slots__ = ("_known", "_needed", "_pool", "shapes", "wish")
+    __slots__ = ("_known", "_needed", "_pool", "request", "shapes")
 
-    def __init__(self, wish: Wish) -> None:
-        self.wish = wish
+    def __init__(self, request: ScanRequest) -> None:
+        self.request = request
         self.shapes = Shapes()
-        self._needed = wish.needed
+        self._needed = request.needed
         # What comes from a bucket is decoded, and let go of, by another thread than asked for it. Then Arrow's own pool
         # gives it back to the system, which makes it anew for the next file: a quarter of a read's processor time.
-        far = wish.source.store.flat is not None
+        far = request.source.store.flat is not None
         self._pool = pa.system_memory_pool() if far else pa.default_memory_pool()
         self._known: dict[
             int, tuple[pq.ParquetSchema, bytes | None, FileColumns]
@@ -86,7 +86,7 @@ class Opener:
             NewerFormatError: A later release wrote it.
             StorageError: It can't be read.
         """
-        source = self.wish.source
+        source = self.request.source
         return self.parse(file, _read_end(source, file, file.size - file.footer_size, file.footer_digest))
 
     def read_wholes(self, files: Sequence[DataFile]) -> list[Whole]:
@@ -95,7 +95,7 @@ class Opener:
         memory = pa.allocate_buffer(starts[-1] + 1, memory_pool=self._pool)
         with memoryview(memory) as view:
             for file, start in zip(files, starts, strict=False):
-                _read_checked(self.wish.source, file, 0, file.digest, view[start : start + file.size + 1])
+                _read_checked(self.request.source, file, 0, file.digest, view[start : start + file.size + 1])
         return [Whole(file, memory, start) for file, start in zip(files, starts, strict=False)]
 
     def parse(self, file: DataFile, end: pa.Buffer) -> Opened:
@@ -108,7 +108,7 @@ class Opener:
         Raises:
             DamagedError: The footer isn't what the record says.
         """
-        source = self.wish.source
+        source = self.request.source
         try:
             parquet = pq.ParquetFile(pa.BufferReader(end), pre_buffer=False)
             metadata = parquet.metadata
@@ -124,7 +124,7 @@ class Opener:
         schema, arrow = metadata.schema, told.get(_ARROW_SCHEMA)
         known = self._known.get(file.schema)
         if known is None or known[1] != arrow or not known[0].equals(schema):
-            columns = FileColumns.of(self.wish.source, self._needed, file, parquet.schema_arrow)
+            columns = FileColumns.of(self.request.source, self._needed, file, parquet.schema_arrow)
             known = (schema, arrow, columns)
             self._known[file.schema] = known
         return known[2]

@@ -31,9 +31,9 @@ from atio_core.data.conform import choose
 from atio_core.data.filters import RowFilter
 from atio_core.data.large_files import Part, decode_part, parts_of, read_blocks
 from atio_core.data.opening import Opener
+from atio_core.data.scan_request import Portion, ScanRequest, no_columns
 from atio_core.data.small_files import decode_small_files, neighbours
 from atio_core.data.source import Source
-from atio_core.data.wish import Portion, Wish, no_columns
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 
@@ -88,8 +88,8 @@ def read_portions(
     row_filter: RowFilter | None = None,
 ) -> list[Portion]:
     """Return the rows of data files, or those that match, portion by portion; errors are those of `read_files`."""
-    wish = Wish(source, choose(source.schema, columns), row_filter, _AT_ONCE_BYTES)
-    return list(_read_parts(wish, files, ahead=sys.maxsize))
+    request = ScanRequest(source, choose(source.schema, columns), row_filter, _AT_ONCE_BYTES)
+    return list(_read_parts(request, files, ahead=sys.maxsize))
 
 
 def scan_portions(
@@ -113,9 +113,9 @@ def scan_portions(
     if limit == 0:
         return
     left = sys.maxsize if limit is None else limit
-    wish = Wish(source, choose(source.schema, columns), row_filter)
+    request = ScanRequest(source, choose(source.schema, columns), row_filter)
     for portion in _read_parts(
-        wish, files, ahead=_WORKERS if source.store.flat is None else _FAR_WORKERS // 2
+        request, files, ahead=_WORKERS if source.store.flat is None else _FAR_WORKERS // 2
     ):
         some = portion.head(left)
         yield some
@@ -131,11 +131,11 @@ def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([portion.rows for portion in portions]) if portions else schema.empty_table()
 
 
-def _read_parts(wish: Wish, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
-    most_bytes = SMALL_FILE_BYTES * (_IF_ALL_IS_WANTED if wish.is_all_at_once else 1)
-    far = wish.source.store.flat is not None
+def _read_parts(request: ScanRequest, files: Sequence[DataFile], *, ahead: int) -> Iterator[Portion]:
+    most_bytes = SMALL_FILE_BYTES * (_IF_ALL_IS_WANTED if request.is_all_at_once else 1)
+    far = request.source.store.flat is not None
     runs = list(neighbours(files, most_bytes, 1) if far else neighbours(files, most_bytes))
-    opener = Opener(wish)
+    opener = Opener(request)
     if len(runs) == 1 and files[0].size <= most_bytes:  # not worth a thread
         yield from _fetch_small(opener, files)()
         return
@@ -166,7 +166,7 @@ def _open(opener: Opener, most_bytes: int, files: Sequence[DataFile]) -> list[_F
     """Return what fetches a run of files, part by part. Of a large file, which is alone, the footer is read now."""
     if files[0].size <= most_bytes:
         return [partial(_fetch_small, opener, files)]
-    return [partial(_fetch_part, part) for part in parts_of(opener.wish, opener.open(files[0]))]
+    return [partial(_fetch_part, part) for part in parts_of(opener.request, opener.open(files[0]))]
 
 
 def _fetch_small(opener: Opener, files: Sequence[DataFile]) -> _Decode:

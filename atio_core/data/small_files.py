@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from atio_core.data.footer_shape import Group, footer_of
 from atio_core.data.opening import Opened, Opener, Whole
+from atio_core.data.scan_request import Portion
 from atio_core.data.source import Source
-from atio_core.data.wish import Portion
 from atio_core.errors import DamagedError
 from atio_core.model.data_file import DataFile
 
@@ -89,7 +89,7 @@ def _kind(found: _Found) -> object:
 
 def _together(opener: Opener, alike: Sequence[_Found]) -> list[Portion] | None:
     """Return the rows of files that are alike; None if they can't be decoded as one."""
-    wish, first = opener.wish, alike[0][0]
+    request, first = opener.request, alike[0][0]
     files = [whole.file for whole, _ in alike]
     groups = [group for _, group in alike if group is not None]
     footer = footer_of(groups, [whole.start for whole, _ in alike])
@@ -100,17 +100,17 @@ def _together(opener: Opener, alike: Sequence[_Found]) -> list[Portion] | None:
         metadata = pq.read_metadata(pa.BufferReader(end))
         parquet = pq.ParquetFile(pa.BufferReader(first.memory), metadata=metadata, pre_buffer=False)
         table = columns.read(
-            wish.source, first.file, parquet, list(range(len(files))), rows, use_threads=False
+            request.source, first.file, parquet, list(range(len(files))), rows, use_threads=False
         )
     except pa.ArrowMemoryError:
         raise
     except (pa.ArrowException, OSError, DamagedError):
         return None  # it isn't known which of them can't be
-    if not wish.is_apart:
-        return [wish.portion(first.file, table, 0, rows)]
+    if not request.is_apart:
+        return [request.portion(first.file, table, 0, rows)]
     starts = itertools.accumulate((file.rows for file in files), initial=0)
     return [
-        wish.portion(file, table.slice(start, file.rows), 0, file.rows)
+        request.portion(file, table.slice(start, file.rows), 0, file.rows)
         for file, start in zip(files, starts, strict=False)
     ]
 
@@ -119,9 +119,10 @@ def _one_by_one(opener: Opener, wholes: Sequence[Whole]) -> list[Portion]:
     """Return the rows of files, each opened by itself."""
     opened = [opener.parse(whole.file, whole.data) for whole in wholes]
     filled = [one for one in opened if one.file.rows]
-    found = [_decoded(opener.wish.source, one) for one in filled]
+    found = [_decoded(opener.request.source, one) for one in filled]
     return [
-        opener.wish.portion(one.file, rows, 0, one.file.rows) for one, rows in zip(filled, found, strict=True)
+        opener.request.portion(one.file, rows, 0, one.file.rows)
+        for one, rows in zip(filled, found, strict=True)
     ]
 
 

@@ -31,7 +31,7 @@ from atio_core.errors import InvalidInputError, NotPreservableError, TableNotFou
 from atio_core.format.names import TEMPORARY
 from atio_core.format.staged_json import StagedChange
 from atio_core.log.intent import CommitOptions, make_intent
-from atio_core.log.lookup import require_wanted
+from atio_core.log.lookup import require_selector
 from atio_core.model.entry import ROWS
 from atio_core.model.ids import system_clock
 from atio_core.read_tasks import ReadTask
@@ -94,7 +94,7 @@ class AtioDataSource(DataSource):
         if self._snapshot is None:
             options = read_options(self.options)
             named = {name: options[name] for name in ("version", "as_of", "tag") if name in options}
-            require_wanted(**named)  # one of them at most
+            require_selector(**named)  # one of them at most
             self._snapshot = Table(self._path).snapshot(next(iter(named.values()), None))
         return self._snapshot
 

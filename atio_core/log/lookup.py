@@ -30,7 +30,7 @@ _TAGS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class VersionSelector:
     """The version that a caller wants; the latest if nothing is said.
 
     Attributes:
@@ -62,7 +62,7 @@ class Found:
     latest: LogEntry
 
 
-def require_wanted(version: object = None, *, as_of: object = None, tag: object = None) -> Wanted:
+def require_selector(version: object = None, *, as_of: object = None, tag: object = None) -> VersionSelector:
     """Return what a caller wants.
 
     Args:
@@ -78,18 +78,18 @@ def require_wanted(version: object = None, *, as_of: object = None, tag: object 
         raise InvalidInputError(f"{' and '.join(given)} each name a version: give one of them")
     if as_of is not None or isinstance(version, datetime):
         name, time = ("version", version) if as_of is None else ("as_of", as_of)
-        return Wanted(time_us=microseconds_of(require_time(name, time)))
+        return VersionSelector(time_us=microseconds_of(require_time(name, time)))
     if tag is not None:
-        return Wanted(tag=require_text("tag", tag))
+        return VersionSelector(tag=require_text("tag", tag))
     if isinstance(version, str):
         name = require_text("version", version)
         if looks_like_number(name):
             raise refusal("version", 'a whole number, a tag, "latest" or a datetime', version)
-        return Wanted() if name == LATEST else Wanted(tag=name)
-    return Wanted() if version is None else Wanted(number=require_whole("version", version))
+        return VersionSelector() if name == LATEST else VersionSelector(tag=name)
+    return VersionSelector() if version is None else VersionSelector(number=require_whole("version", version))
 
 
-def find(log: CommitLog, wanted: Wanted) -> Found:
+def find(log: CommitLog, wanted: VersionSelector) -> Found:
     """Return a version that can be read.
 
     Raises:
@@ -104,7 +104,7 @@ def find(log: CommitLog, wanted: Wanted) -> Found:
     return found
 
 
-def _find(log: CommitLog, wanted: Wanted) -> Found:
+def _find(log: CommitLog, wanted: VersionSelector) -> Found:
     if wanted.number is not None and wanted.number >= 0:
         return Found(*log.find(wanted.number))
     for _ in range(_ROUNDS):
@@ -244,7 +244,7 @@ def too_fast(log: CommitLog, what: str) -> VersionExpiredError:
     return VersionExpiredError(message, table=log.location)
 
 
-def _chosen(log: CommitLog, latest: LogEntry, wanted: Wanted) -> LogEntry:
+def _chosen(log: CommitLog, latest: LogEntry, wanted: VersionSelector) -> LogEntry:
     if wanted.tag is not None:
         tags = log.tags_of(latest)
         tag = tags.get(wanted.tag)

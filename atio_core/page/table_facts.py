@@ -28,7 +28,7 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PageOptions:
     """What is to be shown.
 
     Attributes:
@@ -42,13 +42,13 @@ class Wanted:
     default: Retention | None = None
 
 
-def table_facts(log: CommitLog, name: str, wanted: Wanted, effort: Effort) -> dict[str, Any]:
+def table_facts(log: CommitLog, name: str, options: PageOptions, effort: Effort) -> dict[str, Any]:
     """Return what a page shows of a table.
 
     Args:
         log: The table's log.
         name: What it is called.
-        wanted: What is to be shown.
+        options: What is to be shown.
         effort: How much may be read to compare rows; what is taken is taken off.
 
     Raises:
@@ -59,7 +59,7 @@ def table_facts(log: CommitLog, name: str, wanted: Wanted, effort: Effort) -> di
     for _ in range(_ROUNDS):
         found = history(log)
         try:
-            facts = _facts(log, found[:MOST_VERSIONS], wanted, effort)
+            facts = _facts(log, found[:MOST_VERSIONS], options, effort)
         except VersionExpiredError:
             continue
         except NotFoundError as error:
@@ -79,13 +79,13 @@ def _require_expiry(log: CommitLog, found: Sequence[Found], error: NotFoundError
     raise missing_file(log.location, found[0].entry.data.version, error, retained=True) from error
 
 
-def _facts(log: CommitLog, found: Sequence[Found], wanted: Wanted, effort: Effort) -> dict[str, Any]:
+def _facts(log: CommitLog, found: Sequence[Found], options: PageOptions, effort: Effort) -> dict[str, Any]:
     entries = [one.entry for one in found]
     snapshots = [Snapshot.of(log, one) for one in found]
     schemas = _Schemas()
     files = list_files(log.store, entries)
     tags = log.tags_of(found[0].latest)
-    kept, policy = _kept(log, entries, found[0].latest, tags, wanted)
+    kept, policy = _kept(log, entries, found[0].latest, tags, options)
     versions = [
         _version(entry, tags, schemas.place(snapshot), kept)
         for entry, snapshot in zip(entries, snapshots, strict=True)
@@ -99,8 +99,8 @@ def _facts(log: CommitLog, found: Sequence[Found], wanted: Wanted, effort: Effor
         "versions": versions,
         "schemas": schemas.facts,
         "files": files.records,
-        "samples": sample_facts(snapshots, wanted.sample),
-        "differences": difference_facts(snapshots, files, wanted.sample, effort),
+        "samples": sample_facts(snapshots, options.sample),
+        "differences": difference_facts(snapshots, files, options.sample, effort),
     }
 
 
@@ -148,18 +148,18 @@ def _kept(
     entries: Sequence[LogEntry],
     latest: LogEntry,
     tags: Mapping[str, Tag],
-    wanted: Wanted,
+    options: PageOptions,
 ) -> tuple[dict[int, tuple[str, ...]] | None, str]:
     """For each version that an expiry would keep now, why; None if nothing says what is kept. And the policy."""
     try:
-        policy = stored_policy(latest, log.location) or wanted.default
+        policy = stored_policy(latest, log.location) or options.default
     except NewerFormatError:
         return None, "rules of a later release"
     if policy is None:
         return None, told_policy(None)
     named = [(name, tag.version, tag.until_us) for name, tag in tags.items()]
     times = {entry.data.version: entry.data.time_us for entry in entries}
-    return decide(aged(times, named), policy, wanted.clock()), told_policy(policy)
+    return decide(aged(times, named), policy, options.clock()), told_policy(policy)
 
 
 def _expired(entries: Sequence[LogEntry]) -> list[list[int]]:

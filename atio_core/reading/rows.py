@@ -10,8 +10,8 @@ from atio_core.data.conform import choose
 from atio_core.data.frames import OutputAs, columns_to_read, to_output
 from atio_core.data.pieces import kept_info
 from atio_core.data.scan import joined, read_portions, scan_portions
+from atio_core.data.scan_request import Portion
 from atio_core.data.source import Source
-from atio_core.data.wish import Portion
 from atio_core.reading import BATCH_ROWS
 from atio_core.reading.selection import Selection, Version, files_to_read
 

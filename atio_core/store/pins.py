@@ -17,7 +17,7 @@ from atio_core.errors import NotFoundError, StorageError, VersionExpiredError
 from atio_core.format.names import PINS, pin_path, pins_folder
 from atio_core.format.pin_json import Pin, decode_pin, encode_pin
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.lookup import AnyVersion, Found, Wanted, find, require_wanted
+from atio_core.log.lookup import AnyVersion, Found, VersionSelector, find, require_selector
 from atio_core.snapshot import Snapshot
 from atio_core.storage.readback import Answer, create
 from atio_core.store.base import StoreBase, require_table_name
@@ -63,7 +63,7 @@ class Pins(StoreBase):
             (1, 2)
         """
         reader, log = require_text("reader", reader), self._log_of(table)
-        wanted = require_wanted(version)
+        wanted = require_selector(version)
         latest = log.latest()
         path = pin_path(reader, latest.table_id)
         pin = self._find_pin(path)
@@ -165,7 +165,7 @@ class Pins(StoreBase):
 
 def _pinned(log: CommitLog, pin: Pin) -> Snapshot:
     try:
-        return Snapshot.of(log, find(log, Wanted(number=pin.version)))
+        return Snapshot.of(log, find(log, VersionSelector(number=pin.version)))
     except VersionExpiredError:
         raise VersionExpiredError(
             f"version {pin.version} of the table {log.location}, which {pin.reader!r} has read since"

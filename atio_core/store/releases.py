@@ -23,7 +23,7 @@ from atio_core.log.change import Change
 from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.log.lookup import AnyVersion, require_wanted
+from atio_core.log.lookup import AnyVersion, require_selector
 from atio_core.log.store_log import release_tag
 from atio_core.model.entry import ReleaseRef
 from atio_core.model.store_entry import ReleasedTable, StoreEntry
@@ -162,7 +162,7 @@ class Releases(StoreBase):
             try:
                 self._commit(log, SetTag(log, release_tag(release), found.version, release=ref))
             except VersionExpiredError:
-                if not left or require_wanted(version).is_fixed:
+                if not left or require_selector(version).is_fixed:
                     raise
                 continue
             return ReleasedTable(found.version, found.entry.table_id)

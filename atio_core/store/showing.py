@@ -36,9 +36,11 @@ class StoreShowing(StoreUpkeep):
         """
         from atio_core.page import name_of, require_sample, write_page
         from atio_core.page.place_facts import facts_of_store
-        from atio_core.page.table_facts import Wanted
+        from atio_core.page.table_facts import PageOptions
 
-        wanted = Wanted(require_sample(sample), self._clock, self.retention())
+        options = PageOptions(require_sample(sample), self._clock, self.retention())
         logs = {name: self._table_log(name) for name in self.tables(dropped=True)}
         releases = self._log.standing()
-        return write_page(path, name_of(self.path), lambda: facts_of_store(self.path, logs, releases, wanted))
+        return write_page(
+            path, name_of(self.path), lambda: facts_of_store(self.path, logs, releases, options)
+        )

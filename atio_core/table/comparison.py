@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import repeatable, require_list, require_whole
 from atio_core.errors import VersionExpiredError
-from atio_core.log.lookup import AnyVersion, Found, Steps, find, first_holding, require_wanted
+from atio_core.log.lookup import AnyVersion, Found, Steps, find, first_holding, require_selector
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 
@@ -59,7 +59,7 @@ class Comparison(TableBase):
             (['Rob'], ['Bob'])
         """
         key = repeatable(key)
-        found = [find(self._log, require_wanted(one)) for one in (a, b)]
+        found = [find(self._log, require_selector(one)) for one in (a, b)]
         # The later of both is taken with the files that its commit gave it: they are next to those of the earlier one.
         later = max(found, key=lambda one: one.entry.data.version)
         near = [first_holding(self._log, one) if one is later else one for one in found]

@@ -7,7 +7,7 @@ from typing import Any
 
 from atio_core.arguments import refusal, require_flag, require_text
 from atio_core.errors import InvalidInputError
-from atio_core.log.lookup import AnyVersion, find, history, require_wanted
+from atio_core.log.lookup import AnyVersion, find, history, require_selector
 from atio_core.mirrors.report import MirrorReport
 from atio_core.model.entry import LogEntry
 from atio_core.table.base import TableBase
@@ -112,7 +112,7 @@ class Mirroring(TableBase):
         """Return what looks up the versions that are meant."""
         if require_flag("history", history) and version is not None:
             raise InvalidInputError("history shows all retained versions: leave version out")
-        wanted = require_wanted(version)
+        wanted = require_selector(version)
         self._log.latest()
         return self._readable_versions if history else lambda: [find(self._log, wanted).entry]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import repeatable, require_whole
-from atio_core.log.lookup import AnyVersion, history, require_wanted
+from atio_core.log.lookup import AnyVersion, history, require_selector
 from atio_core.reading import BATCH_ROWS
 from atio_core.snapshot import Output, Snapshot, Verify
 from atio_core.table.base import TableBase
@@ -38,7 +38,7 @@ class Reads(TableBase):
             VersionExpiredError: It was, and has been expired since; as of a time: the versions around it have been.
             TagNotFoundError: There is no such tag.
         """
-        return self._handle.find(require_wanted(version))
+        return self._handle.find(require_selector(version))
 
     def history(self, *, limit: int | None = None) -> list[Snapshot]:
         """Return the versions that can be read, newest first.
@@ -84,7 +84,7 @@ class Reads(TableBase):
         """
         columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(
-            require_wanted(version, as_of=as_of, tag=tag),
+            require_selector(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.read(
                 output_as, columns=columns, partitions=partitions, filter=filter, limit=limit, verify=verify
             ),
@@ -115,7 +115,7 @@ class Reads(TableBase):
             As for `snapshot` and `Snapshot.download`.
         """
         return self._handle.read(
-            require_wanted(version, as_of=as_of, tag=tag),
+            require_selector(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.download(target, if_exists=if_exists),
         )
 
@@ -153,7 +153,7 @@ class Reads(TableBase):
         """
         columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(
-            require_wanted(version, as_of=as_of, tag=tag),
+            require_selector(version, as_of=as_of, tag=tag),
             lambda snapshot: snapshot.scan(
                 columns=columns,
                 partitions=partitions,

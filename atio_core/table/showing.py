@@ -42,7 +42,7 @@ class Showing(TableBase):
         """
         from atio_core.page import name_of, require_sample, write_page
         from atio_core.page.place_facts import facts_of_table
-        from atio_core.page.table_facts import Wanted
+        from atio_core.page.table_facts import PageOptions
 
-        wanted = Wanted(require_sample(sample), self._clock)
-        return write_page(path, name_of(self.path), lambda: facts_of_table(self._log, wanted))
+        options = PageOptions(require_sample(sample), self._clock)
+        return write_page(path, name_of(self.path), lambda: facts_of_table(self._log, options))

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 from atio_core.arguments import refusal, require_flag, require_time
 from atio_core.log.intent import CommitOptions, make_intent
-from atio_core.log.lookup import AnyVersion, Wanted, find, require_wanted
+from atio_core.log.lookup import AnyVersion, VersionSelector, find, require_selector
 from atio_core.model.tag_name import LEASE, MIRROR, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
@@ -62,8 +62,8 @@ class Versions(TableBase):
         """
         from atio_core.changes.restore import Restore
 
-        intent, wanted = make_intent(self._clock, **options), require_wanted(version)
-        if wanted == Wanted():
+        intent, wanted = make_intent(self._clock, **options), require_selector(version)
+        if wanted == VersionSelector():
             raise refusal("version", "an older version", version)
         return self._handle.commit(
             lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent
@@ -137,7 +137,7 @@ class Versions(TableBase):
         until_us = None if until is None else microseconds_of(require_time("until", until))
         if until_us is not None and until_us <= self._clock():
             raise refusal("until", "a time that lies ahead", until)
-        snapshot = self._handle.find(require_wanted(version))
+        snapshot = self._handle.find(require_selector(version))
         change = SetTag(self._log, name, snapshot.version, force=force, until_us=until_us)
         done = self._handle.commit(lambda _: change, make_intent(self._clock))
         return Snapshot(self._log, snapshot.version, snapshot.entry, latest=done.entry)

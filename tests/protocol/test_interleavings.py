@@ -13,7 +13,7 @@ import pytest
 
 from atio_core.errors import StagedFilesExpiredError, VersionExpiredError, VersionNotFoundError
 from atio_core.format.names import SCHEMAS
-from atio_core.log.lookup import Wanted
+from atio_core.log.lookup import VersionSelector
 from tests.support.commits import SMALL, WIDE, Writer, needed
 from tests.support.races import (
     HOUR_US,
@@ -220,7 +220,7 @@ def test_a_reader_of_a_version_and_an_expiry(version: int) -> None:
 
 
 def found_beside_others(
-    wanted: Wanted, allowed: list[list[str]], start: dict[str, bytes], **more: Any
+    wanted: VersionSelector, allowed: list[list[str]], start: dict[str, bytes], **more: Any
 ) -> None:
     """Search all orders of a read and others, who append and let go: it gives one of the rows allowed, or an error."""
 
@@ -241,11 +241,11 @@ def tagged() -> dict[str, bytes]:
     return store.objects
 
 
-LOOKED_UP: dict[str, tuple[Wanted, list[list[str]]]] = {
-    "tag": (Wanted(tag="kept"), [old(1)]),
-    "time": (Wanted(time_us=LATER_US - 1), [old(3)]),
+LOOKED_UP: dict[str, tuple[VersionSelector, list[list[str]]]] = {
+    "tag": (VersionSelector(tag="kept"), [old(1)]),
+    "time": (VersionSelector(time_us=LATER_US - 1), [old(3)]),
     "back": (
-        Wanted(number=-2),
+        VersionSelector(number=-2),
         [
             old(1),
             old(2),

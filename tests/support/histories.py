@@ -17,7 +17,7 @@ from unittest import mock
 from atio_core.changes.restore import Restore
 from atio_core.changes.several import Several
 from atio_core.changes.tag import RemoveTag, SetTag
-from atio_core.log.lookup import Wanted, find, history
+from atio_core.log.lookup import VersionSelector, find, history
 from atio_core.model.entry import DAY_US
 from tests.support.chain import Chain, Link
 from tests.support.commits import SMALL, Writer, needed, verify
@@ -128,7 +128,7 @@ class Worker(StageJudge):
         number = self._any_version()
 
         def change(_: Any) -> Restore:
-            return Restore(self.log, find(self.log, Wanted(number=number)).entry.data.version)
+            return Restore(self.log, find(self.log, VersionSelector(number=number)).entry.data.version)
 
         self.commit("restore", change, version=self.data_version(number))
 
@@ -163,7 +163,13 @@ class Worker(StageJudge):
     def read(self) -> None:
         """Read a version, named in any way."""
         wanted = self.choices.choice(
-            (Wanted(), Wanted(), Wanted(number=self._any_version()), Wanted(number=-2), Wanted(tag="t"))
+            (
+                VersionSelector(),
+                VersionSelector(),
+                VersionSelector(number=self._any_version()),
+                VersionSelector(number=-2),
+                VersionSelector(tag="t"),
+            )
         )
         read = self.look(
             lambda: self.handle.read(wanted, lambda found: read_entry(self.writer, found.entry)),

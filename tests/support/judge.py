@@ -21,13 +21,13 @@ from atio_core.errors import (
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.log.lookup import Wanted
+from atio_core.log.lookup import VersionSelector
 from atio_core.snapshot import Snapshot
 from tests.support.chain import REWRITES, Chain, Deed, Link
 from tests.support.races import Read
 from tests.support.world import Party, promised
 
-ANY = Wanted()
+ANY = VersionSelector()
 _Result = TypeVar("_Result")
 
 
@@ -156,7 +156,7 @@ class Judge:
             raise error
 
     def look(
-        self, act: Callable[[], _Result], *, wanted: Wanted = ANY, may_write: bool = False
+        self, act: Callable[[], _Result], *, wanted: VersionSelector = ANY, may_write: bool = False
     ) -> _Result | None:
         """Do what changes no rows, and see that an error has a reason; return what it comes to, if anything."""
         self._begin()
@@ -187,7 +187,7 @@ class Judge:
             case _:
                 return False
 
-    def check_read(self, read: Read, wanted: Wanted) -> None:
+    def check_read(self, read: Read, wanted: VersionSelector) -> None:
         """See that what was read is a version, whole, and that it could be the one that was wanted."""
         link = self.chain.link(read.version)
         promised(
@@ -197,7 +197,7 @@ class Judge:
         found = self._meant(wanted)
         promised(link.entry.data.version in found, f"{read} was read, and {wanted} means one of {found}")
 
-    def _meant(self, wanted: Wanted) -> list[int]:
+    def _meant(self, wanted: VersionSelector) -> list[int]:
         """The data versions that could be meant since the act began."""
         if wanted.is_fixed:
             return [self.data_version(wanted.number or 0)]

@@ -22,7 +22,7 @@ from atio_core.errors import (
 )
 from atio_core.format.names import LOG
 from atio_core.log.file_list import files_of, missing_file
-from atio_core.log.lookup import Wanted, find
+from atio_core.log.lookup import VersionSelector, find
 from atio_core.model.entry import ROWS, LogEntry
 from tests.support.commits import SCHEMA, START_US, WIDE, Writer, commit_ids, verify
 from tests.support.schedule import Actor, Direct, Moment
@@ -247,7 +247,7 @@ def reads_version(version: int) -> Actor:
     return read
 
 
-def reads_wanted(wanted: Wanted) -> Actor:
+def reads_wanted(wanted: VersionSelector) -> Actor:
     """An actor that reads a version by its tag, counted back, or as of a time."""
 
     def read(store: Any) -> Read:

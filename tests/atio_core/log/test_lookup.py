@@ -15,7 +15,7 @@ from atio_core.errors import (
     VersionNotFoundError,
 )
 from atio_core.log.commit_log import CommitLog
-from atio_core.log.lookup import Wanted, find, history, require_wanted
+from atio_core.log.lookup import VersionSelector, find, history, require_selector
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import StoreWrapper
 from tests.support.commits import SMALL, START_US, Writer
@@ -41,7 +41,7 @@ def hours(number: float) -> datetime:
 
 def number_of(log: CommitLog, version: Any = None, **others: Any) -> int:
     """Return the number of the data version that is found."""
-    return find(log, require_wanted(version, **others)).entry.data.version
+    return find(log, require_selector(version, **others)).entry.data.version
 
 
 # What is wanted
@@ -49,13 +49,13 @@ def number_of(log: CommitLog, version: Any = None, **others: Any) -> int:
 
 def test_a_version_can_be_named_in_many_ways() -> None:
     """A number, NumPy's too, a tag, "latest" or a time; nothing is the latest."""
-    assert require_wanted() == require_wanted("latest") == Wanted()
-    assert require_wanted(np.int64(3)) == Wanted(number=3)
-    assert require_wanted("v1") == require_wanted(tag="v1") == Wanted(tag="v1")
-    assert require_wanted(tag="latest") == Wanted(tag="latest")
+    assert require_selector() == require_selector("latest") == VersionSelector()
+    assert require_selector(np.int64(3)) == VersionSelector(number=3)
+    assert require_selector("v1") == require_selector(tag="v1") == VersionSelector(tag="v1")
+    assert require_selector(tag="latest") == VersionSelector(tag="latest")
     east = timezone(timedelta(hours=5))
     for same in (START, START.astimezone(east), pd.Timestamp(START)):
-        assert require_wanted(same) == require_wanted(as_of=same) == Wanted(time_us=START_US)
+        assert require_selector(same) == require_selector(as_of=same) == VersionSelector(time_us=START_US)
 
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -81,7 +81,7 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_what_names_no_version_is_refused(name: str) -> None:
     """An argument that can't be meant is refused by its name, and so are two at once."""
     with pytest.raises(InvalidInputError, match=f"^{name.partition(' ')[0]} "):
-        require_wanted(**WRONG[name])
+        require_selector(**WRONG[name])
 
 
 # Counted back
@@ -114,7 +114,7 @@ def test_a_tag_names_a_version() -> None:
     writer.expire(1)
     writer.overwrite("d")
     assert [number_of(writer.log, tag=name) for name in ("old", "new")] == [1, 3]
-    assert writer.words(find(writer.log, Wanted(tag="old")).entry) == ["a"]
+    assert writer.words(find(writer.log, VersionSelector(tag="old")).entry) == ["a"]
     writer.tag("old", 7, force=True)
     assert number_of(writer.log, "old") == 7
     with pytest.raises(TagNotFoundError, match="table has no tag 'none'; its tags: 'new', 'old'"):
@@ -241,14 +241,18 @@ def test_versions_that_expire_faster_than_they_are_found() -> None:
         raise VersionExpiredError("gone")
 
     log.read_retained = always
-    for look in (lambda: find(log, Wanted(number=-2)), lambda: history(log)):
+    for look in (lambda: find(log, VersionSelector(number=-2)), lambda: history(log)):
         writer.overwrite("y")
         with pytest.raises(VersionExpiredError, match="expired faster than they could be"):
             look()
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(number=-1), Wanted(tag="t"), Wanted(time_us=0)], ids=str)
-def test_no_table_is_no_version(wanted: Wanted) -> None:
+@pytest.mark.parametrize(
+    "wanted",
+    [VersionSelector(), VersionSelector(number=-1), VersionSelector(tag="t"), VersionSelector(time_us=0)],
+    ids=str,
+)
+def test_no_table_is_no_version(wanted: VersionSelector) -> None:
     """Whatever is looked for, where there is no table the error says so."""
     log = CommitLog(MemoryStore("nothing"))
     for look in (lambda: find(log, wanted), lambda: history(log)):

@@ -51,7 +51,7 @@ def test_so_much_is_read_to_compare_rows(log: CommitLog) -> None:
 def test_so_many_versions_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: CommitLog) -> None:
     """Of a long history come the newest versions, and how many there were before."""
     monkeypatch.setattr(table_facts, "MOST_VERSIONS", 2)
-    wanted = table_facts.Wanted(0, lambda: 0)
+    wanted = table_facts.PageOptions(0, lambda: 0)
     facts = table_facts.table_facts(log, "table", wanted, Effort())
     assert ([one["version"] for one in facts["versions"]], facts["older"], facts["expired"]) == (
         [4, 3],

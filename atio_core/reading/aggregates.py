@@ -1,4 +1,4 @@
-"""What is known of a version's rows without reading them: how many there are, and the bounds of a column.
+"""Aggregates of a version's rows: how many there are, and the bounds of a column; mostly without reading them.
 
 The records of files tell it where they are exact. A text's bound may have been cut, a zero of a float has lost its
 sign, the largest one may stand for infinity, a column may have no bounds: then just the files that may change the

@@ -47,13 +47,13 @@ def to_other(
     """
     plain = _to_arrow(table, layout, positions, pieces, whole=whole)
     if output_as == "pandas":
-        from atio_core.data import pandas_across
+        from atio_core.data import pandas_conversion
 
-        return pandas_across.from_arrow(plain, pieces)
+        return pandas_conversion.from_arrow(plain, pieces)
     if output_as == "polars":
-        from atio_core.data import polars_across
+        from atio_core.data import polars_conversion
 
-        return polars_across.from_arrow(plain, rows_of(pieces), layout.library)
+        return polars_conversion.from_arrow(plain, rows_of(pieces), layout.library)
     return plain
 
 
@@ -67,9 +67,9 @@ def _to_arrow(
         return frames_polars.to_arrow(table, columns, rows_of(pieces))
     if layout.library == "arrow":
         return frames_arrow.to_table(table, layout, positions, pieces)
-    from atio_core.data import pandas_across
+    from atio_core.data import pandas_conversion
 
-    return pandas_across.to_arrow(table, layout, positions, pieces, whole=whole)
+    return pandas_conversion.to_arrow(table, layout, positions, pieces, whole=whole)
 
 
 def meaning(library: str, column: Column, field: pa.Field) -> pa.DataType | None:
@@ -103,15 +103,17 @@ def type_in(library: str, t: pa.DataType) -> tuple[Json, pa.DataType] | None:
         if library == "arrow":
             return {"arrow": arrow_types.describe(t)}, arrow_types.stored_type(t)
         if library == "polars":
-            from atio_core.data import frames_polars, polars_across
+            from atio_core.data import frames_polars, polars_conversion
 
             described = frames_polars.describe_dtype(
-                polars_across.from_arrow(pa.table({"": nulls}), 1, library).dtypes[0]
+                polars_conversion.from_arrow(pa.table({"": nulls}), 1, library).dtypes[0]
             )
             return described, frames_polars.stored_as(described)
-        from atio_core.data import frames_pandas, pandas_across
+        from atio_core.data import frames_pandas, pandas_conversion
 
-        encoded = frames_pandas.encode(pandas_across.from_arrow(pa.table({"": nulls}), [(1, {})])[""].array)
+        encoded = frames_pandas.encode(
+            pandas_conversion.from_arrow(pa.table({"": nulls}), [(1, {})])[""].array
+        )
     except (InvalidInputError, arrow_types.UnknownTypeError):
         return None
     return encoded.type, encoded.values.type

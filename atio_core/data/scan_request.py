@@ -14,7 +14,7 @@ from atio_core.model.data_file import DataFile
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ScanRequest:
     """What is to be read.
 
     Attributes:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atio_core.data.across import type_text
+from atio_core.data.conversion import type_text
 from atio_core.errors import InvalidInputError, NotPreservableError
 from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import frames

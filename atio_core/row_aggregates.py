@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from atio_core.reading.selection import Selection, Version
 
 
-class RowAnswers(ABC):
+class RowAggregates(ABC):
     """Counts rows and finds the bounds of columns, from the records of files as far as they tell."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class RowAnswers(ABC):
             >>> snapshot.count(), snapshot.count([("a", ">", 1)]), snapshot.min("a"), snapshot.max("a")
             (3, 2, 1, 3)
         """
-        from atio_core.reading.answers import count_rows
+        from atio_core.reading.aggregates import count_rows
 
         selection = self._selection(None, partitions, filter, None)
         with self._told():
@@ -85,13 +85,13 @@ class RowAnswers(ABC):
         Raises:
             As for `min`.
         """
-        from atio_core.reading.answers import count_nulls
+        from atio_core.reading.aggregates import count_nulls
 
         with self._told():
             return count_nulls(self._readable("always"), column)
 
     def _extreme(self, column: Any, *, highest: bool) -> Any:
-        from atio_core.reading.answers import extreme
+        from atio_core.reading.aggregates import extreme
 
         with self._told():
             return extreme(self._readable("always"), column, highest=highest)
