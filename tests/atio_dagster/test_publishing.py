@@ -274,6 +274,49 @@ def test_checks_of_every_kind(kind: str, definitions: Definitions, store: AtioRe
     assert store.table("gated").snapshot().version == 2
 
 
+@dg.asset_check(asset="gated", blocking=True)
+async def raises(gated: pd.DataFrame):  # noqa: ANN201 - Dagster wants none of one that returns nothing
+    """Finds nothing out."""
+    raise ValueError(f"{len(gated)} rows can't be judged")
+
+
+@dg.asset_check(asset="gated", blocking=True)
+async def returns_nothing(gated: pd.DataFrame):  # noqa: ANN201
+    """Comes to its end, and says nothing."""
+
+
+_BOTH: dict[str, Any] = {
+    "specs": [dg.AssetCheckSpec(name, asset="gated", blocking=True) for name in ("first", "second")],
+    "ins": {"gated": dg.AssetIn("gated")},
+}
+
+
+@dg.multi_asset_check(**_BOTH)
+async def yields_nothing(gated: pd.DataFrame):  # noqa: ANN201
+    """Would say something of a table without rows."""
+    if gated.empty:
+        yield dg.AssetCheckResult(check_name="first", passed=False)
+
+
+@dg.multi_asset_check(**_BOTH)
+async def raises_behind_results(gated: pd.DataFrame):  # noqa: ANN201
+    """Says that all is well, and fails then."""
+    for spec in _BOTH["specs"]:
+        yield dg.AssetCheckResult(check_name=spec.name, passed=True)
+    raise ValueError("and yet")
+
+
+@pytest.mark.parametrize("check", [raises, returns_nothing, yields_nothing, raises_behind_results])
+def test_an_async_check_without_a_result(
+    check: dg.AssetChecksDefinition, definitions: Definitions, store: AtioResource, run: Any
+) -> None:
+    """An asynchronous check that raises, or ends without a result, lets nothing pass, whatever the others say."""
+    for checks, passes in ([positive], True), ([positive, check], False):
+        assert run(definitions([gated(Feed(GOOD if passes else [7]))], checks)).success is passes
+    assert rows(store) == GOOD
+    assert len(store.table("gated").staged()) == 1
+
+
 def test_without_any_check(definitions: Definitions, store: AtioResource, run: Any) -> None:
     """An asset without a blocking check is published all the same: behind its own step, by a check that says so."""
     result = run(definitions([gated(Feed(BAD)), below], [advice]))
