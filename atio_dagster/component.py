@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field, PositiveInt
 
+from atio_core.errors import InvalidInputError
 from atio_dagster.integrity import build_integrity_checks
 from atio_dagster.io_manager import AtioIOManager
 from atio_dagster.jobs import build_expiration_job, build_expiration_schedule, build_maintenance_job
+from atio_dagster.publishing import with_publishing
 from atio_dagster.resource import AtioResource
+from atio_dagster.staged import Publish
 
 
 class RetentionRules(dg.Model, dg.Resolvable):
@@ -48,7 +53,7 @@ class Checks(dg.Model, dg.Resolvable):
 
 
 class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
-    """A store of tables: its resource and IO manager, its jobs with their schedules, and checks.
+    """A store of tables: its resource and IO manager, its jobs with their schedules, checks, and assets if you like.
 
     In a `defs.yaml`:
 
@@ -59,6 +64,9 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
           expiration: {cron_schedule: "0 4 * * *", running: true}
           maintenance: {cron_schedule: "0 5 * * 0"}
           checks: {assets: [raw/orders]}
+          modules: [.assets]
+
+    The assets of its modules are published behind their checks if they ask for it, as by `with_publishing`.
 
     Example:
         >>> component = AtioStoreComponent(base_path="tables", expiration=Schedule(cron_schedule="0 4 * * *"))
@@ -81,6 +89,14 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
         description="How old a file that belongs to no version must be before it goes; an hour if not given.",
     )
     pickles: bool = Field(default=False, description="Pickle outputs that nothing else keeps.")
+    publish: Publish = Field(
+        default="at_once", description="When outputs are published, of assets that don't say it themselves."
+    )
+    modules: list[str] = Field(
+        default_factory=list[str],
+        description="Python modules whose assets and checks belong to the store, and are published as they ask. A name"
+        " that begins with a dot is looked for beside the `defs.yaml`.",
+    )
     resource_key: str = Field(default="atio", description="The name of the AtioResource.")
     io_manager_key: str | None = Field(
         default="io_manager", description="The name of the IO manager; none is made if null."
@@ -94,8 +110,15 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     checks: Checks | None = Field(default=None, description="Checks that read back what is stored.")
 
-    def definitions(self) -> dg.Definitions:
-        """Return all that the component defines."""
+    def definitions(self, package: str | None = None) -> dg.Definitions:
+        """Return all that the component defines.
+
+        Args:
+            package: Where modules are looked for whose names begin with a dot.
+
+        Raises:
+            InvalidInputError: A module can't be there, or an asset asks to be published as it can't be.
+        """
         atio = AtioResource(
             base_path=self.base_path,
             storage_options=self.storage_options,
@@ -104,21 +127,27 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
         )
         resources: dict[str, Any] = {self.resource_key: atio}
         if self.io_manager_key is not None:
-            resources[self.io_manager_key] = AtioIOManager(resource=atio, pickles=self.pickles)
+            resources[self.io_manager_key] = AtioIOManager(
+                resource=atio, pickles=self.pickles, publish=self.publish
+            )
         expire = build_expiration_job(resource_key=self.resource_key)
         maintain = build_maintenance_job(resource_key=self.resource_key)
         planned = [(expire, self.expiration), (maintain, self.maintenance)]
-        return dg.Definitions(
-            resources=resources,
-            jobs=[expire, maintain],
-            schedules=[_schedule(job, when) for job, when in planned if when is not None],
-            asset_checks=self._checks(),
+        modules = [_module(name, package) for name in self.modules]
+        return with_publishing(
+            dg.Definitions(
+                assets=dg.load_assets_from_modules(modules),
+                resources=resources,
+                jobs=[expire, maintain],
+                schedules=[_schedule(job, when) for job, when in planned if when is not None],
+                asset_checks=[*dg.load_asset_checks_from_modules(modules), *self._checks()],
+            )
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return all that the component defines; called by Dagster."""
-        del context
-        return self.definitions()
+        is_beside = any(name.startswith(".") for name in self.modules)
+        return self.definitions(context.defs_relative_module_name(context.path) if is_beside else None)
 
     def _checks(self) -> list[dg.AssetChecksDefinition]:
         if self.checks is None:
@@ -129,6 +158,14 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
             deep=self.checks.deep,
             resource_key=self.resource_key,
         )
+
+
+def _module(name: str, package: str | None) -> ModuleType:
+    if name.startswith(".") and package is None:
+        raise InvalidInputError(
+            f"the module {name!r} begins with a dot, and nothing says beside what it lies"
+        )
+    return importlib.import_module(name, package)
 
 
 def _schedule(job: dg.JobDefinition, when: Schedule) -> dg.ScheduleDefinition:

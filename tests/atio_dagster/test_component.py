@@ -13,6 +13,7 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 from dagster_shared.libraries import DagsterLibraryRegistry
 
+from atio_core.errors import InvalidInputError
 from atio_dagster import AtioResource, AtioStoreComponent
 
 TYPE = "atio_dagster.AtioStoreComponent"
@@ -27,12 +28,14 @@ pytestmark = [
 DG = shutil.which("dg", path=str(Path(sys.executable).parent))
 
 
-def loaded(attributes: dict[str, Any]) -> dg.Definitions:
-    """Load the component from a YAML file, as a project does."""
+def loaded(attributes: dict[str, Any], **beside: str) -> dg.Definitions:
+    """Load the component from a YAML file, as a project does; with Python files beside it."""
     with create_defs_folder_sandbox() as sandbox:
         path = sandbox.scaffold_component(
             component_cls=AtioStoreComponent, defs_yaml_contents={"type": TYPE, "attributes": attributes}
         )
+        for name, code in beside.items():
+            (path / f"{name}.py").write_text(code)
         with sandbox.load_component_and_build_defs(defs_path=path) as (component, defs):
             assert isinstance(component, AtioStoreComponent)
             return defs
@@ -77,17 +80,58 @@ def test_a_folder_is_enough(tmp_path: Path) -> None:
     assert set(names.resources or {}) == {"lake"}
 
 
+ASSETS = """
+import dagster as dg
+
+@dg.asset{ASKING}
+def gated(context: dg.AssetExecutionContext) -> list[int]:
+    return [int(context.run.tags["number"])]
+
+@dg.asset_check(asset=gated, blocking=True)
+def positive(gated: list[int]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=gated[0] > 0)
+"""
+
+
+@pytest.mark.parametrize("asks", ["asset", "store"])
+def test_assets_beside_it_are_published_behind_their_checks(
+    asks: str, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """The component does what `with_publishing` does, for the assets of its modules: by them, or by YAML, for all."""
+    asking = '(metadata={"atio/publish": "after_checks"})' if asks == "asset" else ""
+    attributes = {"publish": "after_checks"} if asks == "store" else {}
+    defs = loaded(
+        {"base_path": str(tmp_path), "modules": [".assets"], **attributes},
+        assets=ASSETS.replace("{ASKING}", asking),
+    )
+    job = defs.resolve_implicit_global_asset_job_def()
+    for number, passes in (1, True), (-1, False):
+        done = job.execute_in_process(instance=instance, raise_on_error=False, tags={"number": str(number)})
+        assert done.success is passes
+    table = AtioResource(base_path=str(tmp_path)).table("gated")
+    assert table.read() == [1]
+    assert len(table.staged()) == 1
+
+
+def test_a_module_beside_nothing() -> None:
+    """A module's name that begins with a dot is refused where nothing says beside what it lies."""
+    component = AtioStoreComponent(base_path="tables", modules=[".assets"])
+    with pytest.raises(InvalidInputError, match="begins with a dot"):
+        component.definitions()
+
+
 @pytest.mark.parametrize(
     "attributes",
     [
         {},
+        {"base_path": "t", "publish": "some day"},
         {"base_path": "t", "retention": {"keep_last": 0}},
         {"base_path": "t", "retention": {"keep": 3}},
         {"base_path": "t", "expiration": {"running": True}},
         {"base_path": "t", "checks": {"assets": ["a"], "versions": "some"}},
         {"base_path": "t", "strange": 1},
     ],
-    ids=["no folder", "rule", "name of rule", "no schedule", "versions", "name"],
+    ids=["no folder", "when", "rule", "name of rule", "no schedule", "versions", "name"],
 )
 def test_what_makes_no_sense_is_refused(attributes: dict[str, Any]) -> None:
     """A wrong value or name is refused when the YAML is loaded."""
