@@ -23,7 +23,7 @@ from atio_core.arguments import refusal, require_flag
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Writer
 from atio_core.data.losses.loss import Loss, refuse_all
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 from atio_core.errors import AtioError, InvalidInputError
 from atio_core.progress import Teller, Watched
 from atio_core.storage import checksum
@@ -182,10 +182,10 @@ def write(
     clock = _Clock()
     rows_written = _RowCounter()
     old = None if target.old is None else target.file
-    order = Order(name, options, choice.compression, strict, old, wrote=rows_written.add)
+    request = WriteRequest(name, options, choice.compression, strict, old, wrote=rows_written.add)
     with _Explained(choice.writer, target.path) as explained:
-        prepared = choice.writer.prepare(obj, order)
-        losses = _losses(choice.writer, prepared, order)
+        prepared = choice.writer.prepare(obj, request)
+        losses = _losses(choice.writer, prepared, request)
         rows, columns = choice.writer.shape(prepared)
     with replacement(publication) as new:
         teller.step("%s: %s writes into %s", target.path, choice.writer.call, new.temporary)
@@ -193,9 +193,9 @@ def write(
         if choice.writer.streams:
             watched = Watched(name, "rows", rows_written.count)
         if choice.writer.by_path:
-            order = replace(order, path=new.temporary)
+            request = replace(request, path=new.temporary)
         with teller.watch(watched), explained:
-            choice.writer.write(prepared, new.file, order)
+            choice.writer.write(prepared, new.file, request)
         clock.end("serialise")
         found = _publish(new, digest, clock, teller)
     if not new.published:
@@ -280,11 +280,11 @@ class _RowCounter:
         return self._rows
 
 
-def _losses(writer: Writer, prepared: Any, order: Order) -> tuple[Loss, ...]:
+def _losses(writer: Writer, prepared: Any, request: WriteRequest) -> tuple[Loss, ...]:
     """What the format won't keep; refused if it has to be kept."""
-    losses: Sequence[Loss] = writer.losses(prepared, order)
-    if order.strict:
-        refuse_all(order.name, losses)
+    losses: Sequence[Loss] = writer.losses(prepared, request)
+    if request.strict:
+        refuse_all(request.name, losses)
     return tuple(losses)
 
 

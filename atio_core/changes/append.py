@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from atio_core.changes.arrangement import Wishes, own_arrangement, require_arrangement
+from atio_core.changes.arrangement import Placement, own_arrangement, require_arrangement
 from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
@@ -65,7 +65,7 @@ def write_append(
     writing: Writing,
     data: Incoming,
     mode: SchemaMode,
-    wishes: Wishes,
+    placement: Placement,
     constraints: Constraints = _NONE,
 ) -> Append:
     """Write the files of an append.
@@ -75,7 +75,7 @@ def write_append(
         InvalidInputError: Nothing says into which partitions they go, or they are to go where they can't.
     """
     fitted, schema = writing.own_schema(data.first, mode, constraints=constraints)
-    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    arrangement = own_arrangement(writing.base, fitted.table.schema, placement, writing.store.location)
     written = writing.written(data, fitted, arrangement)
     return Append(
         written.files, schema, written.content, writing.limits, arrangement.fields, arrangement.sort_by

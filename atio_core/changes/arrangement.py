@@ -1,4 +1,4 @@
-"""Where the rows of a write go: into which partitions, and in which order, by what the caller wishes and the table is.
+"""Where the rows of a write go: into which partitions, and in which order, by what the caller says and the table is.
 
 A table keeps its partition fields, and what it is sorted by. Only a full overwrite changes them, if the caller says so;
 one that says nothing keeps those that are columns, and drops external ones, for which it has no values.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Placement:
     """What a caller says of where rows go.
 
     Attributes:
@@ -37,7 +37,7 @@ class Wishes:
     sort_by: tuple[Any, ...] | None = None
 
     @classmethod
-    def of(cls, partition_by: object = None, partition: object = None, sort_by: object = None) -> Wishes:
+    def of(cls, partition_by: object = None, partition: object = None, sort_by: object = None) -> Placement:
         """Return what a caller gave.
 
         Raises:
@@ -80,23 +80,23 @@ class Arrangement:
         return tuple(self.values[one.name] if one.column is None else next(given) for one in self.fields)
 
 
-def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: str) -> Arrangement:
+def own_arrangement(base: LogEntry, schema: pa.Schema, placement: Placement, table: str) -> Arrangement:
     """Return where rows go that are added to a table; a new table takes what is wished for.
 
     Args:
         base: The version that they are written against.
         schema: The rows' own; each field carries its column's id.
-        wishes: What the caller says.
+        placement: What the caller says.
         table: The table's path, for messages.
 
     Raises:
         InvalidInputError: The table has other partition fields, or the value of an external one is missing.
     """
     if not base.is_there:
-        return new_arrangement(base, schema, wishes, table)
-    sort_by = own_sorting(base, schema, wishes.sort_by, table)
+        return new_arrangement(base, schema, placement, table)
+    sort_by = own_sorting(base, schema, placement.sort_by, table)
     own = tuple(one.name for one in base.partition_fields)
-    if wishes.partition_by not in (None, own):
+    if placement.partition_by not in (None, own):
         raise _refusal(
             f"the table is {described(base.partition_fields)}, and partition_by says otherwise; leave it out, or change"
             " it by a full overwrite",
@@ -104,7 +104,7 @@ def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
             table,
         )
     external = [one.name for one in base.partition_fields if one.column is None]
-    missing = [name for name in external if name not in wishes.partition]
+    missing = [name for name in external if name not in placement.partition]
     if missing:
         raise _refusal(
             f"the table is {described(base.partition_fields)}, and nothing says which {_listed(missing)} the rows"
@@ -112,7 +112,7 @@ def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
             base,
             table,
         )
-    for name in wishes.partition:
+    for name in placement.partition:
         if name not in external:
             raise _refusal(
                 f"partition gives a value for {name!r}, and the table is {described(base.partition_fields)},"
@@ -120,7 +120,7 @@ def own_arrangement(base: LogEntry, schema: pa.Schema, wishes: Wishes, table: st
                 base,
                 table,
             )
-    return Arrangement(base.partition_fields, wishes.partition, sort_by)
+    return Arrangement(base.partition_fields, placement.partition, sort_by)
 
 
 def own_sorting(
@@ -151,29 +151,29 @@ def own_sorting(
 
 
 def new_arrangement(
-    base: LogEntry, schema: pa.Schema, wishes: Wishes, table: str, sorted_by: Sequence[object] = ()
+    base: LogEntry, schema: pa.Schema, placement: Placement, table: str, sorted_by: Sequence[object] = ()
 ) -> Arrangement:
     """Return where rows go that replace a whole table.
 
     Args:
         base: As for `own_arrangement`.
         schema: As for `own_arrangement`.
-        wishes: As for `own_arrangement`.
+        placement: As for `own_arrangement`.
         table: As for `own_arrangement`.
         sorted_by: Labels of the columns that the table is sorted by so far.
 
     Raises:
         InvalidInputError: There is no such column, or it can't partition a table, or rows can't be sorted by it.
     """
-    names = wishes.partition_by
+    names = placement.partition_by
     if names is None:
         kept = [
             one.name
             for one in base.partition_fields
-            if one.column is not None or one.name in wishes.partition
+            if one.column is not None or one.name in placement.partition
         ]
-        names = tuple(dict.fromkeys([*kept, *wishes.partition]))
-    for name in wishes.partition:
+        names = tuple(dict.fromkeys([*kept, *placement.partition]))
+    for name in placement.partition:
         if name not in names:
             raise _refusal(f"partition gives a value for {name!r}, which isn't in partition_by", base, table)
         if find_column(schema, name, "partition") is not None:
@@ -182,15 +182,15 @@ def new_arrangement(
                 base,
                 table,
             )
-    fields = tuple(_field(name, schema, wishes, base, table) for name in names)
-    return Arrangement(fields, wishes.partition, _new_sorting(schema, wishes, base, table, sorted_by))
+    fields = tuple(_field(name, schema, placement, base, table) for name in names)
+    return Arrangement(fields, placement.partition, _new_sorting(schema, placement, base, table, sorted_by))
 
 
 def _new_sorting(
-    schema: pa.Schema, wishes: Wishes, base: LogEntry, table: str, sorted_by: Sequence[object]
+    schema: pa.Schema, placement: Placement, base: LogEntry, table: str, sorted_by: Sequence[object]
 ) -> tuple[int, ...]:
-    if wishes.sort_by is not None:
-        return sort_columns(schema, wishes.sort_by)
+    if placement.sort_by is not None:
+        return sort_columns(schema, placement.sort_by)
     for label in sorted_by:
         if find_column(schema, label, "sort_by") is None:
             raise _refusal(
@@ -202,12 +202,12 @@ def _new_sorting(
     return sort_columns(schema, sorted_by)
 
 
-def _field(name: str, schema: pa.Schema, wishes: Wishes, base: LogEntry, table: str) -> PartitionField:
-    if name in wishes.partition:
+def _field(name: str, schema: pa.Schema, placement: Placement, base: LogEntry, table: str) -> PartitionField:
+    if name in placement.partition:
         return PartitionField(name)
     column = partition_column(schema, name)
     if column is None:
-        kept = wishes.partition_by is None
+        kept = placement.partition_by is None
         told = f"the table is {described(base.partition_fields)}, and" if kept else "partition_by names what"
         advice = "give partition_by=[…], or [] for none" if kept else f"or give partition={{{name!r}: …}}"
         raise _refusal(f"{told} the data has no column {name!r}: add it, {advice}", base, table)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from atio_core.changes.arrangement import (
     Arrangement,
-    Wishes,
+    Placement,
     new_arrangement,
     own_arrangement,
 )
@@ -137,14 +137,14 @@ def _begun(base: LogEntry, table: str) -> CommitConflictError:
     )
 
 
-def write_first(writing: Writing, data: Incoming, wishes: Wishes) -> Overwrite:
+def write_first(writing: Writing, data: Incoming, placement: Placement) -> Overwrite:
     """Write the files of a change that looks at the rows there, for a table that isn't there yet.
 
     Raises:
         As for `write_overwrite`.
     """
     fitted, schema = writing.new_schema(data.first)
-    arrangement = new_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    arrangement = new_arrangement(writing.base, fitted.table.schema, placement, writing.store.location)
     return first_of(writing, writing.written(data, fitted, arrangement), schema, arrangement)
 
 
@@ -167,7 +167,7 @@ def write_overwrite(
     writing: Writing,
     data: Incoming,
     mode: SchemaMode,
-    wishes: Wishes,
+    placement: Placement,
     constraints: Constraints = _NONE,
     *,
     if_unchanged: IfUnchanged = "commit",
@@ -180,7 +180,7 @@ def write_overwrite(
     """
     fitted, schema = writing.own_schema(data.first, mode, rows_stay=False, constraints=constraints)
     arrangement = new_arrangement(
-        writing.base, fitted.table.schema, wishes, writing.store.location, writing.sorted_by()
+        writing.base, fitted.table.schema, placement, writing.store.location, writing.sorted_by()
     )
     same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
     if not data.is_stream and not arrangement.fields:
@@ -229,7 +229,7 @@ def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | 
 
 
 def write_overwrite_where(
-    writing: Writing, data: Incoming, where: object, mode: SchemaMode, wishes: Wishes
+    writing: Writing, data: Incoming, where: object, mode: SchemaMode, placement: Placement
 ) -> Change:
     """Write the files of an overwrite of the rows that match a filter; a table that isn't there is made.
 
@@ -241,9 +241,9 @@ def write_overwrite_where(
     if not writing.base.schema:
         _, schema = writing.new_schema(data.first)
         read_filter(where, decode_schema(schema.plain), ())
-        return write_first(writing, data, wishes)
+        return write_first(writing, data, placement)
     fitted, schema = writing.own_schema(data.first, mode)
-    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    arrangement = own_arrangement(writing.base, fitted.table.schema, placement, writing.store.location)
     with Matching(writing, (fitted.table.schema, schema)) as matching:
         row_filter = matching.filter(where)
         content = content_digest(fitted.table)

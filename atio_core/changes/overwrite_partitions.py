@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from atio_core.changes.arrangement import (
     Arrangement,
-    Wishes,
+    Placement,
     own_arrangement,
     require_arrangement,
     require_partitioned,
@@ -90,7 +90,7 @@ def write_partitions_of(
     writing: Writing,
     data: Incoming,
     mode: SchemaMode,
-    wishes: Wishes,
+    placement: Placement,
     *,
     if_unchanged: IfUnchanged = "commit",
 ) -> OverwritePartitions:
@@ -101,7 +101,7 @@ def write_partitions_of(
         SchemaMismatchError: The data doesn't fit the table.
     """
     fitted, schema = writing.own_schema(data.first, mode)
-    arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, writing.store.location)
+    arrangement = own_arrangement(writing.base, fitted.table.schema, placement, writing.store.location)
     require_partitioned(writing.base, arrangement.fields, writing.store.location)
     if not data.is_stream and arrangement.columns:
         split = write_split(writing, fitted, schema, arrangement)

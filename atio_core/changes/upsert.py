@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.changes.arrangement import Arrangement, Wishes, own_arrangement
+from atio_core.changes.arrangement import Arrangement, Placement, own_arrangement
 from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_by_partition
 from atio_core.changes.matching import Matched, Matching
 from atio_core.changes.overwrite import first_of, write_first
@@ -33,14 +33,14 @@ from atio_core.errors import InvalidInputError
 from atio_core.log.change import Change
 from atio_core.model.data_file import DataFile
 
-_NONE = Wishes()
+_NONE = Placement()
 
 
 def write_upsert(
     writing: Writing,
     piece: Piece,
     labels: Sequence[Any] | None,
-    wishes: Wishes = _NONE,
+    placement: Placement = _NONE,
     *,
     delete_missing: bool = False,
 ) -> Change:
@@ -50,7 +50,7 @@ def write_upsert(
         writing: Where they go.
         piece: The data.
         labels: Those of the columns that tell rows apart; None for the table's primary key.
-        wishes: What the caller says of where rows go. Where values of external fields are given, only rows that lie
+        placement: What the caller says of where rows go. Where values of external fields are given, only rows that lie
             there are looked at.
         delete_missing: Rows whose key isn't in the data go.
 
@@ -65,17 +65,17 @@ def write_upsert(
             raise _no_key(f"there is no table {table} yet")
         fitted, _ = writing.new_schema(piece)
         Keys(fitted.table, KeyColumns.of(fitted.table.schema, labels), table)
-        return write_first(writing, Incoming(piece), wishes)
+        return write_first(writing, Incoming(piece), placement)
     with Matching(writing) as matching:
         fitted, _ = writing.own_schema(piece)
-        arrangement = own_arrangement(writing.base, fitted.table.schema, wishes, table)
+        arrangement = own_arrangement(writing.base, fitted.table.schema, placement, table)
         keys = _keys(matching, fitted, labels)
         row_filter = _upsert(matching, fitted, keys, arrangement, delete_missing=delete_missing)
         told = (f"{list(keys.names)} {delete_missing}", content_digest(fitted.table))
         change = matching.change("upsert", [row_filter], *told)
         own = key_of(matching.source.schema)
         # In other partitions there may be rows with the same key: nobody has looked.
-        return replace(change, may_double=bool(wishes.partition) or set(keys.names) != set(own.names))
+        return replace(change, may_double=bool(placement.partition) or set(keys.names) != set(own.names))
 
 
 def write_upsert_by_partition(

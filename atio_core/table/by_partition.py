@@ -35,7 +35,7 @@ class ByPartition:
             InvalidInputError: It can't be meant.
             NotPreservableError: A frame couldn't come back equal.
         """
-        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.arrangement import Placement
         from atio_core.data.frames import to_piece
 
         if partition is not None:
@@ -43,7 +43,7 @@ class ByPartition:
         names = partition_fields(("partition",) if partition_by is None else partition_by)
         frames = by_partition(data, names)
         pieces = {values: to_piece(frame) for values, frame in frames.items()}
-        return cls(names, pieces, Wishes.of(sort_by=sort_by).sort_by)
+        return cls(names, pieces, Placement.of(sort_by=sort_by).sort_by)
 
     @property
     def rows(self) -> int:

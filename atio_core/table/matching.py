@@ -99,7 +99,7 @@ class MatchingChanges(Applying[Done]):
             >>> table.read()["n"].tolist()
             [10, 21, 30]
         """
-        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.arrangement import Placement
         from atio_core.changes.upsert import write_upsert, write_upsert_by_partition
         from atio_core.data.frames import to_piece
 
@@ -117,10 +117,10 @@ class MatchingChanges(Applying[Done]):
                 ),
                 intent,
             )
-        piece, wishes = to_piece(data), Wishes.of(partition_by, partition, sort_by)
+        piece, placement = to_piece(data), Placement.of(partition_by, partition, sort_by)
         return self._apply(
             with_progress(
-                lambda writing: write_upsert(writing, piece, labels, wishes, delete_missing=missing),
+                lambda writing: write_upsert(writing, piece, labels, placement, delete_missing=missing),
                 show_progress,
             ),
             intent,

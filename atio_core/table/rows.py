@@ -82,7 +82,7 @@ class RowChanges(MatchingChanges[Done]):
             (1, True, 1)
         """
         from atio_core.changes.append import write_append, write_append_by_partition
-        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.arrangement import Placement
         from atio_core.changes.constraints import Constraints
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import require_rows, require_rows_of_each
@@ -107,12 +107,12 @@ class RowChanges(MatchingChanges[Done]):
                 ),
                 intent,
             )
-        wishes = Wishes.of(partition_by, partition, sort_by)
+        placement = Placement.of(partition_by, partition, sort_by)
         require_rows(data)
         incoming = Incoming.of(data)
         return self._apply(
             with_progress(
-                lambda writing: write_append(writing, incoming, mode, wishes, constraints),
+                lambda writing: write_append(writing, incoming, mode, placement, constraints),
                 show_progress,
                 incoming.rows,
             ),
@@ -173,20 +173,23 @@ class RowChanges(MatchingChanges[Done]):
         Raises:
             As for `append`.
         """
-        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.arrangement import Placement
         from atio_core.changes.constraints import Constraints
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import object_writer
         from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
 
-        intent, wishes = make_intent(self._clock, **options), Wishes.of(partition_by, partition, sort_by)
+        intent, placement = (
+            make_intent(self._clock, **options),
+            Placement.of(partition_by, partition, sort_by),
+        )
         where = repeatable(where)
         constraints = Constraints.of(not_null, key)
         mode, kind = _mode_of_overwrite(schema_mode, where), checked_kind(data, format)
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         if kind != ROWS and where is None:
-            if mode != "replace" or wishes != Wishes() or constraints != Constraints():
+            if mode != "replace" or placement != Placement() or constraints != Constraints():
                 said = (
                     "partitions, sort_by, not_null or key" if mode == "replace" else f"schema_mode={mode!r}"
                 )
@@ -199,7 +202,7 @@ class RowChanges(MatchingChanges[Done]):
             return self._apply(
                 with_progress(
                     lambda writing: write_overwrite(
-                        writing, incoming, mode, wishes, constraints, if_unchanged=unchanged
+                        writing, incoming, mode, placement, constraints, if_unchanged=unchanged
                     ),
                     show_progress,
                     incoming.rows,
@@ -212,7 +215,7 @@ class RowChanges(MatchingChanges[Done]):
             )
         return self._apply(
             with_progress(
-                lambda writing: write_overwrite_where(writing, incoming, where, mode, wishes),
+                lambda writing: write_overwrite_where(writing, incoming, where, mode, placement),
                 show_progress,
                 incoming.rows,
             ),
@@ -262,7 +265,7 @@ class RowChanges(MatchingChanges[Done]):
             >>> table.read()["a"].tolist(), table.read(partitions=["2013-01-02"])["a"].tolist()
             ([1, 3], [3])
         """
-        from atio_core.changes.arrangement import Wishes
+        from atio_core.changes.arrangement import Placement
         from atio_core.changes.overwrite_partitions import write_partitions, write_partitions_of
         from atio_core.data.incoming import Incoming
 
@@ -270,11 +273,11 @@ class RowChanges(MatchingChanges[Done]):
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))
         intent = make_intent(self._clock, **options)
         if not isinstance(data, Mapping):
-            wishes, incoming = Wishes.of(partition_by, partition, sort_by), Incoming.of(data)
+            placement, incoming = Placement.of(partition_by, partition, sort_by), Incoming.of(data)
             return self._apply(
                 with_progress(
                     lambda writing: write_partitions_of(
-                        writing, incoming, mode, wishes, if_unchanged=unchanged
+                        writing, incoming, mode, placement, if_unchanged=unchanged
                     ),
                     show_progress,
                     incoming.rows,

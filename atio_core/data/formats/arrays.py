@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from atio_core.data.formats.base import Order
+from atio_core.data.formats.base import WriteRequest
 from atio_core.errors import InvalidInputError
 
 OURS = ("columns",)
 
 
-def as_frame(array: Any, order: Order) -> Any:
+def as_frame(array: Any, request: WriteRequest) -> Any:
     """Return an array as a frame: a structured one by its fields, else a column per column.
 
     Args:
         array: A `numpy.ndarray` of one or two dimensions.
-        order: Its option `columns` names the columns: by default "0", "1", …
+        request: Its option `columns` names the columns: by default "0", "1", …
 
     Returns:
         A `pandas.DataFrame`.
@@ -40,7 +40,7 @@ def as_frame(array: Any, order: Order) -> Any:
             "A structured array with fields in its fields isn't a frame. Write it as npy."
         )
     native = np.asarray(array).astype(array.dtype.newbyteorder("="), copy=False)
-    columns = order.options.get("columns")
+    columns = request.options.get("columns")
     frame = pd.DataFrame(native, columns=columns)
     if columns is None:
         frame.columns = frame.columns.astype(str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from atio_core.data.formats.base import Order, Shape
+from atio_core.data.formats.base import Shape, WriteRequest
 
 _GROUP_ROWS = 1 << 20
 _GROUP_BYTES = 128 << 20
@@ -22,23 +22,23 @@ def as_pandas(table: Any) -> Any:
     return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
 
 
-def as_table(obj: Any, _order: Order) -> Any:
+def as_table(obj: Any, _request: WriteRequest) -> Any:
     """Return a table or record batch as a table."""
     import pyarrow as pa
 
     return pa.Table.from_batches([obj]) if isinstance(obj, pa.RecordBatch) else obj
 
 
-def as_reader(obj: Any, _order: Order) -> Any:
+def as_reader(obj: Any, _request: WriteRequest) -> Any:
     """Return a record-batch reader, or any object that exports a stream of rows, as a reader."""
     import pyarrow as pa
 
     return obj if isinstance(obj, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(obj)
 
 
-def read_all(obj: Any, order: Order) -> Any:
+def read_all(obj: Any, request: WriteRequest) -> Any:
     """Return a stream as a table, for formats that can't be written piece by piece."""
-    return as_reader(obj, order).read_all()
+    return as_reader(obj, request).read_all()
 
 
 def shape_of_stream(reader: Any) -> Shape:

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, Literal, cast
 
 from atio_core.data.kinds import Kind
 from atio_core.data.losses.loss import Loss
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
-__all__ = ["FileFormat", "Order", "Shape", "Takes", "Writer", "shape_of"]
+__all__ = ["FileFormat", "Shape", "Takes", "WriteRequest", "Writer", "shape_of"]
 
 Takes = Kind | Literal["array", "arrays", "sheets", "text", "bytes", "list", "value", "anything"]
 """What a writer takes: frames of a library, and what else Python has. `takes_of` says what an object is."""
@@ -44,11 +44,11 @@ def shape_of(obj: Any) -> Shape:
             return sizes[0], None
 
 
-def _no_losses(_obj: Any, _order: Order) -> Sequence[Loss]:
+def _no_losses(_obj: Any, _request: WriteRequest) -> Sequence[Loss]:
     return ()
 
 
-def _as_it_is(obj: Any, _order: Order) -> Any:
+def _as_it_is(obj: Any, _request: WriteRequest) -> Any:
     return obj
 
 
@@ -63,14 +63,14 @@ class Writer:
         prepare: Turns the object into what `losses`, `shape` and `write` get.
         shape: Rows and columns.
         compressions: Those that can lie around the whole file.
-        streams: Whether only the writing tells how many rows there are: through the order's `wrote`.
+        streams: Whether only the writing tells how many rows there are: through the request's `wrote`.
         by_path: Whether it needs the path of the file being written.
     """
 
     call: str
-    write: Callable[[Any, BinaryIO, Order], None]
-    losses: Callable[[Any, Order], Sequence[Loss]] = _no_losses
-    prepare: Callable[[Any, Order], Any] = _as_it_is
+    write: Callable[[Any, BinaryIO, WriteRequest], None]
+    losses: Callable[[Any, WriteRequest], Sequence[Loss]] = _no_losses
+    prepare: Callable[[Any, WriteRequest], Any] = _as_it_is
     shape: Callable[[Any], Shape] = shape_of
     compressions: tuple[str, ...] = ()
     streams: bool = False

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO, cast
 
-from atio_core.data.formats.base import Order
+from atio_core.data.formats.base import WriteRequest
 
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 ALL = tuple(SUFFIXES.values())
@@ -31,33 +31,33 @@ def asked(option: Any) -> Any:
     return _details(option).get("method")
 
 
-def for_pandas(order: Order, *ours: str) -> dict[str, Any]:
+def for_pandas(request: WriteRequest, *ours: str) -> dict[str, Any]:
     """Return the caller's options, with the `compression` that pandas would have taken from the path.
 
     Args:
-        order: What is to be written.
+        request: What is to be written.
         *ours: Options that are not pandas'.
     """
-    details = dict(_details(order.options.get("compression", "infer")))
+    details = dict(_details(request.options.get("compression", "infer")))
     if details.get("method") == "infer":
-        details["method"] = order.compression
+        details["method"] = request.compression
     if details.get("method") == "zip":  # pandas names the file in the archive after the path
-        details.setdefault("archive_name", order.name.removesuffix(".zip"))
-    return {**order.without(*ours), "compression": details}
+        details.setdefault("archive_name", request.name.removesuffix(".zip"))
+    return {**request.without(*ours), "compression": details}
 
 
-def around(file: BinaryIO, order: Order) -> contextlib.AbstractContextManager[BinaryIO]:
+def around(file: BinaryIO, request: WriteRequest) -> contextlib.AbstractContextManager[BinaryIO]:
     """Give a file whose bytes reach the given one compressed, for writers that don't compress themselves.
 
     Args:
         file: Where the compressed bytes go.
-        order: What is to be written.
+        request: What is to be written.
 
     Returns:
         A context manager.
     """
-    method = order.compression
-    return contextlib.nullcontext(file) if method is None else _around(file, method, order.name)
+    method = request.compression
+    return contextlib.nullcontext(file) if method is None else _around(file, method, request.name)
 
 
 @contextlib.contextmanager

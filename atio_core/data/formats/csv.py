@@ -5,37 +5,37 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import arrays, arrow, compression, lazy
-from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.formats.base import FileFormat, Writer, WriteRequest
 from atio_core.data.losses import csv as losses
 
 
-def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_csv(file, **compression.for_pandas(order))
+def _from_pandas(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.to_csv(file, **compression.for_pandas(request))
 
 
-def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
+def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
     """Without an index: an array has none."""
-    frame.to_csv(file, **{"index": False, **compression.for_pandas(order, *arrays.OURS)})
+    frame.to_csv(file, **{"index": False, **compression.for_pandas(request, *arrays.OURS)})
 
 
-def _compressed(order: Order) -> dict[str, Any]:
-    by_name = {"compression": order.compression} if order.compression else {}
-    return {**by_name, **order.options}
+def _compressed(request: WriteRequest) -> dict[str, Any]:
+    by_name = {"compression": request.compression} if request.compression else {}
+    return {**by_name, **request.options}
 
 
-def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.write_csv(file, **_compressed(order))
+def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.write_csv(file, **_compressed(request))
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
-    lazy.sink("sink_csv", frame, file, order, _compressed(order))
+def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    lazy.sink("sink_csv", frame, file, request, _compressed(request))
 
 
-def _write_options(order: Order) -> dict[str, Any]:
+def _write_options(request: WriteRequest) -> dict[str, Any]:
     """Pyarrow takes its options in one object; so may the caller."""
     import pyarrow.csv as pc
 
-    options = dict(order.options)
+    options = dict(request.options)
     return (
         {"write_options": pc.WriteOptions(**options)}
         if options and "write_options" not in options
@@ -43,23 +43,23 @@ def _write_options(order: Order) -> dict[str, Any]:
     )
 
 
-def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
+def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:
     import pyarrow.csv as pc
 
-    with compression.around(file, order) as stream:
-        pc.write_csv(table, stream, **_write_options(order))
+    with compression.around(file, request) as stream:
+        pc.write_csv(table, stream, **_write_options(request))
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
+def _from_stream(reader: Any, file: BinaryIO, request: WriteRequest) -> None:
     import pyarrow.csv as pc
 
     with (
-        compression.around(file, order) as stream,
-        pc.CSVWriter(stream, reader.schema, **_write_options(order)) as writer,
+        compression.around(file, request) as stream,
+        pc.CSVWriter(stream, reader.schema, **_write_options(request)) as writer,
     ):
         for batch in reader:
             writer.write_batch(batch)
-            order.wrote(batch.num_rows)
+            request.wrote(batch.num_rows)
 
 
 _STREAM = Writer(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 from atio_core.data.formats import arrays, arrow, excel_limits, lazy, workbook
-from atio_core.data.formats.base import FileFormat, Order, Shape, Writer, shape_of
+from atio_core.data.formats.base import FileFormat, Shape, Writer, WriteRequest, shape_of
 from atio_core.data.formats.workbook import DEFAULT, OURS, Sheet
 from atio_core.data.kinds import kind_of
 from atio_core.data.losses import excel as losses
@@ -14,7 +14,7 @@ from atio_core.data.losses.loss import Loss
 from atio_core.errors import InvalidInputError
 
 
-def _sheet_of(obj: Any, order: Order) -> Sheet:
+def _sheet_of(obj: Any, request: WriteRequest) -> Sheet:
     """Any frame or array as one of pandas. Only pandas has an index to write."""
     match kind_of(obj):
         case "pandas":
@@ -22,75 +22,75 @@ def _sheet_of(obj: Any, order: Order) -> Sheet:
         case "polars":
             return Sheet(arrow.as_pandas(obj.to_arrow()), has_index=False)
         case "polars-lazy":
-            return _sheet_of(lazy.collect(obj, order), order)
+            return _sheet_of(lazy.collect(obj, request), request)
         case "arrow":
-            return Sheet(arrow.as_pandas(arrow.as_table(obj, order)), has_index=False)
+            return Sheet(arrow.as_pandas(arrow.as_table(obj, request)), has_index=False)
         case "arrow-reader" | "capsule":
-            return Sheet(arrow.as_pandas(arrow.read_all(obj, order)), has_index=False)
+            return Sheet(arrow.as_pandas(arrow.read_all(obj, request)), has_index=False)
         case _:
-            return Sheet(arrays.as_frame(obj, order), has_index=False)
+            return Sheet(arrays.as_frame(obj, request), has_index=False)
 
 
-def _prepare_one(obj: Any, order: Order) -> dict[str, Sheet]:
-    return _checked({order.options.get("sheet_name", DEFAULT): _sheet_of(obj, order)}, order)
+def _prepare_one(obj: Any, request: WriteRequest) -> dict[str, Sheet]:
+    return _checked({request.options.get("sheet_name", DEFAULT): _sheet_of(obj, request)}, request)
 
 
-def _prepare_several(sheets: Mapping[Any, Any], order: Order) -> dict[str, Sheet]:
+def _prepare_several(sheets: Mapping[Any, Any], request: WriteRequest) -> dict[str, Sheet]:
     for option in ("sheet_name", "worksheet"):
-        if option in order.options:
+        if option in request.options:
             raise InvalidInputError(
                 f"The option {option} is refused: the dict's keys name the sheets. Drop it."
             )
-    return _checked({name: _sheet_of(frame, order) for name, frame in sheets.items()}, order)
+    return _checked({name: _sheet_of(frame, request) for name, frame in sheets.items()}, request)
 
 
-def _prepare_polars(frame: Any, order: Order) -> Any:
+def _prepare_polars(frame: Any, request: WriteRequest) -> Any:
     """Polars' own writer makes new workbooks with xlsxwriter; pandas does the rest."""
-    frame = lazy.collect(frame, order) if kind_of(frame) == "polars-lazy" else frame
-    if order.options.get("sheets") is None and order.options.get("engine") in {None, "xlsxwriter"}:
-        workbook.check_options(order)
-        excel_limits.check_polars(frame, order.options)
+    frame = lazy.collect(frame, request) if kind_of(frame) == "polars-lazy" else frame
+    if request.options.get("sheets") is None and request.options.get("engine") in {None, "xlsxwriter"}:
+        workbook.check_options(request)
+        excel_limits.check_polars(frame, request.options)
         return frame
-    name = order.options.get("worksheet") or order.options.get("sheet_name", DEFAULT)
-    return _checked({name: _sheet_of(frame, order)}, order)
+    name = request.options.get("worksheet") or request.options.get("sheet_name", DEFAULT)
+    return _checked({name: _sheet_of(frame, request)}, request)
 
 
-def _checked(sheets: dict[str, Sheet], order: Order) -> dict[str, Sheet]:
-    workbook.check_options(order)
-    excel_limits.check(sheets, order.options)
+def _checked(sheets: dict[str, Sheet], request: WriteRequest) -> dict[str, Sheet]:
+    workbook.check_options(request)
+    excel_limits.check(sheets, request.options)
     return sheets
 
 
-def _losses(sheets: Any, order: Order) -> Sequence[Loss]:
+def _losses(sheets: Any, request: WriteRequest) -> Sequence[Loss]:
     if not isinstance(sheets, dict):
-        return losses.of_polars(sheets, order)
+        return losses.of_polars(sheets, request)
     several = cast("dict[str, Sheet]", sheets)
     return [
-        *workbook.losses(order),
+        *workbook.losses(request),
         *(
             loss
             for name, sheet in several.items()
             for loss in losses.of_sheet(
                 name if len(several) > 1 else None,
                 sheet.frame,
-                order,
-                index=bool(order.options.get("index", sheet.has_index)),
+                request,
+                index=bool(request.options.get("index", sheet.has_index)),
                 converted=not sheet.has_index,
             )
         ),
     ]
 
 
-def _write(sheets: Any, file: BinaryIO, order: Order) -> None:
+def _write(sheets: Any, file: BinaryIO, request: WriteRequest) -> None:
     if not isinstance(sheets, dict):
-        sheets.write_excel(file, **order.without(*OURS, "engine"))
+        sheets.write_excel(file, **request.without(*OURS, "engine"))
         return
     several = cast("dict[str, Sheet]", sheets)
-    workbook.write(several, file, order, order.without(*OURS, "sheet_name", "worksheet"))
+    workbook.write(several, file, request, request.without(*OURS, "sheet_name", "worksheet"))
 
 
-def _write_array(sheets: Any, file: BinaryIO, order: Order) -> None:
-    workbook.write(sheets, file, order, order.without(*OURS, "sheet_name", *arrays.OURS))
+def _write_array(sheets: Any, file: BinaryIO, request: WriteRequest) -> None:
+    workbook.write(sheets, file, request, request.without(*OURS, "sheet_name", *arrays.OURS))
 
 
 def _shape(sheets: Any) -> Shape:

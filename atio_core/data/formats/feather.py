@@ -5,38 +5,38 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import arrow, lazy
-from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.formats.base import FileFormat, Writer, WriteRequest
 from atio_core.data.losses import typed
 
 
-def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_feather(file, **order.options)
+def _from_pandas(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.to_feather(file, **request.options)
 
 
-def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.write_ipc(file, **order.options)
+def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.write_ipc(file, **request.options)
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
-    lazy.sink("sink_ipc", frame, file, order, order.options)
+def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    lazy.sink("sink_ipc", frame, file, request, request.options)
 
 
-def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
+def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:
     from pyarrow import feather
 
-    feather.write_feather(table, file, **order.options)
+    feather.write_feather(table, file, **request.options)
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
+def _from_stream(reader: Any, file: BinaryIO, request: WriteRequest) -> None:
     import pyarrow as pa
 
-    given = {"compression": "lz4", **order.options}  # as write_feather does
+    given = {"compression": "lz4", **request.options}  # as write_feather does
     if given["compression"] == "uncompressed":
         given["compression"] = None
     with pa.ipc.new_file(file, reader.schema, options=pa.ipc.IpcWriteOptions(**given)) as writer:
         for batch in reader:
             writer.write_batch(batch)
-            order.wrote(batch.num_rows)
+            request.wrote(batch.num_rows)
 
 
 _STREAM = Writer(

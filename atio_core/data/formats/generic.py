@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from atio_core.data.formats.base import Order, Writer
+from atio_core.data.formats.base import Writer, WriteRequest
 from atio_core.data.losses.loss import Loss
 from atio_core.errors import InvalidInputError
 
@@ -59,13 +59,13 @@ def by_callable(function: Any) -> Writer:
 
 
 def _writer(function: Callable[..., Any], call: str) -> Writer:
-    def write(_obj: Any, file: BinaryIO, order: Order) -> None:
-        assert order.path is not None  # noqa: S101 - for the type checker: a file is being written
-        with _either(file, order.path) as handle:
-            function(handle, **order.options)
-        _require_written(file, order.path, call)
+    def write(_obj: Any, file: BinaryIO, request: WriteRequest) -> None:
+        assert request.path is not None  # noqa: S101 - for the type checker: a file is being written
+        with _either(file, request.path) as handle:
+            function(handle, **request.options)
+        _require_written(file, request.path, call)
 
-    def losses(_obj: Any, _order: Order) -> Sequence[Loss]:
+    def losses(_obj: Any, _request: WriteRequest) -> Sequence[Loss]:
         return (Loss(None, f"atio doesn't know what {call} keeps"),)
 
     return Writer(call, write, losses, by_path=True)

@@ -7,7 +7,7 @@ import json
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import arrays, arrow, compression, json_rows, lazy, values
-from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
+from atio_core.data.formats.base import FileFormat, Shape, Writer, WriteRequest
 from atio_core.data.losses import json as losses
 
 EXACT: dict[str, Any] = {
@@ -19,28 +19,28 @@ EXACT: dict[str, Any] = {
 """How an Arrow table is written: as a list of rows, as exact as pandas can. Pyarrow has no writer to follow."""
 
 
-def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(frame, file, compression.for_pandas(order))
+def _from_pandas(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(frame, file, compression.for_pandas(request))
 
 
-def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(frame, file, compression.for_pandas(order, *arrays.OURS))
+def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(frame, file, compression.for_pandas(request, *arrays.OURS))
 
 
-def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
-    with compression.around(file, order) as stream:
-        frame.write_json(stream, **order.options)
+def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    with compression.around(file, request) as stream:
+        frame.write_json(stream, **request.options)
 
 
-def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **compression.for_pandas(order)})
+def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **compression.for_pandas(request)})
 
 
-def _from_value(value: Any, file: BinaryIO, order: Order) -> None:
-    with compression.around(file, order) as stream:
+def _from_value(value: Any, file: BinaryIO, request: WriteRequest) -> None:
+    with compression.around(file, request) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
         try:
-            json.dump(value, text, **values.dump_options(order))
+            json.dump(value, text, **values.dump_options(request))
         finally:
             text.detach()
 

@@ -6,54 +6,54 @@ import json
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import arrays, arrow, compression, json_rows, lazy, values
-from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
+from atio_core.data.formats.base import FileFormat, Shape, Writer, WriteRequest
 from atio_core.data.formats.json import EXACT
 from atio_core.data.losses import json as losses
 from atio_core.errors import InvalidInputError
 
 
-def _lines(order: Order, *ours: str) -> dict[str, Any]:
-    return {"orient": "records", "lines": True, **compression.for_pandas(order, *ours)}
+def _lines(request: WriteRequest, *ours: str) -> dict[str, Any]:
+    return {"orient": "records", "lines": True, **compression.for_pandas(request, *ours)}
 
 
-def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(frame, file, _lines(order))
+def _from_pandas(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(frame, file, _lines(request))
 
 
-def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(frame, file, _lines(order, *arrays.OURS))
+def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(frame, file, _lines(request, *arrays.OURS))
 
 
-def _compressed(order: Order) -> dict[str, Any]:
-    by_name = {"compression": order.compression} if order.compression else {}
-    return {**by_name, **order.options}
+def _compressed(request: WriteRequest) -> dict[str, Any]:
+    by_name = {"compression": request.compression} if request.compression else {}
+    return {**by_name, **request.options}
 
 
-def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.write_ndjson(file, **_compressed(order))
+def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.write_ndjson(file, **_compressed(request))
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
-    lazy.sink("sink_ndjson", frame, file, order, _compressed(order))
+def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    lazy.sink("sink_ndjson", frame, file, request, _compressed(request))
 
 
-def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
-    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **_lines(order)})
+def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:
+    json_rows.write(arrow.as_pandas(table), file, {**EXACT, **_lines(request)})
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
-    options = {**EXACT, "lines": True, **order.options}
-    with compression.around(file, order) as stream:
+def _from_stream(reader: Any, file: BinaryIO, request: WriteRequest) -> None:
+    options = {**EXACT, "lines": True, **request.options}
+    with compression.around(file, request) as stream:
         for table in arrow.in_groups(reader):
             arrow.as_pandas(table).to_json(stream, **options)
-            order.wrote(table.num_rows)
+            request.wrote(table.num_rows)
 
 
-def _from_values(items: Any, file: BinaryIO, order: Order) -> None:
-    options = values.dump_options(order)
+def _from_values(items: Any, file: BinaryIO, request: WriteRequest) -> None:
+    options = values.dump_options(request)
     if options.get("indent") is not None:
         raise InvalidInputError("The option indent is refused: each value of jsonl is one line. Drop it.")
-    with compression.around(file, order) as stream:
+    with compression.around(file, request) as stream:
         for item in items:
             stream.write(f"{json.dumps(item, **options)}\n".encode())
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from atio_core.data.formats.base import Order, Shape
+from atio_core.data.formats.base import Shape, WriteRequest
 from atio_core.errors import InvalidInputError
 
 
-def sink(method: str, frame: Any, file: BinaryIO, order: Order, options: Mapping[str, Any]) -> None:
+def sink(method: str, frame: Any, file: BinaryIO, request: WriteRequest, options: Mapping[str, Any]) -> None:
     """Run a lazy frame into a file, in bounded memory.
 
     Args:
         method: "sink_parquet", …
         frame: A `polars.LazyFrame`.
         file: Where the bytes go.
-        order: What is to be written.
+        request: What is to be written.
         options: For the method.
 
     Raises:
@@ -26,14 +26,14 @@ def sink(method: str, frame: Any, file: BinaryIO, order: Order, options: Mapping
         raise InvalidInputError("The option lazy=True is refused: the file is written now. Drop it.")
 
     def count(piece: Any) -> Any:
-        order.wrote(piece.height)
+        request.wrote(piece.height)
         return piece
 
     counted = frame.map_batches(count, streamable=True, validate_output_schema=False)
     getattr(counted, method)(file, **options)
 
 
-def collect(frame: Any, _order: Order) -> Any:
+def collect(frame: Any, _request: WriteRequest) -> Any:
     """Return an eager frame, for formats that polars doesn't stream."""
     return frame.collect(engine="streaming")
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
+from atio_core.data.formats.base import FileFormat, Shape, Writer, WriteRequest
 from atio_core.data.losses import numpy as losses
 from atio_core.errors import InvalidInputError
 
 
-def _from_array(array: Any, file: BinaryIO, order: Order) -> None:
+def _from_array(array: Any, file: BinaryIO, request: WriteRequest) -> None:
     import numpy as np
 
-    np.save(file, array, **{"allow_pickle": False, **order.options})
+    np.save(file, array, **{"allow_pickle": False, **request.options})
 
 
-def _named(arrays: Any, _order: Order) -> Any:
+def _named(arrays: Any, _request: WriteRequest) -> Any:
     for name in arrays:
         if not isinstance(name, str) or name in {"", "file", "allow_pickle"} or name.endswith(".npy"):
             raise InvalidInputError(
@@ -24,11 +24,11 @@ def _named(arrays: Any, _order: Order) -> Any:
     return arrays
 
 
-def _from_arrays(arrays: Any, file: BinaryIO, order: Order) -> None:
+def _from_arrays(arrays: Any, file: BinaryIO, request: WriteRequest) -> None:
     import numpy as np
 
-    save = np.savez_compressed if order.options.get("compressed") else np.savez
-    save(file, **order.without("compressed"), **arrays)
+    save = np.savez_compressed if request.options.get("compressed") else np.savez
+    save(file, **request.without("compressed"), **arrays)
 
 
 def _no_shape(_arrays: Any) -> Shape:

@@ -5,39 +5,39 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import arrays, arrow, lazy
-from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.formats.base import FileFormat, Writer, WriteRequest
 from atio_core.data.losses import typed
 
 
-def _from_pandas(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_parquet(file, **order.options)
+def _from_pandas(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.to_parquet(file, **request.options)
 
 
-def _from_array(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.to_parquet(file, **order.without(*arrays.OURS))
+def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.to_parquet(file, **request.without(*arrays.OURS))
 
 
-def _from_polars(frame: Any, file: BinaryIO, order: Order) -> None:
-    frame.write_parquet(file, **order.options)
+def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    frame.write_parquet(file, **request.options)
 
 
-def _from_lazy(frame: Any, file: BinaryIO, order: Order) -> None:
-    lazy.sink("sink_parquet", frame, file, order, order.options)
+def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
+    lazy.sink("sink_parquet", frame, file, request, request.options)
 
 
-def _from_arrow(table: Any, file: BinaryIO, order: Order) -> None:
+def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(table, file, **order.options)
+    pq.write_table(table, file, **request.options)
 
 
-def _from_stream(reader: Any, file: BinaryIO, order: Order) -> None:
+def _from_stream(reader: Any, file: BinaryIO, request: WriteRequest) -> None:
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(file, reader.schema, **order.without("row_group_size")) as writer:
+    with pq.ParquetWriter(file, reader.schema, **request.without("row_group_size")) as writer:
         for table in arrow.in_groups(reader):
-            writer.write_table(table, order.options.get("row_group_size"))
-            order.wrote(table.num_rows)
+            writer.write_table(table, request.options.get("row_group_size"))
+            request.wrote(table.num_rows)
 
 
 _STREAM = Writer(

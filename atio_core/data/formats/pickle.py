@@ -6,12 +6,12 @@ import pickle
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import compression
-from atio_core.data.formats.base import FileFormat, Order, Writer
+from atio_core.data.formats.base import FileFormat, Writer, WriteRequest
 
 
-def _from_anything(obj: Any, file: BinaryIO, order: Order) -> None:
-    with compression.around(file, order) as stream:
-        pickle.dump(obj, stream, **order.options)
+def _from_anything(obj: Any, file: BinaryIO, request: WriteRequest) -> None:
+    with compression.around(file, request) as stream:
+        pickle.dump(obj, stream, **request.options)
 
 
 FORMAT = FileFormat(

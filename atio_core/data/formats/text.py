@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from atio_core.data.formats import compression
-from atio_core.data.formats.base import FileFormat, Order, Shape, Writer
+from atio_core.data.formats.base import FileFormat, Shape, Writer, WriteRequest
 from atio_core.data.losses.loss import Loss
 
 
-def _from_text(text: str, file: BinaryIO, order: Order) -> None:
+def _from_text(text: str, file: BinaryIO, request: WriteRequest) -> None:
     """As `Path.write_text` does; line ends stay as they are on every system, unless `newline` says otherwise."""
-    with compression.around(file, order) as stream:
-        options: dict[str, Any] = {"encoding": "utf-8", "newline": "", **order.options}
+    with compression.around(file, request) as stream:
+        options: dict[str, Any] = {"encoding": "utf-8", "newline": "", **request.options}
         wrapper = io.TextIOWrapper(stream, **options)
         try:
             wrapper.write(text)
@@ -23,8 +23,8 @@ def _from_text(text: str, file: BinaryIO, order: Order) -> None:
             wrapper.detach()
 
 
-def _losses_of_text(text: str, order: Order) -> Sequence[Loss]:
-    errors, encoding = order.options.get("errors", "strict"), order.options.get("encoding", "utf-8")
+def _losses_of_text(text: str, request: WriteRequest) -> Sequence[Loss]:
+    errors, encoding = request.options.get("errors", "strict"), request.options.get("encoding", "utf-8")
     if errors in {"strict", "surrogateescape", "surrogatepass"}:
         return ()
     if text.encode(encoding, errors).decode(encoding) == text:
@@ -32,11 +32,11 @@ def _losses_of_text(text: str, order: Order) -> Sequence[Loss]:
     return (Loss(None, f"characters that {encoding} lacks are written as errors={errors!r} says"),)
 
 
-def _from_bytes(data: Any, file: BinaryIO, order: Order) -> None:
-    if order.options:
-        raise TypeError(f"bytes take no options, but {', '.join(order.options)} was given")
+def _from_bytes(data: Any, file: BinaryIO, request: WriteRequest) -> None:
+    if request.options:
+        raise TypeError(f"bytes take no options, but {', '.join(request.options)} was given")
     view = memoryview(data)
-    with compression.around(file, order) as stream:
+    with compression.around(file, request) as stream:
         stream.write(view if view.c_contiguous else view.tobytes())
 
 

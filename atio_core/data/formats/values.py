@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any, cast
 
-from atio_core.data.formats.base import Order
+from atio_core.data.formats.base import WriteRequest
 
 
-def dump_options(order: Order) -> dict[str, Any]:
+def dump_options(request: WriteRequest) -> dict[str, Any]:
     """Return the options for `json.dump`: no NaN unless asked for, numbers and arrays of NumPy as Python's.
 
     Args:
-        order: What is to be written.
+        request: What is to be written.
     """
-    return {"allow_nan": False, "default": _of_numpy, **order.options}
+    return {"allow_nan": False, "default": _of_numpy, **request.options}
 
 
 def _of_numpy(value: object) -> Any:

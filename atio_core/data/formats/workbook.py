@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from atio_core.data.losses.loss import Loss
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 from atio_core.errors import InvalidInputError, NotPreservableError
 
 OURS = ("sheets", "drop_unsupported")
@@ -62,26 +62,26 @@ class Sheet:
     has_index: bool
 
 
-def check_options(order: Order) -> None:
+def check_options(request: WriteRequest) -> None:
     """Refuse options that would lose data, or that nobody can follow.
 
     Args:
-        order: What is to be written.
+        request: What is to be written.
 
     Raises:
         InvalidInputError: There is one.
     """
-    if order.options.get("sheets") not in {None, "replace"}:
+    if request.options.get("sheets") not in {None, "replace"}:
         raise InvalidInputError(
-            f"sheets={order.options['sheets']!r} is none of the ways to write sheets. Give sheets='replace', "
+            f"sheets={request.options['sheets']!r} is none of the ways to write sheets. Give sheets='replace', "
             "which keeps the workbook's other sheets, or drop the option."
         )
-    engine = order.options.get("engine")
-    if order.options.get("sheets") == "replace" and engine not in {None, "openpyxl"}:
+    engine = request.options.get("engine")
+    if request.options.get("sheets") == "replace" and engine not in {None, "openpyxl"}:
         raise InvalidInputError(
             f"{engine} can't change an existing workbook. Drop engine=, or give engine='openpyxl'."
         )
-    given: Any = order.options.get("engine_kwargs") or {}
+    given: Any = request.options.get("engine_kwargs") or {}
     of_xlsxwriter: Any = given.get("options") or {}
     if given.get("constant_memory") or of_xlsxwriter.get("constant_memory"):
         raise InvalidInputError(
@@ -90,46 +90,48 @@ def check_options(order: Order) -> None:
         )
 
 
-def old_workbook(order: Order) -> bytes | None:
+def old_workbook(request: WriteRequest) -> bytes | None:
     """Return the workbook whose sheets are to be replaced, or None to make a new one.
 
     Args:
-        order: What is to be written.
+        request: What is to be written.
 
     Raises:
         InvalidInputError: What is there is no workbook.
     """
-    if order.options.get("sheets") != "replace" or order.old is None:
+    if request.options.get("sheets") != "replace" or request.old is None:
         return None
-    data = Path(order.old).read_bytes()
+    data = Path(request.old).read_bytes()
     if not zipfile.is_zipfile(io.BytesIO(data)):
         raise InvalidInputError(
-            f"{order.name!r} is no .xlsx workbook, so its sheets can't be kept. Drop sheets='replace' to "
+            f"{request.name!r} is no .xlsx workbook, so its sheets can't be kept. Drop sheets='replace' to "
             "replace all of it."
         )
     return data
 
 
-def losses(order: Order) -> list[Loss]:
+def losses(request: WriteRequest) -> list[Loss]:
     """Return what the existing workbook loses when some of its sheets are replaced.
 
     Args:
-        order: What is to be written.
+        request: What is to be written.
 
     Raises:
         NotPreservableError: More than computed values, and the caller didn't allow it.
     """
-    data = old_workbook(order)
-    return [] if data is None else list(_losses_of(data, order))
+    data = old_workbook(request)
+    return [] if data is None else list(_losses_of(data, request))
 
 
-def write(sheets: Mapping[str, Sheet], file: BinaryIO, order: Order, options: Mapping[str, Any]) -> None:
+def write(
+    sheets: Mapping[str, Sheet], file: BinaryIO, request: WriteRequest, options: Mapping[str, Any]
+) -> None:
     """Write sheets, into a new workbook or the existing one.
 
     Args:
         sheets: By name.
         file: Where the bytes go.
-        order: What is to be written.
+        request: What is to be written.
         options: For pandas' `to_excel` and `ExcelWriter`.
     """
     import pandas as pd
@@ -138,11 +140,11 @@ def write(sheets: Mapping[str, Sheet], file: BinaryIO, order: Order, options: Ma
         name: options[name] for name in _OF_THE_WRITER if options.get(name) is not None
     }
     of_sheet = {name: value for name, value in options.items() if name not in _OF_THE_WRITER}
-    data = old_workbook(order)
+    data = old_workbook(request)
     if data is None:
         _fill(pd.ExcelWriter(file, **of_writer), sheets, of_sheet)
         return
-    for _loss in _losses_of(data, order):
+    for _loss in _losses_of(data, request):
         pass  # the file may be another one since it was looked at; it refuses
     of_writer["engine_kwargs"] = {"rich_text": True, **of_writer.get("engine_kwargs", {})}
     of_writer |= {"engine": "openpyxl", "mode": "a", "if_sheet_exists": "replace"}
@@ -159,13 +161,13 @@ def _fill(writer: Any, sheets: Mapping[str, Sheet], options: Mapping[str, Any]) 
             sheet.frame.to_excel(writer, sheet_name=name, **{"index": sheet.has_index, **options})
 
 
-def _losses_of(data: bytes, order: Order) -> Iterator[Loss]:
+def _losses_of(data: bytes, request: WriteRequest) -> Iterator[Loss]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         lost = sorted(set(_lost_parts(archive.namelist())) | set(_lost_extensions(archive)))
         computed = any(b"<f>" in xml or b"<f " in xml for xml in _sheets_of(archive))
-    if lost and not order.options.get("drop_unsupported"):
+    if lost and not request.options.get("drop_unsupported"):
         raise NotPreservableError(
-            f"The workbook {order.name!r} has {', '.join(lost)}, which openpyxl would drop. Nothing was written. "
+            f"The workbook {request.name!r} has {', '.join(lost)}, which openpyxl would drop. Nothing was written. "
             "Write to another file, or allow it: drop_unsupported=True."
         )
     for name in lost:

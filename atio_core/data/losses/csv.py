@@ -8,65 +8,65 @@ from typing import Any
 from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.loss import Loss
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
 
-def of_pandas(frame: Any, order: Order) -> Sequence[Loss]:
+def of_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what pandas' `read_csv` won't find again.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
     """
-    return [*_of_index(frame, index=bool(order.options.get("index", True))), *_of_pandas(frame, order)]
+    return [*_of_index(frame, index=bool(request.options.get("index", True))), *_of_pandas(frame, request)]
 
 
-def of_array(frame: Any, order: Order) -> Sequence[Loss]:
+def of_array(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return the same for a frame that was an array: it has no index to lose.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
     """
-    return [*_of_pandas(frame, order)]
+    return [*_of_pandas(frame, request)]
 
 
-def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
+def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what polars' `read_csv` won't find again.
 
     Args:
         frame: A polars frame, a lazy one too: its values are not looked at.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_polars(frame)
     names = labels.of_names(column.label for column in found)
-    return [*names, *of_shape(found), *(loss for c in found for loss in _of_polars(c, order, len(found)))]
+    return [*names, *of_shape(found), *(loss for c in found for loss in _of_polars(c, request, len(found)))]
 
 
-def of_arrow(table: Any, order: Order) -> Sequence[Loss]:
+def of_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what pyarrow's `read_csv` won't find again.
 
     Args:
         table: A `pyarrow.Table`.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_arrow(table)
     return [
         *of_shape(found),
         *of_schema(table.schema),
-        *(loss for column in found for loss in _of_arrow(column, order, len(found))),
+        *(loss for column in found for loss in _of_arrow(column, request, len(found))),
     ]
 
 
-def of_stream(reader: Any, order: Order) -> Sequence[Loss]:
+def of_stream(reader: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return the same for a stream, of which only the types are known.
 
     Args:
         reader: A `pyarrow.RecordBatchReader`.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_arrow(reader)
-    return [*of_schema(reader.schema), *(loss for c in found for loss in _of_arrow(c, order, len(found)))]
+    return [*of_schema(reader.schema), *(loss for c in found for loss in _of_arrow(c, request, len(found)))]
 
 
 def of_schema(schema: Any) -> Iterator[Loss]:
@@ -93,14 +93,14 @@ def untyped(column: Column) -> Loss:
     return Loss(column.where, f"{column.type} isn't kept; readers guess the type")
 
 
-def unseen(column: Column, order: Order) -> Iterator[Loss]:
+def unseen(column: Column, request: WriteRequest) -> Iterator[Loss]:
     """Yield the loss, if any is to be refused, of values that can't be looked at beforehand.
 
     Args:
         column: Without values.
-        order: How it is written.
+        request: How it is written.
     """
-    if order.strict and column.guessed in {"float", "text", "boolean", "integer"}:
+    if request.strict and column.guessed in {"float", "text", "boolean", "integer"}:
         yield Loss(column.where, "its values stream by, and readers guess the type from them")
 
 
@@ -123,22 +123,22 @@ def of_shape(found: list[Column]) -> Iterator[Loss]:
         yield Loss(None, "the types of a frame without rows aren't kept")
 
 
-def _of_pandas(frame: Any, order: Order) -> Iterator[Loss]:
+def _of_pandas(frame: Any, request: WriteRequest) -> Iterator[Loss]:
     yield from labels.of_labels(frame)
     found = columns.of_pandas(frame)
     if found and not len(frame):
         yield Loss(None, "the types of a frame without rows aren't kept")
         return
-    if order.options.get("float_format") is not None:
+    if request.options.get("float_format") is not None:
         yield Loss(None, "floats are written as float_format says")
     for column in found:
         if column.guessed == "other":
             yield untyped(column)
         elif column.guessed == "text":
-            yield from _of_pandas_text(column, order)
+            yield from _of_pandas_text(column, request)
 
 
-def _of_pandas_text(column: Column, order: Order) -> Iterator[Loss]:
+def _of_pandas_text(column: Column, request: WriteRequest) -> Iterator[Loss]:
     assert column.values is not None  # noqa: S101 - for the type checker: pandas has them
     values = column.values()
     if values.null_count == len(values):
@@ -148,29 +148,29 @@ def _of_pandas_text(column: Column, order: Order) -> Iterator[Loss]:
         yield Loss(column.where, f"{found!r} comes back as missing")
     if (found := texts.some_with(values, "\r")) is not None:
         yield Loss(column.where, f"a carriage return ends the row when it is read: {found[:40]!r}")
-    if (found := texts.some_value(column, strict=order.strict)) is not None:
+    if (found := texts.some_value(column, strict=request.strict)) is not None:
         yield Loss(column.where, f"texts like {found[:40]!r} may come back as another type")
 
 
-def _of_polars(column: Column, order: Order, width: int) -> Iterator[Loss]:
+def _of_polars(column: Column, request: WriteRequest, width: int) -> Iterator[Loss]:
     if column.guessed == "other":
         yield untyped(column)
     elif column.values is None:
-        yield from unseen(column, order)
+        yield from unseen(column, request)
     elif column.rows and all(value is None for value in column.head()):
         yield Loss(column.where, "begins with nothing but nulls, from which no type is guessed")
     elif width == 1 and column.nulls():
         yield Loss(column.where, "a null alone in its row is an empty line")
-    elif column.guessed == "text" and (found := texts.some_value(column, strict=order.strict)) is not None:
+    elif column.guessed == "text" and (found := texts.some_value(column, strict=request.strict)) is not None:
         yield Loss(column.where, f"texts like {found[:40]!r} may come back as another type")
 
 
-def _of_arrow(column: Column, order: Order, width: int) -> Iterator[Loss]:
+def _of_arrow(column: Column, request: WriteRequest, width: int) -> Iterator[Loss]:
     if column.guessed == "other":
         yield untyped(column)
         return
     if column.values is None:
-        yield from unseen(column, order)
+        yield from unseen(column, request)
         return
     if column.nulls():
         if width == 1:
@@ -182,7 +182,7 @@ def _of_arrow(column: Column, order: Order, width: int) -> Iterator[Loss]:
     if column.guessed == "float":
         yield from _of_arrow_floats(column)
     elif column.guessed == "text":
-        yield from _of_arrow_texts(column, order)
+        yield from _of_arrow_texts(column, request)
 
 
 def _of_arrow_floats(column: Column) -> Iterator[Loss]:
@@ -194,9 +194,9 @@ def _of_arrow_floats(column: Column) -> Iterator[Loss]:
         yield Loss(column.where, "NaN comes back as null")
 
 
-def _of_arrow_texts(column: Column, order: Order) -> Iterator[Loss]:
+def _of_arrow_texts(column: Column, request: WriteRequest) -> Iterator[Loss]:
     assert column.values is not None  # noqa: S101 - for the type checker
-    if (found := texts.some_value(column, strict=order.strict)) is not None:
+    if (found := texts.some_value(column, strict=request.strict)) is not None:
         yield Loss(column.where, f"texts like {found[:40]!r} may come back as another type")
-    if order.strict and (found := texts.some_like(column.values(), "[\r\n]")) is not None:
+    if request.strict and (found := texts.some_like(column.values(), "[\r\n]")) is not None:
         yield Loss(column.where, f"read_csv finds {found[:40]!r} only with newlines_in_values=True")

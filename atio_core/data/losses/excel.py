@@ -9,7 +9,7 @@ from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.csv import of_shape, untyped
 from atio_core.data.losses.loss import Loss
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
 _EXACT = 2**53
 _BECOMES_FORMULA = r"^(=|\{=)"
@@ -17,17 +17,19 @@ _BECOMES_LINK = r"^(internal:|external:|mailto:|file:|ftp://|https?://)"
 _NO_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
 
 
-def of_sheet(name: str | None, frame: Any, order: Order, *, index: bool, converted: bool) -> Iterator[Loss]:
+def of_sheet(
+    name: str | None, frame: Any, request: WriteRequest, *, index: bool, converted: bool
+) -> Iterator[Loss]:
     """Yield what pandas' `read_excel` won't find again in a sheet.
 
     Args:
         name: The sheet's, where there are several.
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
         index: Whether its index is written.
         converted: Whether the frame was another library's.
     """
-    for loss in _of_pandas(frame, order, index=index, converted=converted):
+    for loss in _of_pandas(frame, request, index=index, converted=converted):
         yield (
             loss
             if name is None
@@ -35,12 +37,12 @@ def of_sheet(name: str | None, frame: Any, order: Order, *, index: bool, convert
         )
 
 
-def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
+def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what won't be found again of a polars frame.
 
     Args:
         frame: A `polars.DataFrame`.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_polars(frame)
     names = labels.of_names(column.label for column in found)
@@ -48,11 +50,11 @@ def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
         *names,
         *of_shape(found),
         *_of_gaps(found),
-        *(loss for column in found for loss in _of_column(column, order)),
+        *(loss for column in found for loss in _of_column(column, request)),
     ]
 
 
-def _of_pandas(frame: Any, order: Order, *, index: bool, converted: bool) -> Iterator[Loss]:
+def _of_pandas(frame: Any, request: WriteRequest, *, index: bool, converted: bool) -> Iterator[Loss]:
     if index:
         yield Loss("the index", "comes back as a column; index=False leaves it out")
     elif not labels.has_plain_index(frame):
@@ -62,7 +64,7 @@ def _of_pandas(frame: Any, order: Order, *, index: bool, converted: bool) -> Ite
     yield from of_shape(found)
     yield from _of_gaps(found)
     for column in found:
-        yield from _of_column(column, order)
+        yield from _of_column(column, request)
 
 
 def _of_gaps(found: list[Column]) -> Iterator[Loss]:
@@ -70,7 +72,7 @@ def _of_gaps(found: list[Column]) -> Iterator[Loss]:
         yield Loss(None, "rows without any value may be dropped when they are read")
 
 
-def _of_column(column: Column, order: Order) -> Iterator[Loss]:
+def _of_column(column: Column, request: WriteRequest) -> Iterator[Loss]:
     if column.values is None or column.guessed == "other":
         yield _of_other(column)
         return
@@ -83,7 +85,7 @@ def _of_column(column: Column, order: Order) -> Iterator[Loss]:
     elif column.guessed == "float":
         yield from _of_floats(column, values)
     elif column.guessed == "text":
-        yield from _of_texts(column, values, order)
+        yield from _of_texts(column, values, request)
     elif column.nulls():
         yield Loss(column.where, f"{column.type} with gaps comes back as floats or objects")
 
@@ -114,7 +116,7 @@ def _of_floats(column: Column, values: Any) -> Iterator[Loss]:
         yield Loss(column.where, f"{found!r} is written as text or as an error")
 
 
-def _of_texts(column: Column, values: Any, order: Order) -> Iterator[Loss]:
+def _of_texts(column: Column, values: Any, request: WriteRequest) -> Iterator[Loss]:
     if (found := texts.some_missing(values)) is not None:
         yield Loss(column.where, f"{found!r} comes back as missing")
     if (found := texts.some_like(values, _BECOMES_FORMULA)) is not None:
@@ -127,5 +129,5 @@ def _of_texts(column: Column, values: Any, order: Order) -> Iterator[Loss]:
         yield Loss(column.where, f"control characters are refused or escaped: {found[:40]!r}")
     if (found := texts.some_like(values, "_x[0-9A-Fa-f]{4}_")) is not None:
         yield Loss(column.where, f"{found[:40]!r} is taken for an escaped character")
-    if (found := texts.some_value(column, strict=order.strict)) is not None:
+    if (found := texts.some_value(column, strict=request.strict)) is not None:
         yield Loss(column.where, f"texts like {found[:40]!r} may come back as another type")

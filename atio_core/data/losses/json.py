@@ -10,50 +10,50 @@ from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.csv import of_schema, of_shape, unseen, untyped
 from atio_core.data.losses.loss import Loss, refuse
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
 _LOOKED_AT = 10_000  # values of a JSON value; all of them when strict
 _DIGITS = 10  # pandas' own default
 
 
-def of_pandas(frame: Any, order: Order) -> Sequence[Loss]:
+def of_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what pandas' `read_json` won't find again, told the same `orient`, with `precise_float=True`.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
     """
-    return [*_of_pandas(frame, order, order.options.get("orient") or "columns")]
+    return [*_of_pandas(frame, request, request.options.get("orient") or "columns")]
 
 
-def of_pandas_lines(frame: Any, order: Order) -> Sequence[Loss]:
+def of_pandas_lines(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return the same for JSON lines.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
     """
-    return [*_of_pandas(frame, order, "records")]
+    return [*_of_pandas(frame, request, "records")]
 
 
-def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
+def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what polars' `read_json` and `read_ndjson` won't find again.
 
     Args:
         frame: A polars frame, a lazy one too: its values are not looked at.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_polars(frame)
     names = labels.of_names(column.label for column in found)
-    return [*names, *of_shape(found), *(loss for column in found for loss in _of_polars(column, order))]
+    return [*names, *of_shape(found), *(loss for column in found for loss in _of_polars(column, request))]
 
 
-def of_arrow(table: Any, order: Order) -> Sequence[Loss]:
+def of_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what pandas' `read_json`, turned into Arrow, won't find again.
 
     Args:
         table: A `pyarrow.Table`.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_arrow(table)
     losses = [*of_shape(found), *of_schema(table.schema), *labels.of_dates_by_name(table.schema.names)]
@@ -62,40 +62,40 @@ def of_arrow(table: Any, order: Order) -> Sequence[Loss]:
             losses.append(Loss(column.where, f"{column.type} with nulls comes back as floats or objects"))
         else:
             losses += _of_column(
-                column, order, digits=order.options.get("double_precision", 15), guesses=True
+                column, request, digits=request.options.get("double_precision", 15), guesses=True
             )
     return losses
 
 
-def of_stream(reader: Any, order: Order) -> Sequence[Loss]:
+def of_stream(reader: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return the same for a stream, of which only the types are known.
 
     Args:
         reader: A `pyarrow.RecordBatchReader`.
-        order: How it is written.
+        request: How it is written.
     """
     found = columns.of_arrow(reader)
     return [
         *of_schema(reader.schema),
         *(untyped(column) for column in found if column.guessed == "other"),
-        *(loss for column in found for loss in unseen(column, order)),
+        *(loss for column in found for loss in unseen(column, request)),
     ]
 
 
-def of_value(value: Any, order: Order) -> Sequence[Loss]:
+def of_value(value: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what of a JSON value `json.load` won't find again: its first ten thousand values, all when strict.
 
     Args:
         value: What `json.dump` takes.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: Two keys of a dict become one.
     """
-    return [*dict.fromkeys(_walk(value, None if order.strict else _LOOKED_AT))]
+    return [*dict.fromkeys(_walk(value, None if request.strict else _LOOKED_AT))]
 
 
-def _of_pandas(frame: Any, order: Order, orient: str) -> Iterator[Loss]:
+def _of_pandas(frame: Any, request: WriteRequest, orient: str) -> Iterator[Loss]:
     yield from labels.of_labels(frame)
     if orient in {"records", "values", "table"}:
         if not labels.has_plain_index(frame):
@@ -107,15 +107,15 @@ def _of_pandas(frame: Any, order: Order, orient: str) -> Iterator[Loss]:
     guesses = orient != "table"
     if guesses:
         yield from labels.of_dates_by_name(frame.columns)
-    digits = order.options.get("double_precision", _DIGITS)
+    digits = request.options.get("double_precision", _DIGITS)
     found = columns.of_pandas(frame)
     if guesses:
         yield from of_shape(found)
     for column in found:
-        yield from _of_column(column, order, digits=digits, guesses=guesses)
+        yield from _of_column(column, request, digits=digits, guesses=guesses)
 
 
-def _of_column(column: Column, order: Order, *, digits: int, guesses: bool) -> Iterator[Loss]:
+def _of_column(column: Column, request: WriteRequest, *, digits: int, guesses: bool) -> Iterator[Loss]:
     """What pandas loses of a column."""
     if column.guessed == "other" or column.values is None:
         yield untyped(column)
@@ -124,7 +124,7 @@ def _of_column(column: Column, order: Order, *, digits: int, guesses: bool) -> I
     elif column.guessed == "text" and guesses:
         if column.rows and column.nulls() == column.rows:
             yield Loss(column.where, "nothing but missing texts, from which no type is guessed")
-        elif (found := texts.some_value(column, strict=order.strict)) is not None:
+        elif (found := texts.some_value(column, strict=request.strict)) is not None:
             yield Loss(column.where, f"texts like {found[:40]!r} may come back as another type")
 
 
@@ -139,11 +139,11 @@ def _of_floats(column: Column, *, digits: int, guesses: bool) -> Iterator[Loss]:
         yield Loss(column.where, "whole floats come back as integers")
 
 
-def _of_polars(column: Column, order: Order) -> Iterator[Loss]:
+def _of_polars(column: Column, request: WriteRequest) -> Iterator[Loss]:
     if column.guessed == "other":
         yield untyped(column)
     elif column.values is None:
-        yield from unseen(column, order)
+        yield from unseen(column, request)
     elif column.rows and all(value is None for value in column.head()):
         yield Loss(column.where, "begins with nothing but nulls, from which no type is guessed")
     elif column.guessed == "float":

@@ -6,41 +6,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from atio_core.data.losses.loss import Loss, refuse
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
 
-def of_array(array: Any, order: Order) -> Sequence[Loss]:
+def of_array(array: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what `numpy.load` won't find again.
 
     Args:
         array: A `numpy.ndarray`, or a scalar of NumPy.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: A part of it would be dropped, or pickled.
     """
-    return [*_of_array("the array", array, order)]
+    return [*_of_array("the array", array, request)]
 
 
-def of_arrays(arrays: Mapping[str, Any], order: Order) -> Sequence[Loss]:
+def of_arrays(arrays: Mapping[str, Any], request: WriteRequest) -> Sequence[Loss]:
     """Return the same for several.
 
     Args:
         arrays: By name.
-        order: How they are written.
+        request: How they are written.
 
     Raises:
         NotPreservableError: A part of one would be dropped, or pickled.
     """
-    return [loss for name, array in arrays.items() for loss in _of_array(f"array {name!r}", array, order)]
+    return [loss for name, array in arrays.items() for loss in _of_array(f"array {name!r}", array, request)]
 
 
-def _of_array(where: str, array: Any, order: Order) -> Iterator[Loss]:
+def _of_array(where: str, array: Any, request: WriteRequest) -> Iterator[Loss]:
     import numpy as np
 
     if isinstance(array, np.ma.MaskedArray):
         refuse(where, "its mask would be lost", "Fill it (array.filled(…)), or write format='pickle'")
-    if array.dtype.hasobject and not order.options.get("allow_pickle"):
+    if array.dtype.hasobject and not request.options.get("allow_pickle"):
         refuse(
             where,
             "holds Python objects, which are pickled: whoever loads a pickle runs what is in it",

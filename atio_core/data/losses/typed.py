@@ -14,7 +14,7 @@ from atio_core.data.gapped_levels import gapped_levels
 from atio_core.data.losses import objects, pandas_dtypes
 from atio_core.data.losses.labels import has_plain_index
 from atio_core.data.losses.loss import Loss, refuse
-from atio_core.data.order import Order
+from atio_core.data.write_request import WriteRequest
 
 Typed = Literal["parquet", "feather"]
 _WHOLE_FLOATS = 2**53  # up to which floats hold every whole number
@@ -27,38 +27,38 @@ _TIME_OPTIONS = (
 )
 
 
-def of_parquet_pandas(frame: Any, order: Order) -> Sequence[Loss]:
+def of_parquet_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what of a pandas frame comes back from Parquet in another form.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: A part of it would come back changed.
     """
-    return [*_of_pandas(frame, order, "parquet")]
+    return [*_of_pandas(frame, request, "parquet")]
 
 
-def of_feather_pandas(frame: Any, order: Order) -> Sequence[Loss]:
+def of_feather_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what of a pandas frame comes back from Feather in another form.
 
     Args:
         frame: A `pandas.DataFrame`.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: A part of it would come back changed.
     """
-    return [*_of_pandas(frame, order, "feather")]
+    return [*_of_pandas(frame, request, "feather")]
 
 
-def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
+def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """Refuse the one dtype of polars that its files can't have: Python's objects.
 
     Args:
         frame: A polars frame, a lazy one too.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: There are some.
@@ -66,15 +66,15 @@ def of_polars(frame: Any, order: Order) -> Sequence[Loss]:
     for name, dtype in frame.collect_schema().items():
         if "Object" in str(dtype):
             refuse(f"column {name!r}", "holds Python objects", "Cast it to a dtype of polars")
-    return _of_options(order)
+    return _of_options(request)
 
 
-def of_parquet_arrow(table: Any, order: Order) -> Sequence[Loss]:
+def of_parquet_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
     """Return what of an Arrow table or stream comes back from Parquet in another form.
 
     Args:
         table: A `pyarrow.Table`, or a reader.
-        order: How it is written.
+        request: How it is written.
 
     Raises:
         NotPreservableError: It would come back changed, or not at all.
@@ -89,7 +89,7 @@ def of_parquet_arrow(table: Any, order: Order) -> Sequence[Loss]:
         refuse(f"column {twice!r}", "is there twice, which readers refuse", "Rename one of them")
     if not names and getattr(table, "num_rows", 0):
         refuse(None, "rows without columns don't come back", "Add a column")
-    found = list(_of_options(order))
+    found = list(_of_options(request))
     for position, field in enumerate(table.schema):
         where = f"column {field.name!r}"
         if (levels := depth.levels(field.type)) > depth.MOST:
@@ -111,8 +111,8 @@ def _require_one_dictionary(where: str, values: Any) -> None:
         refuse(where, f"its dictionaries are too many for {values.type.index_type}", advice)
 
 
-def _of_options(order: Order) -> Sequence[Loss]:
-    given = [name for name in _TIME_OPTIONS if order.options.get(name)]
+def _of_options(request: WriteRequest) -> Sequence[Loss]:
+    given = [name for name in _TIME_OPTIONS if request.options.get(name)]
     return [Loss(None, f"times are written as {name} says") for name in given]
 
 
@@ -144,19 +144,19 @@ def _is_text(kind: Any) -> bool:
     return pa.types.is_string(kind) or pa.types.is_binary(kind)
 
 
-def _of_pandas(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
-    yield from _of_options(order)
-    yield from _of_whole(frame, order, to)
+def _of_pandas(frame: Any, request: WriteRequest, to: Typed) -> Iterator[Loss]:
+    yield from _of_options(request)
+    yield from _of_whole(frame, request, to)
     yield from _of_labels(frame)
     for label, series in frame.items():
         yield from _of_values(f"column {label!r}", f"df[{label!r}]", series, to)
-    yield from _of_index(frame, order, to)
+    yield from _of_index(frame, request, to)
 
 
-def _of_whole(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
+def _of_whole(frame: Any, request: WriteRequest, to: Typed) -> Iterator[Loss]:
     import pandas as pd
 
-    if order.options.get("engine") == "fastparquet":
+    if request.options.get("engine") == "fastparquet":
         yield Loss(None, "what fastparquet keeps isn't known")
     if type(frame) is not pd.DataFrame:
         yield Loss(None, f"the class {type(frame).__module__}.{type(frame).__qualname__} may not be kept")
@@ -221,11 +221,11 @@ def _of_label_dtype(labels: Any) -> Iterator[Loss]:
         refuse("the column labels", f"are {labels.dtype}, and come back as something else", _TEXT_LABELS)
 
 
-def _of_index(frame: Any, order: Order, to: Typed) -> Iterator[Loss]:
+def _of_index(frame: Any, request: WriteRequest, to: Typed) -> Iterator[Loss]:
     import pandas as pd
 
     index = frame.index
-    given = order.options.get("index")
+    given = request.options.get("index")
     if given is False and not has_plain_index(frame):
         yield Loss("the index", "isn't written (index=False)")
         return

@@ -8,7 +8,7 @@ import pytest
 
 from atio_core.changes.arrangement import (
     Arrangement,
-    Wishes,
+    Placement,
     external_fields,
     new_arrangement,
     own_arrangement,
@@ -29,72 +29,72 @@ def base(*fields: PartitionField) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("before", "wishes", "fields"),
+    ("before", "placement", "fields"),
     [
-        (NONE, Wishes.of(), ()),
-        (NONE, Wishes.of(["day"]), (DAY,)),
-        (NONE, Wishes.of(partition={"src": "web"}), (SRC,)),
-        (NONE, Wishes.of(["src", "day"], {"src": "web"}), (SRC, DAY)),
-        (base(DAY), Wishes.of(), (DAY,)),
-        (base(DAY), Wishes.of([]), ()),
-        (base(DAY), Wishes.of(["x"]), (PartitionField("x", 2),)),
-        (base(SRC), Wishes.of(), ()),
-        (base(SRC, DAY), Wishes.of(), (DAY,)),
-        (base(SRC, DAY), Wishes.of(partition={"src": "web"}), (SRC, DAY)),
-        (base(DAY), Wishes.of(partition={"src": "web"}), (DAY, SRC)),
+        (NONE, Placement.of(), ()),
+        (NONE, Placement.of(["day"]), (DAY,)),
+        (NONE, Placement.of(partition={"src": "web"}), (SRC,)),
+        (NONE, Placement.of(["src", "day"], {"src": "web"}), (SRC, DAY)),
+        (base(DAY), Placement.of(), (DAY,)),
+        (base(DAY), Placement.of([]), ()),
+        (base(DAY), Placement.of(["x"]), (PartitionField("x", 2),)),
+        (base(SRC), Placement.of(), ()),
+        (base(SRC, DAY), Placement.of(), (DAY,)),
+        (base(SRC, DAY), Placement.of(partition={"src": "web"}), (SRC, DAY)),
+        (base(DAY), Placement.of(partition={"src": "web"}), (DAY, SRC)),
     ],
     ids=map(str, range(11)),
 )
-def test_a_full_overwrite_may_change_the_fields(before: Any, wishes: Wishes, fields: Any) -> None:
+def test_a_full_overwrite_may_change_the_fields(before: Any, placement: Placement, fields: Any) -> None:
     """What it says counts; what it leaves out stays if it is a column, and goes if it has no value."""
-    assert new_arrangement(before, SCHEMA, wishes, "t").fields == fields
+    assert new_arrangement(before, SCHEMA, placement, "t").fields == fields
 
 
 @pytest.mark.parametrize(
-    ("before", "wishes", "told"),
+    ("before", "placement", "told"),
     [
-        (NONE, Wishes.of(["nope"]), r"partition_by names what the data has no column 'nope'"),
+        (NONE, Placement.of(["nope"]), r"partition_by names what the data has no column 'nope'"),
         (
             base(PartitionField("gone", 9)),
-            Wishes.of(),
+            Placement.of(),
             r"partitioned by gone, and the data has no column 'gone'",
         ),
-        (NONE, Wishes.of(["day"], {"src": 1}), "a value for 'src', which isn't in partition_by"),
-        (NONE, Wishes.of(partition={"x": 1}), "a value for 'x', which is a column of the data"),
+        (NONE, Placement.of(["day"], {"src": 1}), "a value for 'src', which isn't in partition_by"),
+        (NONE, Placement.of(partition={"x": 1}), "a value for 'x', which is a column of the data"),
     ],
     ids=["no column", "no column any more", "no field", "a column"],
 )
-def test_what_an_overwrite_can_not_do_is_refused(before: Any, wishes: Wishes, told: str) -> None:
+def test_what_an_overwrite_can_not_do_is_refused(before: Any, placement: Placement, told: str) -> None:
     """Every field is a column, or has its value from the caller."""
     with pytest.raises(InvalidInputError, match=told):
-        new_arrangement(before, SCHEMA, wishes, "t")
+        new_arrangement(before, SCHEMA, placement, "t")
 
 
 def test_a_table_keeps_its_fields() -> None:
     """Rows that are added are split by the table's own fields."""
-    assert own_arrangement(base(DAY), SCHEMA, Wishes.of(), "t").fields == (DAY,)
-    assert own_arrangement(base(DAY), SCHEMA, Wishes.of(["day"]), "t").fields == (DAY,)
-    arrangement = own_arrangement(base(SRC, DAY), SCHEMA, Wishes.of(partition={"src": "web"}), "t")
+    assert own_arrangement(base(DAY), SCHEMA, Placement.of(), "t").fields == (DAY,)
+    assert own_arrangement(base(DAY), SCHEMA, Placement.of(["day"]), "t").fields == (DAY,)
+    arrangement = own_arrangement(base(SRC, DAY), SCHEMA, Placement.of(partition={"src": "web"}), "t")
     assert arrangement == Arrangement((SRC, DAY), {"src": "web"})
     assert arrangement.placed((5,)) == ("web", 5)
     assert arrangement.columns == [1]
 
 
 @pytest.mark.parametrize(
-    ("before", "wishes", "told"),
+    ("before", "placement", "told"),
     [
-        (base(DAY), Wishes.of(["x"]), "the table is partitioned by day, and partition_by says otherwise"),
-        (base(), Wishes.of(["day"]), "the table is not partitioned, and partition_by says otherwise"),
-        (base(SRC), Wishes.of(), "nothing says which src the rows belong to"),
-        (base(DAY), Wishes.of(partition={"day": 1}), "for 'day', .* where it is a column"),
-        (base(), Wishes.of(partition={"src": 1}), "for 'src', .* has no such field"),
+        (base(DAY), Placement.of(["x"]), "the table is partitioned by day, and partition_by says otherwise"),
+        (base(), Placement.of(["day"]), "the table is not partitioned, and partition_by says otherwise"),
+        (base(SRC), Placement.of(), "nothing says which src the rows belong to"),
+        (base(DAY), Placement.of(partition={"day": 1}), "for 'day', .* where it is a column"),
+        (base(), Placement.of(partition={"src": 1}), "for 'src', .* has no such field"),
     ],
     ids=["other fields", "no fields", "no value", "a column", "no field"],
 )
-def test_other_fields_are_refused(before: Any, wishes: Wishes, told: str) -> None:
+def test_other_fields_are_refused(before: Any, placement: Placement, told: str) -> None:
     """Only a full overwrite changes them."""
     with pytest.raises(InvalidInputError, match=told):
-        own_arrangement(before, SCHEMA, wishes, "t")
+        own_arrangement(before, SCHEMA, placement, "t")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_other_fields_are_refused(before: Any, wishes: Wishes, told: str) -> Non
 def test_odd_wishes_are_refused(given: Any) -> None:
     """What makes no sense is refused by its name."""
     with pytest.raises(InvalidInputError, match="partition"):
-        Wishes.of(*given)
+        Placement.of(*given)
 
 
 def test_a_mapping_is_for_external_fields() -> None:
@@ -134,5 +134,5 @@ def test_files_for_other_fields_are_written_again() -> None:
 
 def test_numbers_of_numpy_are_pythons() -> None:
     """Values in records are plain."""
-    (value,) = Wishes.of(partition={"n": pd.Series([1])[0]}).partition.values()
+    (value,) = Placement.of(partition={"n": pd.Series([1])[0]}).partition.values()
     assert type(value) is int

@@ -12,7 +12,7 @@ def _nobody_counts(_rows: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class WriteRequest:
     """What a writer is asked for.
 
     Attributes:
