@@ -6,15 +6,15 @@ and the ids of columns, and whoever wrote them may delete them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from atio_core.arguments import require_choice
-from atio_core.errors import InvalidInputError, NotFoundError
+from atio_core.errors import InvalidInputError
 from atio_core.migration import delta, iceberg, parquet_folder, predecessor
-from atio_core.migration.detection import METADATA_FILE, kind_of
+from atio_core.migration.detection import kind_of
+from atio_core.migration.old_place import OldPlace, old_place
 from atio_core.migration.report import Migration
 from atio_core.migration.source import Source
 from atio_core.migration.taking_over import take_over
@@ -27,7 +27,7 @@ _TITLES = {
     "iceberg": "a table of Iceberg",
     "parquet": "a folder of Parquet files alone",
 }
-_READERS: dict[str, Callable[[str], Source]] = {
+_READERS: dict[str, Callable[[OldPlace], Source]] = {
     "atio": predecessor.read_source,
     "delta": delta.read_source,
     "iceberg": iceberg.read_source,
@@ -36,10 +36,11 @@ _READERS: dict[str, Callable[[str], Source]] = {
 
 
 def migrate(
-    old_table: str | os.PathLike[str],
+    old_table: Place,
     new_table: Place | Table,
     *,
     if_unreadable: Literal["refuse", "skip"] = "refuse",
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Migration:
     """Take over a table of `atio` 2 or 3 with its history; or what `from_iceberg`, `from_delta`, `from_parquet` do.
 
@@ -50,12 +51,13 @@ def migrate(
     Called later, it takes over the versions that came since.
 
     Args:
-        old_table: The old table's folder; or the metadata file (`….metadata.json`) of an Iceberg table, which its
-            catalogue names.
+        old_table: The old table's folder, of this machine or a bucket; or the metadata file (`….metadata.json`) of an
+            Iceberg table, which its catalogue names.
         new_table: The new table, or its path. It must not hold anything but what comes from the old one.
         if_unreadable: What becomes of old versions whose files are missing or damaged, or hold what the old package
             couldn't read itself: "refuse" refuses before anything is written, "skip" leaves them out; the report says
             which, and why.
+        storage_options: How the old table's bucket is opened. A new one in a bucket is given as a `Table`.
 
     Returns:
         Which old version became which new one.
@@ -76,18 +78,21 @@ def migrate(
         >>> atio.read_table("memory://migrate-example")["a"].tolist()
         [1, 2]
     """
-    return _taken_over("old_table", old_table, new_table, None, if_unreadable)
+    return _taken_over("old_table", old_table, new_table, None, storage_options, if_unreadable=if_unreadable)
 
 
-def from_delta(folder: str | os.PathLike[str], table: Place | Table) -> Migration:
+def from_delta(
+    folder: Place, table: Place | Table, *, storage_options: Mapping[str, Any] | None = None
+) -> Migration:
     """Take over a Delta table as it is now: its latest version becomes one of the new table. The old one is only read.
 
     Columns by which it is partitioned partition the new table too. Called again, it does nothing; if the old table has
     another version by then, that is taken over to a new table. It takes `pip install deltalake`.
 
     Args:
-        folder: The Delta table's.
+        folder: The Delta table's, of this machine or a bucket.
         table: The new table, or its path. It must not hold anything but what comes from the old one.
+        storage_options: How the old table's bucket is opened. A new one in a bucket is given as a `Table`.
 
     Returns:
         Which old version became which new one.
@@ -106,14 +111,15 @@ def from_delta(folder: str | os.PathLike[str], table: Place | Table) -> Migratio
         >>> atio.from_delta(folder, "memory://from-delta-example").versions
         {0: 1}
     """
-    return _taken_over("folder", folder, table, "delta")
+    return _taken_over("folder", folder, table, "delta", storage_options)
 
 
 def from_iceberg(
-    place: str | os.PathLike[str],
+    place: Place,
     table: Place | Table,
     *,
     if_unreadable: Literal["refuse", "skip"] = "refuse",
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Migration:
     """Take over a table of Iceberg: each snapshot that leads to its current one becomes a version. It is only read.
 
@@ -122,10 +128,12 @@ def from_iceberg(
     came since. It takes `pip install 'atio[iceberg]'`.
 
     Args:
-        place: The metadata file (`….metadata.json`) that the table's catalogue names; or the table's folder.
+        place: The metadata file (`….metadata.json`) that the table's catalogue names, or the table's folder; of this
+            machine or a bucket.
         table: The new table, or its path. It must not hold anything but what comes from the old one.
         if_unreadable: What becomes of snapshots whose files are missing: "refuse" refuses before anything is written,
             "skip" leaves them out; the report says which, and why.
+        storage_options: How the old table's bucket is opened. A new one in a bucket is given as a `Table`.
 
     Returns:
         Which snapshot, by its id, became which version.
@@ -144,10 +152,12 @@ def from_iceberg(
         >>> atio.from_iceberg(old.to_iceberg().location, "memory://from-iceberg-example").versions
         {1: 1}
     """
-    return _taken_over("place", place, table, "iceberg", if_unreadable)
+    return _taken_over("place", place, table, "iceberg", storage_options, if_unreadable=if_unreadable)
 
 
-def from_parquet(folder: str | os.PathLike[str], table: Place | Table) -> Migration:
+def from_parquet(
+    folder: Place, table: Place | Table, *, storage_options: Mapping[str, Any] | None = None
+) -> Migration:
     """Take over a folder of Parquet files, with hive partitions (`day=2024-01-01/`) or none, as one version.
 
     All files below it count, in the order of their names, but those whose name, or folder's name, begins with `.` or
@@ -156,8 +166,10 @@ def from_parquet(folder: str | os.PathLike[str], table: Place | Table) -> Migrat
     are taken over to a new table.
 
     Args:
-        folder: The files'. One that is a table of Delta, Iceberg or others is refused: not all of its files count.
+        folder: The files', of this machine or a bucket. One that is a table of Delta, Iceberg or others is refused: not
+            all of its files count.
         table: The new table, or its path. It must not hold anything but what comes from the folder.
+        storage_options: How the old table's bucket is opened. A new one in a bucket is given as a `Table`.
 
     Returns:
         What was taken over: the folder counts as version 0.
@@ -176,47 +188,41 @@ def from_parquet(folder: str | os.PathLike[str], table: Place | Table) -> Migrat
         >>> atio.from_parquet(folder, "memory://from-parquet-example").versions
         {0: 1}
     """
-    return _taken_over("folder", folder, table, "parquet")
+    return _taken_over("folder", folder, table, "parquet", storage_options)
 
 
 def _taken_over(
     argument: str,
-    old: str | os.PathLike[str],
+    old: Place,
     new: Place | Table,
     kind: str | None,
+    storage_options: Mapping[str, Any] | None,
+    *,
     if_unreadable: object = "refuse",
 ) -> Migration:
     """Take a table over, of the kind that was named if one was."""
     skip = require_choice("if_unreadable", if_unreadable, ("refuse", "skip")) == "skip"
-    folder = _place(argument, old)
+    given = old_place(argument, old, storage_options)
     table = new if isinstance(new, Table) else Table(new)
-    _require_apart(folder, table.path)
-    found, place = kind_of(folder)
+    _require_apart(given.location, table.path)
+    found, place = kind_of(given)
     if kind is not None and found != kind:
         name = "migrate" if found == "atio" else f"from_{found}"
-        raise InvalidInputError(f"{folder} is {_TITLES[found]}, not {_TITLES[kind]}: take it over by {name}")
+        raise InvalidInputError(
+            f"{given.location} is {_TITLES[found]}, not {_TITLES[kind]}: take it over by {name}"
+        )
     return take_over(_READERS[found](place), table, skip=skip)
-
-
-def _place(argument: str, old_table: str | os.PathLike[str]) -> str:
-    try:
-        text = os.fsdecode(old_table)
-        is_file = text.endswith(METADATA_FILE)
-        # Catalogues name the file by a URI, in which nothing is escaped.
-        place = Path(text.removeprefix("file://") if is_file else text).expanduser().absolute()
-        there = place.is_file() if is_file else place.is_dir()
-    except (RuntimeError, TypeError, ValueError) as error:  # no home is known, no path, a NUL in it
-        raise InvalidInputError(f"{argument} must be the path of a folder, not {old_table!r}") from error
-    if not there:
-        what = "file" if is_file else "folder"
-        raise NotFoundError(f"there is no {what} {place}: give the old table's", path=str(place))
-    return str(place)
 
 
 def _require_apart(old: str, new: str) -> None:
     """Refuse a new table within the old one's folder, or around it: each would take the other's files for its own."""
-    if "://" in new:
+    if ("://" in old) != ("://" in new):
         return
-    ours, theirs = Path(new).resolve(), Path(old).resolve()
-    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+    if "://" in new:
+        ours, theirs = f"{new}/", f"{old}/"
+        apart = not (ours.startswith(theirs) or theirs.startswith(ours))
+    else:
+        here, there = Path(new).resolve(), Path(old).resolve()
+        apart = not (here.is_relative_to(there) or there.is_relative_to(here))
+    if not apart:
         raise InvalidInputError(f"{new} and {old} lie in each other: give the new table a folder of its own")

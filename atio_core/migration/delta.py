@@ -7,19 +7,25 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.errors import DamagedError, InvalidInputError, StorageError
+from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source, moment
+from atio_core.storage.bucket_options import RETRIES
+from atio_core.storage.bucket_refusals import Failure
+from atio_core.storage.fsspec_options import PROFILE
 
 _MAPPING = "delta.columnMapping.mode"
 
 
-def read_source(folder: str) -> Source:
+def read_source(place: OldPlace) -> Source:
     """Return the latest version of a Delta table.
 
     Raises:
         InvalidInputError: `deltalake` isn't installed, or would give nulls for columns that were renamed.
         DamagedError: It can't read the table.
+        StorageError: The bucket, or the disk, can't be read.
     """
+    folder = place.location
     try:
         library: Any = import_module("deltalake")
         errors: Any = import_module("deltalake.exceptions")
@@ -28,7 +34,7 @@ def read_source(folder: str) -> Source:
             f"{folder} is a Delta table, which takes the library deltalake: pip install deltalake"
         ) from error
     try:
-        table: Any = library.DeltaTable(folder)
+        table: Any = library.DeltaTable(*_opening(place))
         history: list[dict[str, Any]] = table.history(1)
         metadata: Any = table.metadata()
         number: int = table.version()
@@ -36,7 +42,13 @@ def read_source(folder: str) -> Source:
             table.to_pyarrow_dataset()
         )  # which refuses what it would read wrongly, as deletion vectors
     except errors.DeltaError as error:
-        raise DamagedError(f"the Delta table {folder} can't be read: {error}", path=folder) from error
+        raise DamagedError(
+            f"the Delta table {folder} can't be read: {_told(error, place)}", path=folder
+        ) from (error if place.bucket is None else None)
+    except OSError as error:
+        raise StorageError(
+            f"the Delta table {folder} can't be read: {_told(error, place)}", path=folder
+        ) from (error if place.bucket is None else None)
     if (mode := metadata.configuration.get(_MAPPING, "none")) != "none":
         raise InvalidInputError(
             f"the columns of the Delta table {folder} have other names in its files ({_MAPPING} is {mode!r}), and"
@@ -53,6 +65,21 @@ def read_source(folder: str) -> Source:
         partition_by=tuple(metadata.partition_columns),
     )
     return Source("delta", folder, (version,))
+
+
+def _opening(place: OldPlace) -> tuple[str, None, dict[str, str] | None]:
+    """What the library is to open. It opens buckets as obstore does, and knows the same options."""
+    if place.bucket is None:
+        return place.location, None, None
+    options = {name: value for name, value in place.bucket.storage_options.items() if name not in RETRIES}
+    if (profile := options.pop(PROFILE, None)) is not None:
+        options["aws_profile"] = profile
+    return place.location.replace("r2://", "s3://", 1), None, options
+
+
+def _told(error: Exception, place: OldPlace) -> str:
+    """What an error says; of a bucket's without what is secret."""
+    return str(error) if place.bucket is None else Failure(error, place.bucket.secrets).reason
 
 
 def _rows(dataset: Any) -> AbstractContextManager[Any]:

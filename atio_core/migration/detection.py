@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from atio_core.errors import InvalidInputError
 from atio_core.format.names import META
 from atio_core.migration import iceberg
+from atio_core.migration.old_place import METADATA_FILE, OldPlace
 
-METADATA_FILE = ".metadata.json"
 
-
-def kind_of(place: str) -> tuple[str, str]:
+def kind_of(place: OldPlace) -> tuple[str, OldPlace]:
     """Return what wrote a table, and the place by which that is read.
 
     Args:
@@ -23,20 +20,26 @@ def kind_of(place: str) -> tuple[str, str]:
     Raises:
         InvalidInputError: It is a table of this package; or nobody can tell which of its files count.
     """
-    if place.endswith(METADATA_FILE):
+    if place.location.endswith(METADATA_FILE):
         return "iceberg", place
-    names = {path.name for path in Path(place).iterdir()}
+    names = place.names()
     if META in names:
-        raise InvalidInputError(f"{place} is a table of this atio already: there is nothing to take over")
+        raise InvalidInputError(
+            f"{place.location} is a table of this atio already: there is nothing to take over"
+        )
     if "_current_version.json" in names:
+        if place.bucket is not None:
+            raise InvalidInputError(
+                f"{place.location} is a table of atio 2 or 3, which are taken over from a disk: copy its folder to one"
+            )
         return "atio", place
     if "_delta_log" in names:
         return "delta", place
     if (metadata := iceberg.metadata_file(place)) is not None:
-        return "iceberg", metadata
-    if ".hoodie" in names or any(Path(place, "metadata").glob(f"*{METADATA_FILE}")):
+        return "iceberg", place.at(metadata)
+    if ".hoodie" in names or any(name.endswith(METADATA_FILE) for name in place.names("metadata")):
         raise InvalidInputError(
-            f"{place} is a table whose Parquet files alone don't say which rows count: of Hudi, or of"
+            f"{place.location} is a table whose Parquet files alone don't say which rows count: of Hudi, or of"
             " atio 2 or 3 whose _current_version.json is missing. Write it to a folder of Parquet files by what made it"
         )
     return "parquet", place

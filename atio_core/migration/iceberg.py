@@ -12,61 +12,63 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.errors import DamagedError, InvalidInputError, StorageError
+from atio_core.migration.iceberg_io import IcebergIO
 from atio_core.migration.iceberg_nulls import lost_nulls
+from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source, moment
+from atio_core.storage.bucket import BucketStore
 
 _NAME = re.compile(r"v?(\d+)(-[^/]*)?\.metadata\.json")
+_INSIDE = "metadata"
 _HINT = "version-hint.text"
 
 
-def metadata_file(folder: str) -> str | None:
-    """Return the metadata file of the Iceberg table in a folder; None if there is no such table.
+def metadata_file(folder: OldPlace) -> str | None:
+    """Return the name in a folder of the metadata file of the Iceberg table there; None if there is no such table.
 
     Raises:
         InvalidInputError: Nothing says which of several counts.
         DamagedError: The one that counts can't be read: an older one would tell of rows as they were.
     """
-    inside = Path(folder, "metadata")
-    files = {
-        path: int(match[1]) for path in sorted(inside.glob("*.json")) if (match := _NAME.fullmatch(path.name))
-    }
-    readable = {path for path in files if _is_iceberg(path)}
+    names = folder.names(_INSIDE)
+    files = {name: int(match[1]) for name in sorted(names) if (match := _NAME.fullmatch(name))}
+    readable = {name for name in files if _is_iceberg(folder, name)}
     if not readable:
         return None
-    hint = inside / _HINT
-    told = hint.read_text(errors="replace").strip() if hint.is_file() else ""
-    if (named := inside / f"v{told}.metadata.json") in files:
-        return _readable(named, readable)
-    highest = [path for path, number in files.items() if number == max(files.values())]
+    told = folder.read(f"{_INSIDE}/{_HINT}").decode(errors="replace").strip() if _HINT in names else ""
+    if (named := f"v{told}.metadata.json") in files:
+        return _readable(folder, named, readable)
+    highest = [name for name, number in files.items() if number == max(files.values())]
     if len(highest) > 1:
         raise InvalidInputError(
-            f"{folder} has several metadata files with the highest number: {', '.join(path.name for path in highest)};"
+            f"{folder.location} has several metadata files with the highest number: {', '.join(highest)};"
             " give the path of the one that the table's catalogue names, instead of the folder's"
         )
-    return _readable(highest[0], readable)
+    return _readable(folder, highest[0], readable)
 
 
-def _readable(path: Path, readable: Collection[Path]) -> str:
-    if path not in readable:
+def _readable(folder: OldPlace, name: str, readable: Collection[str]) -> str:
+    if name not in readable:
+        path = folder.at(f"{_INSIDE}/{name}").location
         raise DamagedError(
             f"{path} names the Iceberg table's current version and can't be read; give the path of an older metadata"
             " file, if that is what is to be taken over",
-            path=str(path),
+            path=path,
         )
-    return str(path)
+    return f"{_INSIDE}/{name}"
 
 
-def read_source(location: str) -> Source:
+def read_source(place: OldPlace) -> Source:
     """Return what an Iceberg table holds, by its metadata file.
 
     Raises:
         InvalidInputError: `pyiceberg` isn't installed.
         DamagedError: It can't read the table.
     """
+    location = place.location
     try:
         library: Any = import_module("pyiceberg.table")
         errors: Any = import_module("pyiceberg.exceptions")
@@ -75,7 +77,13 @@ def read_source(location: str) -> Source:
             f"{location} is of an Iceberg table, which takes the library pyiceberg: pip install pyiceberg"
         ) from error
     try:
-        table: Any = library.StaticTable.from_metadata(location)
+        table: Any = (
+            library.StaticTable.from_metadata(location)
+            if place.bucket is None
+            else _in_bucket(location, place.bucket)
+        )
+    except StorageError:
+        raise
     except (OSError, ValueError, errors.ValidationError) as error:
         told = " ".join(str(error).split())
         raise DamagedError(f"the Iceberg table {location} can't be read: {told}", path=location) from error
@@ -95,6 +103,21 @@ def read_source(location: str) -> Source:
     if table.current_snapshot() is None:
         versions.append(empty)
     return Source("iceberg", location, tuple(versions), unreadable=unreadable, beginning=empty.id)
+
+
+def _in_bucket(location: str, bucket: BucketStore) -> Any:
+    """Return a table of a bucket, whose files are read as atio reads its own: by the same options."""
+    tables: Any = import_module("pyiceberg.table")
+    catalogues: Any = import_module("pyiceberg.catalog.noop")
+    serializers: Any = import_module("pyiceberg.serializers")
+    io = IcebergIO(bucket)
+    return tables.StaticTable(
+        identifier=("static-table", location),
+        metadata=serializers.FromInputFile.table_metadata(io.new_input(location)),
+        metadata_location=location,
+        io=io,
+        catalog=catalogues.NoopCatalog("static-table"),
+    )
 
 
 def _lineage(table: Any) -> Iterator[Any]:
@@ -178,10 +201,12 @@ def _rows(table: Any, snapshot: int | None) -> AbstractContextManager[Any]:
     return nullcontext(table.scan(snapshot_id=snapshot).to_arrow_batch_reader())
 
 
-def _is_iceberg(path: Path) -> bool:
+def _is_iceberg(folder: OldPlace, name: str) -> bool:
     """Whether a file says of itself that it is Iceberg's; atio 2 and 3 have such names too."""
     try:
-        told: object = json.loads(path.read_bytes())
+        told: object = json.loads(folder.read(f"{_INSIDE}/{name}"))
+    except StorageError:  # of a bucket: nobody knows what the file says
+        raise
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and "format-version" in told

@@ -10,35 +10,45 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atio_core.errors import DamagedError, InvalidInputError
+from atio_core.errors import DamagedError, InvalidInputError, StorageError
+from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source
+from atio_core.storage.base import Listed
+from atio_core.storage.bucket import BucketStore
+from atio_core.storage.object_file import ObjectFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+_HIDDEN = (".", "_")
 
-def read_source(folder: str) -> Source:
+
+def read_source(place: OldPlace) -> Source:
     """Return what a folder holds. Files and folders whose names begin with `.` or `_` don't count, as everywhere.
 
     Raises:
         InvalidInputError: There are no Parquet files.
         DamagedError: A file can't be read, or has columns that don't go with the others'.
+        StorageError: The bucket can't be read.
     """
     import pyarrow as pa
 
-    files = _files(folder)
+    folder = place.location
+    files = _files_here(folder) if place.bucket is None else _files_in(place.bucket)
     if not files:
         raise InvalidInputError(
             f"{folder} holds no table that is known: it has neither _current_version.json nor _delta_log, and no"
             " Parquet files"
         )
     try:
-        dataset, fields = _dataset(folder, files)
+        dataset, fields = _dataset(place, list(files))
+    except StorageError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise DamagedError(f"the files in {folder} can't be read together: {error}", path=folder) from error
     version = OldVersion(
-        id=f"parquet {_digest(folder, files)}",
+        id=f"parquet {hashlib.sha256(repr([*files.values()]).encode(errors='surrogateescape')).hexdigest()[:32]}",
         number=None,
         time=None,
         message=None,
@@ -48,42 +58,83 @@ def read_source(folder: str) -> Source:
     return Source("parquet", folder, (version,))
 
 
-def _files(folder: str) -> list[str]:
-    """Return the paths of the files, in the order of their names."""
+def _files_here(folder: str) -> dict[str, object]:
+    """Return the paths of the files, in the order of their names, and what tells one state of each from another."""
     found: list[str] = []
     for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        found += [
-            str(Path(path, name))
-            for name in names
-            if name.lower().endswith((".parquet", ".parq", ".pq")) and not name.startswith((".", "_"))
-        ]
-    return sorted(found)
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        found += [str(Path(path, name)) for name in names if _counts(name)]
+    stats = {path: Path(path).stat() for path in sorted(found)}
+    return {
+        path: (os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()
+    }
 
 
-def _dataset(folder: str, files: Sequence[str]) -> tuple[ds.Dataset, tuple[str, ...]]:
+def _files_in(bucket: BucketStore) -> dict[str, object]:
+    """Return the names of the files in a bucket, likewise."""
+    if bucket.flat is None:
+        found = [Listed(name, str(bucket.size(name))) for name in sorted(bucket.list())]
+    else:
+        found = sorted(bucket.flat.listed(""), key=lambda one: one.name)
+    names = ((one.name.split("/"), one) for one in found)
+    return {
+        one.name: (one.name, one.mark)
+        for (*folders, name), one in names
+        if _counts(name) and not any(folder.startswith(_HIDDEN) for folder in folders)
+    }
+
+
+def _counts(name: str) -> bool:
+    return name.lower().endswith((".parquet", ".parq", ".pq")) and not name.startswith(_HIDDEN)
+
+
+def _dataset(place: OldPlace, files: Sequence[str]) -> tuple[ds.Dataset, tuple[str, ...]]:
     """Return all files as one, with the columns of each of them, and which columns the folders' names give."""
     import pyarrow as pa
     import pyarrow.dataset as ds
-    from pyarrow.fs import LocalFileSystem
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
+    if place.bucket is None:
+        system, base = LocalFileSystem(), place.location
+    else:
+        system, base = PyFileSystem(FSSpecHandler(_BucketFiles(place.bucket))), ""
     options = ds.FileSystemFactoryOptions(
-        partition_base_dir=folder, partitioning=ds.HivePartitioning.discover(), exclude_invalid_files=False
+        partition_base_dir=base, partitioning=ds.HivePartitioning.discover(), exclude_invalid_files=False
     )
-    factory = ds.FileSystemDatasetFactory(LocalFileSystem(), list(files), ds.ParquetFileFormat(), options)
-    stored = pa.unify_schemas([_schema(path) for path in files], promote_options="permissive")
+    factory = ds.FileSystemDatasetFactory(system, list(files), ds.ParquetFileFormat(), options)
+    stored = pa.unify_schemas([_schema(path, system) for path in files], promote_options="permissive")
     whole = factory.inspect(promote_options="permissive")
     fields = tuple(field.name for field in whole if field.name not in stored.names)
     schema = pa.unify_schemas([stored, pa.schema([whole.field(name) for name in fields])])
     return factory.finish(schema), fields
 
 
-def _schema(path: str) -> pa.Schema:
+class _BucketFiles:
+    """What pyarrow asks of a file system by fsspec's names, to read files that it is given the names of."""
+
+    protocol = "atio"
+
+    def __init__(self, bucket: BucketStore) -> None:
+        self._bucket = bucket
+
+    def info(self, path: str) -> dict[str, Any]:
+        return {"type": "file", "size": self._bucket.size(path)}
+
+    def isfile(self, _path: str) -> bool:
+        return True
+
+    def open(self, path: str, mode: str) -> ObjectFile:  # noqa: ARG002 - pyarrow asks for "rb"
+        return ObjectFile(self._bucket, path)
+
+
+def _schema(path: str, system: Any) -> pa.Schema:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_schema(path)
+        return pq.read_schema(path, filesystem=system)
+    except StorageError:
+        raise
     except (
         OSError,
         ValueError,
@@ -94,10 +145,3 @@ def _schema(path: str) -> pa.Schema:
 
 def _rows(dataset: ds.Dataset) -> AbstractContextManager[Any]:
     return nullcontext(dataset.scanner().to_reader())
-
-
-def _digest(folder: str, files: Sequence[str]) -> str:
-    """Tell one state of the folder from another, by names, sizes and times."""
-    stats = [(path, Path(path).stat()) for path in files]
-    told = [(os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    return hashlib.sha256(repr(told).encode(errors="surrogateescape")).hexdigest()[:32]

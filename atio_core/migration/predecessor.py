@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from atio_core.errors import DamagedError
+from atio_core.migration.old_place import OldPlace
 from atio_core.migration.predecessor_rows import (
     read_columns,
     read_row_files,
@@ -56,7 +57,7 @@ class _Snapshot:
         return float(given) if isinstance(given, int | float) else 0.0
 
 
-def read_source(folder: str) -> Source:
+def read_source(place: OldPlace) -> Source:
     """Return what a table holds. Versions are ordered by time, since numbers are used again after a rollback.
 
     Raises:
@@ -64,7 +65,7 @@ def read_source(folder: str) -> Source:
     """
     import pyarrow as pa
 
-    root = Path(folder)
+    root = Path(place.location)
     pointer, tags = _pointer(root), _tags(root)
     unreadable: dict[int, str] = {}
     found: list[tuple[_Snapshot, OldVersion]] = []
@@ -79,7 +80,7 @@ def read_source(folder: str) -> Source:
         unreadable.setdefault(pointer, "it is the current version, and its metadata isn't there")
     found.sort(key=lambda one: (one[0].seconds, one[0].number))
     current = next((old.id for snapshot, old in found[:-1] if snapshot.number == pointer), None)
-    return Source("atio", folder, tuple(old for _, old in found), current, unreadable)
+    return Source("atio", place.location, tuple(old for _, old in found), current, unreadable)
 
 
 def _pointer(root: Path) -> int:

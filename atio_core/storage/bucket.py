@@ -79,6 +79,11 @@ class BucketStore:
         return self._url.location
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold."""
+        return self._client.secrets
+
+    @property
     def flat(self) -> BucketStore | None:
         """Itself; not where listings come in no order."""
         return None if self._url.bucket.endswith(_UNORDERED_SUFFIX) else self
