@@ -7,7 +7,7 @@ and all read the same version. Read as pandas frames, the parts one behind the o
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from atio_core.model.data_file import DataFile
     from atio_core.model.entry import LogEntry
+    from atio_core.reading.rows import Scan
     from atio_core.reading.selection import Selection
 
 _Result = TypeVar("_Result")
@@ -30,7 +31,7 @@ class Part(Protocol):
     """A version as if it had some of its files alone."""
 
     read: Callable[..., Any]
-    scan: Callable[..., Iterator[pa.RecordBatch]]
+    scan: Callable[..., Scan]
 
     @property
     def entry(self) -> LogEntry:
@@ -98,9 +99,7 @@ class ReadTask:
             found.index += self.first_row
         return found
 
-    def scan(
-        self, *, columns: Sequence[Any] | None = None, batch_rows: int = BATCH_ROWS
-    ) -> Iterator[pa.RecordBatch]:
+    def scan(self, *, columns: Sequence[Any] | None = None, batch_rows: int = BATCH_ROWS) -> Scan:
         """Return the rows batch by batch: see `Snapshot.scan`.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from atio_core.maintenance.lease import Lease
+    from atio_core.reading.rows import Scan
     from atio_core.reading.selection import Selection, Version
 
 _Result = TypeVar("_Result")
@@ -234,7 +235,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         limit: int | None = None,
         batch_rows: int = BATCH_ROWS,
         verify: Verify = "always",
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Scan:
         """Return the rows batch by batch, as Arrow has them; a few row groups are in memory at a time.
 
         The first batch is read at once, the others while the ones before are worked on. A range index isn't among the
@@ -249,7 +250,8 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
             verify: As for `read`.
 
         Returns:
-            An iterator of record batches of one schema, none of them empty. Drop it to end the scan.
+            An iterator of record batches of one `schema`, none of them empty. `close` it, or drop it, to end the scan.
+            It is an Arrow stream as well, of the batches that are left.
 
         Raises:
             As for `read`, also while it is gone through: a version that expires meanwhile never gives fewer rows.

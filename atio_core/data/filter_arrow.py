@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from atio_core.data.conform import field_id
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.predicate import ALL_NULL, Bounds
 from atio_core.model.pruning import bounds_of
+
+_INTEGERS = [pa.type_for_alias(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class ArrowExpression:
         """
         import pyarrow.dataset as ds
 
+        if not self._rules_files_out_well:
+            return bool(file.rows)
         types = {field_id(field): field.type for field in kept}
         known = pc.scalar(True)  # noqa: FBT003 - the value it takes
         for shown, stored in zip(self.shown, self.stored, strict=True):
@@ -49,7 +54,28 @@ class ArrowExpression:
         nowhere, form = pa.fs.LocalFileSystem(), ds.IpcFileFormat()  # nothing is opened
         fragment = form.make_fragment("", nowhere, partition_expression=known)
         dataset = ds.FileSystemDataset([fragment], self.shown, form, nowhere)
-        return bool(file.rows) and any(True for _ in dataset.get_fragments(self.expression))
+        try:
+            return bool(file.rows) and any(True for _ in dataset.get_fragments(self.expression))
+        except pa.ArrowException:  # the rows tell whether it can be computed: of none, of some or of all
+            return True
+
+    @property
+    def _rules_files_out_well(self) -> bool:
+        """Whether pyarrow judges files by the rule that it judges rows by: it does but for these two.
+
+        Of a list of values it compares with the bounds what it casts to the column's type for the rows, and it takes
+        for a comparison's opposite what isn't one if NaN is compared.
+        """
+        text = str(self.expression)
+        listed = [text[found.end() :] for found in re.finditer(r"is_in\(", text)]
+        return not re.search(r"(?<!\w)nan(?!\w)", text) and all(map(self._is_of_its_type, listed))
+
+    def _is_of_its_type(self, listed: str) -> bool:
+        return any(
+            listed.startswith(f"{field.name}, {{value_set={t}:[")
+            for field in self.shown
+            for t in (_INTEGERS if pa.types.is_integer(field.type) else [field.type])
+        )
 
 
 def _known_of(field: pa.Field, bounds: Bounds) -> pc.Expression:

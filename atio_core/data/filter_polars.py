@@ -153,7 +153,7 @@ class _Reader:
         if operand.type == pa.float16():
             raise UnreadableError("a comparison of Float16")
         if "Dyn" in literal["Literal"] and operand.type == pa.float32():
-            value = struct.unpack("f", struct.pack("f", value))[0]
+            value = _as_float32(value)
         found = compare(operand, operator, value)
         above = operand.kind == "float" and operator in (">", ">=")
         return Or((found, IsNan(operand.column))) if above else found
@@ -180,6 +180,10 @@ class _Reader:
         return operand
 
 
+def _as_float32(value: float) -> float:
+    return struct.unpack("f", struct.pack("f", value))[0]
+
+
 def _literal(content: Any) -> Any:
     ((form, typed),) = content.items()
     if form not in ("Dyn", "Scalar"):
@@ -191,6 +195,8 @@ def _literal(content: Any) -> Any:
 
 
 def _typed(name: str, value: Any) -> Any:
+    if name == "Float32":  # its JSON form is the shortest one that means it: 0.1
+        return _as_float32(value)
     if name in ("Boolean", "String", "StringOwned") or name.startswith(("Int", "UInt", "Float")):
         return value
     match name:

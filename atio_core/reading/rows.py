@@ -60,14 +60,46 @@ def scan_frames(version: Version, selection: Selection, output_as: OutputAs) -> 
         yield to_output(portion.rows, source.schema, [(len(portion.kept), {})], output_as, selection.columns)
 
 
-def scan_batches(version: Version, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
+class Scan(Iterator["pa.RecordBatch"]):
+    """The rows of a selection, batch by batch; also a stream of Arrow, for what takes one. Made by `Snapshot.scan`.
+
+    Args:
+        schema: That of each batch.
+        batches: What gives them, once.
+    """
+
+    def __init__(self, schema: pa.Schema, batches: Generator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.schema = schema
+        """The schema of each batch."""
+
+    def __next__(self) -> pa.RecordBatch:
+        """Return the next batch; none is empty."""
+        return next(self._batches)
+
+    def close(self) -> None:
+        """End the scan: nothing more is read."""
+        self._batches.close()
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the batches that are left as a reader."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_batches(self.schema, self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Export the batches that are left as an Arrow stream, which can be gone through once."""
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+
+def scan_batches(version: Version, selection: Selection, batch_rows: int) -> Scan:
     """Return the rows of a selection as record batches of at most so many rows, all of one schema.
 
     The first of them is read already: what can't be read is told before any is handed out.
     """
     batches = version.guarded(_batches(version, selection, batch_rows))
     first = next(batches, None)
-    return iter(()) if first is None else _followed(first, batches)
+    return Scan(arrow_schema(version.source.schema, selection.columns), _followed(first, batches))
 
 
 def _batches(version: Version, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -75,17 +107,15 @@ def _batches(version: Version, selection: Selection, batch_rows: int) -> Iterato
         yield from (batch for batch in table.to_batches(max_chunksize=batch_rows) if batch.num_rows)
 
 
-def _followed(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from others
+def _followed(first: pa.RecordBatch | None, others: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
+    if first is not None:
+        yield first
+        yield from others
 
 
 def read_batches(version: Version, selection: Selection) -> pa.RecordBatchReader:
     """Return the rows of a selection as a reader of batches."""
-    import pyarrow as pa
-
-    batches = scan_batches(version, selection, BATCH_ROWS)
-    return pa.RecordBatchReader.from_batches(arrow_schema(version.source.schema, selection.columns), batches)
+    return scan_batches(version, selection, BATCH_ROWS).reader()
 
 
 def arrow_schema(schema: pa.Schema, columns: list[Any] | None = None) -> pa.Schema:

@@ -31,12 +31,11 @@ from atio_core.table.base import TableBase
 from atio_core.times import time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import pyarrow as pa
+    from collections.abc import Callable, Mapping
 
     from atio_core.changes.writing import Writing
     from atio_core.log.change import Change
+    from atio_core.reading.rows import Scan
 
 _Result = TypeVar("_Result")
 _REPLACES = ("overwrite", "overwrite_partitions")
@@ -341,7 +340,7 @@ class KeptStage:
         """
         return self.snapshot().read(output_as, **selection)
 
-    def scan(self, *, batch_rows: int = BATCH_ROWS, **selection: Any) -> Iterator[pa.RecordBatch]:
+    def scan(self, *, batch_rows: int = BATCH_ROWS, **selection: Any) -> Scan:
         """Return these rows batch by batch: see `Snapshot.scan`."""
         return self.snapshot().scan(batch_rows=batch_rows, **selection)
 

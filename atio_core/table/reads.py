@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    import pyarrow as pa
+    from atio_core.reading.rows import Scan
 
 
 class Reads(TableBase):
@@ -131,7 +131,7 @@ class Reads(TableBase):
         verify: Verify = "always",
         as_of: datetime | None = None,
         tag: str | None = None,
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Scan:
         """Return the rows of a version batch by batch, the latest if none is named.
 
         Args:
@@ -146,7 +146,7 @@ class Reads(TableBase):
             tag: A tag, instead of `version`.
 
         Returns:
-            An iterator of record batches: see `Snapshot.scan`. All are of one version.
+            An iterator of record batches, and a stream of Arrow: see `Snapshot.scan`. All are of one version.
 
         Raises:
             As for `snapshot` and `Snapshot.scan`.

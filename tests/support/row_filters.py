@@ -25,7 +25,7 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "i": (pa.int64(), st.integers(-3, 3) | st.sampled_from([-(2**63), 2**63 - 1])),
     "u": (pa.uint8(), st.integers(0, 3) | st.just(255)),
     "f": (pa.float64(), st.sampled_from([-1.5, -0.0, 0.0, 0.5, 2.0, math.inf, -math.inf, math.nan])),
-    "g": (pa.float32(), st.sampled_from([-1.5, 0.0, 0.5, 2.0, math.nan])),
+    "g": (pa.float32(), st.sampled_from([-1.5, 0.0, 0.10000000149011612, 2.0, math.nan])),
     "s": (pa.string(), st.sampled_from(["", "a", "b", "é", "a" * 40, "\U0010ffff" * 40])),
     "c": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b", "c"])),
     "b": (pa.bool_(), st.booleans()),

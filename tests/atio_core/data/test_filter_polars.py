@@ -49,6 +49,7 @@ def schema() -> Any:
         (col("f") > 3, Or((Compare(2, ">", 3.0), IsNan(2)))),
         (col("f") <= 3, Compare(2, "<=", 3.0)),
         (col("g") == 0.1, Compare(3, "==", 0.10000000149011612)),
+        (col("g") == pl.lit(0.1, pl.Float32), Compare(3, "==", 0.10000000149011612)),
         (col("s") == "x", Compare(4, "==", "x")),
         (col("b"), Compare(5, "==", value=True)),
         (~col("b"), Not(Compare(5, "==", value=True))),

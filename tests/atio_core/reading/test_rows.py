@@ -383,6 +383,40 @@ def test_a_scan_that_is_left_stops_reading(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
+    "take",
+    [
+        pa.table,
+        lambda stream: pa.table(pl.DataFrame(stream)),
+        lambda stream: pa.table(cast("Any", pd.DataFrame).from_arrow(stream)),
+        lambda stream: duckdb.from_arrow(stream).to_arrow_table(),
+    ],
+    ids=["pyarrow", "polars", "pandas", "duckdb"],
+)
+def test_a_scan_is_a_stream_of_arrow(take: Callable[[Any], pa.Table]) -> None:
+    """Libraries take it as it is, and get the rows that are left of it; of no rows too."""
+    table = Table(store=MemoryStore())
+    for number in range(3):
+        table.append(pa.table({"a": [number]}))
+    batches = table.scan()
+    next(batches)
+    assert take(batches)["a"].to_pylist() == [1, 2]
+    none = table.scan(filter=[("a", ">", 5)])
+    assert none.schema.names == ["a"]
+    assert take(none)["a"].to_pylist() == []
+    assert Table(store=MemoryStore()).append(table.scan(limit=0)).schema.names == ["a"]
+
+
+def test_a_scan_can_be_closed() -> None:
+    """After that it gives nothing more."""
+    table = Table(store=MemoryStore())
+    table.append(pa.table({"a": [1, 2]}))
+    batches = table.scan(batch_rows=1)
+    assert next(batches).num_rows == 1
+    batches.close()
+    assert list(batches) == []
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"limit": -1}, "limit must be a whole number of 0 or more"),

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import atio_core as atio
+from atio_core.storage.memory import MemoryStore
+
+ROWS = pa.table(
+    {
+        "i": pa.array([1, -128, None, 5], pa.int8()),
+        "u": pa.array([0, 2**64 - 1, None, 7], pa.uint64()),
+        "f": pa.array([0.1, float("nan"), None, 1.5], pa.float32()),
+        "d": pa.array([0.1, float("inf"), None, -0.0], pa.float64()),
+        "b": [True, False, None, True],
+        "n": pa.array([Decimal("1.10"), Decimal("0.00"), None, Decimal("3.00")], pa.decimal128(10, 2)),
+        "s": ["a", "b", None, "c"],
+        "row": [0, 1, 2, 3],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pc.field("f").isin([0.1]),
+        pc.field("f").isin([Decimal("0.1")]),
+        pc.field("d").isin([0.1, 7.0]),
+        ~pc.field("d").isin([0.1]),
+        ~(pc.field("d") <= pc.scalar(float("nan"))),
+        pc.field("u").isin([7]),
+        ~pc.field("u").isin([0, None]),
+        pc.field("i").isin([1, 300]),
+        pc.field("b").isin([1]),
+        pc.field("n").isin([Decimal("1.1")]),
+    ],
+    ids=map(str, range(10)),
+)
+def test_files_are_ruled_out_by_the_rule_that_rows_are(given: pc.Expression) -> None:
+    """The same rows match however they lie in files: what rules a file out is true of all of its rows."""
+    whole, apart = atio.Table(store=MemoryStore()), atio.Table(store=MemoryStore())
+    whole.append(ROWS)
+    for place in range(ROWS.num_rows):
+        apart.append(ROWS.slice(place, 1))
+    assert matching(apart, given) == matching(whole, given)
+
+
+def test_files_without_one_of_the_values_are_ruled_out() -> None:
+    """A list of whole numbers, or of values of the column's own type, spares files beyond it."""
+    table = atio.Table(store=MemoryStore())
+    for place in range(ROWS.num_rows):
+        table.append(ROWS.slice(place, 1))
+    for given in (pc.field("i").isin([5]), pc.field("s").isin(["c"])):
+        before = table.io_stats()
+        assert len(matching(table, given)) == 1
+        assert (table.io_stats() - before).reads == 2  # the version's entry, and the one file
+
+
+def test_what_cannot_be_computed_is_refused_however_rows_lie() -> None:
+    """The error is atio's, and names the column, also where files are asked first."""
+    table = atio.Table(store=MemoryStore())
+    for place in range(ROWS.num_rows):
+        table.append(ROWS.slice(place, 1))
+    with pytest.raises(atio.InvalidInputError, match="can't be computed over 'u'"):
+        table.read(filter=pc.field("u") >= 0)
+
+
+def matching(table: atio.Table, given: Any) -> list[int]:
+    """Return the numbers of the rows that match."""
+    return table.read(output_as="arrow", filter=given, columns=["row"])["row"].to_pylist()
