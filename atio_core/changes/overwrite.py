@@ -216,7 +216,7 @@ def write_overwrite(
     change = Overwrite(
         written.files, schema, content, limits, mode, fields, sort_by, shares=files, spares=True
     )
-    return replace(same, otherwise=change) if unchanged else change
+    return replace(same, fallback=change) if unchanged else change
 
 
 def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | None:

@@ -52,29 +52,29 @@ class Unchanged:
     Attributes:
         seen: The data version that has them.
         skip: Make no version.
-        otherwise: What is done if that isn't the latest any more; None if nothing is written for it.
+        fallback: What is done if that isn't the latest any more; None if nothing is written for it.
     """
 
     seen: int
     skip: bool
-    otherwise: Change | None = None
+    fallback: Change | None = None
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
 
     @property
     def adds(self) -> Sequence[DataFile]:
         """See `Change`."""
-        return self.otherwise.adds if self.otherwise else ()
+        return self.fallback.adds if self.fallback else ()
 
     def rebase(self, base: LogEntry, scratch: Scratch) -> Rebased | None:
         """Apply the change to a base.
 
         Raises:
             CommitConflictError: With `write_again`: the base is of another data version, and nothing is written for it.
-            What `otherwise` raises.
+            What `fallback` raises.
         """
-        if base.data.version != self.seen and self.otherwise:
-            return self.otherwise.rebase(base, scratch)
+        if base.data.version != self.seen and self.fallback:
+            return self.fallback.rebase(base, scratch)
         if base.data.version != self.seen:
             raise CommitConflictError(
                 f"{self.operation} of {scratch.location} found its rows in version {self.seen}, which is no longer the"

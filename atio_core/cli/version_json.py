@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from atio_core.model.entry import Totals
 from atio_core.version_facts import EntryFacts
 
 
@@ -19,17 +19,12 @@ def version_json(snapshot: EntryFacts) -> dict[str, Any]:
         "rows": snapshot.rows,
         "files": snapshot.files,
         "bytes": snapshot.bytes,
-        "added": totals_json(snapshot.added),
-        "removed": totals_json(snapshot.removed),
+        "added": asdict(snapshot.added),
+        "removed": asdict(snapshot.removed),
         "tags": list(snapshot.tags),
         "message": snapshot.message,
         "properties": snapshot.properties,
     }
-
-
-def totals_json(totals: Totals) -> dict[str, int]:
-    """Return counts of files, rows and bytes as plain values."""
-    return {"files": totals.files, "rows": totals.rows, "bytes": totals.bytes}
 
 
 def told_change(added: int, removed: int) -> str:

@@ -28,13 +28,12 @@ import pyarrow as pa
 
 from atio_core.data import arrow_types, objects
 from atio_core.data.gapped_levels import gapped_levels, masked_level
-from atio_core.data.labels import Json, UnknownValueError, canonical_json, from_json, to_json
+from atio_core.data.labels import NUMPY_NUMBERS, Json, UnknownValueError, canonical_json, from_json, to_json
 from atio_core.data.layout import Column, Layout, physical_names
 from atio_core.data.objects import Encoded
 from atio_core.data.pandas_index import (
     COMPLEX,
     MASKED,
-    NUMBERS,
     TIMES,
     UnknownDtypeError,
     build_dtype,
@@ -218,7 +217,7 @@ def _is_multi(index: Any) -> bool:
 
 def is_never_null(described: Json) -> bool:
     """Say whether a pandas type has no missing values beside NaN."""
-    return isinstance(described, str) and (described in NUMBERS or described in COMPLEX)
+    return isinstance(described, str) and (described in NUMPY_NUMBERS or described in COMPLEX)
 
 
 def stored_as(dtype: Any) -> pa.DataType:
@@ -316,7 +315,7 @@ def stored_categories(categories: Any) -> pa.Array | None:
         return _one(_encode_text(categories.array)).cast(pa.string())
     if dtype == "object":
         return _as_text(categories)
-    if isinstance(dtype, str) and dtype != "float16" and (dtype in NUMBERS or dtype in TIMES):
+    if isinstance(dtype, str) and dtype != "float16" and (dtype in NUMPY_NUMBERS or dtype in TIMES):
         return _one(encode(categories.array).values)
     return None
 

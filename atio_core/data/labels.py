@@ -75,7 +75,7 @@ def _to_json(value: object) -> Json:
     if writer is not None:
         return writer(value)
     module = kind.__module__.partition(".")[0]
-    if module == "numpy" and kind.__name__ in _NUMPY_SCALARS:
+    if module == "numpy" and kind.__name__ in NUMPY_NUMBERS:
         return _numpy_to_json(value)
     if module == "pandas" and (found := _pandas_to_json(value)) is not None:
         return found
@@ -192,22 +192,11 @@ _WRITERS: dict[type, Callable[[Any], Json]] = {
     uuid.UUID: lambda v: {"uuid": str(v)},
 }
 
-_NUMPY_SCALARS = frozenset(
-    [
-        "bool",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "float16",
-        "float32",
-        "float64",
-    ]
+NUMPY_NUMBERS = frozenset(
+    {"bool", "float16", "float32", "float64"}
+    | {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 )
+"""NumPy's dtypes of plain numbers."""
 
 
 def _numpy_to_json(value: Any) -> Json:

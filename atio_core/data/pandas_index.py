@@ -19,6 +19,7 @@ import pyarrow as pa
 from atio_core.data import arrow_types
 from atio_core.data.gapped_levels import gapped_levels
 from atio_core.data.labels import (
+    NUMPY_NUMBERS,
     Json,
     UnknownValueError,
     from_json,
@@ -28,22 +29,6 @@ from atio_core.data.labels import (
     zone_to_json,
 )
 
-NUMBERS = frozenset(
-    [
-        "bool",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "float16",
-        "float32",
-        "float64",
-    ]
-)
 COMPLEX = frozenset(["complex64", "complex128"])
 TIMES = frozenset(
     f"{kind}[{unit}]" for kind in ("datetime64", "timedelta64") for unit in ("s", "ms", "us", "ns")
@@ -112,7 +97,7 @@ def describe_dtype(dtype: Any) -> Json:
 
 def _describe_numpy(dtype: Any) -> Json:
     name: str = dtype.name
-    if name == "object" or (dtype.isnative and (name in NUMBERS or name in COMPLEX or name in TIMES)):
+    if name == "object" or (dtype.isnative and (name in NUMPY_NUMBERS or name in COMPLEX or name in TIMES)):
         return name
     raise UnknownDtypeError(dtype.str if not dtype.isnative else name)
 

@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 from atio_core.data import arrow_types, objects
 from atio_core.data.frames_pandas import stored_categories
 from atio_core.data.gapped_levels import with_plain_level
-from atio_core.data.labels import Json, from_json
+from atio_core.data.labels import NUMPY_NUMBERS, Json, from_json
 from atio_core.data.layout import Column, Layout
 from atio_core.data.pandas_index import (
     COMPLEX,
-    NUMBERS,
     TIMES,
     arrow_time,
     build_dtype,
@@ -163,7 +162,7 @@ def _require_values(column: Column, values: pa.ChunkedArray) -> None:
 
 
 _PLAIN: dict[str, pa.DataType] = {
-    **{name: pa.type_for_alias("halffloat" if name == "float16" else name) for name in NUMBERS},
+    **{name: pa.type_for_alias("halffloat" if name == "float16" else name) for name in NUMPY_NUMBERS},
     **{name: arrow_time(name) for name in TIMES},
 }
 

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from atio_core.data.arrow_types import is_text
 from atio_core.databases.dialect import Column, Dialect
-from atio_core.databases.sql_types import CARRIERS, UnfitError, fit, is_text
+from atio_core.databases.sql_types import CARRIERS, UnfitError, fit
 from atio_core.errors import InvalidInputError
 
 _OPERATORS = {"==": "=", "=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "in": "IN"}

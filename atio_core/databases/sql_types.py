@@ -14,6 +14,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.data.arrow_types import is_text, is_text_or_bytes
+
 Family = Literal[
     "bool", "int", "float", "decimal", "text", "bytes", "date", "time", "timestamp", "timestamptz",
     "interval", "uuid", "json", "array", "other",
@@ -295,19 +297,9 @@ def _within(numbers: Any, low: int, high: int, to: SqlType) -> None:
         raise UnfitError(f"a date before the year 1 or after the year 9999 can't be written to {to.ddl}")
 
 
-def is_text(t: Any) -> bool:
-    """Say whether an Arrow type is text."""
-    return pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t)
-
-
 def is_binary(t: Any) -> bool:
     """Say whether an Arrow type is bytes."""
-    return (
-        pa.types.is_binary(t)
-        or pa.types.is_large_binary(t)
-        or pa.types.is_binary_view(t)
-        or pa.types.is_fixed_size_binary(t)
-    )
+    return pa.types.is_fixed_size_binary(t) or (is_text_or_bytes(t) and not is_text(t))
 
 
 _DAY = 86_400_000_000  # in microseconds

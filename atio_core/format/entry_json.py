@@ -16,7 +16,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from atio_core.errors import NewerFormatError
-from atio_core.format.records import file_from_json, file_to_json, inside, stats_from_json, stats_to_json
+from atio_core.format.records import (
+    file_from_json,
+    file_to_json,
+    inside,
+    stats_from_json,
+    stats_to_json,
+    text_of,
+)
 from atio_core.format.seal import open_sealed, seal
 from atio_core.format.tags_json import tags_from_json, tags_to_json
 from atio_core.model.entry import (
@@ -75,9 +82,9 @@ class Outlines:
         number, time_us, operation, *_ = fields["data"]
         schemas = [ref["path"] for ref in fields["schemas"].values() if "path" in ref]
         return Outline(
-            table_id=_text(fields["table"]),
+            table_id=text_of(fields["table"]),
             version=fields["version"],
-            commit_id=_text(fields["commit"]),
+            commit_id=text_of(fields["commit"]),
             data=DataVersion(number, time_us, operation),
             totals=Totals(*fields["totals"]),
             manifests=tuple(map(self._manifest, fields["manifests"])),
@@ -176,9 +183,9 @@ def _to_json(entry: LogEntry) -> dict[str, Any]:
 def _from_json(fields: dict[str, Any]) -> LogEntry:
     last_schema, last_column = fields["last"]
     return LogEntry(
-        table_id=_text(fields["table"]),
+        table_id=text_of(fields["table"]),
         version=fields["version"],
-        commit_id=_text(fields["commit"]),
+        commit_id=text_of(fields["commit"]),
         parent_commit_id=fields["parent"],
         clock_us=fields["clock"],
         time_us=fields["time"],
@@ -212,12 +219,6 @@ def _from_json(fields: dict[str, Any]) -> LogEntry:
         reader_features=tuple(fields.get("reader_features", ())),
         writer_features=tuple(fields.get("writer_features", ())),
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, found {value!r}")
-    return value
 
 
 def _totals_to_json(totals: Totals) -> list[int]:

@@ -81,3 +81,10 @@ def inside(path: str) -> str:
     if not is_inside(path):
         raise ValueError(f"the path {path!r} leaves the table")
     return path
+
+
+def text_of(value: object) -> str:
+    """Return a JSON value that is text. Raises TypeError if it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r}")
+    return value

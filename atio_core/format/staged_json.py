@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar, cast
 from atio_core.arguments import refusal, shown
 from atio_core.errors import DamagedError, InvalidInputError, NewerFormatError
 from atio_core.format.names import change_path, file_id_of, is_data_path, is_object_path
-from atio_core.format.records import file_from_json, file_to_json, inside
+from atio_core.format.records import file_from_json, file_to_json, inside, text_of
 from atio_core.format.seal import UNFIT, BrokenSealError, seal, unseal
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import ROWS, PartitionField, SchemaRef, Totals
@@ -137,19 +137,19 @@ def staged_from_json(fields: dict[str, Any], kind: type[_Staged]) -> _Staged:
         AttributeError, KeyError, RecursionError, TypeError, ValueError: It doesn't follow the format.
     """
     require_format(fields["format"])
-    operation = _text(fields["operation"])
+    operation = text_of(fields["operation"])
     if operation not in OPERATIONS:
         raise ValueError(f"{operation!r} can't be staged")
     table, (files, rows, size) = fields["table"], fields["totals"]
     change: StagedFiles | StoredChange
     if "stored" in fields:
         found, length = fields["stored"]
-        change = StoredChange(_text(found), _count(length))
+        change = StoredChange(text_of(found), _count(length))
     else:
         change = _change_from_json(fields["change"])
     return kind(
         id=_uuid7(fields["stage"]),
-        table_id=None if table is None else _text(table),
+        table_id=None if table is None else text_of(table),
         entry=_count(fields["entry"]),
         base_version=_count(fields["base"]),
         operation=operation,
@@ -213,7 +213,7 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
 
 def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
     names = tuple(_partition_field(*one) for one in fields.get("partition_fields", ()))
-    kind = _text(fields.get("kind", ROWS))
+    kind = text_of(fields.get("kind", ROWS))
     files = tuple(_file(record, kind) for record in fields["files"])
     partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
     if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
@@ -222,11 +222,11 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
     return StagedFiles(
         files=files,
         schema=_schema_from_json(fields["schema"]) if kind == ROWS else NO_SCHEMA,
-        content=_text(fields["content"]),
+        content=text_of(fields["content"]),
         fields=names,
         sort_by=tuple(map(_count, fields.get("sort_by", ()))),
         partitions=partitions,
-        grown_from=None if grown_from is None else _text(grown_from),
+        grown_from=None if grown_from is None else text_of(grown_from),
         new_columns=tuple(map(_count, new_columns)),
         keeps_columns=fields.get("keeps_columns", False) is True,
         begins=fields.get("begins", False) is True,
@@ -238,10 +238,10 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
 
 def _replaced(fields: list[Any], most: int) -> Replaced:
     replaced, lists = fields
-    files = tuple((inside(_text(path)), _count(number)) for path, number in replaced)
+    files = tuple((inside(text_of(path)), _count(number)) for path, number in replaced)
     if len({path for path, _ in files}) < len(files) or sum(number for _, number in files) > most:
         raise ValueError("a file that is replaced is there twice, or by files that the change hasn't got")
-    return Replaced(files, tuple(inside(_text(path)) for path in lists))
+    return Replaced(files, tuple(inside(text_of(path)) for path in lists))
 
 
 def _schema_to_json(ref: SchemaRef) -> list[str | None]:
@@ -250,14 +250,14 @@ def _schema_to_json(ref: SchemaRef) -> list[str | None]:
 
 def _schema_from_json(fields: list[str | None]) -> SchemaRef:
     found, carried = fields
-    return SchemaRef(_text(found), None if carried is None else base64.b64decode(carried, validate=True))
+    return SchemaRef(text_of(found), None if carried is None else base64.b64decode(carried, validate=True))
 
 
 def _file(record: dict[str, Any], kind: str) -> DataFile:
     """A record as an entry has it, but that nothing of it is trusted."""
     file = file_from_json(record)
     for text in (file.format, file.digest, file.footer_digest, file.commit_id):
-        _text(text)
+        text_of(text)
     for number in (file.size, file.rows, file.footer_size, file.schema, file.time_us):
         _count(number)
     for stats in file.stats.values():
@@ -272,20 +272,14 @@ def _file(record: dict[str, Any], kind: str) -> DataFile:
 
 
 def _partition_field(name: object, column: object) -> PartitionField:
-    return PartitionField(_text(name), None if column is None else _count(column))
+    return PartitionField(text_of(name), None if column is None else _count(column))
 
 
 def _uuid7(text: object) -> uuid.UUID:
-    found = uuid.UUID(_text(text))
+    found = uuid.UUID(text_of(text))
     if str(found) != text or file_id_of(change_path(found)) is None:
         raise ValueError(f"{text!r} is no id of a stage")
     return found
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, found {value!r}")
-    return value
 
 
 def _count(value: object) -> int:

@@ -2,7 +2,7 @@
 
 A version's files are, in the order of their rows: those of its manifests, one manifest after the other, then the
 inline ones. An append adds to the inline ones. When they pass their bound they become a manifest of level 0; when
-`FANOUT` neighbours of one level stand at the end, they become one of the next level, up to `target_files`. So a
+`fanout` neighbours of one level stand at the end, they become one of the next level, up to `target_files`. So a
 version names few manifests, and a file's record is rewritten a few times only (a log-structured merge tree,
 O'Neil et al. 1996). In a bucket, where each manifest costs a reader a request, those of level 0 are gathered in one
 until it is large.
@@ -16,7 +16,6 @@ from typing import Any
 
 from atio_core.model.data_file import ColumnStats, DataFile, Scalar
 
-FANOUT = 8
 _COLUMNS = 8  # have bounds over several files
 
 Stats = Mapping[int, ColumnStats]

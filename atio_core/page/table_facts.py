@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import missing_file
 from atio_core.log.lookup import Found, history, too_fast
 from atio_core.maintenance.policies import stored_policy
-from atio_core.model.entry import LogEntry, Tag, Totals
+from atio_core.model.entry import LogEntry, Tag
 from atio_core.model.ids import Clock
 from atio_core.page.column_facts import columns_of
 from atio_core.page.difference_facts import Effort, difference_facts
@@ -117,19 +117,15 @@ def _version(
         "message": data.message,
         "properties": data.properties,
         "kind": entry.kind if entry.is_there else "dropped",
-        **_counts(entry.totals),
-        "added": _counts(data.added),
-        "removed": _counts(data.removed),
+        **asdict(entry.totals),
+        "added": asdict(data.added),
+        "removed": asdict(data.removed),
         "tags": sorted(name for name, tag in tags.items() if tag.version == data.version),
         "kept": None if kept is None else list(kept.get(data.version, ())),
         "schema": schema,
         "sorted_by": list(entry.sort_by),
         "partitioned_by": [field.name for field in entry.partition_fields],
     }
-
-
-def _counts(totals: Totals) -> dict[str, int]:
-    return {"files": totals.files, "rows": totals.rows, "bytes": totals.bytes}
 
 
 def _tags(tags: Mapping[str, Tag]) -> list[dict[str, Any]]:

@@ -91,19 +91,19 @@ def field_refs(entry: LogEntry) -> list[int | str]:
 
 
 def select_files(
-    store: ObjectStore, entry: LogEntry, partitions: Collection[tuple[Scalar, ...]] | None
-) -> tuple[DataFile, ...]:
-    """Return the files of some partitions, or of all, in the order of their rows."""
-    return _files(store, entry, partitions)
-
-
-def _files(
     store: ObjectStore,
     entry: LogEntry,
     partitions: Collection[tuple[Scalar, ...]] | None,
     may_match: Callable[[ManifestRef | Span], bool] = lambda _: True,
 ) -> tuple[DataFile, ...]:
-    """Return the files of some partitions but those that can't match, by what is known of many at once."""
+    """Return the files of some partitions, or of all, in the order of their rows.
+
+    Args:
+        store: Where the files lie.
+        entry: The version that has them.
+        partitions: Their values; None for all.
+        may_match: Says of many files at once, by what is known of them, whether one is wanted.
+    """
 
     def may_list(span: ManifestRef | Span) -> bool:
         return (partitions is None or any(may_hold(span, values) for values in partitions)) and may_match(
@@ -122,10 +122,10 @@ def files_to_read(version: Version, selection: Selection) -> tuple[DataFile, ...
     chosen, store, known = selection.row_filter, version.source.store, version.source.schemas
     if chosen is not None:
         may_match = functools.partial(chosen.manifest_may_match, known=known)
-        files = _files(store, version.entry, selection.partitions, may_match)
+        files = select_files(store, version.entry, selection.partitions, may_match)
         # A record with another schema is damaged, which is told when the file is opened.
         return tuple(f for f in files if f.schema not in known or chosen.file_may_match(f, known[f.schema]))
-    files = _files(store, version.entry, selection.partitions)
+    files = select_files(store, version.entry, selection.partitions)
     if selection.limit is None:
         return files
     before = itertools.accumulate((file.rows for file in files), initial=0)

@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from atio_core.errors import AtioError, NotFoundError
-from atio_core.model.ids import Clock, system_clock, uuid7
+from atio_core.model.ids import system_clock, uuid7
 from atio_core.storage.base import check_name, check_prefix
 from atio_core.storage.durable import (
     AnyPath,
@@ -53,7 +53,6 @@ class LocalStore:
     Args:
         root: The folder; made with the first object.
         temporary: The name of the folder below it that takes temporary files.
-        clock: What dates the names of temporary files.
 
     Example:
         >>> import tempfile
@@ -63,13 +62,12 @@ class LocalStore:
         (['log/1.json'], b'{}')
     """
 
-    __slots__ = ("_clock", "_links", "_root", "_temporary", "io", "turns")
+    __slots__ = ("_links", "_root", "_temporary", "io", "turns")
 
-    def __init__(self, root: AnyPath, *, temporary: str, clock: Clock = system_clock) -> None:
+    def __init__(self, root: AnyPath, *, temporary: str) -> None:
         check_name(temporary)
         self._root = os.path.abspath(root)  # the process may change its working directory
         self._temporary = os.path.join(self._root, temporary)
-        self._clock = clock
         self._links = False  # whether files are known to take a second name here
         self.io = IoCounter()
         self.turns: Turns = turns_in(self._temporary)
@@ -265,7 +263,7 @@ class LocalStore:
         """
         if os.path.lexists(path):  # a race that is lost already need not wait for the disk
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        temporary = f"{self._temporary}/{uuid7(self._clock)}.tmp"
+        temporary = f"{self._temporary}/{uuid7(system_clock)}.tmp"
         try:
             fd = os.open(temporary, _CREATE, _MODE)
             try:

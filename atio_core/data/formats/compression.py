@@ -46,6 +46,16 @@ def for_pandas(request: WriteRequest, *ours: str) -> dict[str, Any]:
     return {**request.without(*ours), "compression": details}
 
 
+def for_polars(request: WriteRequest) -> dict[str, Any]:
+    """Return the options for a writer of polars: it compresses as the name says, unless the caller says how.
+
+    Args:
+        request: What is to be written.
+    """
+    by_name = {"compression": request.compression} if request.compression else {}
+    return {**by_name, **request.options}
+
+
 def around(file: BinaryIO, request: WriteRequest) -> contextlib.AbstractContextManager[BinaryIO]:
     """Give a file whose bytes reach the given one compressed, for writers that don't compress themselves.
 

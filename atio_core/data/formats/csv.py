@@ -18,17 +18,12 @@ def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
     frame.to_csv(file, **{"index": False, **compression.for_pandas(request, *arrays.OURS)})
 
 
-def _compressed(request: WriteRequest) -> dict[str, Any]:
-    by_name = {"compression": request.compression} if request.compression else {}
-    return {**by_name, **request.options}
-
-
 def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
-    frame.write_csv(file, **_compressed(request))
+    frame.write_csv(file, **compression.for_polars(request))
 
 
 def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
-    lazy.sink("sink_csv", frame, file, request, _compressed(request))
+    lazy.sink("sink_csv", frame, file, request, compression.for_polars(request))
 
 
 def _write_options(request: WriteRequest) -> dict[str, Any]:

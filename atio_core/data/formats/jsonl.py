@@ -24,17 +24,12 @@ def _from_array(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
     json_rows.write(frame, file, _lines(request, *arrays.OURS))
 
 
-def _compressed(request: WriteRequest) -> dict[str, Any]:
-    by_name = {"compression": request.compression} if request.compression else {}
-    return {**by_name, **request.options}
-
-
 def _from_polars(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
-    frame.write_ndjson(file, **_compressed(request))
+    frame.write_ndjson(file, **compression.for_polars(request))
 
 
 def _from_lazy(frame: Any, file: BinaryIO, request: WriteRequest) -> None:
-    lazy.sink("sink_ndjson", frame, file, request, _compressed(request))
+    lazy.sink("sink_ndjson", frame, file, request, compression.for_polars(request))
 
 
 def _from_arrow(table: Any, file: BinaryIO, request: WriteRequest) -> None:

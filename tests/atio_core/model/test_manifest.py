@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.model.data_file import Scalar
-from atio_core.model.manifest import FANOUT, ManifestRef, bound_text, may_hold, merge_from
+from atio_core.model.manifest import ManifestRef, bound_text, may_hold, merge_from
 from tests.support.strategies import scalars
+
+FANOUT = 8
 
 
 def ref(files: int = 1, level: int = 0, partitions: tuple[tuple[str, str], ...] = ()) -> ManifestRef:
