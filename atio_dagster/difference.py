@@ -13,6 +13,7 @@ from atio_core.comparing.diff import Diff
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
 from atio_dagster.arguments import require_arguments
+from atio_dagster.check_steps import check_of
 from atio_dagster.keys import asset_keys_of
 from atio_dagster.provenance import latest_of
 from atio_dagster.resource import AtioResource
@@ -66,13 +67,6 @@ def build_diff_check(
     require_arguments(name=name, blocking=blocking, severity=severity, resource_key=resource_key)
     [key] = asset_keys_of([asset], "asset")
 
-    @dg.asset_check(
-        asset=key,
-        name=name,
-        blocking=blocking,
-        description="The output takes away, and changes, no more rows than it may.",
-        required_resource_keys={resource_key},
-    )
     def diff(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         step = context.op_execution_context
         store: AtioResource = getattr(step.resources, resource_key)
@@ -83,7 +77,8 @@ def build_diff_check(
             return dg.AssetCheckResult(passed=True, description="There is no version before to compare with.")
         return _result(before.diff(after, keys), before.rows, limits, severity)
 
-    return diff
+    told = "The output takes away, and changes, no more rows than it may."
+    return check_of(key, name, diff, description=told, blocking=blocking, resource_key=resource_key)
 
 
 def _limit(name: str, given: object) -> Limit | None:

@@ -11,6 +11,7 @@ import dagster as dg
 from atio_core.errors import TableNotFoundError
 from atio_core.maintenance.verify_report import VerifyReport
 from atio_dagster.arguments import require_arguments
+from atio_dagster.check_steps import check_of
 from atio_dagster.keys import asset_keys_of
 from atio_dagster.resource import AtioResource
 
@@ -50,12 +51,6 @@ def build_integrity_checks(
     )
 
     def built(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-        @dg.asset_check(
-            asset=key,
-            name=name,
-            description="The stored files are what was written.",
-            required_resource_keys={resource_key},
-        )
         def integrity(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             store: AtioResource = getattr(context.op_execution_context.resources, resource_key)
             table = store.table(key)
@@ -68,7 +63,8 @@ def build_integrity_checks(
                 return dg.AssetCheckResult(passed=False, severity=severity, description=str(error))
             return _result(report, severity)
 
-        return integrity
+        told = "The stored files are what was written."
+        return check_of(key, name, integrity, description=told, resource_key=resource_key)
 
     return [built(key) for key in asset_keys_of(assets)]
 

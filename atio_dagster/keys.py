@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -53,6 +54,17 @@ def _folder(part: str) -> str:
     if folded == "data" or folded.startswith("_atio"):
         return f"%{ord(folder[0]):02X}{folder[1:]}"
     return folder
+
+
+def name_of_step(key: dg.AssetKey, suffix: str) -> str:
+    """Return a name for what belongs to an asset: Dagster's own, with characters that it refuses written as numbers.
+
+    Example:
+        >>> name_of_step(dg.AssetKey(["raw", "a/b"]), "integrity")
+        'raw__a_2f_b_integrity'
+    """
+    name = f"{key.to_python_identifier()}_{suffix}"
+    return re.sub(r"\W", lambda found: f"_{ord(found[0]):x}_", name, flags=re.ASCII)
 
 
 def asset_key_to_text(key: dg.AssetKey) -> str:

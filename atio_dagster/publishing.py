@@ -20,6 +20,7 @@ import dagster as dg
 from atio_core.errors import InvalidInputError
 from atio_dagster.arguments import require_kind
 from atio_dagster.automation import once_published
+from atio_dagster.check_steps import check_of
 from atio_dagster.keys import plain
 from atio_dagster.releasing import Gates, release_if_complete
 from atio_dagster.run_outputs import lets_pass, run_outputs
@@ -384,13 +385,8 @@ def _storage_options(context: dg.OpExecutionContext, manager: str) -> Mapping[st
 def _published_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The check of an asset that is published behind the step that makes it, and nothing else."""
 
-    @dg.asset_check(
-        asset=key,
-        name=PUBLISHED,
-        blocking=True,
-        description="Publishes the asset, once the checks in its own step have passed: no other step would.",
-    )
     def published() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True)
 
-    return published
+    told = "Publishes the asset, once the checks in its own step have passed: no other step would."
+    return check_of(key, PUBLISHED, published, description=told, blocking=True)

@@ -10,7 +10,6 @@
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.external import PATH, AtioTable
-from atio_dagster.keys import asset_keys_of
+from atio_dagster.keys import asset_keys_of, name_of_step
 from atio_dagster.provenance import RUN_ID, latest_of
 from atio_dagster.reads import VERSIONS
 
@@ -125,7 +124,7 @@ def build_snapshot_sensor(
     if name is None:
         if len(watched) > 1:
             raise InvalidInputError("a sensor of several tables needs a name")
-        name = re.sub(r"\W", "_", f"{watched[0].key.to_python_identifier()}_versions", flags=re.ASCII)
+        name = name_of_step(watched[0].key, "versions")
     require_arguments(
         name=name,
         requests=requests,
