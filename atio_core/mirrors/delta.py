@@ -152,8 +152,8 @@ class _Wanted:
         actions: list[dict[str, Any]] = []
         if not state.protocol or len(self.protocol["writerFeatures"]) > len(state.protocol["writerFeatures"]):
             actions.append({"protocol": self.protocol})
-        told = {"createdTime": self.metadata["createdTime"]}
-        if state.metadata | told != self.metadata:
+        created = {"createdTime": self.metadata["createdTime"]}
+        if state.metadata | created != self.metadata:
             first = state.metadata.get("createdTime", self.metadata["createdTime"])
             actions.append({"metaData": self.metadata | {"createdTime": first}})
         actions += [
@@ -170,5 +170,11 @@ class _Wanted:
             for path, add in state.adds.items()
             if path not in self.adds
         ]
-        actions += [{"add": add} for path, add in self.adds.items() if path not in state.adds]
+        for path, add in self.adds.items():
+            if (told := state.adds.get(path)) is None:
+                actions.append({"add": add})
+            elif (
+                told["stats"] != add["stats"]
+            ):  # there are other columns now, of which it has only nulls, or no bounds
+                actions.append({"add": add | {"dataChange": False}})
         return actions

@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import urllib.parse
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from atio_core.data.arrow_types import is_text, is_text_or_bytes
 from atio_core.data.conform import field_id, storage_type
+from atio_core.data.stats import COLUMNS
 from atio_core.mirrors.contents import Contents
 from atio_core.model.data_file import ColumnStats, DataFile, Scalar
 from atio_core.model.partition import segment, value_segment
@@ -24,6 +27,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - bounds of times without a zone t
 _PER_SECOND = {"ms": 1_000, "us": 1_000_000}
 _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 _LONG_BITS = 63
+_MISREAD = "\U00100000"  # deltalake reads characters from here on as others
 
 
 def partition_fields(contents: Contents) -> list[dict[str, Any]]:
@@ -89,47 +93,80 @@ def add_of(contents: Contents, file: DataFile) -> dict[str, Any]:
         "size": file.size,
         "modificationTime": file.time_us // 1000,
         "dataChange": True,
-        "stats": json.dumps(_stats(contents, file)),
+        "stats": _stats(contents, file),
     }
 
 
-def _stats(contents: Contents, file: DataFile) -> dict[str, Any]:
-    nulls: dict[str, int] = {}
-    lows: dict[str, Any] = {}
-    highs: dict[str, Any] = {}
-    kept = {field_id(field): field for field in contents.schemas[file.schema]}
-    for column, stats in file.stats.items():
-        field = kept.get(column)
-        if field is None:
-            continue
+def _stats(contents: Contents, file: DataFile) -> str:
+    """Return what is known of a file's columns, as JSON.
+
+    Either all columns of which readers look for bounds have some here, or none has: in deltalake a bound that lacks
+    beside others is null, and its datasets pass over the rows of the file by it.
+    """
+    nulls: dict[str, str] = {}
+    lows: dict[str, str] = {}
+    highs: dict[str, str] = {}
+    kept = {field_id(field) for field in contents.schemas[file.schema]}
+    bounded = True
+    for field in list(contents.schema)[:COLUMNS]:
+        column = field_id(field)
+        stats = ColumnStats() if column is None else file.stats.get(column, ColumnStats())
+        if column not in kept:  # it came later
+            stats = ColumnStats(nulls=file.rows)
         if stats.nulls is not None:
-            nulls[field.name] = stats.nulls
-        low, high = _bounds(storage_type(field.type), stats)
-        if low is not None and high is not None:
-            lows[field.name], highs[field.name] = low, high
-    return {"numRecords": file.rows, "minValues": lows, "maxValues": highs, "nullCount": nulls}
+            nulls[field.name] = str(stats.nulls)
+        bounds = _bounds(_plain(field.type), stats)
+        if bounds is not None:
+            lows[field.name], highs[field.name] = bounds
+        elif _has_bounds(_plain(field.type)) and stats.nulls != file.rows:
+            bounded = False
+    told = {"numRecords": str(file.rows), "nullCount": _as_object(nulls)}
+    if bounded:
+        told |= {"minValues": _as_object(lows), "maxValues": _as_object(highs)}
+    return _as_object(told)
 
 
-def _bounds(t: Any, stats: ColumnStats) -> tuple[Any, Any]:
-    """Bounds as Delta writes them; none where readers differ in how they take them."""
+def _as_object(values: dict[str, str]) -> str:
+    """Return an object of JSON; its values are JSON already, as decimals have to be whole."""
+    return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in values.items()) + "}"
+
+
+def _plain(t: pa.DataType) -> Any:
+    t = storage_type(t)
+    return t.value_type if pa.types.is_dictionary(t) else t
+
+
+def _has_bounds(t: Any) -> bool:
+    """Say whether readers look for bounds of such columns: not of bytes, lists and maps."""
+    return is_text(t) or not (
+        is_text_or_bytes(t) or pa.types.is_fixed_size_binary(t) or pa.types.is_nested(t)
+    )
+
+
+def _bounds(t: Any, stats: ColumnStats) -> tuple[str, str] | None:
+    """Bounds as Delta writes them, in JSON; None if there are none that all readers take alike."""
     low, high = stats.low, stats.high
-    if low is None or high is None or isinstance(low, bool) or pa.types.is_decimal(t):
-        return None, None
+    if pa.types.is_struct(t):
+        return "{}", "{}"
+    if low is None or high is None:
+        return None
+    if pa.types.is_decimal(t):
+        return f"{Decimal(str(low)):f}", f"{Decimal(str(high)):f}"
     if isinstance(low, float) and isinstance(high, float):
-        return low or -0.0, high or 0.0  # -0.0 and 0.0 are equal, but not to every reader
+        return json.dumps(low or -0.0), json.dumps(high or 0.0)  # these are equal, but not to every reader
+    if isinstance(low, str) and isinstance(high, str):
+        return None if max(low + high, default="") >= _MISREAD else (json.dumps(low), json.dumps(high))
     if not pa.types.is_temporal(t):
-        return low, high
+        return json.dumps(low), json.dumps(high)
     try:
-        return _moment(t, low), _moment(t, high)
+        return json.dumps(_moment(t, low)), json.dumps(_moment(t, high))
     except OverflowError:  # a year that Python's calendar lacks
-        return None, None
+        return None
 
 
-def _moment(t: Any, count: Any) -> str | None:
+def _moment(t: Any, count: Any) -> str:
     if pa.types.is_date32(t):
         return (date(1970, 1, 1) + timedelta(days=count)).isoformat()
-    if not pa.types.is_timestamp(t) or t.unit not in _PER_SECOND:
-        return None
     seconds, rest = divmod(count, _PER_SECOND[t.unit])
     micros = rest * 1_000_000 // _PER_SECOND[t.unit]
     when = _EPOCH + timedelta(seconds=seconds, microseconds=micros)

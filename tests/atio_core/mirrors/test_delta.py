@@ -12,6 +12,7 @@ import deltalake
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake.exceptions import DeltaError
 
@@ -71,6 +72,60 @@ def test_every_value_is_what_other_engines_read(tmp_path: Path) -> None:
         counted = deltalake.QueryBuilder().register("t", deltalake.DeltaTable(table.path))
         plain = counted.execute(f"select id from (select *, random() as r from t) where r >= 0 and ({where})")
         assert found == set(pa.table(plain.read_all())["id"].to_pylist()), where
+
+
+FILTERED: dict[str, pa.Array] = {
+    "decimals": pa.array([Decimal("1.10"), Decimal("-0.01"), Decimal("99999999.99")], pa.decimal128(10, 2)),
+    "long decimals": pa.array([Decimal("9" * 37 + ".9"), Decimal("0.1")], pa.decimal128(38, 1)),
+    "truth": pa.array([True, False]),
+    "infinity": pa.array([1.5, float("inf"), float("-inf")]),
+    "a character of the last plane": pa.array(["a", "zz\U0010ffff"]),
+    "text that no bound is above": pa.array(["a", "\U0010ffff" * 40]),
+    "times in a dictionary": pa.array([0, 2**40], pa.timestamp("us")).dictionary_encode(),
+    "bytes": pa.array([b"", b"\xff"]),
+}
+
+
+@pytest.mark.parametrize("what", FILTERED)
+def test_filters_of_readers_lose_no_row(what: str, tmp_path: Path) -> None:
+    """A file that has no bounds of a column, or none of that column, is passed over by no reader's filter."""
+    column, table = FILTERED[what], Table(tmp_path)
+    table.append(pa.table({"id": [0], "x": column[:1]}))
+    table.to_delta()
+    for number in range(len(column)):
+        part = column.slice(number, 1)
+        table.append(pa.table({"id": [number + 1], "x": part, "later": [1]}), schema_mode="add")
+    table.append(pa.table({"id": [-1], "x": pa.nulls(1, column.type), "later": [1]}))
+    table.to_delta()
+    assert table.to_delta().unchanged
+    dataset = deltalake.DeltaTable(tmp_path).to_pyarrow_dataset()
+    lazy, plain = pl.scan_delta(str(tmp_path)), table.read(output_as="arrow")
+    known = {id_: value.as_py() for id_, value in zip(plain["id"].to_pylist(), plain["x"], strict=True)}
+    for value in column.unique():
+        scalar = value.cast(value.type.value_type) if pa.types.is_dictionary(value.type) else value
+        for where, own in (
+            (pc.field("x") == scalar, pl.col("x") == scalar.as_py()),
+            (pc.field("x") != scalar, None),
+        ):
+            equal = own is not None
+            expected = {id_ for id_, x in known.items() if x is not None and (x == scalar.as_py()) == equal}
+            assert {*dataset.to_table(filter=where)["id"].to_pylist()} == expected, where
+            assert own is None or {*lazy.filter(own).collect()["id"]} == expected, own
+    for name, ids in (("x", {-1}), ("later", {0})):
+        assert {*dataset.to_table(filter=pc.field(name).is_null())["id"].to_pylist()} == ids
+        assert {*lazy.filter(pl.col(name).is_null()).collect()["id"]} == ids
+
+
+def test_filters_of_readers_know_structs(tmp_path: Path) -> None:
+    """Nulls of structs are found, of which a file has no bounds beside those of others."""
+    table = Table(tmp_path)
+    for number, value in enumerate([{"a": 1}, {"a": None}, None]):
+        table.append(pa.table({"id": [number], "s": pa.array([value], pa.struct({"a": pa.int64()}))}))
+    table.to_delta()
+    dataset = deltalake.DeltaTable(tmp_path).to_pyarrow_dataset()
+    assert dataset.to_table(filter=pc.field("s").is_null())["id"].to_pylist() == [2]
+    assert dataset.to_table(filter=pc.field("s", "a") == 1)["id"].to_pylist() == [0]
+    assert dataset.to_table(filter=pc.field("id") == 1)["s"].to_pylist() == [{"a": None}]
 
 
 REFUSED: dict[str, pa.Array] = {
