@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
+from atio_core.arguments import refusal
 from atio_core.errors import VersionExpiredError
 from atio_core.log.commit_log import CommitLog
 from atio_core.model.entry import ROWS, LogEntry
@@ -47,6 +48,7 @@ class VersionDiff(ABC):
             key: As for `Table.diff`.
 
         Raises:
+            InvalidInputError: `other` is no snapshot.
             As for `Table.diff`.
 
         Example:
@@ -58,6 +60,9 @@ class VersionDiff(ABC):
             1
         """
         from atio_core.comparing.diff import compare
+
+        if not isinstance(cast("object", other), VersionDiff):
+            raise refusal("other", "a snapshot", other)
 
         def again() -> Diff:
             return compare(self._standing(), other._standing(), key, again)

@@ -17,7 +17,7 @@ from atio_core.data.primary_key import key_ids, with_key
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
-from atio_core.log.commit_log import CommitLog
+from atio_core.log.commit_log import no_table
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, PartitionField
@@ -31,12 +31,10 @@ class ColumnChange:
     """A change of the columns' labels or places.
 
     Attributes:
-        log: The table's log.
         operation: Its name in the history.
         apply: Makes the schema of a version, and its partition fields, what they are to be.
     """
 
-    log: CommitLog
     operation: str
     apply: Callable[[LogEntry, pa.Schema], tuple[pa.Schema, tuple[PartitionField, ...]]]
     adds: tuple[DataFile, ...] = field(default=(), init=False)
@@ -49,7 +47,8 @@ class ColumnChange:
             TableNotFoundError: There is no table.
             InvalidInputError: The base has no such columns.
         """
-        self.log.require_table(base)
+        if not base.is_there:
+            raise no_table(scratch.location, base)
         require_rows(base, scratch.location)
         schema = read_schema(scratch, base.schemas[base.schema], base.version)
         made, fields = self.apply(base, schema)

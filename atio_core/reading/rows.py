@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +104,9 @@ def scan_batches(version: Version, selection: Selection, batch_rows: int) -> Sca
 
 
 def _batches(version: Version, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    most = min(batch_rows, sys.maxsize)
     for table in scan_frames(version, selection, "arrow"):
-        yield from (batch for batch in table.to_batches(max_chunksize=batch_rows) if batch.num_rows)
+        yield from (batch for batch in table.to_batches(max_chunksize=most) if batch.num_rows)
 
 
 def _followed(first: pa.RecordBatch | None, others: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator
 from atio_core.errors import AlreadyExistsError, AtioError, InvalidInputError, StorageError
 from atio_core.storage import durable, locks
 from atio_core.storage.fsspec_paths import place_and_options
-from atio_core.storage.target import look, reason, refused, require_no_url
+from atio_core.storage.target import look, reason, refused, require_encodable, require_no_url
 from atio_core.storage.temporary import UNLOCKED, name_beside
 
 _ENDING = ".atio-folder"
@@ -145,6 +145,7 @@ def find_folder(path: object) -> str:
         raise InvalidInputError(f"The folder's path must be a str, bytes or Path, not {type(path).__name__}.")
     text = os.fsdecode(plain)  # pyright: ignore[reportUnknownArgumentType] - any PathLike will do
     require_no_url(text)
+    require_encodable(text)
     if not text or "\0" in text:
         raise InvalidInputError(f"{text!r} is no path of a folder. Give one.")
     found = os.path.realpath(os.path.expanduser(text))

@@ -126,7 +126,7 @@ def _absolute(path: object) -> str:
     if not text:
         raise InvalidInputError("The target's path is empty. Give the path of a file.")
     if not text.isascii():
-        _require_encodable(text)
+        require_encodable(text)
     if "\0" in text:
         raise InvalidInputError(f"The target's path {text!r} has a NUL character. Give another path.")
     require_no_url(text)
@@ -150,11 +150,12 @@ def require_no_url(text: str) -> None:
         )
 
 
-def _require_encodable(text: str) -> None:
+def require_encodable(text: str) -> None:
+    """Refuse a path that the system can't be given. Raises `InvalidInputError`."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError as error:
-        message = f"The target's path {text!r} holds half a character (a lone surrogate). Give another path."
+        message = f"The path {text!r} holds half a character (a lone surrogate). Give another path."
         raise InvalidInputError(message) from error
 
 

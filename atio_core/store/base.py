@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from atio_core.arguments import require_text
+from atio_core.arguments import require_flag, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.format.names import LOG, META, TEMPORARY, Numbered
 from atio_core.log.commit_log import CommitLog
@@ -68,7 +68,11 @@ class StoreBase:
 
         Args:
             dropped: Also those that were dropped, whose older versions may still be there.
+
+        Raises:
+            InvalidInputError: `dropped` is neither True nor False.
         """
+        dropped = require_flag("dropped", dropped)
         return [name for name in self._folders() if dropped or self.table(name).exists()]
 
     def _table_log(self, name: str) -> CommitLog:

@@ -254,7 +254,7 @@ def _require_tables(tables: object) -> dict[str, AnyVersion | None]:
     if isinstance(tables, Mapping):
         wanted = dict(cast("Mapping[Any, Any]", tables))
     elif isinstance(tables, list | tuple):
-        wanted = dict.fromkeys(cast("Sequence[Any]", tables))
+        wanted = dict.fromkeys(map(require_table_name, cast("Sequence[Any]", tables)))
     else:
         raise refusal("tables", "a mapping of tables to versions, or a list of tables", tables)
     if not wanted:

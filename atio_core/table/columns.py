@@ -172,5 +172,5 @@ class ColumnChanges(Applying[Done]):
     ) -> Done:
         from atio_core.changes.columns import ColumnChange
 
-        change = ColumnChange(self._log, operation, apply)
+        change = ColumnChange(operation, apply)
         return self._apply(lambda _: change, make_intent(self._clock, **options))

@@ -71,12 +71,11 @@ class Copying(TableBase):
             [0]
         """
         given = cast("object", versions)
-        if given == "all":
-            choose = choose_all
-        elif given == "latest":
-            choose = choose_some(None, self._clock)
-        elif isinstance(given, str):
-            raise refusal("versions", 'numbers of versions, "all" or "latest"', given)
+        if isinstance(given, str):
+            words = {"all": choose_all, "latest": choose_some(None, self._clock)}
+            if given not in words:
+                raise refusal("versions", 'numbers of versions, "all" or "latest"', given)
+            choose = words[given]
         else:
             numbers = [
                 require_whole("versions", one, least=1) for one in require_list("versions", given, "numbers")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from atio_core.arguments import refusal, repeatable, require_flag
+from atio_core.arguments import repeatable, require_flag, require_list
 from atio_core.errors import CommitConflictError, InvalidInputError, TagNotFoundError
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.expiry_report import ExpiryReport
@@ -175,11 +175,10 @@ def require_named(
 
 def _named(argument: str, given: object, there: Sequence[str]) -> tuple[str, ...]:
     """What of the things that are there a caller has named."""
-    if given == "all":
+    if isinstance(given, str) and given == "all":
         return tuple(there)
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise refusal(argument, f'a list of {argument}, or "all"', given)
-    names = [str(one) for one in cast("Iterable[object]", given)]
+    given = list(cast("Iterable[object]", given)) if isinstance(given, set | frozenset) else given
+    names = list(map(str, require_list(argument, given, f'{argument}, or "all"')))
     return tuple(name for name in there if name in names)
 
 

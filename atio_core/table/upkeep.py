@@ -63,7 +63,7 @@ class Upkeep(TableBase):
         from atio_core.changes.compact import TARGET_BYTES, write_compact
 
         for name in ("message", "properties"):
-            if options.get(name):
+            if options.get(name) is not None:
                 raise InvalidInputError(
                     f"{name} is said of a change of rows, and compact makes none; leave it out"
                 )

@@ -22,6 +22,8 @@ from atio_core.arguments import (
     shown,
 )
 from atio_core.errors import InvalidInputError
+from atio_core.store import Store
+from atio_core.table import Table
 
 HALF = "a\ud800"
 TRUE = np.array([1]).any()
@@ -148,3 +150,39 @@ def test_a_message_shows_little_of_much() -> None:
         assert len(shown(value)) < 300
     assert shown(10**5000) == "a number of 16610 bits"
     assert shown("pen") == "'pen'"
+
+
+MANY = np.array([1, 2])
+"""It is neither true nor false, and equal to nothing."""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda table, _: table.compact(message=MANY),
+        lambda table, _: table.compact(properties=MANY),
+        lambda table, _: table.erase([("a", "==", 1)], tags=MANY, staged=np.array("all")),
+        lambda table, _: table.export("there", versions=pd.NA),
+        lambda table, _: table.export(HALF),
+        lambda table, _: table.snapshot().diff(MANY),
+        lambda _, store: store.tables(dropped=MANY),
+        lambda _, store: store.create_release("r", [["t"]]),
+    ],
+    ids=["message", "properties", "staged", "versions", "path", "other", "dropped", "tables"],
+)
+def test_what_has_no_truth_is_refused(call: Callable[[Table, Store], object]) -> None:
+    """Calls refuse arrays, gaps and lists in the places of others by our own error, not by that of their library."""
+    store = Store("memory://arguments")
+    table = store.table("t")
+    table.overwrite(pd.DataFrame({"a": [1]}))
+    before = table.history()[0].entry
+    with pytest.raises(InvalidInputError):
+        call(table, store)
+    assert (table.history()[0].entry, store.releases()) == (before, [])
+
+
+def test_a_batch_may_have_more_rows_than_a_machine_can_count() -> None:
+    """Any number of rows in a batch is as good as none that limits it."""
+    table = Table("memory://arguments-scan")
+    table.overwrite(pd.DataFrame({"a": [1, 2]}))
+    assert [batch.num_rows for batch in table.scan(batch_rows=2**63)] == [2]

@@ -2,6 +2,7 @@
 # ^ pandas' stubs know its usual arguments only
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,27 @@ def test_a_range_of_labels_is_one_as_long_as_it_can_be() -> None:
     assert isinstance(made.read().columns, pd.RangeIndex)
     made.drop_column(0)
     pd.testing.assert_index_equal(made.read().columns, pd.Index([1]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: made.rename_column("a", "d"),
+        lambda made: made.drop_column("a"),
+        lambda made: made.move_column("a", to=2),
+        lambda made: made.set_key(["a"]),
+    ],
+    ids=["rename", "drop", "move", "set_key"],
+)
+def test_a_dropped_table_has_no_columns(change: Callable[[Table], object]) -> None:
+    """A table that was dropped is told to be, by any change of its columns; in a transaction too."""
+    made = table(ABC)
+    made.drop()
+    with pytest.raises(atio.TableNotFoundError, match="was dropped, by version 2"):
+        change(made)
+    with pytest.raises(atio.TableNotFoundError), made.transaction() as changes:
+        change(changes)  # pyright: ignore[reportArgumentType] - it has these methods too
+    assert made.history()[0].version == 2
 
 
 def test_what_is_ambiguous_or_there_already_is_refused(tmp_path: Path) -> None:
