@@ -72,15 +72,31 @@ class RowAggregates(ABC):
             InvalidInputError: There is no such column, or its values have no order.
             VersionExpiredError: The version has expired.
             DamagedError: Bytes are not what was written.
+
+        Example:
+            >>> import atio_core as atio, pyarrow as pa
+            >>> snapshot = atio.write_snapshot(pa.table({"a": [3.5, None, 1.5]}), "memory://min-example")
+            >>> snapshot.min("a"), snapshot.max("a"), snapshot.null_count("a")
+            (1.5, 3.5, 1)
         """
         return self._extreme(column, highest=False)
 
     def max(self, column: Any) -> Any:
-        """Return the highest value of a column; see `min`."""
+        """Return the highest value of a column; see `min`.
+
+        Args:
+            column: Its label.
+
+        Raises:
+            As for `min`.
+        """
         return self._extreme(column, highest=True)
 
     def null_count(self, column: Any) -> int:
         """Return how many values of a column are null; only files whose records don't tell it are read.
+
+        Args:
+            column: Its label.
 
         Raises:
             As for `min`.

@@ -73,7 +73,12 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
 
     @classmethod
     def of(cls, log: CommitLog, found: Found) -> Self:
-        """Return the snapshot of a version that was found."""
+        """Return the snapshot of a version that was found.
+
+        Args:
+            log: The table's log.
+            found: Its entry, and the latest one.
+        """
         return cls(log, found.entry.data.version, found.entry, latest=found.latest)
 
     @property

@@ -77,11 +77,29 @@ class Diff:
             InvalidInputError: There is no such output, or a version holds an object.
             VersionExpiredError: The version has expired since: compare again.
             As for `Snapshot.read` else.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://diff-rows-example")
+            >>> _ = table.append(pd.DataFrame({"id": [1, 2], "n": [1, 1]}))
+            >>> _ = table.overwrite(pd.DataFrame({"id": [2, 3], "n": [5, 1]}))
+            >>> diff = table.diff(1, 2, key=["id"])
+            >>> diff.added()["id"].tolist(), diff.removed()["id"].tolist()
+            ([3], [1])
+            >>> diff.changed(before=True)["n"].tolist(), diff.changed()["n"].tolist()
+            ([1], [5])
         """
         return self._read(lambda rows: given(rows.after, rows.added, output_as))
 
     def removed(self, output_as: RowsAs = "pandas") -> Any:
-        """Return the rows that only the earlier version has, as it had them: see `added`."""
+        """Return the rows that only the earlier version has, as it had them: see `added`.
+
+        Args:
+            output_as: As for `added`.
+
+        Raises:
+            As for `added`.
+        """
         return self._read(lambda rows: given(rows.before, rows.removed, output_as))
 
     def changed(self, output_as: RowsAs = "pandas", *, before: bool = False) -> Any:

@@ -80,6 +80,9 @@ class StagedChange:
     def from_json(cls, text: str) -> Self:
         """Return the descriptor that `to_json` made a text of.
 
+        Args:
+            text: What `to_json` returned.
+
         Raises:
             InvalidInputError: The text is no descriptor.
             DamagedError: It was changed on its way.

@@ -59,6 +59,13 @@ class StoreBase:
 
         Raises:
             InvalidInputError: No table can be there.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> store = atio.Store("memory://store-table-example")
+            >>> _ = store.table("raw/orders").append(pd.DataFrame({"a": [1]}))
+            >>> store.tables()
+            ['raw/orders']
         """
         name = require_table_name(name)
         return Table(store=self._beside(name), clock=self._clock)

@@ -119,6 +119,9 @@ class Pins(StoreBase):
     def unpin(self, reader: str) -> None:
         """Forget what a reader has pinned, if anything. Call it when the reader has come to its end.
 
+        Args:
+            reader: The name by which it pinned.
+
         Raises:
             StorageError: Some of it may be there still: call again.
 

@@ -131,6 +131,15 @@ class Releases(StoreBase):
 
         Raises:
             ReleaseNotFoundError: There is none, or it was dropped.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> store = atio.Store("memory://release-at-example")
+            >>> _ = store.table("report").append(pd.DataFrame({"a": [1]}))
+            >>> _ = store.create_release("first", ["report"])
+            >>> _ = store.table("report").append(pd.DataFrame({"a": [2]}))
+            >>> store.at("first").read("report")["a"].tolist()
+            [1]
         """
         return StoreAt(self, self._find(release))
 
@@ -143,6 +152,15 @@ class Releases(StoreBase):
         Raises:
             ReleaseNotFoundError: There is none, or it was dropped.
             CommitUnknownError: It may have been dropped.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> store = atio.Store("memory://release-drop-example")
+            >>> _ = store.table("report").append(pd.DataFrame({"a": [1]}))
+            >>> _ = store.create_release("first", ["report"])
+            >>> store.drop_release("first")
+            >>> store.releases()
+            []
         """
         found = self._find(release)
 

@@ -34,6 +34,13 @@ class StoreUpkeep(Releases):
         Raises:
             InvalidInputError: That is no `Retention`.
             CommitUnknownError: It may have been said.
+
+        Example:
+            >>> import atio_core as atio
+            >>> store = atio.Store("memory://store-retention-example")
+            >>> store.set_retention(atio.Retention(keep_last=10))
+            >>> store.retention().keep_last
+            10
         """
         if policy is not None and not isinstance(cast("object", policy), Retention):
             raise refusal("policy", "a Retention, or None to take it away", policy)

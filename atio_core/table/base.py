@@ -73,6 +73,15 @@ class TableBase:
         return self._log.store.io.told() - self._io_before
 
     def exists(self) -> bool:
-        """Say whether there is a table: it has a version, and wasn't dropped by the latest."""
+        """Return whether there is a table: it has a version, and wasn't dropped by the latest.
+
+        Raises:
+            StorageError: The place can't be asked.
+
+        Example:
+            >>> import atio_core as atio
+            >>> atio.Table("memory://exists-example").exists()
+            False
+        """
         latest = self._log.find_latest()
         return latest is not None and latest.is_there

@@ -1,13 +1,12 @@
-"""Stages that are kept in the table under an id: read as the version that each would become, published or dropped."""
+"""A stage that is kept in the table under an id: read as the version that it would become, published or dropped."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
-from atio_core.arguments import refusal
 from atio_core.errors import (
     CommitConflictError,
     DamagedError,
@@ -17,7 +16,6 @@ from atio_core.errors import (
     StageNotFoundError,
 )
 from atio_core.format.kept_json import KeptRecord
-from atio_core.format.names import kept_path, stage_id_of
 from atio_core.handle import Handle, Preview
 from atio_core.log.commit import holds, version_of
 from atio_core.log.commit_log import CommitLog
@@ -27,7 +25,6 @@ from atio_core.log.kept import drop_id, find_kept, kept_stages, stage_key
 from atio_core.model.entry import ROWS, LogEntry, empty_entry
 from atio_core.model.ids import Clock
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
-from atio_core.table.base import TableBase
 from atio_core.times import time_of
 
 if TYPE_CHECKING:
@@ -55,79 +52,6 @@ class PublishOptions(TypedDict, total=False):
     expected_version: int | None
     message: str | None
     properties: Mapping[str, str] | None
-
-
-class KeptStages(TableBase):
-    """What finds kept stages, and settles them."""
-
-    @overload
-    def staged(self) -> list[KeptStage]: ...
-
-    @overload
-    def staged(self, stage_id: str | uuid.UUID) -> KeptStage: ...
-
-    def staged(self, stage_id: str | uuid.UUID | None = None) -> KeptStage | list[KeptStage]:
-        """Return the stage that is kept under an id, or all that can be published, oldest first.
-
-        Args:
-            stage_id: `KeptStage.id`; None for all.
-
-        Raises:
-            StageNotFoundError: There is none of this id, or it was published, dropped, or kept no longer.
-            InvalidInputError: That is no id of a stage.
-            DamagedError: A record isn't what was written.
-
-        Example:
-            >>> import atio_core as atio, pandas as pd
-            >>> table = atio.Table("memory://staged-example")
-            >>> stage = table.stage(pd.DataFrame({"a": [1]}), "overwrite", keep=True)
-            >>> [one.id == stage.id for one in table.staged()], table.staged(stage.id).read()["a"].tolist()
-            ([True], [1])
-            >>> table.publish(stage.id).version, table.staged()
-            (1, [])
-        """
-        stages = self._kept
-        return stages.all() if stage_id is None else stages.find(_stage_id(stage_id))
-
-    def publish(self, stage_id: str | uuid.UUID, **options: Unpack[PublishOptions]) -> Snapshot:
-        """Make a kept stage a version. Done again, it changes nothing and returns that version.
-
-        An overwrite, or one of partitions, replaces what is there by then. Any other change, and an overwrite of some
-        rows (`where`), is refused if another data
-        version came after the one that it was staged for: what was checked is what becomes the latest.
-
-        Args:
-            stage_id: `KeptStage.id`.
-            **options: `expected_version`, `message`, `properties`: as for `overwrite`.
-
-        Returns:
-            The new version.
-
-        Raises:
-            StageNotFoundError: There is no such stage.
-            StagedFilesExpiredError: It is kept no longer; nothing was committed.
-            CommitConflictError: It was dropped, or another version came first; nothing was committed.
-            As for `commit`.
-        """
-        return self._kept.publish(_stage_id(stage_id), options)
-
-    def drop_staged(self, stage_id: str | uuid.UUID) -> None:
-        """Give a kept stage up: nobody can publish it any more. Done again, it changes nothing.
-
-        Its files go with an expiry, once the time until which it was to be kept has passed.
-
-        Args:
-            stage_id: `KeptStage.id`.
-
-        Raises:
-            StageNotFoundError: There is no such stage.
-            CommitConflictError: It was published already.
-        """
-        self._kept.drop(_stage_id(stage_id))
-
-    @property
-    def _kept(self) -> Stages:
-        return Stages(self._log, self._handle, self._clock)
 
 
 class Stages:
@@ -337,19 +261,47 @@ class KeptStage:
 
         Raises:
             As for `snapshot` and `Snapshot.read`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://kept-read-example")
+            >>> table.stage(pd.DataFrame({"a": [1, 2]}), keep=True).read(filter=[("a", ">", 1)])["a"].tolist()
+            [2]
         """
         return self.snapshot().read(output_as, **selection)
 
     def scan(self, *, batch_rows: int = BATCH_ROWS, **selection: Any) -> Scan:
-        """Return these rows batch by batch: see `Snapshot.scan`."""
+        """Return these rows batch by batch: see `Snapshot.scan`.
+
+        Args:
+            batch_rows: At most so many rows in a batch.
+            **selection: As for `read`.
+
+        Raises:
+            As for `read`.
+        """
         return self.snapshot().scan(batch_rows=batch_rows, **selection)
 
     def publish(self, **options: Unpack[PublishOptions]) -> Snapshot:
-        """Make it a version: `Table.publish` with its id."""
+        """Make it a version: `Table.publish` with its id.
+
+        Args:
+            **options: As for `Table.publish`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            As for `Table.publish`.
+        """
         return self._stages.publish(self._record.staged.id, options)
 
     def drop(self) -> None:
-        """Give it up: `Table.drop_staged` with its id."""
+        """Give it up: `Table.drop_staged` with its id.
+
+        Raises:
+            As for `Table.drop_staged`.
+        """
         self._stages.drop(self._record.staged.id)
 
     def __repr__(self) -> str:
@@ -383,15 +335,3 @@ class StagedSnapshot(Snapshot):
         """The version in one line."""
         what = f"{self.rows:,} rows" if self.kind == ROWS else f"{self.kind} of {self.bytes:,} bytes"
         return f"<Snapshot of {self.table}, staged: {self.operation}, {what}>"
-
-
-def _stage_id(given: object) -> uuid.UUID:
-    """Return the id of a stage that a caller gave."""
-    text = str(given) if isinstance(given, uuid.UUID) else given
-    try:
-        found = uuid.UUID(text) if isinstance(text, str) else None
-    except ValueError:
-        found = None
-    if found is None or str(found) != text or stage_id_of(kept_path(found)) is None:
-        raise refusal("stage_id", "the id of a kept stage", given)
-    return found

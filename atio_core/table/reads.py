@@ -37,6 +37,14 @@ class Reads(TableBase):
             VersionNotFoundError: No such version was ever committed, or none before that time.
             VersionExpiredError: It was, and has been expired since; as of a time: the versions around it have been.
             TagNotFoundError: There is no such tag.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://table-snapshot-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> _ = table.append(pd.DataFrame({"a": [2]}))
+            >>> table.snapshot().rows, table.snapshot(1).rows, table.snapshot(-2).version
+            (2, 1, 1)
         """
         return self._handle.find(require_selector(version))
 
@@ -49,6 +57,14 @@ class Reads(TableBase):
         Raises:
             TableNotFoundError: There is no table.
             InvalidInputError: `limit` is no positive number.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://table-history-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}), message="first")
+            >>> _ = table.delete([("a", "==", 1)])
+            >>> [(snapshot.version, snapshot.operation, snapshot.rows) for snapshot in table.history()]
+            [(2, 'delete', 0), (1, 'append', 1)]
         """
         most = None if limit is None else require_whole("limit", limit, least=1)
         return [Snapshot.of(self._log, found) for found in history(self._log, most)]
@@ -81,6 +97,13 @@ class Reads(TableBase):
 
         Raises:
             As for `snapshot` and `Snapshot.read`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://table-read-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+            >>> table.read(output_as="arrow", columns=["b"], filter=[("a", ">", 1)]).to_pydict()
+            {'b': ['y']}
         """
         columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(
@@ -113,6 +136,15 @@ class Reads(TableBase):
 
         Raises:
             As for `snapshot` and `Snapshot.download`.
+
+        Example:
+            >>> import atio_core as atio, pathlib, tempfile
+            >>> folder = pathlib.Path(tempfile.mkdtemp())
+            >>> _ = (folder / "notes.txt").write_text("two products")
+            >>> table = atio.Table("memory://table-download-example")
+            >>> _ = table.overwrite(folder / "notes.txt")
+            >>> table.download(folder / "again.txt").read_text()
+            'two products'
         """
         return self._handle.read(
             require_selector(version, as_of=as_of, tag=tag),
@@ -150,6 +182,13 @@ class Reads(TableBase):
 
         Raises:
             As for `snapshot` and `Snapshot.scan`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://table-scan-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1, 2, 3]}))
+            >>> [batch.num_rows for batch in table.scan(batch_rows=2)]
+            [2, 1]
         """
         columns, partitions, filter = map(repeatable, (columns, partitions, filter))  # noqa: A001 - see above
         return self._handle.read(

@@ -172,6 +172,14 @@ class RowChanges(MatchingChanges[Done]):
 
         Raises:
             As for `append`.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://overwrite-example")
+            >>> _ = table.overwrite(pd.DataFrame({"day": [1, 2], "n": [5, 7]}))
+            >>> _ = table.overwrite(pd.DataFrame({"day": [2], "n": [8]}), where=[("day", "==", 2)])
+            >>> table.read()["n"].tolist(), table.read(1)["n"].tolist()
+            ([5, 8], [5, 7])
         """
         from atio_core.changes.arrangement import Placement
         from atio_core.changes.constraints import Constraints

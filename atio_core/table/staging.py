@@ -18,7 +18,8 @@ from atio_core.model.entry import DAY_US, NO_KEY, Totals
 from atio_core.model.ids import Clock
 from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
-from atio_core.table.kept import KeptStage, KeptStages
+from atio_core.table.kept import KeptStage
+from atio_core.table.kept_stages import KeptStages
 from atio_core.table.modes import NO_DATA, STAGED_MODES, change_by_mode
 from atio_core.table.rows import RowChanges
 from atio_core.times import MICROSECOND, microseconds_of
@@ -161,6 +162,13 @@ class Staging(KeptStages):
             DamagedError: A staged file isn't what was written; nothing was committed.
             CommitUnknownError: The commit may have landed: commit the same descriptors again.
             StorageError: The store failed; nothing was committed.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://commit-example")
+            >>> staged = [table.stage(pd.DataFrame({"a": [part]})) for part in range(2)]
+            >>> table.commit(staged).rows
+            2
         """
         from atio_core.changes.descriptors import distinct, key_of
         from atio_core.changes.staged import load_staged

@@ -148,9 +148,21 @@ class Versions(TableBase):
         A lease's too, such as one of a program that was killed; a program that is still at work takes it again when
         it renews it. And a mirror's: what others read by it may go then.
 
+        Args:
+            name: The tag's name.
+
         Raises:
             TagNotFoundError: There is no such tag.
             TableNotFoundError: There is no table.
+
+        Example:
+            >>> import atio_core as atio, pandas as pd
+            >>> table = atio.Table("memory://untag-example")
+            >>> _ = table.append(pd.DataFrame({"a": [1]}))
+            >>> _ = table.tag("first")
+            >>> table.untag("first")
+            >>> table.tags()
+            {}
         """
         from atio_core.changes.tag import RemoveTag
 
