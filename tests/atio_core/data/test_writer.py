@@ -275,10 +275,11 @@ class Together(StoreWrapper):
         return call()
 
 
-def test_small_files_wait_for_the_disk_together() -> None:
+@pytest.mark.parametrize(("rows", "together"), [(3, 32), (10_000, 8)], ids=["tiny", "small"])
+def test_small_files_wait_for_the_disk_together(rows: int, together: int) -> None:
     """Small files are synced several at a time, however few are encoded at a time: a disk writes for them in one go."""
-    parts = [Part(f"data/{number}.parquet", FEW, {}) for number in range(8)]
-    files = write_parts(Together(8), parts, schema=1, commit_id="c", time_us=1, at_once=1)
+    parts = [Part(f"data/{number}.parquet", noise(rows), {}) for number in range(together)]
+    files = write_parts(Together(together), parts, schema=1, commit_id="c", time_us=1, at_once=1)
     assert [file.path for file in files] == [part.path for part in parts]
 
 
