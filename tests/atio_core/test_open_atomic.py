@@ -16,6 +16,7 @@ import pytest
 import atio_core as atio
 from atio_core.storage import durable
 from tests.support.os_calls import watched
+from tests.support.replacing import assert_untouched
 
 
 @pytest.fixture
@@ -24,12 +25,6 @@ def old(tmp_path: Path) -> Path:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")
     return path
-
-
-def assert_untouched(old: Path) -> None:
-    """Demand that the old file stands, alone."""
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
 
 
 def open_any(path: Path, *args: Any, **options: Any) -> Any:

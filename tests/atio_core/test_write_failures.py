@@ -19,6 +19,7 @@ import atio_core as atio
 from atio_core.data.kinds import Kind
 from tests.crash.test_full_disk import PAGE, fill, needs_mount, on_small_disk
 from tests.support.crowd import run_together
+from tests.support.replacing import assert_untouched
 from tests.support.writers import PAIRS, frame
 
 ROOT = Path(__file__).parents[2]
@@ -35,12 +36,6 @@ def old(tmp_path: Path) -> Path:
     path = tmp_path / "prices"
     path.write_bytes(b"old")
     return path
-
-
-def assert_untouched(old: Path) -> None:
-    """Demand that the old file stands, alone."""
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import atio_core as atio
 from atio_core.data.kinds import Kind
 from atio_core.storage import durable, replacement
 from tests.support.os_calls import Call, watched
-from tests.support.replacing import as_nobody
+from tests.support.replacing import as_nobody, assert_untouched
 from tests.support.writers import PAIRS, frame
 
 
@@ -25,12 +25,6 @@ def old(tmp_path: Path) -> Path:
     path = tmp_path / "prices.csv"
     path.write_bytes(b"old")
     return path
-
-
-def assert_untouched(old: Path) -> None:
-    """Demand that the old file stands, alone."""
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
 
 
 def test_fail(old: Path) -> None:

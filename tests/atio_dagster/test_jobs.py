@@ -18,7 +18,7 @@ from atio_dagster import (
     build_expiration_job,
     build_expiration_schedule,
 )
-from tests.support.dagster_runs import Materialize, values_of
+from tests.support.dagster_runs import Materialize, output_metadata, values_of
 
 ROWS = pd.DataFrame({"n": range(100)})
 
@@ -55,12 +55,6 @@ def versions(store: AtioResource, key: str) -> list[int]:
     return [snapshot.version for snapshot in store.table(key).history()]
 
 
-def report_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """The metadata of the job's only output."""
-    [output] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return values_of(output.step_output_data.metadata)
-
-
 def observations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetObservation]:
     """What the run said on the assets' pages."""
     events = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
@@ -88,7 +82,7 @@ def test_every_table_is_expired(
     result = run(keeping_two, instance)
     assert result.success
     assert versions(keeping_two, "one") == versions(keeping_two, "deep/two") == [4, 3]
-    report = report_of(result)
+    report = output_metadata(result)
     assert {name: value for name, value in report.items() if name != "report"} == {
         "tables": 3,
         "versions_kept": 5,
@@ -145,7 +139,7 @@ def test_a_dry_run_removes_nothing(
     for _ in range(3):
         materialize(asset("one"))
     result = run(keeping_two, instance, dry_run=True)
-    report = report_of(result)
+    report = output_metadata(result)
     assert (report["versions_removed"], report["dry_run"]) == (1, True)
     assert report["report"].startswith("Nothing was removed")
     assert versions(keeping_two, "one") == [3, 2, 1]
@@ -283,9 +277,9 @@ def test_old_pins_are_removed(
     old = Store(keeping_two.base_path, clock=lambda: system_clock() - 32 * 86_400_000_000)
     old.pin("long ago", "one")
     keeping_two.store.pin("today", "one")
-    assert report_of(run(keeping_two, instance, dry_run=True))["pins_removed"] == 1
+    assert output_metadata(run(keeping_two, instance, dry_run=True))["pins_removed"] == 1
     assert set(keeping_two.store.pins()) == {"long ago", "today"}
-    assert report_of(run(keeping_two, instance))["pins_removed"] == 1
+    assert output_metadata(run(keeping_two, instance))["pins_removed"] == 1
     assert set(keeping_two.store.pins()) == {"today"}
 
 

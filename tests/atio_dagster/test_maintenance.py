@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from atio_dagster import AtioResource, build_maintenance_job
-from tests.support.dagster_runs import values_of
+from tests.support.dagster_runs import output_metadata, values_of
 
 ROWS = pd.DataFrame({"n": range(100)})
 
@@ -37,8 +37,7 @@ def report_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     if failure is not None:
         assert failure.user_failure_data is not None
         return values_of(failure.user_failure_data.metadata)
-    [output] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return values_of(output.step_output_data.metadata)
+    return output_metadata(result)
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

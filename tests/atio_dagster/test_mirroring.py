@@ -9,7 +9,7 @@ from pyiceberg.table import StaticTable
 
 from atio_core.errors import InvalidInputError
 from atio_dagster import AtioIOManager, AtioResource, build_mirror_job
-from tests.support.dagster_runs import values_of
+from tests.support.dagster_runs import output_metadata
 
 
 def run(store: AtioResource, instance: dg.DagsterInstance, **options: Any) -> dg.ExecuteInProcessResult:
@@ -19,12 +19,6 @@ def run(store: AtioResource, instance: dg.DagsterInstance, **options: Any) -> dg
     return resolved.execute_in_process(instance=instance, raise_on_error=False)
 
 
-def report_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """The metadata of the step."""
-    [output] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return values_of(output.step_output_data.metadata)
-
-
 def test_tables_are_shown_to_others_and_brought_up_to_date(
     store: AtioResource, instance: dg.DagsterInstance
 ) -> None:
@@ -32,12 +26,12 @@ def test_tables_are_shown_to_others_and_brought_up_to_date(
     for name in "ab":
         store.table(name).append(pd.DataFrame({"n": [1]}))
     store.table("settings").overwrite({"rate": 1})
-    assert report_of(run(store, instance))["tables_changed"] == 2
+    assert output_metadata(run(store, instance))["tables_changed"] == 2
     store.table("a").append(pd.DataFrame({"n": [2]}))
-    report = report_of(run(store, instance))
+    report = output_metadata(run(store, instance))
     assert (report["tables_mirrored"], report["tables_changed"]) == (2, 1)
     assert pl.scan_delta(store.table("a").path).collect().height == 2
-    report = report_of(run(store, instance, to="iceberg", history=True))
+    report = output_metadata(run(store, instance, to="iceberg", history=True))
     assert report["tables_mirrored"] == 2
     [location] = Path(store.table("a").path).rglob("*.metadata.json")
     assert str(location) in report["mirrors"]
@@ -69,7 +63,7 @@ def test_some_assets_and_a_column_that_cannot_be_carried(
     assert failure.user_failure_data.description == "odd could not be mirrored; all else was done"
     assert pl.scan_delta(store.table("good").path).collect().height == 1
     assert store.table("other").tags() == {}
-    assert report_of(run(store, instance, assets=[good]))["tables_mirrored"] == 1
+    assert output_metadata(run(store, instance, assets=[good]))["tables_mirrored"] == 1
 
 
 def test_what_makes_no_sense_is_refused() -> None:

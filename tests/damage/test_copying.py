@@ -12,14 +12,8 @@ from atio_core.errors import DamagedError
 from atio_core.log.limits import Limits
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore
-from tests.damage.tables import LIMITS, MAKERS, Sample, frame, holding
+from tests.damage.tables import LIMITS, Sample, frame, holding
 from tests.support.looking import contents
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """A table with every kind of file."""
-    return MAKERS[request.param](tmp_path_factory.mktemp(request.param) / "t", 0)
 
 
 def require_same(copy: Table, sample: Sample, versions: list[int]) -> None:

@@ -20,7 +20,7 @@ from atio_core.log.limits import Limits
 from atio_core.maintenance.repair_report import RepairReport
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore
-from tests.damage.tables import LIMITS, MAKERS, Sample, frame
+from tests.damage.tables import LIMITS, Sample, frame
 
 WAYS: dict[str, Callable[[bytes], bytes | None]] = {
     "missing": lambda _: None,
@@ -30,12 +30,6 @@ WAYS: dict[str, Callable[[bytes], bytes | None]] = {
     ),
     "empty": lambda _: b"",
 }
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """A table with every kind of file."""
-    return MAKERS[request.param](tmp_path_factory.mktemp(request.param) / "t", 0)
 
 
 def damage(path: Path, way: str) -> None:

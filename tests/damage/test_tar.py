@@ -19,15 +19,9 @@ from atio_core.storage.local import LocalStore
 from atio_core.storage.tar import open_tar
 from atio_core.table import Table
 from tests.crash.test_full_disk import fill, needs_mount, on_small_disk
-from tests.damage.tables import LIMITS, MAKERS, Sample, frame
+from tests.damage.tables import LIMITS, Sample, frame
 from tests.support.crowd import run_together
 from tests.support.looking import contents
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """A table with every kind of file."""
-    return MAKERS[request.param](tmp_path_factory.mktemp(request.param) / "t", 0)
 
 
 @pytest.fixture

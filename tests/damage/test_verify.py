@@ -18,13 +18,7 @@ import atio_core as atio
 from atio_core.format.names import TEMPORARY
 from atio_core.format.seal import seal
 from atio_core.maintenance import verification
-from tests.damage.tables import LIMITS, MAKERS, Sample, frame, holding
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """A table with every kind of file."""
-    return MAKERS[request.param](tmp_path_factory.mktemp(request.param) / "t", 0)
+from tests.damage.tables import LIMITS, Sample, frame, holding
 
 
 def whole(sample: Sample) -> list[str]:

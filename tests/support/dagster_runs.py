@@ -20,6 +20,12 @@ def values_of(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, Any]:
     return {name: value.value for name, value in metadata.items()}
 
 
+def output_metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return the metadata of a job's only output."""
+    [output] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+    return values_of(output.step_output_data.metadata)
+
+
 def materialized(result: dg.ExecuteInProcessResult, node: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the metadata and the tags of a step's first materialisation."""
     event = result.asset_materializations_for_node(node)[0]

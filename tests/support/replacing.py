@@ -1,4 +1,4 @@
-"""Replace a file the short way, and look at who may do what with it."""
+"""Replace a file the short way, and look at what became of it and who may do what with it."""
 
 from __future__ import annotations
 
@@ -52,3 +52,9 @@ def as_nobody() -> Generator[Path]:
             os.seteuid(0)
             os.setegid(0)
             os.setgroups(groups)
+
+
+def assert_untouched(old: Path) -> None:
+    """Demand that the old file stands, alone."""
+    assert old.read_bytes() == b"old"
+    assert list(old.parent.iterdir()) == [old]

@@ -46,14 +46,6 @@ def days(*counts: int, store: ObjectStore | None = None) -> Table:
     return table
 
 
-@pytest.fixture(params=["whole files", "row groups"])
-def either_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read small files as a whole, as usual, or row group by row group, as large ones."""
-    if request.param == "row groups":
-        monkeypatch.setattr(scan, "SMALL_FILE_BYTES", 0)
-        monkeypatch.setattr(writer, "_GROUP_ROWS", 2)
-
-
 @pytest.mark.usefixtures("either_path")
 @settings(max_examples=settings().max_examples // 2)
 @given(st.lists(rows(), min_size=1, max_size=4), FILTERS)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atio_core.data import scan, writer
 from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
@@ -31,14 +30,6 @@ def table(*parts: Any) -> Table:
 def column(found: Table, name: str = "a") -> list[Any]:
     """Return the values of a column."""
     return found.read(output_as="arrow")[name].to_pylist()
-
-
-@pytest.fixture(params=["whole files", "row groups"])
-def either_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read small files as a whole, as usual, or row group by row group, as large ones."""
-    if request.param == "row groups":
-        monkeypatch.setattr(scan, "SMALL_FILE_BYTES", 0)
-        monkeypatch.setattr(writer, "_GROUP_ROWS", 2)
 
 
 @pytest.mark.usefixtures("either_path")

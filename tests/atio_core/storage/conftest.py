@@ -20,6 +20,14 @@ _NOBODY = 65534
 
 
 @pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file with old content, alone in its folder."""
+    path = tmp_path / "prices.csv"
+    path.write_bytes(b"old")
+    return path
+
+
+@pytest.fixture
 def users_folder() -> Generator[Path]:
     """A folder of an ordinary user, to whom permissions apply, and who runs the test even if root began it."""
     folder = Path(tempfile.mkdtemp())

@@ -8,14 +8,6 @@ import pytest
 from tests.support.replacing import NOBODY, as_nobody, bits, needs_root, replace
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file with old content, alone in its folder."""
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"old")
-    return path
-
-
 def set_attribute(path: Path, name: str, value: bytes) -> None:
     """Set an extended attribute, or skip the test where there are none."""
     if not hasattr(os, "setxattr"):

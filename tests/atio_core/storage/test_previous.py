@@ -13,14 +13,6 @@ from tests.support.replacing import bits, replace
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file with old content, alone in its folder."""
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"old")
-    return path
-
-
-@pytest.fixture
 def refuse_links(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Takes hard links away."""
 

@@ -9,14 +9,6 @@ from atio_core.storage.publication import Keep, plan_publication
 from tests.support.replacing import as_nobody
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file with old content, alone in its folder."""
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"old")
-    return path
-
-
 @pytest.mark.parametrize("word", ["append", "truncate", "", "REPLACE", None, 1, ["fail"]], ids=repr)
 def test_another_word_is_refused(old: Path, word: object) -> None:
     """What is to become of a file that is there has three answers."""

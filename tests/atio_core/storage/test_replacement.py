@@ -16,14 +16,6 @@ from tests.support.os_calls import Call, watched
 from tests.support.replacing import bits, replace
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file with old content, alone in its folder."""
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"old")
-    return path
-
-
 def test_the_content_is_replaced(old: Path) -> None:
     """After publishing, the file holds the new content, and nothing else lies in its folder."""
     new = replace(old, b"brand new")

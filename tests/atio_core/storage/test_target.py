@@ -15,14 +15,6 @@ from atio_core.storage.target import find_target
 from tests.support.replacing import as_nobody, replace
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file with old content, alone in its folder."""
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"old")
-    return path
-
-
 @pytest.mark.parametrize(
     ("path", "said"),
     {
