@@ -55,6 +55,21 @@ class StoreLog:
             return None if data is None else self._decode(number, data)
         return self._known[number]
 
+    def numbers(self) -> range:
+        """Return the numbers that have an entry, or had one: from the first to the newest."""
+        return range(1, next(self._sequence.numbers(), 0) + 1)
+
+    def name(self, number: int) -> str:
+        """Return the name of the object of a number."""
+        return self._sequence.names.name(number)
+
+    def require(self, number: int) -> StoreEntry:
+        """Return an entry of a number that had one. Raises `DamagedError` if it is missing, or not what was written."""
+        entry = self.get(number)
+        if entry is None:
+            raise self._missing(number)
+        return entry
+
     def begin(self) -> StoreEntry:
         """Return the newest entry, after making the first one if there is none."""
         latest = self.latest()
@@ -94,9 +109,7 @@ class StoreLog:
         latest = self.latest()
         ended: set[int | None] = set()
         for number in range(0 if latest is None else latest.number, down_to - 1, -1):
-            entry = self.get(number)
-            if entry is None:
-                raise self._missing(number)
+            entry = self.require(number)
             if entry.kind == "drop":
                 ended.add(entry.dropped)
             elif entry.kind == "release" and number not in ended:
@@ -151,14 +164,14 @@ class StoreLog:
         return created.answer is Answer.OURS
 
     def _decode(self, number: int, data: bytes, *, remember: bool = True) -> StoreEntry:
-        path = self._sequence.names.name(number)
+        path = self.name(number)
         entry = decode_store_entry(data, path=path, number=number, store=self.store.location)
         if remember:
             self._known[number] = entry
         return entry
 
     def _missing(self, number: int) -> DamagedError:
-        path = self._sequence.names.name(number)
+        path = self.name(number)
         message = (
             f"the entry {path} of the store {self.store.location} is missing; bring it back from a backup"
         )

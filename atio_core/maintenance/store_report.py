@@ -1,4 +1,4 @@
-"""What the expiry of all tables of a store did: made to be printed."""
+"""What was done to all tables of a store, or found in it: made to be printed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from atio_core.amounts import counted, readable_bytes
 from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.maintenance.expiry_report_lines import aligned
+from atio_core.maintenance.verify_report import Problem, VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,52 @@ class StoreExpiryReport:
             "dry_run": self.dry_run,
             "tables": {name: report.to_dict() for name, report in self.reports.items()},
             "failures": {name: f"{type(error).__name__}: {error}" for name, error in self.failures.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreVerifyReport:
+    """The outcome of `Store.verify`. `print` it.
+
+    Attributes:
+        store: The store's path.
+        tables: What was found in each table, by its name.
+        failures: What stopped the looking at a table, by its name.
+        problems: What isn't as it should be in what the store itself keeps: releases and pins.
+    """
+
+    store: str
+    tables: Mapping[str, VerifyReport]
+    failures: Mapping[str, Exception]
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as it should be."""
+        return not (self.problems or self.failures) and all(report.ok for report in self.tables.values())
+
+    @property
+    def headline(self) -> str:
+        """The report in one sentence."""
+        count = len(self.problems) + sum(len(report.problems) for report in self.tables.values())
+        found = "all is as it was written" if self.ok else f"{counted(count, 'problem')} found"
+        return f"{self.store}: {found}; {counted(len(self.tables), 'table')} looked at"
+
+    def __str__(self) -> str:
+        """The report as text: a headline, the problems of the store, its tables, then what failed."""
+        failed = [
+            f"{name} could not be verified: {type(error).__name__}: {error}"
+            for name, error in self.failures.items()
+        ]
+        problems = (f"- {problem}" for problem in self.problems)
+        return "\n".join([self.headline, *problems, *map(str, self.tables.values()), *failed])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, fit for JSON."""
+        return {
+            "store": self.store,
+            "ok": self.ok,
+            "tables": {name: report.to_dict() for name, report in self.tables.items()},
+            "failures": {name: f"{type(error).__name__}: {error}" for name, error in self.failures.items()},
+            "problems": [problem.to_dict() for problem in self.problems],
         }

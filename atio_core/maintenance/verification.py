@@ -70,14 +70,7 @@ class _Found:
         self.problems.setdefault(path, Problem(path, what, versions, expected, found))
 
     def add_error(self, path: str, error: AtioError, versions: tuple[int, ...] = ()) -> None:
-        if isinstance(error, NotFoundError):
-            self.add(path, "is missing", "a file", "nothing", versions)
-        else:
-            expected, found = (
-                error.facts.get("expected", "what was written"),
-                error.facts.get("found", str(error)),
-            )
-            self.add(path, "is damaged", str(expected), str(found), versions)
+        self.problems.setdefault(path, Problem.of(path, error, versions))
 
 
 def verify(

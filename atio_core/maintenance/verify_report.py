@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atio_core.amounts import counted, readable_bytes
+from atio_core.errors import AtioError, NotFoundError
 from atio_core.maintenance.expiry_report_lines import FileLine, files_told
 
 _SHOWN = 20
@@ -30,6 +31,17 @@ class Problem:
     expected: str
     found: str
     stages: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: str, error: AtioError, versions: tuple[int, ...] = ()) -> Problem:
+        """Return what an error says of a file."""
+        if isinstance(error, NotFoundError):
+            return cls(path, "is missing", versions, "a file", "nothing")
+        expected, found = (
+            error.facts.get("expected", "what was written"),
+            error.facts.get("found", str(error)),
+        )
+        return cls(path, "is damaged", versions, str(expected), str(found))
 
     def __str__(self) -> str:
         """The problem in one line."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from atio_core.store.pins import Pins
+from atio_core.store.integrity import StoreIntegrity
 from atio_core.store.releases import Release, StoreAt
 from atio_core.store.showing import StoreShowing
 
 __all__ = ["Release", "Store", "StoreAt"]
 
 
-class Store(StoreShowing, Pins):
+class Store(StoreIntegrity, StoreShowing):
     """A folder of tables. Nothing is made on disk before the first release, or the first write to a table.
 
     Args:

@@ -302,6 +302,8 @@ def test_verify_ends_with_one_if_there_is_damage(atio: Atio, flights: Path) -> N
     assert (done.code, file.path in done.out) == (1, True)
     assert atio("verify", flights, "--json").json["problems"][0]["path"] == file.path
     assert atio("read", flights).code == 1
+    done = atio("verify", flights.parents[1], "--store", "--json")
+    assert (done.code, done.json["ok"]) == (1, False)
 
 
 def test_compact_merges_files(atio: Atio, flights: Path) -> None:
