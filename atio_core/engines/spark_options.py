@@ -54,6 +54,9 @@ OVERWRITE_MODE = "partitionoverwritemode"
 """Spark's own name: "dynamic" replaces just the partitions that there are rows of, "static" everything."""
 
 
+_STORAGE = "storage_options."
+
+
 def path_of(options: Mapping[str, str]) -> str:
     """Return the table's path. Raises `InvalidInputError` if there is none."""
     path = options.get("path")
@@ -62,6 +65,19 @@ def path_of(options: Mapping[str, str]) -> str:
             "no table was named: give its path, by load(path), save(path) or option('path', …)"
         )
     return path
+
+
+def storage_options_of(options: Mapping[str, str]) -> dict[str, str] | None:
+    """Return how the table's bucket is opened: `storage_options.region` and the like, which each name one option.
+
+    Example:
+        >>> storage_options_of({"path": "s3://bucket/trips", "storage_options.region": "eu-central-1"})
+        {'region': 'eu-central-1'}
+    """
+    found = {
+        name[len(_STORAGE) :]: text for name, text in options.items() if name.lower().startswith(_STORAGE)
+    }
+    return found or None
 
 
 def read_options(options: Mapping[str, str]) -> dict[str, Any]:
@@ -95,11 +111,15 @@ def _overwrite_mode(text: str) -> str:
 
 
 def _taken(options: Mapping[str, str], known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    given = {name.lower(): text for name, text in options.items() if name.lower() != "path"}
+    given = {
+        name.lower(): text
+        for name, text in options.items()
+        if name.lower() != "path" and not name.lower().startswith(_STORAGE)
+    }
     unknown = sorted(given.keys() - known.keys())
     if unknown:
         raise InvalidInputError(
-            f"there is no option {', '.join(unknown)}; there are path, {', '.join(known)}"
+            f"there is no option {', '.join(unknown)}; there are path, {_STORAGE}…, {', '.join(known)}"
         )
     taken: dict[str, Any] = {}
     for name, text in given.items():

@@ -25,7 +25,7 @@ from pyspark.sql.datasource import (
 
 from atio_core.changes.descriptors import withdraw
 from atio_core.engines.spark_filters import Term, terms_of, typed
-from atio_core.engines.spark_options import path_of, read_options, write_options
+from atio_core.engines.spark_options import path_of, read_options, storage_options_of, write_options
 from atio_core.engines.spark_types import arrow_schema_of, cast_batch, spark_schema, stored_schema
 from atio_core.errors import InvalidInputError, NotPreservableError, TableNotFoundError
 from atio_core.format.names import TEMPORARY
@@ -88,14 +88,17 @@ class AtioDataSource(DataSource):
     def writer(self, schema: StructType, overwrite: bool) -> AtioWriter:  # noqa: FBT001 - as Spark calls it
         """Return what writes a version."""
         mode, options = write_options(self.options, overwrite=overwrite)
-        return AtioWriter(Table(self._path), mode, options, schema)
+        return AtioWriter(self._table(), mode, options, schema, storage_options_of(self.options))
+
+    def _table(self) -> Table:
+        return Table(self._path, storage_options=storage_options_of(self.options))
 
     def _found(self) -> Snapshot:
         if self._snapshot is None:
             options = read_options(self.options)
             named = {name: options[name] for name in ("version", "as_of", "tag") if name in options}
             require_selector(**named)  # one of them at most
-            self._snapshot = Table(self._path).snapshot(next(iter(named.values()), None))
+            self._snapshot = self._table().snapshot(next(iter(named.values()), None))
         return self._snapshot
 
     def _columns(self) -> pa.Schema:
@@ -173,12 +176,20 @@ class AtioWriter(DataSourceArrowWriter):
         mode: The change.
         options: Of the change, and of its commit.
         given: The columns as Spark has them.
+        storage_options: How the table was opened.
 
     Raises:
         NotPreservableError: There are none: Spark hands such rows over without their number.
     """
 
-    def __init__(self, table: Table, mode: str, options: Mapping[str, Any], given: StructType) -> None:
+    def __init__(
+        self,
+        table: Table,
+        mode: str,
+        options: Mapping[str, Any],
+        given: StructType,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         said = {name: one for name, one in options.items() if name in CommitOptions.__annotations__}
         make_intent(system_clock, **said)  # refuses what makes no sense before the tasks begin
         if not list(given):
@@ -187,6 +198,7 @@ class AtioWriter(DataSourceArrowWriter):
                 " one. Nothing was written"
             )
         self.table = table
+        self._storage_options = storage_options
         self._mode = mode
         self._said = said
         self._options = {name: one for name, one in options.items() if name not in said}
@@ -219,8 +231,9 @@ class AtioWriter(DataSourceArrowWriter):
         All tasks have ended well before one is tried.
         """
         if any(message is None for message in messages):
+            store = locate(self.table.path, temporary=TEMPORARY, storage_options=self._storage_options)
             for one in _staged(messages):
-                withdraw(one, locate(self.table.path, temporary=TEMPORARY))
+                withdraw(one, store)
 
     def _stage_some(self, batches: Iterator[pa.RecordBatch]) -> StagedChange | None:
         filled = (batch for batch in batches if batch.num_rows)

@@ -21,6 +21,8 @@ import pytest
 import atio_core as atio
 from atio_core.format import names
 from atio_core.storage.local import LocalStore
+from atio_core.storage.locate import locate
+from tests.support.bucket_servers import SECRET, BucketServer
 from tests.support.stores import DyingStore
 
 pyspark = pytest.importorskip("pyspark", reason="pyspark isn't installed: pip install 'atio[spark]'")
@@ -364,6 +366,28 @@ def test_a_job_that_fails_commits_nothing(spark: Any, tmp_path: Path) -> None:
     with pytest.raises(PySparkException):
         fails.write.format("atio").mode("append").save(str(path))
     assert not atio.Table(path).exists()
+
+
+def test_a_bucket_is_opened_by_options(spark: Any, moto: BucketServer) -> None:
+    """Writes, reads and what a failed job takes back reach a bucket that only the options lead to."""
+    options = {f"storage_options.{name}": value for name, value in moto.storage_options.items()}
+    place = moto.place()
+    for _ in range(2):
+        rows(spark).write.format("atio").mode("append").options(**options).save(place)
+    table = atio.Table(place, storage_options=moto.storage_options)
+    assert table.snapshot().rows == 200
+    assert spark.read.format("atio").options(**options, version="1").load(place).count() == 100
+    writer = AtioDataSource({"path": place, **options}).writer(rows(spark).schema, overwrite=False)
+    store = locate(place, temporary=names.TEMPORARY, storage_options=moto.storage_options)
+    before = list(store.list("data/"))
+    batch = pa.record_batch({"id": [1], "s": ["x"], "f": [1.0], "part": pa.array([1], "int32")})
+    staged = writer.write(iter([batch]))
+    assert len(list(store.list("data/"))) == len(before) + 1
+    writer.abort([staged, None])
+    assert list(store.list("data/")) == before
+    with pytest.raises(PySparkException) as told:
+        spark.read.format("atio").options(**options, versoin="1").load(place)
+    assert SECRET not in str(told.value)
 
 
 def test_a_frame_is_staged(spark: Any, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from atio_core.engines.spark_options import path_of, read_options, write_options
+from atio_core.engines.spark_options import path_of, read_options, storage_options_of, write_options
 from atio_core.errors import InvalidInputError
 
 
@@ -56,7 +56,7 @@ def test_options_of_a_write() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"verson": "3"}, "there is no option verson; there are path, version, tag"),
+        ({"verson": "3"}, "there is no option verson; there are path, storage_options.…, version, tag"),
         ({"version": "three"}, "the option version='three' can't be read"),
         ({"as_of": "noon"}, "the option as_of='noon' can't be read"),
         ({"columns": "[1]"}, "not all of them are texts"),
@@ -78,3 +78,12 @@ def test_other_refusals() -> None:
         path_of({})
     with pytest.raises(InvalidInputError, match="it is static or dynamic"):
         write_options({"partitionOverwriteMode": "some"}, overwrite=True)
+
+
+def test_options_of_a_bucket() -> None:
+    """Each has a name of its own, so that Spark hides those that its settings call secret."""
+    given = {"path": "s3://bucket/trips", "Storage_Options.secret_access_key": "s", "version": "3"}
+    assert storage_options_of(given) == {"secret_access_key": "s"}
+    assert storage_options_of({"path": "trips"}) is None
+    assert read_options(given) == {"version": 3}
+    assert write_options({"storage_options.region": "eu"}, overwrite=False) == ("append", {})
