@@ -72,6 +72,7 @@ def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
         grown_from=written.grown_from,
         new_columns=written.new_columns if written.grown_from else (),
         key_before=written.key_before,
+        not_null_before=written.not_null_before,
     )
     match change:
         case Overwrite():

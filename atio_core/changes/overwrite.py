@@ -21,7 +21,7 @@ from atio_core.changes.schema import (
     WrittenSchema,
     add_schema,
     require_rows,
-    require_same_key,
+    require_same_constraints,
     require_same_schema,
 )
 from atio_core.changes.split_writes import write_split
@@ -94,7 +94,7 @@ class Overwrite:
         if self.begins and base.is_there:
             raise _begun(base, scratch.location)
         if self.mode == "replace":
-            require_same_key(base, self.schema, self.operation, scratch)
+            require_same_constraints(base, self.schema, self.operation, scratch)
         else:
             require_same_schema(base, self.schema, self.operation, scratch.location)
         files, kept = self._files_on(base, scratch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from atio_core.data.columns import not_null_ids
 from atio_core.data.inner_ids import marked
 from atio_core.data.primary_key import key_ids
 from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError
@@ -16,6 +17,7 @@ from atio_core.format.schema_arrow import decode_schema, encode_schema, inline_b
 from atio_core.log.file_list import files_of
 from atio_core.log.scratch import Readable, Scratch
 from atio_core.model.entry import PRIMARY_KEY, ROWS, LogEntry, SchemaRef
+from atio_core.model.staged import StagedFiles
 
 FIELD_ID = b"PARQUET:field_id"
 _SPARE = 16
@@ -34,6 +36,7 @@ class WrittenSchema:
         new_columns: The ids of the columns that it adds to that one.
         behind: The data version that it is for, and no other, since values there were looked at; None for any.
         key_before: The ids of the columns of the primary key that the table had when it was made.
+        not_null_before: The ids of the columns that took no nulls then.
     """
 
     plain: bytes
@@ -43,6 +46,7 @@ class WrittenSchema:
     new_columns: tuple[int, ...] = ()
     behind: int | None = None
     key_before: tuple[int, ...] = ()
+    not_null_before: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, schema: pa.Schema) -> WrittenSchema:
@@ -193,9 +197,21 @@ def with_key_feature(entry: LogEntry, base: LogEntry, store: Readable) -> LogEnt
     return entry.with_feature(PRIMARY_KEY, needed=has)
 
 
-def require_same_key(base: LogEntry, written: WrittenSchema, operation: str, scratch: Scratch) -> None:
-    """Raise `CommitConflictError` with `write_again` if a schema was made for a table of another primary key."""
-    if key_columns(base, scratch) != written.key_before:
+def knows_constraints(written: WrittenSchema | StagedFiles, base: LogEntry, store: Readable) -> bool:
+    """Say whether a schema was made for a table that had a version's primary key, and its columns without nulls."""
+    if key_columns(base, store) != written.key_before:
+        return False
+    if not base.schema:
+        return True
+    held = not_null_ids(read_schema(store, base.schemas[base.schema], base.version))
+    return set(held) <= set(written.not_null_before)
+
+
+def require_same_constraints(
+    base: LogEntry, written: WrittenSchema, operation: str, scratch: Scratch
+) -> None:
+    """Raise `CommitConflictError` with `write_again` if a schema was made for a table that held less of its rows."""
+    if not knows_constraints(written, base, scratch):
         raise _other_schema(base, operation, scratch.location)
 
 

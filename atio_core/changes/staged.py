@@ -21,7 +21,7 @@ from atio_core.changes.arrangement import require_arrangement
 from atio_core.changes.overwrite import Overwrite
 from atio_core.changes.overwrite_object import OverwriteObject
 from atio_core.changes.overwrite_partitions import OverwritePartitions
-from atio_core.changes.schema import WrittenSchema, column_id, key_columns, require_same_schema
+from atio_core.changes.schema import WrittenSchema, column_id, knows_constraints, require_same_schema
 from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
@@ -210,7 +210,7 @@ class CommitStaged:
             raise self._outdated(base, "a table that wasn't there yet", scratch.location)
         if self.operation == "overwrite" and not self.changes[0].keeps_columns:
             if self.changes[0].kind == ROWS:
-                self._require_key(base, scratch)
+                self._require_constraints(base, scratch)
             return self._applied(self.changes, base, scratch)
         self._require_schema(base, scratch.location)
         if self.operation == "append":
@@ -224,7 +224,11 @@ class CommitStaged:
         first, content = changes[0], changes[0].content
         if first.kind != ROWS:
             return OverwriteObject(first.kind, files, files, content, self.limits).rebase(base, scratch)
-        schema = replace(_written(changes, base, scratch.location), key_before=first.key_before)
+        schema = replace(
+            _written(changes, base, scratch.location),
+            key_before=first.key_before,
+            not_null_before=first.not_null_before,
+        )
         fields, sort_by = first.fields, first.sort_by
         one: Append | Overwrite | OverwritePartitions
         if self.operation == "append":
@@ -318,14 +322,13 @@ class CommitStaged:
                         path=file.path,
                     )
 
-    def _require_key(self, base: LogEntry, scratch: Scratch) -> None:
-        """What replaces the columns was staged with the table's primary key, or to change it: none else may end it."""
-        key = key_columns(base, scratch)
-        if any(one.key_before != key for one in self.changes):
+    def _require_constraints(self, base: LogEntry, scratch: Scratch) -> None:
+        """What replaces the columns was staged with what holds for the rows, or to change it: none else may end it."""
+        if not all(knows_constraints(one, base, scratch) for one in self.changes):
             table = scratch.location
             raise CommitConflictError(
-                f"{self.operation} of {table} was staged when the table had another primary key; nothing was committed:"
-                " stage the data again",
+                f"{self.operation} of {table} was staged when the table had another primary key, or took nulls in"
+                " columns that take none now; nothing was committed: stage the data again",
                 table=table,
                 version=base.version,
                 winner=base.version,

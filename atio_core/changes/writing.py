@@ -20,6 +20,7 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
+from atio_core.data.columns import not_null_ids
 from atio_core.data.content import ContentDigest, content_digest
 from atio_core.data.frames import (
     MisfitError,
@@ -112,7 +113,10 @@ class Writing:
         like = self._schema() if self.base.schema else None
         made = with_ids(schema, like=like, last_column=self.base.last_column)
         made = constraints.declared(made, like, self.store.location)
-        return made, replace(WrittenSchema.of(made), key_before=key_ids(like) if like else ())
+        if like is None:
+            return made, WrittenSchema.of(made)
+        before = {"key_before": key_ids(like), "not_null_before": not_null_ids(like)}
+        return made, replace(WrittenSchema.of(made), **before)
 
     def own_schema(
         self,

@@ -60,6 +60,12 @@ def not_null_labels(schema: pa.Schema) -> list[Any]:
     return [one.value for one in columns if NOT_NULL in (schema.field(one.name).metadata or {})]
 
 
+def not_null_ids(schema: pa.Schema) -> tuple[int, ...]:
+    """Return the ids of the columns of `not_null_labels`. Columns without ids don't count."""
+    ids = [field_id(field) for field in schema if NOT_NULL in (field.metadata or {})]
+    return tuple(column for column in ids if column is not None)
+
+
 def has_column(schema: pa.Schema, label: object) -> bool:
     """Say whether just one column has a label."""
     return len(places_of(layout_of(schema).columns).get(label_key(label), ())) == 1

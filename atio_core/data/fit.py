@@ -10,9 +10,10 @@ says; each one allows what those above it do:
 | widen | other types, if one holds the values of both (`widening.py`) |
 
 Types of one library are the same under "exact", but that a pandas object column takes one of only missing values, and
-one of JSON takes text, numbers and booleans. Across libraries two types are the same where both mean the same Arrow
-type (`conversion.py`): polars' Int64 goes into pandas' int64 as long as it has no nulls. The levels of an index, and
-their names, never change.
+one of JSON takes text, numbers and booleans. An Arrow field that isn't nullable stays so under each mode: what counts
+of the data is whether it has nulls, however it is declared. Across libraries two types are the same where both mean
+the same Arrow type (`conversion.py`): polars' Int64 goes into pandas' int64 as long as it has no nulls. The levels of
+an index, and their names, never change.
 """
 
 from __future__ import annotations
@@ -33,7 +34,15 @@ from atio_core.data.layout import Column, Layout, layout_of, places_of
 from atio_core.data.misfit import REPLACE, MisfitError
 from atio_core.data.misfit import type_text as told
 from atio_core.data.pieces import Piece, moved_info, named_schema
-from atio_core.data.widening import Typed, common_type, is_category, takes_nulls, wider_arrow, with_nulls
+from atio_core.data.widening import (
+    Typed,
+    apart_from_nulls,
+    common_type,
+    is_category,
+    takes_nulls,
+    wider_arrow,
+    with_nulls,
+)
 
 SchemaMode = Literal["exact", "add", "widen", "replace"]
 """How a write may change a table's columns; "replace" takes those of the data, whatever the table's were."""
@@ -229,7 +238,7 @@ class _Fit:
 
     def _is_same(self, column: Column, their_column: Column, ours: Typed, theirs: Typed) -> bool:
         if self.old.library == self.given.library:
-            return ours.type == theirs.type or (
+            return apart_from_nulls(ours.type) == apart_from_nulls(theirs.type) or (
                 self.old.library == "pandas" and _takes(ours.type, theirs.type)
             )
         meant = self._meaning(column)

@@ -6,7 +6,7 @@
 | floats; decimals | the larger; as many digits on both sides of the point as either has |
 | times of day, datetimes, durations | the finer unit of both: who widens a table sees to it that its values fit |
 | only nulls, and any type that has nulls | the latter |
-| with nulls and without | with |
+| with nulls and without | with; of Arrow as the table's is |
 | categories of pandas, an Enum of polars, an ordered dictionary of Arrow | the table's, then those that are new |
 | lists, arrays, structs | the same of what is inside |
 
@@ -16,7 +16,7 @@ Whole numbers never become floats or decimals, texts never times: that would be 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pyarrow as pa
@@ -52,7 +52,7 @@ def common_type(library: str, ours: Typed, theirs: Typed) -> Typed | None:
     """
     nullable = ours.nullable or theirs.nullable
     if library == "arrow":
-        found = _arrow(ours.type, theirs.type)
+        nullable, found = takes_nulls(library, ours.type), _arrow(ours.type, theirs.type)
     elif library == "polars":
         found = _polars(ours.type, theirs.type)
     else:
@@ -60,12 +60,9 @@ def common_type(library: str, ours: Typed, theirs: Typed) -> Typed | None:
     if found is None:
         return None
     if library == "arrow":
-        found = {key: value for key, value in found.items() if key != "nullable"}
-        found |= {} if nullable else {"nullable": False}
-    for known in (ours, theirs):
-        if found == known.type:
-            return replace(known, nullable=nullable)
-    return Typed(found, stored_as(library, found), nullable)
+        found = apart_from_nulls(found) | ({} if nullable else {"nullable": False})
+    known = next((one.stored for one in (ours, theirs) if found == one.type), None)
+    return Typed(found, stored_as(library, found) if known is None else known, nullable)
 
 
 def stored_as(library: str, described: Json) -> pa.DataType:
@@ -79,6 +76,13 @@ def stored_as(library: str, described: Json) -> pa.DataType:
     from atio_core.data import frames_pandas, pandas_index
 
     return frames_pandas.stored_as(pandas_index.build_dtype(described))
+
+
+def apart_from_nulls(described: Json) -> Json:
+    """Return a type as it is whether or not it has nulls: only Arrow's say so beside what they are."""
+    if not isinstance(described, dict):
+        return described
+    return {key: value for key, value in cast("dict[str, Any]", described).items() if key != "nullable"}
 
 
 def takes_nulls(library: str, described: Json) -> bool:

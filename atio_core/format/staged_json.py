@@ -203,12 +203,11 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
         fields["begins"] = True
     if change.replaced is not None:
         fields["replaced"] = [list(map(list, change.replaced.files)), list(change.replaced.lists)]
-    if change.key_before:
-        fields["key_before"] = list(change.key_before)
+    for name in ("key_before", "not_null_before", "sort_by"):
+        if getattr(change, name):
+            fields[name] = list(getattr(change, name))
     if change.fields:
         fields["partition_fields"] = [[one.name, one.column] for one in change.fields]
-    if change.sort_by:
-        fields["sort_by"] = list(change.sort_by)
     if change.partitions:
         fields["partitions"] = list(map(list, change.partitions))
     return fields
@@ -236,6 +235,7 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
         kind=kind,
         replaced=_replaced(fields["replaced"], len(files)) if "replaced" in fields else None,
         key_before=tuple(map(_count, fields.get("key_before", ()))),
+        not_null_before=tuple(map(_count, fields.get("not_null_before", ()))),
     )
 
 

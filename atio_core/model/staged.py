@@ -43,6 +43,7 @@ class StagedFiles:
         kind: What an overwrite makes of the table: `ROWS`, or the kind of an object.
         replaced: What a change of matching rows replaces; None for any other.
         key_before: The ids of the columns of the primary key of the table that an overwrite was staged for.
+        not_null_before: The ids of those that took no nulls there.
     """
 
     files: tuple[DataFile, ...]
@@ -58,6 +59,7 @@ class StagedFiles:
     kind: str = ROWS
     replaced: Replaced | None = None
     key_before: tuple[int, ...] = ()
+    not_null_before: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

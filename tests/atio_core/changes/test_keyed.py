@@ -11,7 +11,8 @@ import pytest
 
 from atio_core import handle
 from atio_core.data import key_rows
-from atio_core.errors import CommitConflictError, DuplicateKeyError, NewerFormatError
+from atio_core.errors import CommitConflictError, DuplicateKeyError, NewerFormatError, SchemaMismatchError
+from atio_core.format.staged_json import StagedChange
 from atio_core.log import commit, file_list
 from atio_core.log.limits import DEFAULT_LIMITS, Limits
 from atio_core.storage.memory import MemoryStore
@@ -133,6 +134,31 @@ def test_what_was_staged_for_another_key_is_refused() -> None:
         table.commit([unknowing])
     assert table.commit([ends]).key == ()
     assert ids(store) == [5, 5]
+
+
+def test_columns_without_nulls_that_came_meanwhile_are_held() -> None:
+    """An overwrite that was staged, or written, before a column took no nulls can't bring any without saying so."""
+    nulls = pa.table({"id": pa.array([None], pa.int64()), "n": [1]})
+    store = MemoryStore("t")
+    other = Table(store=store, limits=SMALL)
+    other.append(nulls)
+    staged, kept = other.stage(nulls, "overwrite"), other.stage(nulls, "overwrite", keep=True)
+    received = StagedChange.from_json(other.stage(part(6), "overwrite", not_null=["n"]).to_json())
+    assert other.commit([received]).not_null == ("n",)
+    ends = other.stage(nulls, "overwrite", not_null=[])
+    racing = Table(store=between(store, lambda: other.overwrite(part(5), not_null=["id", "n"])), limits=SMALL)
+    with pytest.raises(SchemaMismatchError, match="takes no nulls"):
+        racing.overwrite(nulls)
+    for change in (
+        lambda: other.commit([staged]),
+        lambda: other.publish(kept.id),
+        lambda: other.commit([ends]),
+    ):
+        with pytest.raises(CommitConflictError, match="took nulls in columns that take none now"):
+            change()
+    assert (ids(store), other.snapshot().not_null) == ([5], ("id", "n"))
+    ends = StagedChange.from_json(other.stage(nulls, "overwrite", not_null=[]).to_json())
+    assert other.commit([ends]).not_null == ()
 
 
 def test_other_keys_rebase_without_being_written_again() -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from atio_core.data.fit import SchemaMode
 from atio_core.data.frames import MisfitError, align, evolved_schema, to_piece
 from atio_core.testing import assert_frames_equal
 from tests.support.frames import NASTY, read_pieces
@@ -137,11 +138,6 @@ DIFFERENT: dict[str, tuple[Any, Any, str]] = {
         objects(Decimal("1.12")),
         r"decimal, 1\) in the table, but .*decimal, 2",
     ),
-    "nullable in Arrow": (
-        pa.table([[1]], schema=pa.schema([pa.field("x", pa.int8(), nullable=False)])),
-        pa.table({"x": pa.array([1], pa.int8())}),
-        "'x' is int8 not null in the table, but int8 in the data",
-    ),
     "integers from polars into floats": (
         pd.DataFrame({"x": [0.5]}),
         pl.DataFrame({"x": [1]}),
@@ -234,6 +230,21 @@ def test_nulls_do_not_fit_a_column_without() -> None:
         MisfitError, match=r"'i' is int64 in the table, which has no nulls, but the data has 2"
     ):
         align(new, schema)
+
+
+@pytest.mark.parametrize("mode", ["exact", "add", "widen"])
+def test_an_arrow_field_that_is_not_nullable_stays_so(mode: SchemaMode) -> None:
+    """What counts is whether there are nulls: not what the data declares, nor what the mode allows."""
+    strict = pa.schema([pa.field("x", pa.int8(), nullable=False)])
+    base = to_piece(pa.table([[1]], schema=strict)).table.schema
+    loose = to_piece(pa.table({"x": pa.array([1], pa.int8())}))
+    assert evolved_schema(base, loose.table.schema, mode) is base
+    own = loose.table.schema
+    assert evolved_schema(own, base, mode) is own
+    assert align(loose, base).table.schema == base
+    nulls = to_piece(pa.table({"x": pa.array([None], pa.int8())}))
+    with pytest.raises(MisfitError, match="which has no nulls, but the data has 1"):
+        align(nulls, evolved_schema(base, nulls.table.schema, mode))
 
 
 def test_field_metadata_of_the_table_stays() -> None:

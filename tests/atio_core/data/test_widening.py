@@ -317,7 +317,7 @@ WIDER: list[tuple[str, str, str, str]] = [
     ("arrow", "int8", "int64", "int64"),
     ("arrow", "uint8", "int8", "int16"),
     ("arrow", "uint32", "int8", "int64"),
-    ("arrow", "int8 not null", "int64", "int64"),
+    ("arrow", "int8 not null", "int64", "int64 not null"),
     ("arrow", "half", "double", "double"),
     ("arrow", "null", "struct", "struct<a: int8, b: string>"),
     ("arrow", "list", "null", "list<item: int8>"),
