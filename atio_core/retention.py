@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack, cast
 
+from atio_core.amounts import counted
 from atio_core.arguments import refusal, require_duration, require_whole
 from atio_core.errors import InvalidInputError
-from atio_core.times import MICROSECOND, microseconds_of, time_of
-
-_FIRST_US = microseconds_of(datetime.min.replace(tzinfo=UTC))
-_LAST_US = microseconds_of(datetime.max.replace(tzinfo=UTC))
+from atio_core.times import MICROSECOND, calendar_time, told_time
 
 
 class Rules(TypedDict, total=False):
@@ -279,13 +277,8 @@ def told_duration(lasting: timedelta) -> str:
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
         number, left = divmod(lasting, timedelta(seconds=length))
         if not left and (number or unit == "second"):
-            return f"{number:,} {unit}{'' if number == 1 else 's'}"
+            return counted(number, unit)
     return f"{lasting.total_seconds():,} seconds"
-
-
-def told_time(time_us: int) -> str:
-    """Return a time as people read it, to the second: `2026-11-24 13:05:00 UTC`."""
-    return f"{_moment(time_us):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _protecting(tags: Sequence[tuple[str, int | None]], now_us: int) -> list[str]:
@@ -311,13 +304,8 @@ def _newest_of_each(
     """The newest version of each of the last so many periods that have one, with the period's name."""
     found: dict[str, int] = {}
     for aged in reversed(versions if count else ()):
-        label = period(_moment(aged.time_us))
+        label = period(calendar_time(aged.time_us))
         if label not in found and len(found) == count:
             break
         found.setdefault(label, aged.version)
     return [(version, label) for label, version in found.items()]
-
-
-def _moment(time_us: int) -> datetime:
-    """A time; what no calendar holds is as the first or the last that it does."""
-    return time_of(min(max(time_us, _FIRST_US), _LAST_US))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
+from atio_core.amounts import counted
 from atio_core.arguments import refusal, require_flag
 from atio_core.data.formats import registry
 from atio_core.data.formats.base import Writer
@@ -77,7 +78,7 @@ class WriteResult:
             return f"{self.table}: nothing was changed, this idempotency_key was used at {self.done_before}"
         phases = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.seconds.items())
         counts = ((self.rows, "row"), (self.columns, "column"))
-        shape = " x ".join(f"{n:,} {name}{'' if n == 1 else 's'}" for n, name in counts if n is not None)
+        shape = " x ".join(counted(n, name) for n, name in counts if n is not None)
         lost = f", {len(self.losses)} loss{'' if len(self.losses) == 1 else 'es'}" if self.losses else ""
         size = "" if self.bytes is None else f", {self.bytes:,} bytes"
         note = "" if self.committed else "; not committed yet: your transaction decides"

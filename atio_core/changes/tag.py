@@ -15,7 +15,7 @@ from atio_core.log.lookup import no_tag
 from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import LogEntry, ReleaseRef, Tag
-from atio_core.retention import told_time
+from atio_core.times import told_time
 
 
 @dataclass(frozen=True, slots=True)

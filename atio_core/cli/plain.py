@@ -22,6 +22,6 @@ def told_minute(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def told_second(time: datetime) -> str:
+def told_microsecond(time: datetime) -> str:
     """Return a time to the microsecond, and its zone: `2026-11-24 13:05:09.123456 UTC`."""
     return f"{time:%Y-%m-%d %H:%M:%S.%f} UTC"

@@ -18,13 +18,13 @@ an index, and their names, never change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.amounts import counted
 from atio_core.data import arrow_types, objects
 from atio_core.data.column_labels import joined_kind
 from atio_core.data.conform import is_required
@@ -124,7 +124,8 @@ class _Match:
             if len(theirs) not in (0, len(ours)):
                 value = old.columns[ours[0]].value
                 told = (
-                    f"the label {value!r} has {_times(ours)} of the table, but {_times(theirs)} of the data"
+                    f"the label {value!r} has {counted(len(ours), 'column')} of the table, but"
+                    f" {counted(len(theirs), 'column')} of the data"
                 )
                 raise MisfitError(f"{told}, so nobody can tell which is which")
             for ours_place, place in zip(ours, theirs, strict=False):
@@ -142,10 +143,6 @@ class _Match:
         for place in self.new:
             reason = f"column {self.given.columns[place].value!r} of the data is none of the table's"
             raise MisfitError(reason, "leave it out, or add it with schema_mode='add'")
-
-
-def _times(places: Sequence[int]) -> str:
-    return f"{len(places)} column{'s' * (len(places) > 1)}"
 
 
 def _require_same_index(old: Layout, given: Layout) -> None:

@@ -12,9 +12,7 @@ from typing import Any
 from atio_core.format.seal import open_sealed, seal
 from atio_core.format.staged_json import StagedChange, require_format, staged_from_json, staged_to_json
 from atio_core.model.staged import StagedFiles
-
-LAST_US = 253_402_300_799_999_999
-"""The last moment that a calendar holds: the end of the year 9999, in microseconds since 1970."""
+from atio_core.times import LAST_US
 
 
 @dataclass(frozen=True, slots=True)

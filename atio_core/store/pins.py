@@ -22,7 +22,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.storage.readback import Answer, create
 from atio_core.store.base import StoreBase, require_table_name
 from atio_core.table import Table
-from atio_core.times import time_of
+from atio_core.times import time_of, told_time
 
 
 class Pins(StoreBase):
@@ -172,7 +172,7 @@ def _pinned(log: CommitLog, pin: Pin) -> Snapshot:
     except VersionExpiredError:
         raise VersionExpiredError(
             f"version {pin.version} of the table {log.location}, which {pin.reader!r} has read since"
-            f" {time_of(pin.time_us):%Y-%m-%d %H:%M:%S} UTC, has expired: begin again as another reader, and keep"
+            f" {told_time(pin.time_us)}, has expired: begin again as another reader, and keep"
             " versions for longer than readers take (keep_for, a tag or a lease)",
             table=log.location,
             version=pin.version,

@@ -25,7 +25,7 @@ from atio_core.log.kept import drop_id, find_kept, kept_stages, stage_key
 from atio_core.model.entry import ROWS, LogEntry, empty_entry
 from atio_core.model.ids import Clock
 from atio_core.snapshot import BATCH_ROWS, Output, Snapshot
-from atio_core.times import time_of
+from atio_core.times import time_of, told_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,7 +176,7 @@ class Stages:
         if version is not None:
             return self._not_found(wanted, f"was published as version {version}", version=version)
         if record is not None and record.until_us < latest.horizon_us:
-            return self._not_found(wanted, f"was kept until {time_of(record.until_us):%Y-%m-%d %H:%M:%S} UTC")
+            return self._not_found(wanted, f"was kept until {told_time(record.until_us)}")
         return None
 
     def _dropped(self, wanted: uuid.UUID) -> int | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from atio_core.arguments import refusal, require_duration, require_flag, require_list, require_time
 from atio_core.errors import InvalidInputError
-from atio_core.format.kept_json import LAST_US, KeptRecord
+from atio_core.format.kept_json import KeptRecord
 from atio_core.format.staged_json import StagedChange
 from atio_core.handle import Handle
 from atio_core.log.intent import CommitOptions, Intent, make_intent
@@ -22,7 +22,7 @@ from atio_core.table.kept import KeptStage
 from atio_core.table.kept_stages import KeptStages
 from atio_core.table.modes import NO_DATA, STAGED_MODES, change_by_mode
 from atio_core.table.rows import RowChanges
-from atio_core.times import MICROSECOND, microseconds_of
+from atio_core.times import LAST_US, MICROSECOND, microseconds_of
 
 if TYPE_CHECKING:
     from atio_core.changes.writing import Writing

@@ -10,7 +10,7 @@ from atio_core.amounts import counted, readable_bytes
 from atio_core.cli.options import AsJson, TablePath, WhichVersion
 from atio_core.cli.output import print_facts, print_json, print_table
 from atio_core.cli.places import open_table
-from atio_core.cli.plain import told_second
+from atio_core.cli.plain import told_microsecond
 from atio_core.cli.version_json import told_change, version_json
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS
@@ -45,7 +45,7 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
     return {
         "table": snapshot.table,
         "version": str(snapshot.version),
-        "time": told_second(snapshot.time),
+        "time": told_microsecond(snapshot.time),
         "operation": snapshot.operation,
         "message": snapshot.message or "",
         "tags": ", ".join(snapshot.tags),

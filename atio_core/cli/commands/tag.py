@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from atio_core.cli.options import AsJson, DryRun, TablePath, VersionName, Yes, time_of, version_of
 from atio_core.cli.output import print_json, print_table, print_text
 from atio_core.cli.places import open_table
-from atio_core.cli.plain import told_second
+from atio_core.cli.plain import told_microsecond
 from atio_core.cli.question import confirm
 from atio_core.log.lookup import no_tag
 from atio_core.table import Table
@@ -59,7 +59,7 @@ def list_tags(table: TablePath, /, *, json: AsJson = False) -> None:
         print_json([_json(name, version) for name, version in tags.items()])
         return
     rows = [
-        (name, str(int(version)), told_second(version.until) if version.until else "")
+        (name, str(int(version)), told_microsecond(version.until) if version.until else "")
         for name, version in tags.items()
     ]
     print_table(("tag", "version", "until"), rows, right=("version",), wraps="tag")
@@ -90,7 +90,7 @@ def _tagged(table: Table, name: str) -> TaggedVersion:
 
 
 def _until(tagged: TaggedVersion) -> str:
-    return "" if tagged.until is None else f" until {told_second(tagged.until)}"
+    return "" if tagged.until is None else f" until {told_microsecond(tagged.until)}"
 
 
 def _json(name: str, tagged: TaggedVersion) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atio_core.errors import DamagedError, NewerFormatError
-from atio_core.format.kept_json import LAST_US, KeptRecord, decode_kept, encode_kept
+from atio_core.format.kept_json import KeptRecord, decode_kept, encode_kept
 from atio_core.format.seal import seal
 from atio_core.format.staged_json import StagedChange
 from atio_core.model.entry import SchemaRef, Totals
 from atio_core.model.staged import StagedFiles, StoredChange
+from atio_core.times import LAST_US
 from tests.support.strategies import staged_changes
 
 ID = uuid.UUID("018bcfe5-6800-7000-8000-000000000001")
