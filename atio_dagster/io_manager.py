@@ -217,7 +217,7 @@ def _report(
     files = written_files(snapshot, partitions)
     metadata = metadata_of(snapshot, files, key, None if written.repeated else before)
     if written.repeated:
-        metadata["atio/repeats_version"] = written.version
+        metadata |= {"atio/repeats_version": written.version, "atio/rows_added": 0, "atio/rows_removed": 0}
     if _LINEAGE in context.definition_metadata:  # which Dagster looks for at materialisations alone
         metadata[_LINEAGE] = context.definition_metadata[_LINEAGE]
     preview = preview_of(snapshot, partitions, shown_rows)

@@ -152,6 +152,7 @@ class TestAppends:
             assert late.success
         [event] = late.asset_materializations_for_node("appended")
         assert (event.metadata["atio/repeats_version"].value, event.metadata["atio/version"].value) == (1, 2)
+        assert event.metadata["atio/rows_added"].value == 0
 
     def test_the_clock_of_the_database_may_be_ahead(
         self, appended: dg.AssetsDefinition, store: AtioResource, instance: dg.DagsterInstance
