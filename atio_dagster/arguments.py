@@ -1,13 +1,15 @@
-"""What the builders are handed: each argument is refused by its name, when a code location is loaded.
+"""What is refused by its name: arguments of builders, fields that there aren't, and names that are nearly a setting's.
 
-Dagster's own refusals name the arguments of its functions, and some come only when a step runs.
+Dagster's own refusals name the arguments of its functions, and some come only when a step runs; fields of resources and
+metadata that it doesn't know it passes over, and with them what was meant.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
 import dagster as dg
 
@@ -19,6 +21,58 @@ from atio_core.arguments import (
     require_texts,
     require_whole,
 )
+from atio_core.errors import InvalidInputError
+
+
+class KnownFields:
+    """Goes before Dagster's class: a field that it hasn't is refused.
+
+    Example:
+        >>> class Folder(KnownFields, dg.ConfigurableResource):
+        ...     path: str
+        >>> Folder(path="a", pth="b")
+        Traceback (most recent call last):
+        ...
+        atio_core.errors.InvalidInputError: Folder has no field 'pth': 'path' may be meant
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        """Take the fields, by name.
+
+        Raises:
+            InvalidInputError: There is no such field.
+        """
+        known = list(cast("Any", type(self)).model_fields)
+        for name in fields:
+            if name not in known:
+                meant = difflib.get_close_matches(name, known, n=1)
+                told = f"{meant[0]!r} may be meant" if meant else f"there are {', '.join(known)}"
+                raise InvalidInputError(f"{type(self).__name__} has no field {name!r}: {told}")
+        super().__init__(**fields)
+
+
+def require_known(place: str, said: Iterable[str], names: Sequence[str]) -> None:
+    """Refuse names that are nearly those of settings: what is misspelt would be passed over. Others are for others.
+
+    Args:
+        place: What has the names, for messages.
+        said: The names that are there.
+        names: Those of settings, without the `atio/` before them.
+
+    Raises:
+        InvalidInputError: A name is misspelt.
+
+    Example:
+        >>> require_known("the input's metadata", ["atio/columns", "owner"], ["columns"])
+    """
+    for name in said:
+        setting = name.removeprefix("atio/")
+        if setting in (name, *names):
+            continue
+        if meant := difflib.get_close_matches(setting, names, n=1, cutoff=0.75):
+            raise InvalidInputError(
+                f"{name!r} among {place} is no setting: 'atio/{meant[0]}' may be meant. Nothing was read or written"
+            )
 
 
 def require_kind(name: str, value: object, *kinds: type) -> None:

@@ -19,6 +19,7 @@ from atio_core.data.frames import OutputAs, to_output, to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.databases.read import read_rows
 from atio_core.errors import CommitConflictError, InvalidInputError
+from atio_dagster.arguments import KnownFields
 from atio_dagster.database_partitions import empty_like, has_named_index, rows_in, where_of
 from atio_dagster.input_types import InputType, input_type_of
 from atio_dagster.keys import Partitions, described, partitions_of, plain
@@ -36,7 +37,7 @@ _TRIES = 5
 _LIBRARIES: dict[str, OutputAs] = {"pandas": "pandas", "polars": "polars", "arrow": "arrow"}
 
 
-class AtioDatabaseIOManager(dg.ConfigurableIOManager):
+class AtioDatabaseIOManager(KnownFields, dg.ConfigurableIOManager):
     """Stores assets in tables of PostgreSQL, MySQL, MariaDB, SQLite or DuckDB, and loads inputs from there.
 
     Outputs are pandas and polars frames (lazy ones too), Arrow tables and streams; an input gets the one that it is

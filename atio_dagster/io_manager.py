@@ -13,6 +13,7 @@ from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store
 from atio_core.table import Table
+from atio_dagster.arguments import KnownFields
 from atio_dagster.base_paths import ByPath
 from atio_dagster.cached_config import CachedConfig
 from atio_dagster.external import path_elsewhere
@@ -47,7 +48,7 @@ MOST_PARTITIONS = 100
 """Of so many partitions in one run each is told its rows: Dagster takes time for each that grows with their number."""
 
 
-class AtioIOManager(ByPath, CachedConfig, WriteConfig, ReadConfig, dg.ConfigurableIOManager):
+class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, dg.ConfigurableIOManager):
     """Stores each output as one atomic, durable version of a table, and loads inputs from there.
 
     It takes pandas and polars frames (lazy ones too) and Arrow tables, and loads what an input is annotated with. NumPy

@@ -22,6 +22,7 @@ from atio_core.data.object_files.kinds import FOLDER
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot
+from atio_dagster.arguments import require_known
 from atio_dagster.input_types import OUTPUTS, InputType
 from atio_dagster.keys import Partitions, described, named, plain
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 COLUMNS = ("atio/columns", "columns")
 FILTER = "atio/filter"
 MISSING = "allow_missing_partitions"
+_NAMES = ("columns", "filter", "version", "as_of", "tag", "reads")
+"""What an input's metadata may say, with `atio/` before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,12 @@ class Selection:
 
     @classmethod
     def of(cls, context: dg.InputContext) -> Selection:
-        """Return what an input's metadata choose."""
+        """Return what an input's metadata choose.
+
+        Raises:
+            InvalidInputError: A name among them is misspelt: all would be loaded, or another version.
+        """
+        require_known(f"the metadata of {described(context)}", context.definition_metadata, _NAMES)
         said = {name: plain(value) for name, value in context.definition_metadata.items()}
         columns = next((said[name] for name in COLUMNS if said.get(name) is not None), None)
         return cls(columns, _terms(said.get(FILTER)))

@@ -13,6 +13,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.retention import DEFAULT_RETENTION, Retention, duration
 from atio_core.store import Store
 from atio_core.table import Table
+from atio_dagster.arguments import KnownFields
 from atio_dagster.base_paths import ByPath
 from atio_dagster.cached_config import CachedConfig
 from atio_dagster.keys import asset_folders, asset_key_of
@@ -28,7 +29,7 @@ _RULES = (
 )
 
 
-class AtioResource(ByPath, CachedConfig, dg.ConfigurableResource):
+class AtioResource(KnownFields, ByPath, CachedConfig, dg.ConfigurableResource):
     """The root folder of all assets' tables, and the retention of those that declare none.
 
     Example:

@@ -13,7 +13,6 @@ Properties are taken from all of them, each name from the first.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import dagster as dg
 from pydantic import Field
 
 from atio_core.errors import InvalidInputError
+from atio_dagster.arguments import require_known
 from atio_dagster.keys import described, plain
 from atio_dagster.provenance import AppendScope, step_of
 
@@ -41,6 +41,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _LISTS = ("key", "sort_by", "partition_by")
 _NAMES = (*_CHOICES, *_LISTS, "properties", "preview")
+_IN_TAGS = (*_NAMES, "versions", "as_of", "tag", "reads")
+"""What a run's tags may say, of inputs too."""
 _MOST_SHOWN = 1000
 """Rows of a preview: Dagster keeps it with each materialisation."""
 _RESERVED = ("dagster/", "atio/")
@@ -128,7 +130,7 @@ def settings_of(context: dg.OutputContext, manager: WriteConfig) -> WriteSetting
         InvalidInputError: Something that is said makes no sense, or was meant for a setting and misspelt; the message
             tells what, and where it was said.
     """
-    _require_known(context)
+    require_known(f"the metadata of {described(context)}", context.definition_metadata, _NAMES)
     found: dict[str, Any] = {}
     properties: dict[str, str] = {}
     for place, said in _places(context, manager):
@@ -141,24 +143,6 @@ def settings_of(context: dg.OutputContext, manager: WriteConfig) -> WriteSetting
     return WriteSettings(**found, properties=properties)
 
 
-def _require_known(context: dg.OutputContext) -> None:
-    """Refuse names that are nearly those of settings: an append that is misspelt would overwrite."""
-    step = step_of(context)
-    places = {f"the metadata of {described(context)}": context.definition_metadata}
-    if step is not None:
-        places["the run's tags"] = step.dagster_run.tags
-    for place, said in places.items():
-        for name in said:
-            setting = name.removeprefix("atio/")
-            if setting in (name, *_NAMES):
-                continue
-            meant = difflib.get_close_matches(setting, _NAMES, n=1, cutoff=0.75)
-            if meant:
-                raise InvalidInputError(
-                    f"{name!r} among {place} is no setting: 'atio/{meant[0]}' may be meant. Nothing was written"
-                )
-
-
 _Place = tuple[Callable[[str], str], Mapping[str, Any]]
 
 
@@ -169,6 +153,7 @@ def _places(context: dg.OutputContext, manager: WriteConfig) -> Iterator[_Place]
     defined = {name: getattr(manager, name) for name in _NAMES}
     if step is not None:
         of_output, tags = cast("object", context.config), step.dagster_run.tags
+        require_known("the run's tags", tags, _IN_TAGS)
         yield (
             lambda name: f"{name!r} in the run's config of {what}",
             _said(cast("dict[str, Any]", of_output) if isinstance(of_output, Mapping) else {}),

@@ -6,7 +6,7 @@ import pytest
 
 import atio_dagster
 from atio_core.errors import InvalidInputError
-from atio_dagster import AtioResource
+from atio_dagster import AtioDatabaseIOManager, AtioIOManager, AtioResource
 from atio_dagster.arguments import require_arguments
 
 
@@ -108,3 +108,17 @@ def test_any_name_of_an_asset_makes_the_name_of_a_sensor() -> None:
         atio_dagster.build_snapshot_sensor("raw data/größe", target="*").name
         == "raw_20_data__gr_f6__df_e_versions"
     )
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "told"),
+    [
+        (AtioResource, {"base_path": "x", "keep_lats": 3}, "'keep_last' may be meant"),
+        (AtioIOManager, {"base_path": "x", "moed": "append"}, "'mode' may be meant"),
+        (AtioDatabaseIOManager, {"url": "sqlite://", "owner": "me"}, "there are url"),
+    ],
+)
+def test_a_field_that_there_is_not(make: Callable[..., Any], given: dict[str, Any], told: str) -> None:
+    """A resource doesn't pass over a misspelt field: it would keep, or overwrite, what wasn't meant."""
+    with pytest.raises(InvalidInputError, match=f"has no field .*{told}"):
+        make(**given)

@@ -142,3 +142,15 @@ def test_versions_named_at_launch(store: AtioResource, instance: dg.DagsterInsta
     job = defs.resolve_job_def("both")
     assert job.execute_in_process(instance=instance, run_config=run_config, tags=tags).success
     assert seen == [*(1, 0, 3), *(2, 0, 3), *(2, 0, 3), *(2, 0, 3), *(3, 0, 3), *(1, 0, 3)]
+
+
+@pytest.mark.parametrize("name", ["versoin", "as-of", "tags", "colums", "filters", "read"])
+def test_a_misspelt_name_is_refused(name: str, refusal: Refusal, store: AtioResource) -> None:
+    """What is nearly the name of a setting isn't passed over: the run would read what it was not meant to."""
+    versions_of(store, "source", 1)
+
+    @dg.asset(ins={"source": dg.AssetIn(metadata={f"atio/{name}": 1, "atio/note": "mine"})})
+    def reader(source: pd.DataFrame) -> None: ...
+
+    error = refusal(dg.AssetSpec("source"), reader)
+    assert f"'atio/{name}' among the metadata of the input 'source' is no setting" in error.message
