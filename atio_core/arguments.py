@@ -40,9 +40,8 @@ def require_whole(name: str, value: object, *, least: int | None = None) -> int:
 
 def require_duration(name: str, value: object) -> timedelta:
     """Return a duration of zero or more. Raises `InvalidInputError` for anything else."""
-    if not isinstance(value, timedelta) or not value >= timedelta(
-        0
-    ):  # pandas' NaT is a timedelta, and no such
+    # The NaT of pandas is a timedelta, but none of zero or more.
+    if not isinstance(value, timedelta) or not value >= timedelta(0):
         raise refusal(name, "a timedelta of zero or more", value)
     return value
 

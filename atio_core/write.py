@@ -308,9 +308,8 @@ class _Explained:
         if not (panic or isinstance(error, Exception)):
             return  # Ctrl-C, an exit
         refusal = _system_error(error)
-        if (
-            refusal is not None and refusal.errno != errno.ENOENT
-        ):  # our file is there: it was another, to be read
+        # A file that is missing isn't ours, which is there: it was another, to be read.
+        if refusal is not None and refusal.errno != errno.ENOENT:
             raise targets.storage_error("Writing", self._path, refusal) from error
         raise InvalidInputError(_explain(error, self._writer.call, self._path), path=self._path) from error
 

@@ -121,6 +121,10 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Commit what a step returned as the next version of its table.
 
+        Args:
+            context: Dagster's, of the output.
+            obj: What the step returned; for None nothing is stored.
+
         Raises:
             AtioError: Nothing was stored, unless it is a `CommitUnknownError`: then a retry of the step is safe, as it
                 replaces the same rows (or, for appends, is recognised by its key).
@@ -151,6 +155,12 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read what an input is annotated with, from the version that this run reads: see `atio_dagster/reads.py`.
 
+        Args:
+            context: Dagster's, of the input.
+
+        Returns:
+            What the annotation names: a frame, an object, a `Snapshot`; of several partitions as a dict or a list.
+
         Raises:
             AtioError: There is no such table, version, partition or column; or the bytes are damaged.
         """
@@ -180,9 +190,8 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
     def _store(self) -> Store:
         if self.resource is not None:
             return self.resource.store
-        return store_at(
-            self.base_path or "", self.storage_options
-        )  # a resource would take Dagster 1 ms to make
+        # A resource would take Dagster 1 ms to make.
+        return store_at(self.base_path or "", self.storage_options)
 
     def _table(self, context: dg.OutputContext | dg.InputContext) -> Table:
         elsewhere = path_elsewhere(context)

@@ -112,6 +112,9 @@ class AtioResource(KnownFields, ByPath, CachedConfig, dg.ConfigurableResource):
         Args:
             asset_key: The asset's key; as text, its parts joined by `/`.
 
+        Raises:
+            InvalidInputError: That is no key of an asset.
+
         Example:
             >>> import tempfile, pandas as pd
             >>> atio = AtioResource(base_path=tempfile.mkdtemp())
@@ -123,11 +126,26 @@ class AtioResource(KnownFields, ByPath, CachedConfig, dg.ConfigurableResource):
 
     @staticmethod
     def table_name(asset_key: dg.AssetKey) -> str:
-        """Return the name that an asset's table has in the store."""
+        """Return the name that an asset's table has in the store.
+
+        Args:
+            asset_key: The asset's key.
+
+        Example:
+            >>> AtioResource.table_name(dg.AssetKey(["raw", "flights"]))
+            'raw/flights'
+        """
         return "/".join(asset_folders(asset_key))
 
     def table_at(self, folders: tuple[str, ...]) -> Table:
-        """Return the table in a folder below the root."""
+        """Return the table in a folder below the root.
+
+        Args:
+            folders: The folder's path below the root, part by part.
+
+        Raises:
+            InvalidInputError: No table can lie there.
+        """
         return Table("/".join([_root(self.base_path), *folders]), storage_options=self.storage_options)
 
     def tables(self) -> Iterator[Table]:

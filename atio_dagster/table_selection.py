@@ -72,9 +72,8 @@ def select_tables(
     """
     if assets is None:
         defined: Mapping[dg.AssetKey, Retention | None] = {}
-        with suppress(
-            CheckError
-        ):  # a job that is run by itself has no code location, and there is no way to ask
+        # A job that is run by itself has no code location, and there is no way to ask.
+        with suppress(CheckError):
             defined = retention_of_definitions(context.repository_def.assets_defs_by_key.values())
         return TableSelection(store, tuple(store.store.tables(dropped=True)), defined)
     owners: dict[str, dg.AssetKey] = {}

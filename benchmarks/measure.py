@@ -95,9 +95,8 @@ def peak_above(act: Callable[[], object]) -> float:
     """Return by how many MiB this process's memory rose at most during a call (Linux only)."""
     gc.collect()
     pa.default_memory_pool().release_unused()
-    ctypes.CDLL(None).malloc_trim(
-        0
-    )  # what an earlier call left to the allocator would hide what this one needs
+    # What an earlier call left to the allocator would hide what this one needs.
+    ctypes.CDLL(None).malloc_trim(0)
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
     act()

@@ -102,9 +102,8 @@ class Keyed:
     def _require_held(self, base: LogEntry, entry: LogEntry, scratch: Scratch) -> None:
         rows = self._rows(entry, scratch)
         gone, came = difference(base, entry, scratch, scratch)
-        if key_columns(base, scratch) != key_ids(
-            rows.source.schema
-        ):  # nobody has looked at the rows that stay
+        # By another key nobody has looked at the rows that stay.
+        if key_columns(base, scratch) != key_ids(rows.source.schema):
             gone, came = (), files_of(scratch, entry)
         digest, paths = entry.schemas[entry.schema].digest, frozenset(file.path for file in came)
         newer = self._newer(base, digest, paths)

@@ -22,9 +22,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: see `atio_core/cli/exits.py`.
     """
-    if (
-        tokens is None
-    ):  # a process of our own: what it loads stays, and to look for garbage meanwhile takes time
+    # A process of our own: what it loads stays, and to look for garbage meanwhile takes time.
+    if tokens is None:
         gc.set_threshold(100_000, 20, 50)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is spelled

@@ -283,9 +283,8 @@ def store(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values
     try:
         stored = restore(values, target)
-        restore(
-            pa.chunked_array([pa.nulls(0, target)]), values.type
-        )  # tried out now, not when the data is needed
+        # Tried out now, not when the data is needed.
+        restore(pa.chunked_array([pa.nulls(0, target)]), values.type)
     except pa.ArrowNotImplementedError as error:
         raise UnknownTypeError(str(values.type)) from error
     return stored

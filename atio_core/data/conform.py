@@ -129,9 +129,8 @@ def restore(values: pa.ChunkedArray, kept: pa.DataType) -> pa.ChunkedArray:
     """
     if values.type != kept:
         raise TypeError(f"{values.type} instead of {kept}")
-    return arrow_types.restore(
-        values, kept
-    )  # in files, fields inside lists have other names, and some have ids
+    # In files, fields inside lists have other names, and some have ids.
+    return arrow_types.restore(values, kept)
 
 
 def widen(values: pa.ChunkedArray, field: pa.Field, *, table: str, version: int) -> pa.ChunkedArray:

@@ -190,10 +190,8 @@ class Operands:
 
     def find(self, label: object) -> Operand:
         """Return what a label names. Raises `InvalidInputError` if that is nothing, or several columns."""
-        for columns in (
-            self._layout.columns,
-            self._layout.index,
-        ):  # a column hides an index level of its name
+        # A column hides an index level of its name.
+        for columns in (self._layout.columns, self._layout.index):
             places = places_of(columns).get(label_key(label), ())
             if len(places) > 1:
                 message = (

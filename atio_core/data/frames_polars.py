@@ -71,9 +71,8 @@ def describe_dtype(dtype: Any) -> Json:
             return {name: describe_dtype(dtype.inner)}
         case "Array" if dtype.size:
             return {name: [describe_dtype(dtype.inner), dtype.size]}
-        case "Struct" if dtype.fields and not any(
-            "\0" in field.name for field in dtype.fields
-        ):  # polars panics
+        # With a NUL in a name, polars panics.
+        case "Struct" if dtype.fields and not any("\0" in field.name for field in dtype.fields):
             return {name: [[field.name, describe_dtype(field.dtype)] for field in dtype.fields]}
         case _:
             raise UnknownDtypeError(str(dtype))
@@ -213,9 +212,8 @@ def _from_arrow(values: pa.ChunkedArray, column: Column) -> Any:
     import polars as pl
 
     dtype = build_dtype(column.type)
-    if not len(
-        values
-    ):  # pyarrow before 24 can't make an empty array of every dictionary, as polars would have it
+    # polars would have pyarrow make an empty array, which releases before 24 can't of every dictionary.
+    if not len(values):
         return pl.Series([], dtype=dtype)
     if pa.types.is_dictionary(values.type) and dtype != pl.Categorical():
         # Else its texts would become categories that all of the process knows.

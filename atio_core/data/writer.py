@@ -366,9 +366,8 @@ def _write_parquet(sink: Sink, rows: pa.Table, layout: _Layout, meter: Meter) ->
         writer.add_key_value_metadata(sink.start_footer().to_footer())
         writer.close()
     except BaseException as error:
-        undo(
-            writer.close, error, pa.ArrowException
-        )  # else Parquet closes it when it is dropped, after the file is gone
+        # Else Parquet closes it when it is dropped, after the file is gone.
+        undo(writer.close, error, pa.ArrowException)
         raise
     return sink.finish(writer.writer.metadata)
 

@@ -38,9 +38,8 @@ def read_source(place: OldPlace) -> Source:
         history: list[dict[str, Any]] = table.history(1)
         metadata: Any = table.metadata()
         number: int = table.version()
-        dataset: Any = (
-            table.to_pyarrow_dataset()
-        )  # which refuses what it would read wrongly, as deletion vectors
+        # This refuses what it would read wrongly, as deletion vectors.
+        dataset: Any = table.to_pyarrow_dataset()
     except errors.DeltaError as error:
         raise DamagedError(
             f"the Delta table {folder} can't be read: {_told(error, place)}", path=folder

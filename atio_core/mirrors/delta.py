@@ -47,9 +47,8 @@ def mirror(
     """
     for _ in range(_ROUNDS):
         entries = choose()
-        with suppress(
-            VersionExpiredError
-        ):  # an expiry was faster, or another mirroring that let it have this
+        # An expiry was faster, or another mirroring that let it have this.
+        with suppress(VersionExpiredError):
             if (report := _mirror(log, clock, entries, history=history)) is not None:
                 return report
     raise CommitConflictError(
@@ -173,8 +172,7 @@ class _Wanted:
         for path, add in self.adds.items():
             if (told := state.adds.get(path)) is None:
                 actions.append({"add": add})
-            elif (
-                told["stats"] != add["stats"]
-            ):  # there are other columns now, of which it has only nulls, or no bounds
+            elif told["stats"] != add["stats"]:
+                # There are other columns now, of which it has only nulls, or no bounds.
                 actions.append({"add": add | {"dataChange": False}})
         return actions

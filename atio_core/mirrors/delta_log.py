@@ -104,9 +104,8 @@ class DeltaLog:
             return
         lowest = min((number for number, one in state.shown.items() if one in kept), default=latest)
         enough = [number for number in (*state.checkpoints, latest) if number <= lowest]
-        first = (
-            enough[-2] if len(enough) > 1 else 0
-        )  # whoever reads by the one before the last isn't disturbed
+        # Whoever reads by the one before the last isn't disturbed.
+        first = enough[-2] if len(enough) > 1 else 0
         state.shown = {number: one for number, one in state.shown.items() if number >= first}
         with suppress(AlreadyExistsError):
             self._store.put_if_absent(delta_checkpoint_path(latest), encode_checkpoint(state, self._table_id))

@@ -40,9 +40,8 @@ def rendered(title: str, facts: dict[str, Any]) -> bytes:
         "FACTS": embedded(facts),
         "SCRIPT": script,
     }
-    pieces = _read("page.html").split(
-        "%%"
-    )  # text and names of parts in turn; what is put in isn't looked at again
+    # Text and names of parts in turn; what is put in isn't looked at again.
+    pieces = _read("page.html").split("%%")
     whole = "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
     return whole.encode("utf-8", "backslashreplace")
 

@@ -88,9 +88,8 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         mirrored = remove_mirrors(self._log, mirrors, self._clock)
         report, files = purge(self._log, self._clock)
         require_gone(report, before)
-        mirrored += remove_mirrors(
-            self._log, mirrors, self._clock
-        )  # of what had been begun to be mirrored before
+        # A mirroring that had begun before may have written meanwhile.
+        mirrored += remove_mirrors(self._log, mirrors, self._clock)
         return replace(
             expected,
             dry_run=False,

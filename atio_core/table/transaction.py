@@ -111,9 +111,8 @@ class Transaction(RowChanges[None], ColumnChanges[None]):
         try:
             self.snapshot = self._handle.commit(write, self._intent, self._meter)
         finally:
-            if (
-                self._attempt is not None
-            ):  # it wasn't asked for: the key was used before, or the version isn't expected
+            # If it wasn't asked for: the key was used before, or the version isn't expected.
+            if self._attempt is not None:
                 self._undo(attempt)
 
     def _apply(self, write: _Write, intent: Intent) -> None:
@@ -145,9 +144,8 @@ class _Attempt:
 
     def __init__(self, log: CommitLog, base: LogEntry, commit_id: bytes, clock: Clock, meter: Meter) -> None:
         self.base = base
-        self._scratch = Scratch(
-            log.store, base, clock, forgets=False
-        )  # changes look back at what they were written against
+        # Changes look back at what they were written against.
+        self._scratch = Scratch(log.store, base, clock, forgets=False)
         self._log = CommitLog(self._scratch.over(log.store), log.limits)
         self._commit_id = commit_id
         self._clock = clock

@@ -261,9 +261,8 @@ def test_ops_of_a_graph(store: AtioResource, instance: dg.DagsterInstance) -> No
 def test_another_assets_table_is_refused(tmp_path: Path, refusal: Refusal, store: AtioResource) -> None:
     """Where the file system takes two asset keys for one, the second asset can neither write nor read."""
     store.table("Sales").overwrite(FRAMES["pandas"], properties={"dagster/asset_key": '["Sales"]'})
-    (tmp_path / "tables" / "Sales").rename(
-        tmp_path / "tables" / "sales"
-    )  # as a file system that folds case shows it
+    # As a file system that folds case shows it.
+    (tmp_path / "tables" / "Sales").rename(tmp_path / "tables" / "sales")
 
     @dg.asset
     def sales() -> Any:

@@ -87,9 +87,8 @@ def test_a_kill_leaves_old_or_new(there: bool, single: bool, disk: Path, child: 
         download(root, "replace")
         assert held(root / "out") == new
         beside = {path.name for path in root.iterdir()} - {"out", "table"}
-        assert (
-            not beside or single
-        )  # in a folder that was just looked into, a file's litter waits for a while
+        # In a folder that was just looked into, a file's litter waits for a while.
+        assert not beside or single
 
     kills = kill_at_every_call(
         partial(download, if_exists="replace" if there else "fail"),

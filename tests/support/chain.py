@@ -209,9 +209,8 @@ class Chain:
     def _tags_after(self, link: Link, before: Link) -> dict[str, Tag]:
         tags, deed = dict(before.tags), link.deed
         if deed is None:  # an expiry takes those that have ended
-            now_us = max(
-                link.entry.clock_us, self.told()
-            )  # the clock may have been set back since it decided
+            # The clock may have been set back since it decided.
+            now_us = max(link.entry.clock_us, self.told())
             return {
                 name: tag
                 for name, tag in tags.items()

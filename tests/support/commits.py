@@ -197,9 +197,8 @@ def commit_ids(store: ObjectStore, entry: LogEntry) -> dict[int, bytes]:
             commits.setdefault(version, []).append(one)
         for version, ids in commits.items():
             assert version not in known, f"two lists hold version {version}"
-            known[version] = next(
-                one for one in ids if one[6] >> 4 == 7
-            )  # a UUID 7; a key's digest seldom looks so
+            # A UUID 7; a key's digest seldom looks so.
+            known[version] = next(one for one in ids if one[6] >> 4 == 7)
     return known
 
 

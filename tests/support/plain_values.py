@@ -48,9 +48,8 @@ def plain(column: Any) -> list[Any]:
     """Return the values of a column of any library."""
     if isinstance(column, pl.Series):
         shown = repr(column.dtype)
-        if (
-            "Int128" in shown or r"\x00" in shown
-        ):  # Arrow hasn't got the one, and polars doesn't hand out the other
+        # Arrow hasn't got the one, and polars doesn't hand out the other.
+        if "Int128" in shown or r"\x00" in shown:
             return [_plain(value) for value in column.to_list()]
         return _of_arrow(pa.chunked_array([column.alias("").to_arrow()]))
     if isinstance(column, pa.ChunkedArray):

@@ -208,8 +208,7 @@ def test_a_list_cut_where_its_rows_begin_is_told_of(old: Any, tmp_path: Path) ->
     """A manifest that ends behind its head names no file, and reads as if rows had been deleted."""
     for path in metadata_of(old).parent.glob("*-m0.avro"):
         held = path.read_bytes()
-        path.write_bytes(
-            held[: held.index(held[-16:]) + 16]
-        )  # Avro ends its head, and each block, by one mark
+        # Avro ends its head, and each block, by one mark.
+        path.write_bytes(held[: held.index(held[-16:]) + 16])
     with pytest.raises(DamagedError, match="bytes and should have"):
         atio.migrate(old.metadata_location, tmp_path / "a")
