@@ -21,10 +21,13 @@ def read_source(place: OldPlace) -> Source:
     """Return the latest version of a Delta table.
 
     Raises:
-        InvalidInputError: `deltalake` isn't installed, or would give nulls for columns that were renamed.
+        InvalidInputError: `deltalake` isn't installed, or would give nulls for columns that were renamed, or other
+            bytes for those that the table is partitioned by.
         DamagedError: It can't read the table.
         StorageError: The bucket, or the disk, can't be read.
     """
+    import pyarrow as pa
+
     folder = place.location
     try:
         library: Any = import_module("deltalake")
@@ -54,6 +57,12 @@ def read_source(place: OldPlace) -> Source:
             " deltalake gives nulls for them as Arrow. By what made it, write it to a Delta table without, and take"
             " that over. Nothing was written"
         )
+    for name in metadata.partition_columns:
+        if pa.types.is_binary(dataset.schema.field(name).type):
+            raise InvalidInputError(
+                f"the Delta table {folder} is partitioned by {name!r}, of bytes, which deltalake gives as others. By"
+                " what made it, write it to a Delta table that isn't, and take that over. Nothing was written"
+            )
     stamp = history[0].get("timestamp") if history else None
     version = OldVersion(
         id=f"delta {metadata.id} {number}",

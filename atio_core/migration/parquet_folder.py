@@ -104,9 +104,44 @@ def _dataset(place: OldPlace, files: Sequence[str]) -> tuple[ds.Dataset, tuple[s
     factory = ds.FileSystemDatasetFactory(system, list(files), ds.ParquetFileFormat(), options)
     stored = pa.unify_schemas([_schema(path, system) for path in files], promote_options="permissive")
     whole = factory.inspect(promote_options="permissive")
-    fields = tuple(field.name for field in whole if field.name not in stored.names)
-    schema = pa.unify_schemas([stored, pa.schema([whole.field(name) for name in fields])])
-    return factory.finish(schema), fields
+    added = [field for field in whole if field.name not in stored.names]
+    dataset = factory.finish(pa.unify_schemas([stored, pa.schema(added)]))
+    return dataset, _told_by_folders(dataset, system)
+
+
+def _told_by_folders(dataset: ds.Dataset, system: Any) -> tuple[str, ...]:
+    """Return the columns that folders' names tell of.
+
+    Raises:
+        DamagedError: A file has such a column too, with another value, which would be lost.
+    """
+    import pyarrow.dataset as ds
+
+    fragments: list[Any] = list(dataset.get_fragments())
+    names: set[str] = set()
+    for fragment in fragments:
+        told: dict[str, Any] = ds.get_partition_keys(fragment.partition_expression)
+        names |= told.keys()
+        for name in told.keys() & set(fragment.physical_schema.names):
+            _require_same(fragment.path, name, told[name], system)
+    return tuple(name for name in dataset.schema.names if name in names)
+
+
+def _require_same(path: str, name: str, value: Any, system: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    own = pq.read_table(path, columns=[name], filesystem=system, partitioning=None).column(name)
+    try:
+        same = not len(own) or own.unique().to_pylist() == [pa.scalar(value).cast(own.type).as_py()]
+    except pa.ArrowException:  # they are of other types
+        same = False
+    if not same:
+        raise DamagedError(
+            f"{path} has other values in its column {name!r} than its folder's name tells ({value!r}), and only one of"
+            " them can be right: rename the folder, or take the files over from folders without '='",
+            path=path,
+        )
 
 
 class _BucketFiles:

@@ -72,3 +72,11 @@ def test_columns_that_were_renamed_are_refused(delta: Any, tmp_path: Path) -> No
     with pytest.raises(InvalidInputError, match="other names in its files"):
         atio.from_delta(tmp_path / "old", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_partitions_of_bytes_are_refused(delta: Any, tmp_path: Path) -> None:
+    """Bytes by which a table is partitioned come out of deltalake as others: they aren't taken for values."""
+    delta.write_deltalake(tmp_path / "old", pa.table({"b": [b"\xff"], "n": [1]}), partition_by=["b"])
+    with pytest.raises(InvalidInputError, match="partitioned by 'b', of bytes"):
+        atio.from_delta(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,7 +21,7 @@ def table() -> atio.Table:
     return atio.Table(store=MemoryStore("new"))
 
 
-def put(path: Path, **columns: list[object]) -> None:
+def put(path: Path, **columns: list[Any] | pa.Array) -> None:
     """Write a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), path)
@@ -49,6 +50,35 @@ def test_hive_partitions_become_partitions(tmp_path: Path, table: atio.Table) ->
         "day": ["2024-01-01", "2024-01-02"],
         "city": ["Bad Ems", None],
     }
+
+
+def test_columns_that_folders_tell_too_must_have_their_values(tmp_path: Path, table: atio.Table) -> None:
+    """A file that says something else of a column than its folder's name does is refused: one of them would be lost."""
+    put(
+        tmp_path / "old/day=2024-01-01/n=1/a.parquet",
+        day=["2024-01-01"],
+        n=pa.array([1], "int64"),
+    )
+    put(tmp_path / "old/day=__HIVE_DEFAULT_PARTITION__/n=2/a.parquet", day=pa.nulls(1, "string"), n=[2])
+    put(tmp_path / "old/day=2024-01-03/n=3/a.parquet", more=[3])
+    atio.from_parquet(tmp_path / "old", table)
+    assert table.snapshot().partition_fields == ("day", "n")
+    assert table.read(output_as="arrow").select(["day", "n", "more"]).to_pydict() == {
+        "day": ["2024-01-01", "2024-01-03", None],
+        "n": [1, 3, 2],
+        "more": [None, 3, None],
+    }
+    other = "other values in its column 'n' than its folder's name tells"
+    for place, told in (
+        ("n=2", other),
+        ("n=__HIVE_DEFAULT_PARTITION__", other),
+        ("n=x", "incompatible types"),
+    ):
+        put(tmp_path / place / "old/n=1/a.parquet", n=[1])
+        put(tmp_path / place / f"old/{place}/a.parquet", n=[1])
+        with pytest.raises(DamagedError, match=told):
+            atio.from_parquet(tmp_path / place / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_types_are_widened_and_no_value_changes(tmp_path: Path, table: atio.Table) -> None:
