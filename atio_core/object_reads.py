@@ -38,7 +38,7 @@ class ObjectReads(ABC):
         """The log entry."""
 
     @abstractmethod
-    def _told(self) -> AbstractContextManager[None]:
+    def _explaining_missing(self) -> AbstractContextManager[None]:
         """Say of a missing file whether it is damage, or the version has expired."""
 
     @property
@@ -85,8 +85,8 @@ class ObjectReads(ABC):
         from atio_core.data.object_files.stream import open_checked
 
         record = self._single("can't be opened") if name is None else self._member(name).record
-        with self._told():
-            return open_checked(self._stored(record), self._told)
+        with self._explaining_missing():
+            return open_checked(self._stored(record), self._explaining_missing)
 
     def download(self, target: str | bytes | os.PathLike[Any], *, if_exists: str = "fail") -> Path:
         """Put the object on the disk: a folder as a folder, any other as one file. It appears whole, and is durable.
@@ -114,7 +114,7 @@ class ObjectReads(ABC):
         from atio_core.data.object_files.download import download_file, download_folder
 
         require_choice("if_exists", if_exists, _IF_EXISTS)
-        with self._told():
+        with self._explaining_missing():
             if self.kind == _FOLDER:
                 return download_folder(
                     self._log.store, self._members(), target, version=self.version, if_exists=if_exists
@@ -132,7 +132,7 @@ class ObjectReads(ABC):
             raise self._refusal(
                 "is not read at once", "download it, or open one of its files (names lists them)"
             )
-        with self._told():
+        with self._explaining_missing():
             return load_object(self._stored(self._single("can't be read")), KINDS[self.kind])
 
     def _require_object_options(self, **given: object) -> None:
@@ -152,7 +152,7 @@ class ObjectReads(ABC):
             raise self._refusal(problem, "read it")
         if self.kind == _FOLDER:
             raise self._refusal(problem, "say which of its files is meant (names lists them), or download it")
-        with self._told():
+        with self._explaining_missing():
             files = files_of(self._log.store, self.entry)
         self._require_known(files)
         if len(files) != 1:
@@ -171,7 +171,7 @@ class ObjectReads(ABC):
     def _members(self) -> list[Member]:
         from atio_core.data.object_files.members import members_of
 
-        with self._told():
+        with self._explaining_missing():
             files = files_of(self._log.store, self.entry)
         self._require_known(files)
         try:

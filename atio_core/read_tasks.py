@@ -178,7 +178,7 @@ class TaskReads(RowAggregates):
         from atio_core.reading.selection import files_to_read
         from atio_core.reading.split import bundled, counts_rows, with_own_range
 
-        with self._told():
+        with self._explaining_missing():
             version = self._readable(verify)
             columns_to_read(version.source.schema, selection.columns, "pandas")  # refuses what isn't there
             files: Sequence[DataFile] = files_to_read(version, selection)

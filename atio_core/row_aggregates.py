@@ -29,7 +29,7 @@ class RowAggregates(ABC):
         """What a caller asked for."""
 
     @abstractmethod
-    def _told(self) -> AbstractContextManager[None]:
+    def _explaining_missing(self) -> AbstractContextManager[None]:
         """Say of a missing file whether it is damage, or the version has expired."""
 
     def count(
@@ -56,7 +56,7 @@ class RowAggregates(ABC):
         from atio_core.reading.aggregates import count_rows
 
         selection = self._selection(None, partitions, filter, None)
-        with self._told():
+        with self._explaining_missing():
             return count_rows(self._readable("always"), selection)
 
     def min(self, column: Any) -> Any:
@@ -103,11 +103,11 @@ class RowAggregates(ABC):
         """
         from atio_core.reading.aggregates import count_nulls
 
-        with self._told():
+        with self._explaining_missing():
             return count_nulls(self._readable("always"), column)
 
     def _extreme(self, column: Any, *, highest: bool) -> Any:
         from atio_core.reading.aggregates import extreme
 
-        with self._told():
+        with self._explaining_missing():
             return extreme(self._readable("always"), column, highest=highest)

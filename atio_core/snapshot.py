@@ -117,7 +117,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         wanted = self._wanted(partitions)
 
         def listed() -> tuple[DataFile, ...]:
-            with self._told():
+            with self._explaining_missing():
                 return select_files(self._log.store, self.entry, wanted)
 
         return self._anew(listed)
@@ -303,7 +303,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
 
         checked = require_choice("verify", verify, get_args(Verify)) == "always"
         source = Source(self._log.store, self.schema, self._schemas, self.table, self.version, checked)
-        return Version(source, self.entry, self._told)
+        return Version(source, self.entry, self._explaining_missing)
 
     def _anew(self, act: Callable[[], _Result]) -> _Result:
         """Do something with the version's files, or with those that a compaction has put in their places."""
@@ -326,7 +326,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         return part
 
     @contextmanager
-    def _told(self) -> Generator[None]:
+    def _explaining_missing(self) -> Generator[None]:
         """Say of a missing file whether it is damage, or the version has expired."""
         try:
             yield

@@ -33,7 +33,7 @@ class VersionDiff(ABC):
         """The version, to be read."""
 
     @abstractmethod
-    def _told(self) -> AbstractContextManager[None]:
+    def _explaining_missing(self) -> AbstractContextManager[None]:
         """Say of a missing file whether it is damage, or the version has expired."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class VersionDiff(ABC):
         from atio_core.reading.selection import Version
 
         source = Source(self._log.store, pa.schema([]), {}, self._log.location, self.version)
-        return Version(source, self.entry, self._told)
+        return Version(source, self.entry, self._explaining_missing)
 
     def _standing(self) -> Version:
         """The version with the files that it has now: a compaction may have put others in the places of its own."""

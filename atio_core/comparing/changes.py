@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
+from atio_core.comparing.chosen_rows import chosen_rows_in_order, portions
 from atio_core.comparing.diff import Diff
-from atio_core.comparing.giving import given_in_order, portions
 from atio_core.comparing.rows import RowDifference, Side
 from atio_core.comparing.schema_changes import SchemaChanges
 from atio_core.data.layout import layout_of
@@ -119,7 +119,7 @@ def _updates(rows: RowDifference, output_as: str) -> Iterator[tuple[Any, Any]]:
 
 def _part(side: Side, places: Places, output_as: str) -> Any:
     """Rows of a version, which are as many as those of a portion."""
-    found = given_in_order(side, places, "arrow" if output_as == "batches" else output_as)
+    found = chosen_rows_in_order(side, places, "arrow" if output_as == "batches" else output_as)
     if output_as == "batches":
         (found,) = found.combine_chunks().to_batches()
     # a range's labels are those of a portion: they line up

@@ -9,8 +9,8 @@ from typing import Any
 
 from atio_core.amounts import counted, readable_bytes
 from atio_core.arguments import require_flag, require_list
+from atio_core.comparing.chosen_rows import RowsAs, chosen_rows, chosen_rows_in_order
 from atio_core.comparing.file_changes import FileChanges, file_changes
-from atio_core.comparing.giving import RowsAs, given, given_in_order
 from atio_core.comparing.object_changes import ObjectChanges, object_changes
 from atio_core.comparing.rows import RowDifference, row_difference
 from atio_core.comparing.schema_changes import SchemaChanges, labels_by_id, schema_changes
@@ -89,7 +89,7 @@ class Diff:
             >>> diff.changed(before=True)["n"].tolist(), diff.changed()["n"].tolist()
             ([1], [5])
         """
-        return self._read(lambda rows: given(rows.after, rows.added, output_as))
+        return self._read(lambda rows: chosen_rows(rows.after, rows.added, output_as))
 
     def removed(self, output_as: RowsAs = "pandas") -> Any:
         """Return the rows that only the earlier version has, as it had them: see `added`.
@@ -100,7 +100,7 @@ class Diff:
         Raises:
             As for `added`.
         """
-        return self._read(lambda rows: given(rows.before, rows.removed, output_as))
+        return self._read(lambda rows: chosen_rows(rows.before, rows.removed, output_as))
 
     def changed(self, output_as: RowsAs = "pandas", *, before: bool = False) -> Any:
         """Return the rows that changed, as the later version has them; or as the earlier one had them, in this order.
@@ -113,8 +113,8 @@ class Diff:
             As for `added`.
         """
         if require_flag("before", before):
-            return self._read(lambda rows: given_in_order(rows.before, rows.changed[0], output_as))
-        return self._read(lambda rows: given(rows.after, rows.changed[1], output_as))
+            return self._read(lambda rows: chosen_rows_in_order(rows.before, rows.changed[0], output_as))
+        return self._read(lambda rows: chosen_rows(rows.after, rows.changed[1], output_as))
 
     def _read(self, give: Callable[[RowDifference], Any]) -> Any:
         """Return rows from the files that the versions had, or from those that compactions have put in their places."""

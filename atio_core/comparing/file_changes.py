@@ -58,7 +58,7 @@ def file_changes(before: Version, after: Version) -> tuple[FileChanges, Differin
     """
     old, new = before.entry, after.entry
     hidden = _ids(after.source.schema) - _ids(before.source.schema)
-    with before.told(), after.told():
+    with before.explaining_missing(), after.explaining_missing():
         gone, came = difference(old, new, before.source.store, after.source.store)
         shown = _shown_otherwise(before, after, hidden, {file.path for file in came})
     removed, added = Totals.of(gone), Totals.of(came)

@@ -64,7 +64,7 @@ def object_changes(before: Version, after: Version) -> ObjectChanges | None:
 
 def _known(version: Version) -> dict[str, tuple[object, ...]]:
     """What tells the files of an object apart, by their names."""
-    with version.told():
+    with version.explaining_missing():
         files = files_of(version.source.store, version.entry)
     if version.entry.kind != _FOLDER:
         pieces = (file.piece for file in files)

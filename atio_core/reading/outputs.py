@@ -12,7 +12,7 @@ def give(version: Version, selection: Selection, output_as: str) -> Any:
     """Return the rows of a selection as what `Snapshot.read` calls `output_as`."""
     match output_as:
         case "pandas" | "polars" | "arrow":
-            with version.told():
+            with version.explaining_missing():
                 return read_rows(version, selection, output_as)
         case "batches":
             return read_batches(version, selection)

@@ -33,16 +33,16 @@ class Version:
     Attributes:
         source: Where its rows are.
         entry: Its entry in the log.
-        told: A context that says of a file that is missing what that means.
+        explaining_missing: A context that says of a file that is missing what that means.
     """
 
     source: Source
     entry: LogEntry
-    told: Callable[[], AbstractContextManager[None]]
+    explaining_missing: Callable[[], AbstractContextManager[None]]
 
     def guarded(self, found: Iterator[_Item]) -> Generator[_Item]:
         """Yield what an iterator does; its errors get their meaning."""
-        with self.told():
+        with self.explaining_missing():
             yield from found
 
 

@@ -71,7 +71,7 @@ class IoCounter:
             self._counts["bytes_read"] += read
             self._counts["bytes_written"] += written
 
-    def told(self) -> IoStats:
+    def stats(self) -> IoStats:
         """Return what was counted so far."""
         with self._lock:
             return IoStats(**self._counts)

@@ -44,7 +44,7 @@ class TableBase:
         self._clock = clock
         at = given_store(path, store, temporary=TEMPORARY, storage_options=storage_options)
         self._log = CommitLog(at, limits)
-        self._io_before = at.io.told()
+        self._io_before = at.io.stats()
         self._handle = Handle(self._log, clock)
 
     @property
@@ -70,7 +70,7 @@ class TableBase:
             >>> spent.writes, spent.creates, spent.lists, spent.requests
             (1, 1, 1, 3)
         """
-        return self._log.store.io.told() - self._io_before
+        return self._log.store.io.stats() - self._io_before
 
     def exists(self) -> bool:
         """Return whether there is a table: it has a version, and wasn't dropped by the latest.

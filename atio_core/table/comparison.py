@@ -13,8 +13,8 @@ from atio_core.table.base import TableBase
 
 if TYPE_CHECKING:
     from atio_core.comparing.changes import Changes
+    from atio_core.comparing.chosen_rows import RowsAs
     from atio_core.comparing.diff import Diff
-    from atio_core.comparing.giving import RowsAs
 
 
 class Comparison(TableBase):
@@ -111,7 +111,7 @@ class Comparison(TableBase):
             (3, [])
         """
         from atio_core.comparing.changes import Changes
-        from atio_core.comparing.giving import require_rows_as
+        from atio_core.comparing.chosen_rows import require_rows_as
         from atio_core.data.key_match import KeyColumns
 
         labels = None if key is None else require_list("key", key, "labels")

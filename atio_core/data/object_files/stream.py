@@ -14,16 +14,16 @@ from typing import Any
 from atio_core.data.blocks import BLOCK_BYTES, BlockDigester
 from atio_core.data.object_files.read import StoredFile
 
-Told = Callable[[], AbstractContextManager[None]]
+ExplainingMissing = Callable[[], AbstractContextManager[None]]
 """Gives the errors of a read their meaning: a missing file is damage, or the version has expired."""
 
 
-def open_checked(stored: StoredFile, told: Told) -> io.BufferedReader:
+def open_checked(stored: StoredFile, explaining: ExplainingMissing) -> io.BufferedReader:
     """Open a file, once all of it was found right.
 
     Args:
         stored: The file.
-        told: Gives the errors of later reads their meaning.
+        explaining: Gives the errors of later reads their meaning.
 
     Raises:
         DamagedError: The bytes are not what was written.
@@ -31,16 +31,16 @@ def open_checked(stored: StoredFile, told: Told) -> io.BufferedReader:
     """
     digester = BlockDigester()
     stored.copy(digester.update)
-    return io.BufferedReader(_Blockwise(stored, digester, told), BLOCK_BYTES)
+    return io.BufferedReader(_Blockwise(stored, digester, explaining), BLOCK_BYTES)
 
 
 class _Blockwise(io.RawIOBase):
     """Reads by whole blocks, each checked."""
 
-    def __init__(self, stored: StoredFile, digester: BlockDigester, told: Told) -> None:
+    def __init__(self, stored: StoredFile, digester: BlockDigester, explaining: ExplainingMissing) -> None:
         self._stored = stored
         self._blocks = digester.finish()
-        self._told = told
+        self._explaining_missing = explaining
         self._at = 0
 
     def readable(self) -> bool:
@@ -68,7 +68,7 @@ class _Blockwise(io.RawIOBase):
             return 0
         start, stop = self._blocks.widened(self._at, min(self._at + wanted, self._at + BLOCK_BYTES))
         block = memoryview(bytearray(stop - start))
-        with self._told():
+        with self._explaining_missing():
             self._stored.read_checked(start, block, self._blocks)
         part = block[self._at - start :][:wanted]
         view[: len(part)] = part

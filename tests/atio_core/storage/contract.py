@@ -102,7 +102,7 @@ class StoreContract:
 
     def test_what_is_asked_is_counted(self, store: ObjectStore) -> None:
         """Requests count by kind, and so do the bytes that come and go; the rest stays as it was."""
-        before = store.io.told()
+        before = store.io.stats()
         store.put("a/1", b"123")
         write(store, "a/2", b"12", b"3")
         store.put_if_absent("a/3", b"1234")
@@ -110,13 +110,13 @@ class StoreContract:
         assert store.read_into("a/1", 1, memoryview(bytearray(9))) == 2
         assert store.size("a/1") == 3
         assert store.look("a/") == ["a/1", "a/2", "a/3"]
-        spent = store.io.told() - before
+        spent = store.io.stats() - before
         probe = spent.writes - 2  # a bucket that wasn't tried out yet is, with its first object
         assert (spent.reads, spent.looks, spent.lists, spent.deletes) == (2, 1, 1, probe)
         assert spent.bytes_read == 6
         assert (spent.creates, spent.bytes_written) == (1, 10 + 5 * probe)
         store.delete(["a/1"])
-        assert (store.io.told() - before).deletes == probe + 1
+        assert (store.io.stats() - before).deletes == probe + 1
 
     def test_what_is_missing_is_not_found(self, store: ObjectStore) -> None:
         """Reading what isn't there says so, with the name; a folder is no object."""

@@ -176,12 +176,12 @@ def test_an_answer_is_shown_bit_by_bit(google: BucketServer) -> None:
     names = [f"{number:02}" for number in range(45)]
     for name in names:
         store.put(name, b"")
-    before = store.io.told()
+    before = store.io.stats()
     listing = store.listed("")
     assert next(listing).name == "00"
     store.delete(names)
     assert [one.name for one in listing] == names[1:]
-    assert (store.io.told() - before).lists == 1
+    assert (store.io.stats() - before).lists == 1
 
 
 def test_marks_without_quotes_are_given_some(google: BucketServer) -> None:

@@ -14,11 +14,11 @@ def test_differences_are_taken_number_by_number() -> None:
     """What came since is all of the later less all of the earlier."""
     counter = IoCounter()
     counter.add("reads", read=5)
-    before = counter.told()
+    before = counter.stats()
     counter.add("reads", 2, read=7)
     counter.add("creates", written=3)
-    assert counter.told() - before == IoStats(reads=2, creates=1, bytes_read=7, bytes_written=3)
-    assert (counter.told() - before).requests == 3
+    assert counter.stats() - before == IoStats(reads=2, creates=1, bytes_read=7, bytes_written=3)
+    assert (counter.stats() - before).requests == 3
 
 
 def test_threads_count_without_loss() -> None:
@@ -32,14 +32,14 @@ def test_threads_count_without_loss() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert counter.told() == IoStats(reads=20_000, bytes_read=40_000)
+    assert counter.stats() == IoStats(reads=20_000, bytes_read=40_000)
 
 
 def test_another_process_begins_anew() -> None:
     """What goes to another process with a store counts nothing yet."""
     counter = IoCounter()
     counter.add("reads")
-    assert pickle.loads(pickle.dumps(counter)).told() == IoStats()
+    assert pickle.loads(pickle.dumps(counter)).stats() == IoStats()
 
 
 def test_a_table_tells_what_it_asked_a_disk_for(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def require_rows_as(output_as: object) -> str:
     return require_choice("output_as", output_as, get_args(RowsAs))
 
 
-def given(side: Side, places: Places, output_as: str) -> Any:
+def chosen_rows(side: Side, places: Places, output_as: str) -> Any:
     """Return some rows of a version: a frame, or a reader of batches.
 
     Args:
@@ -38,14 +38,14 @@ def given(side: Side, places: Places, output_as: str) -> Any:
     return pa.RecordBatchReader.from_batches(arrow_schema(source.schema), portions(side, places, "batches"))
 
 
-def given_in_order(side: Side, places: Places, output_as: str) -> Any:
-    """Return rows as `given` does, in the order of the places, which may be any; all are in memory."""
+def chosen_rows_in_order(side: Side, places: Places, output_as: str) -> Any:
+    """Return rows as `chosen_rows` does, in the order of the places, which may be any; all are in memory."""
     import numpy as np
 
     order = np.argsort(places)
     back = np.argsort(order)
     wanted = "arrow" if require_rows_as(output_as) == "batches" else output_as
-    frame = given(side, places[order], wanted)
+    frame = chosen_rows(side, places[order], wanted)
     if wanted == "pandas":
         return frame.iloc[back]
     found = frame[back] if wanted == "polars" else frame.take(pa.array(back))
