@@ -166,7 +166,7 @@ def test_a_misspelt_name_is_refused(name: str, meant: str, refusal: Refusal, sto
 def test_other_names_are_the_users(materialize: Materialize, store: AtioResource) -> None:
     """Metadata and tags that look like no setting are let alone."""
     materialize(made(owner="me", retention={"keep_last": 1}), tags={"atio/note": "x", "mode": "append"})
-    assert store.table("made").exists()
+    assert store.table("made").snapshot().operation == "overwrite"
 
 
 def test_what_a_version_says_of_its_run_can_not_be_forged(refusal: Refusal) -> None:

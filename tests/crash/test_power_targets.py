@@ -24,7 +24,9 @@ def states_of(root: Path, work: Callable[[], None]) -> list[PowerState]:
     with PowerRecorder(root) as recorder:
         work()
         recorder.mark("returned")
-    return list(recorder.states())
+    states = list(recorder.states())
+    assert any(state.marks for state in states)
+    return states
 
 
 def visible(state: PowerState) -> dict[str, bytes | None]:
@@ -67,7 +69,9 @@ def test_no_generation_is_lost(disk: Path) -> None:
     """However the power fails, all that should be kept is there."""
     for text in "123":
         put(disk / "file", text, keep_previous=2)
-    for state in states_of(disk, lambda: put(disk / "file", "4", keep_previous=2)):
+    states = states_of(disk, lambda: put(disk / "file", "4", keep_previous=2))
+    assert {state.files["file"] for state in states} == {b"3", b"4"}
+    for state in states:
         wanted = {b"2", b"3", b"4"} if state.files["file"] == b"4" else {b"1", b"2", b"3"}
         assert wanted <= set(visible(state).values()), state
 
@@ -83,6 +87,7 @@ def test_a_copy_is_durable(disk: Path, monkeypatch: pytest.MonkeyPatch, keep: ob
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", no_link)
         states = states_of(disk, lambda: put(disk / "file", "second", keep_previous=keep))
+    assert {state.files["file"] for state in states} == {b"first", b"second"}
     for state in states:
         assert state.files["file"] == b"first" or b"first" in visible(state).values(), state
 
@@ -91,7 +96,9 @@ def test_a_kept_file_in_another_folder_is_durable(disk: Path) -> None:
     """The folder that is synced is that of the kept file."""
     (disk / "old").mkdir()
     put(disk / "file", "first")
-    for state in states_of(disk, lambda: put(disk / "file", "second", keep_previous=disk / "old/kept")):
+    states = states_of(disk, lambda: put(disk / "file", "second", keep_previous=disk / "old/kept"))
+    assert {state.files["file"] for state in states} == {b"first", b"second"}
+    for state in states:
         assert state.files["file"] == b"first" or state.files.get("old/kept") == b"first", state
 
 

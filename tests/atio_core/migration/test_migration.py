@@ -72,6 +72,7 @@ def test_each_version_has_the_rows_that_the_old_package_reads(name: str) -> None
 def test_the_history_tells_the_old_times_and_messages(name: str) -> None:
     """A version's own time is that of the migration; its properties and message say when and why the old one was."""
     made = atio.migrate(TABLES / name, table := atio.Table(store=MemoryStore("new")))
+    assert made.versions
     for number, version in made.versions.items():
         told = expected(name)["versions"][str(number)]
         snapshot = table.snapshot(version)
