@@ -77,6 +77,26 @@ def asset_key_from_text(text: str) -> dg.AssetKey:
     return dg.AssetKey(json.loads(text))
 
 
+def asset_key_to_user_text(key: dg.AssetKey) -> str:
+    r"""Return an asset key as people write it: its parts joined by `/`; one that is within a part stands as `\/`.
+
+    Example:
+        >>> print(asset_key_to_user_text(dg.AssetKey(["raw", "a/b"])))
+        raw/a\/b
+    """
+    return "/".join(part.replace("/", "\\/") for part in key.path)
+
+
+def asset_key_from_user_text(text: str) -> dg.AssetKey:
+    r"""Return the asset key that people have written.
+
+    Example:
+        >>> asset_key_from_user_text("raw/orders"), asset_key_from_user_text(r"raw/a\/b")
+        (AssetKey(['raw', 'orders']), AssetKey(['raw', 'a/b']))
+    """
+    return dg.AssetKey([part.replace("\\/", "/") for part in re.split(r"(?<!\\)/", text)])
+
+
 def asset_key_of(name: str, given: Any) -> dg.AssetKey:
     """Return an asset's key: as it is, from text with its parts joined by `/`, or from its parts.
 
@@ -92,7 +112,7 @@ def asset_key_of(name: str, given: Any) -> dg.AssetKey:
         (AssetKey(['raw', 'orders']), AssetKey(['a/b']))
     """
     if isinstance(given, str) and given:
-        return dg.AssetKey.from_user_string(require_text(name, given))
+        return asset_key_from_user_text(require_text(name, given))
     parts: Any = given.path if isinstance(given, dg.AssetKey) else given
     if isinstance(parts, Sequence) and parts and all(isinstance(part, str) for part in cast("Any", parts)):
         return given if isinstance(given, dg.AssetKey) else dg.AssetKey(list(cast("Any", parts)))

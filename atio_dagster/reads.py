@@ -27,7 +27,7 @@ from atio_core.errors import InvalidInputError, TableNotFoundError, VersionExpir
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store
 from atio_core.table import Table
-from atio_dagster.keys import described, plain
+from atio_dagster.keys import asset_key_to_user_text, described, plain
 from atio_dagster.pins import reader_of
 from atio_dagster.provenance import RUN_ID, step_of
 
@@ -78,13 +78,13 @@ class ReadConfig(dg.Config):
         """
         if not context.has_asset_key:
             return None
-        of_asset = _versions(tags).get(context.asset_key.to_user_string())
+        of_asset = _versions(tags).get(asset_key_to_user_text(context.asset_key))
         if of_asset is not None:
             return named_version({VERSION: of_asset}, f"the run's tag {VERSIONS}")
         of_run = named_version({name: tags.get(name) for name in (AS_OF, TAG)}, "the run's tags")
         if of_run is not None:
             return of_run
-        of_asset = self.versions.get(context.asset_key.to_user_string())
+        of_asset = self.versions.get(asset_key_to_user_text(context.asset_key))
         if of_asset is not None:
             return named_version({VERSION: of_asset}, "the manager's versions")
         return named_version({AS_OF: self.as_of, TAG: self.tag}, "the manager's configuration")
@@ -251,7 +251,7 @@ def _none_of_op(store: Store, table: Table, run_id: str) -> None:
 
 
 def _nothing_stored(context: dg.InputContext, error: TableNotFoundError) -> TableNotFoundError:
-    what = f"the asset {context.asset_key.to_user_string()}" if context.has_asset_key else "the output"
+    what = f"the asset {asset_key_to_user_text(context.asset_key)}" if context.has_asset_key else "the output"
     place = error.table
     message = f"{what} has no table yet (it would be {place}): materialise it first, or in the same run"
     return TableNotFoundError(message, table=place)

@@ -19,7 +19,7 @@ from atio_core.model.data_file import DataFile
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments
-from atio_dagster.keys import named, partition_key_of
+from atio_dagster.keys import asset_key_from_user_text, named, partition_key_of
 from atio_dagster.metadata import content_of, markdown_table, metadata_of
 from atio_dagster.provenance import ASSET_KEY, RUN_ID, owner_of, require_owner
 from atio_dagster.resource import AtioResource
@@ -35,7 +35,11 @@ _PROVENANCE = ("dagster/code_version", "dagster/input_data_version/", "dagster/i
 _CONFIG = {
     "assets": dg.Field([str], default_value=[], description="Keys of assets, their parts joined by /."),
     "run_id": dg.Field(str, is_required=False, description="All assets that this run materialised, instead."),
-    "version": dg.Field(str, is_required=False, description="The number or the tag of a version of each."),
+    "version": dg.Field(
+        str,
+        is_required=False,
+        description="The number or the tag of a version of each; -2 is the one before the latest.",
+    ),
     "release": dg.Field(
         str, is_required=False, description="The name of a release; without assets, all that it names."
     ),
@@ -106,7 +110,7 @@ def _looked_up(
     instance: dg.DagsterInstance, store: AtioResource, config: Mapping[str, Any]
 ) -> list[Restored]:
     """Return what is to be restored; nothing has changed yet."""
-    keys = [dg.AssetKey.from_user_string(text) for text in config["assets"]]
+    keys = [asset_key_from_user_text(text) for text in config["assets"]]
     run_id, version, release = (config.get(name) for name in ("run_id", "version", "release"))
     if version is not None and release is not None:
         raise InvalidInputError("the config names a version and a release: give one of them")
@@ -130,7 +134,7 @@ def _looked_up(
             ]
         return [_of(store, key, at.snapshot(store.table_name(key))) for key in keys]
     if version is not None:
-        number = int(version) if version.isdecimal() else version
+        number = int(version) if version.removeprefix("-").isdecimal() else version
         return [_of(store, key, store.table(key).snapshot(number)) for key in keys]
     before = {key: _before(store.table(key), str(run_id), told) for key, told in sorted(made.items())}
     return [_of(store, key, wanted) for key, wanted in before.items() if wanted is not None]

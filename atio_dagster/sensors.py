@@ -22,7 +22,7 @@ from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.external import PATH, AtioTable
-from atio_dagster.keys import asset_keys_of, name_of_step
+from atio_dagster.keys import asset_key_to_user_text, asset_keys_of, name_of_step
 from atio_dagster.provenance import RUN_ID, latest_of
 from atio_dagster.reads import VERSIONS
 
@@ -50,7 +50,7 @@ class _Watch:
     @property
     def name(self) -> str:
         """The asset's key as text."""
-        return self.key.to_user_string()
+        return asset_key_to_user_text(self.key)
 
     def told(self, snapshot: Snapshot, context: dg.SensorEvaluationContext) -> Iterator[dg.AssetObservation]:
         """Yield what tells Dagster of a version."""

@@ -13,7 +13,9 @@ from atio_dagster.keys import (
     Partitions,
     asset_folders,
     asset_key_from_text,
+    asset_key_from_user_text,
     asset_key_to_text,
+    asset_key_to_user_text,
     op_output_folders,
 )
 from tests.support.dagster_runs import Materialize
@@ -59,6 +61,12 @@ def test_folder_of_a_part(part: str, folder: str) -> None:
 def test_asset_keys_come_back_from_properties(parts: list[str]) -> None:
     """An asset key survives being kept as text."""
     assert asset_key_from_text(asset_key_to_text(dg.AssetKey(parts))) == dg.AssetKey(parts)
+
+
+@given(st.lists(PART.filter(lambda part: "\\" not in part), min_size=1, max_size=3))
+def test_asset_keys_can_be_written_by_people(parts: list[str]) -> None:
+    """Any asset key can be named in a config or a tag, one with `/` within a part, too."""
+    assert asset_key_from_user_text(asset_key_to_user_text(dg.AssetKey(parts))) == dg.AssetKey(parts)
 
 
 def test_ops_and_assets_never_share_a_folder() -> None:

@@ -1,5 +1,6 @@
 """Versions of inputs that metadata, tags and run config name."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -154,3 +155,23 @@ def test_a_misspelt_name_is_refused(name: str, refusal: Refusal, store: AtioReso
 
     error = refusal(dg.AssetSpec("source"), reader)
     assert f"'atio/{name}' among the metadata of the input 'source' is no setting" in error.message
+
+
+@pytest.mark.parametrize("place", ["manager", "tag"])
+def test_a_key_with_a_slash(place: str, store: AtioResource, instance: dg.DagsterInstance) -> None:
+    """The version of any asset can be named: a `/` within a part of its key stands behind a backslash."""
+    key, seen = dg.AssetKey(["raw", "a/b"]), []
+    for number in (1, 2):
+        store.table(key).overwrite(pd.DataFrame({"n": [number]}))
+
+    @dg.asset(ins={"source": dg.AssetIn(key)})
+    def reader(source: pd.DataFrame) -> None:
+        seen.append(source["n"].item())
+
+    said: dict[str, Any] = {r"raw/a\/b": 1}
+    manager = AtioIOManager(resource=store, versions=said if place == "manager" else {})
+    tags = {"atio/versions": json.dumps(said)} if place == "tag" else {}
+    dg.materialize(
+        [dg.AssetSpec(key), reader], resources={"io_manager": manager}, instance=instance, tags=tags
+    )
+    assert seen == [1]

@@ -104,6 +104,23 @@ def test_an_asset_goes_back(project: Project) -> None:
     assert (metadata["atio/version"], metadata["atio/restored_version"]) == (3, 1)
 
 
+def test_the_version_before(project: Project) -> None:
+    """A version may be counted back."""
+    for number in (1, 2):
+        project.make(number)
+    assert project.restore(assets=["up", "down"], version="-2").success
+    assert (project.rows("up"), project.rows("down")) == ([1], [2])
+
+
+def test_an_asset_whose_key_has_a_slash(project: Project) -> None:
+    """A `/` within a part of a key is written behind a backslash."""
+    table = project.store.table(["raw", "a/b"])
+    for number in (1, 2):
+        table.overwrite(pd.DataFrame({"n": [number]}))
+    assert project.restore(assets=[r"raw/a\/b"], version="1").success
+    assert table.read()["n"].tolist() == [1]
+
+
 def test_lineage_is_right_afterwards(project: Project) -> None:
     """What is downstream was made from another version, and what is restored from the inputs that it had then."""
     for number in (1, 2):
