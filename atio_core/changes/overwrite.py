@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from atio_core.changes.arrangement import (
     Arrangement,
@@ -30,6 +31,7 @@ from atio_core.changes.unchanged import (
     Unchanged,
     find_unchanged,
     is_unchanged,
+    lie_there,
     may_be_there,
     or_undone,
     shared_partitions,
@@ -182,13 +184,14 @@ def write_overwrite(
     arrangement = new_arrangement(
         writing.base, fitted.table.schema, placement, writing.store.location, writing.sorted_by()
     )
-    same = Unchanged(writing.base.data.version, skip=if_unchanged == "skip")
+    same = partial(Unchanged, writing.base.data.version, if_unchanged == "skip")
     if not data.is_stream and not arrangement.fields:
         radius = _radius(writing, fitted, arrangement)
         ordered = in_order(fitted, arrangement.sort_by) if radius else fitted
         lies_so = radius or not arrangement.sort_by
-        if lies_so and find_unchanged(writing, ordered, schema, arrangement):
-            return same
+        found = find_unchanged(writing, ordered, schema, arrangement) if lies_so else None
+        if found is not None:
+            return same(found)
         if radius:
             share = may_be_there(writing, schema, arrangement)
             cut = write_chunks(writing, ordered, radius, share=share)
@@ -204,8 +207,8 @@ def write_overwrite(
     fields, sort_by = arrangement.fields, arrangement.sort_by
     if not data.is_stream and arrangement.columns:
         split = write_split(writing, fitted, schema, arrangement)
-        if split.is_all_of(writing.base):
-            return same
+        if split.is_all_there(writing):
+            return same(split.new.content)
         new, files = split.new, split.files if split.shared.files else ()
         return Overwrite(new.files, schema, new.content, writing.limits, mode, fields, sort_by, shares=files)
     written = writing.written(data, fitted, arrangement)
@@ -216,7 +219,7 @@ def write_overwrite(
     change = Overwrite(
         written.files, schema, content, limits, mode, fields, sort_by, shares=files, spares=True
     )
-    return replace(same, fallback=change) if unchanged else change
+    return same(content, change) if unchanged or lie_there(writing, files) else change
 
 
 def _radius(writing: Writing, fitted: Piece, arrangement: Arrangement) -> int | None:

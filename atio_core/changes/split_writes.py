@@ -16,6 +16,7 @@ from atio_core.changes.unchanged import (
     SharedPartitions,
     files_by_partition,
     hold_the_same,
+    lie_there,
     may_be_there,
     own_source,
 )
@@ -26,7 +27,7 @@ from atio_core.data.pieces import split_info
 from atio_core.data.split import Split, split_rows
 from atio_core.data.writer import TARGET_BYTES
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import ROWS, LogEntry, Totals
+from atio_core.model.entry import ROWS, Totals
 from atio_core.model.manifest import partition_key
 
 
@@ -44,11 +45,13 @@ class SplitWritten:
     shared: SharedPartitions
     files: Sequence[DataFile]
 
-    def is_all_of(self, base: LogEntry) -> bool:
-        """Say whether a version has these rows and no others, all of which are shared."""
-        rows = sum(file.rows for file in self.files)
-        is_there = base.is_there and base.kind == ROWS and not self.new.files
-        return is_there and (base.totals.rows, base.content) == (rows, self.new.content)
+    def is_all_there(self, writing: Writing) -> bool:
+        """Say whether the latest has these rows and no others, in their order, all of which are shared."""
+        base, rows = writing.base, sum(file.rows for file in self.files)
+        if self.new.files or not base.is_there or base.kind != ROWS:
+            return False
+        same = (base.totals.rows, base.content) == (rows, self.new.content)
+        return same or lie_there(writing, self.files)
 
 
 def write_split(

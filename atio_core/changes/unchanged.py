@@ -24,7 +24,7 @@ from atio_core.data.frames import Piece, slice_info
 from atio_core.data.labels import canonical_json
 from atio_core.data.layout import layout_of
 from atio_core.data.object_files.read import StoredFile
-from atio_core.data.pieces import Pieces, merged_info
+from atio_core.data.pieces import Pieces, has_default_index, merged_info
 from atio_core.data.scan import scan_portions
 from atio_core.data.small_files import neighbours
 from atio_core.data.source import Source
@@ -52,11 +52,13 @@ class Unchanged:
     Attributes:
         seen: The data version that has them.
         skip: Make no version.
+        content: The digest of the rows.
         fallback: What is done if that isn't the latest any more; None if nothing is written for it.
     """
 
     seen: int
     skip: bool
+    content: str
     fallback: Change | None = None
     operation: str = field(default="overwrite", init=False)
     changes_rows: bool = field(default=True, init=False)
@@ -84,11 +86,14 @@ class Unchanged:
                 winner=base.version,
                 write_again=True,
             )
-        return None if self.skip else Rebased(base, unused=[file.path for file in self.adds])
+        told = base.with_(content=self.content)
+        return None if self.skip else Rebased(told, unused=[file.path for file in self.adds])
 
 
-def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrangement: Arrangement) -> bool:
-    """Say whether the latest has just the rows of a piece, before they are written.
+def find_unchanged(
+    writing: Writing, piece: Piece, schema: WrittenSchema, arrangement: Arrangement
+) -> str | None:
+    """Return the digest of a piece if the latest has just its rows, before they are written; else None.
 
     Rows that are split are looked at afterwards.
 
@@ -104,34 +109,56 @@ def find_unchanged(writing: Writing, piece: Piece, schema: WrittenSchema, arrang
         or rows.num_rows != base.totals.rows
         or not may_be_there(writing, schema, arrangement)
     ):
-        return False
-    if content_digest(rows) != base.content:
-        return False
-    there, start = files_of(writing.store, base), 0
-    for file in there:
+        return None
+    content, there = content_digest(rows), files_of(writing.store, base)
+    if content == base.content:
+        same = _are_cut_from(piece, there) and _are_intact(writing, there)
+    else:
+        told = [(rows.num_rows, piece.info)]
+        same = _tells_changes(base) and hold_the_same(own_source(writing), there, told, content)
+    return content if same else None
+
+
+def _are_cut_from(piece: Piece, files: Sequence[DataFile]) -> bool:
+    start = 0
+    for file in files:
         told = {key: one for key, one in file.piece.items() if key != "content"}  # of a stretch, maybe
         if canonical_json(slice_info(piece.info, start, file.rows)) != canonical_json(told):
             return False
         start += file.rows
-    return _are_intact(writing, there)
+    return True
 
 
 def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arrangement: Arrangement) -> bool:
     """Say whether the latest has just the rows that were written now, whatever files they are cut into."""
-    if written.content != writing.base.content or not may_be_there(writing, schema, arrangement):
+    if not may_be_there(writing, schema, arrangement):
         return False
     there = files_of(writing.store, writing.base)
+    if written.content != writing.base.content:
+        may_be = not arrangement.fields and _tells_changes(writing.base)
+        return may_be and hold_the_same(own_source(writing), there, _pieces(written.files), written.content)
     if _told(there) != _told(written.files):
         if arrangement.fields:  # each is looked at by itself
             return False
-        labelled = layout_of(own_source(writing).schema).has_range
-        infos = [
-            merged_info([(file.rows, file.piece) for file in files], labelled=labelled)
-            for files in (there, written.files)
-        ]
-        if infos[0] is None or canonical_json(infos[0]) != canonical_json(infos[1]):
+        if not _tell_the_same(own_source(writing).schema, _pieces(there), _pieces(written.files)):
             return False
     return _are_intact(writing, there)
+
+
+def _tells_changes(base: LogEntry) -> bool:
+    """Say whether the digest of a version's content is of what was done to its rows, instead of the rows.
+
+    After an overwrite it is of the rows, so that those needn't be read; but for one of the rows that matched.
+    """
+    return base.data.operation != "overwrite"
+
+
+def lie_there(writing: Writing, files: Sequence[DataFile]) -> bool:
+    """Say whether these, of which there are some, are the latest's files, in their order."""
+    base = writing.base
+    if not files or base.kind != ROWS or Totals.of(list(files)) != base.totals:
+        return False
+    return [file.path for file in files] == [file.path for file in files_of(writing.store, base)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,15 +281,14 @@ def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, conten
         new: The new rows.
         content: The digest of these.
     """
-    said = {file.piece.get("content") for file in there}
-    if Totals.of(list(there)).rows != sum(rows for rows, _ in new) or (len(said) == 1 and said != {content}):
+    if Totals.of(list(there)).rows != sum(rows for rows, _ in new):
+        return False
+    said = {(file.commit_id, file.piece.get("content")) for file in there}
+    if len(said) == 1 and {told for _, told in said} != {content}:
         return False
     if any(file.schema not in source.schemas for file in there):
         return False
-    labelled = layout_of(source.schema).has_range
-    old = [(file.rows, file.piece) for file in there]
-    infos = [merged_info(pieces, labelled=labelled) for pieces in (old, new)]
-    if infos[0] is None or canonical_json(infos[0]) != canonical_json(infos[1]):
+    if not _tell_the_same(source.schema, _pieces(there), new):
         return False
     found = ContentDigest()
     found.update(source.schema.empty_table())
@@ -272,6 +298,20 @@ def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, conten
     except (DamagedError, NotFoundError):
         return False
     return found.result() == content
+
+
+def _pieces(files: Iterable[DataFile]) -> list[tuple[int, dict[str, Any]]]:
+    return [(file.rows, file.piece) for file in files]
+
+
+def _tell_the_same(schema: pa.Schema, old: Pieces, new: Pieces) -> bool:
+    """Say whether what belongs to pieces of the same rows is the same of all of them."""
+    if not old or not new:
+        return not old and not new
+    counted = all(has_default_index(info) for _, info in (*old, *new))
+    labelled = layout_of(schema).has_range and not counted
+    infos = [merged_info(pieces, labelled=labelled) for pieces in (old, new)]
+    return infos[0] is not None and canonical_json(infos[0]) == canonical_json(infos[1])
 
 
 def _paths(files: Iterable[DataFile]) -> frozenset[str]:
