@@ -91,7 +91,7 @@ class CommitLog:
         """Keep in mind by which mark a flat store lists an entry."""
         if mark is not None:
             if len(self._marks) >= _MARKS:
-                self._marks.clear()  # each that is asked for costs a read, and is known again
+                self._marks.pop(next(iter(self._marks), ""), None)  # the oldest; a handle asks for the newest
             self._marks[entry.commit_id] = mark
 
     def is_known(self, commit_id: str | None, mark: str | None) -> bool:

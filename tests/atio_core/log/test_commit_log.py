@@ -263,3 +263,13 @@ def test_an_age_is_no_matter() -> None:
     writer.append("b")
     assert [writer.log.get(version).version for version in (1, 2)] == [1, 2]
     assert writer.log.latest().time_us == START_US  # never before the parent's
+
+
+def test_the_newest_marks_stay_known() -> None:
+    """However many commits a handle has made, it needs no request to know the one before again."""
+    log, entry = table("a").log, table("a").log.latest()
+    for number in range(200):
+        log.remember(entry.with_(commit_id=f"{number}"), f"mark {number}")
+        assert log.is_known(f"{number}", f"mark {number}")
+        assert not number or log.is_known(f"{number - 1}", f"mark {number - 1}")
+    assert not log.is_known("0", "mark 0")
