@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from atio_core.errors import DamagedError, InvalidInputError, StorageError
+from atio_core.errors import InvalidInputError
 from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source, moment
 from atio_core.storage.bucket_options import RETRIES
-from atio_core.storage.bucket_refusals import Failure
 from atio_core.storage.fsspec_options import PROFILE
 
 _MAPPING = "delta.columnMapping.mode"
@@ -24,7 +23,6 @@ def read_source(place: OldPlace) -> Source:
         InvalidInputError: `deltalake` isn't installed, or would give nulls for columns that were renamed, or other
             bytes for those that the table is partitioned by.
         DamagedError: It can't read the table.
-        StorageError: The bucket, or the disk, can't be read.
     """
     import pyarrow as pa
 
@@ -43,14 +41,8 @@ def read_source(place: OldPlace) -> Source:
         number: int = table.version()
         # This refuses what it would read wrongly, as deletion vectors.
         dataset: Any = table.to_pyarrow_dataset()
-    except errors.DeltaError as error:
-        raise DamagedError(
-            f"the Delta table {folder} can't be read: {_told(error, place)}", path=folder
-        ) from (error if place.bucket is None else None)
-    except OSError as error:
-        raise StorageError(
-            f"the Delta table {folder} can't be read: {_told(error, place)}", path=folder
-        ) from (error if place.bucket is None else None)
+    except (errors.DeltaError, OSError) as error:
+        raise place.damaged(error) from (error if place.bucket is None else None)
     if (mode := metadata.configuration.get(_MAPPING, "none")) != "none":
         raise InvalidInputError(
             f"the columns of the Delta table {folder} have other names in its files ({_MAPPING} is {mode!r}), and"
@@ -69,7 +61,7 @@ def read_source(place: OldPlace) -> Source:
         number=number,
         time=None if stamp is None else moment(stamp / 1000),
         message=None,
-        opened=partial(_rows, dataset),
+        opened=partial(_rows, place, dataset),
         partition_by=tuple(metadata.partition_columns),
     )
     return Source("delta", folder, (version,))
@@ -85,10 +77,5 @@ def _opening(place: OldPlace) -> tuple[str, None, dict[str, str] | None]:
     return place.location.replace("r2://", "s3://", 1), None, options
 
 
-def _told(error: Exception, place: OldPlace) -> str:
-    """What an error says; of a bucket's without what is secret."""
-    return str(error) if place.bucket is None else Failure(error, place.bucket.secrets).reason
-
-
-def _rows(dataset: Any) -> AbstractContextManager[Any]:
-    return nullcontext(dataset.scanner().to_reader())
+def _rows(place: OldPlace, dataset: Any) -> AbstractContextManager[Any]:
+    return place.rows(dataset.scanner().to_reader())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -98,8 +98,8 @@ def read_source(place: OldPlace) -> Source:
         if (reason := _missing(table, snapshot, lost)) is not None:
             unreadable[snapshot.snapshot_id] = reason
         else:
-            versions.append(_old_version(table, snapshot, tags))
-    empty = _empty(table)
+            versions.append(_old_version(place, table, snapshot, tags))
+    empty = _empty(place, table)
     if table.current_snapshot() is None:
         versions.append(empty)
     return Source("iceberg", location, tuple(versions), unreadable=unreadable, beginning=empty.id)
@@ -135,27 +135,27 @@ def _lineage(table: Any) -> Iterator[Any]:
         snapshot = None if parent is None else table.snapshot_by_id(parent)
 
 
-def _old_version(table: Any, snapshot: Any, tags: dict[int, tuple[str, ...]]) -> OldVersion:
+def _old_version(place: OldPlace, table: Any, snapshot: Any, tags: dict[int, tuple[str, ...]]) -> OldVersion:
     id_: int = snapshot.snapshot_id
     return OldVersion(
         id=f"iceberg {table.metadata.table_uuid} {id_}",
         number=id_,
         time=moment(snapshot.timestamp_ms / 1000),
         message=None,
-        opened=partial(_rows, table, id_),
+        opened=partial(_rows, place, table, id_),
         tags=tags.get(id_, ()),
         partition_by=tuple(_partition_columns(table, id_)),
     )
 
 
-def _empty(table: Any) -> OldVersion:
+def _empty(place: OldPlace, table: Any) -> OldVersion:
     """What a table is that never had a row: its columns."""
     return OldVersion(
         id=f"iceberg {table.metadata.table_uuid} without rows",
         number=None,
         time=moment(table.metadata.last_updated_ms / 1000),
         message=None,
-        opened=partial(_rows, table, None),
+        opened=partial(_rows, place, table, None),
         partition_by=tuple(_partition_columns(table, None)),
     )
 
@@ -197,8 +197,8 @@ def _files(table: Any, snapshot: Any) -> Iterator[tuple[str, int]]:
             yield one.file_path, one.file_size_in_bytes
 
 
-def _rows(table: Any, snapshot: int | None) -> AbstractContextManager[Any]:
-    return nullcontext(table.scan(snapshot_id=snapshot).to_arrow_batch_reader())
+def _rows(place: OldPlace, table: Any, snapshot: int | None) -> AbstractContextManager[Any]:
+    return place.rows(table.scan(snapshot_id=snapshot).to_arrow_batch_reader())
 
 
 def _is_iceberg(folder: OldPlace, name: str) -> bool:

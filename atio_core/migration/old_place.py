@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atio_core.errors import InvalidInputError, NotFoundError
+from atio_core.errors import AtioError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
+from atio_core.storage.bucket_refusals import Failure
 from atio_core.storage.fsspec_paths import Place, place_and_options
 from atio_core.storage.locate import locate
 
@@ -45,6 +47,25 @@ class OldPlace:
     def at(self, name: str) -> OldPlace:
         """Return the place of what lies in it."""
         return OldPlace(f"{self.location}/{name}", self.bucket)
+
+    def damaged(self, error: Exception) -> DamagedError:
+        """Return what is raised when a library can't read it; of a bucket without what is secret."""
+        told = str(error) if self.bucket is None else Failure(error, self.bucket.secrets).reason
+        return DamagedError(f"{self.location} can't be read: {' '.join(told.split())}", table=self.location)
+
+    def rows(self, reader: Any) -> AbstractContextManager[Any]:
+        """Return rows of it, given as a reader of Arrow, for a `with` block; whatever breaks them is `DamagedError`."""
+        import pyarrow as pa
+
+        def batches() -> Iterator[Any]:
+            try:
+                yield from reader
+            except AtioError:
+                raise
+            except Exception as error:  # noqa: BLE001 - what libraries raise of damaged files isn't said anywhere
+                raise self.damaged(error) from (error if self.bucket is None else None)
+
+        return nullcontext(pa.RecordBatchReader.from_batches(reader.schema, batches()))
 
 
 def old_place(argument: str, given: Place, storage_options: Mapping[str, Any] | None) -> OldPlace:

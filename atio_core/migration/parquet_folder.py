@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ def read_source(place: OldPlace) -> Source:
         number=None,
         time=None,
         message=None,
-        opened=partial(_rows, dataset),
+        opened=partial(_rows, place, dataset),
         partition_by=fields,
     )
     return Source("parquet", folder, (version,))
@@ -178,5 +178,5 @@ def _schema(path: str, system: Any) -> pa.Schema:
         raise DamagedError(f"{path} is no Parquet file: {error}", path=path) from error
 
 
-def _rows(dataset: ds.Dataset) -> AbstractContextManager[Any]:
-    return nullcontext(dataset.scanner().to_reader())
+def _rows(place: OldPlace, dataset: ds.Dataset) -> AbstractContextManager[Any]:
+    return place.rows(dataset.scanner().to_reader())

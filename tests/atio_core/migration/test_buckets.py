@@ -93,6 +93,11 @@ def test_a_delta_table_becomes_a_version(server: BucketServer, table: atio.Table
     assert (made.kind, made.versions) == ("delta", {1: 1})
     assert sorted(table.read(output_as="arrow").to_pylist(), key=lambda row: row["n"]) == rows.to_pylist()
     assert table.snapshot().partition_fields == ("d",)
+    store = opened(server, place)
+    store.delete([name for name in store.list() if name.endswith(".parquet")])
+    with pytest.raises(DamagedError, match="delta can't be read") as told:
+        atio.from_delta(place, atio.Table(store=MemoryStore("other")), storage_options=server.storage_options)
+    assert told.value.__cause__ is None
 
 
 def test_an_iceberg_table_becomes_versions(

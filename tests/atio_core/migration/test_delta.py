@@ -39,7 +39,7 @@ def test_a_log_that_cannot_be_read_is_told(delta: Any, tmp_path: Path) -> None:
     """A damaged table is refused before anything is written."""
     delta.write_deltalake(tmp_path / "old", pa.table({"n": [0]}))
     next((tmp_path / "old/_delta_log").glob("*.json")).write_text("no")
-    with pytest.raises(DamagedError, match="Delta table"):
+    with pytest.raises(DamagedError, match="old can't be read"):
         atio.migrate(tmp_path / "old", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -80,3 +80,12 @@ def test_partitions_of_bytes_are_refused(delta: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="partitioned by 'b', of bytes"):
         atio.from_delta(tmp_path / "old", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_is_gone_is_told(delta: Any, tmp_path: Path) -> None:
+    """Rows that can't be read while they are written are damage, and nothing was committed."""
+    delta.write_deltalake(tmp_path / "old", pa.table({"n": [1]}))
+    next((tmp_path / "old").glob("*.parquet")).unlink()
+    with pytest.raises(DamagedError, match="old can't be read"):
+        atio.from_delta(tmp_path / "old", tmp_path / "new")
+    assert not atio.Table(tmp_path / "new").exists()

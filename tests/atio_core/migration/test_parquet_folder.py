@@ -92,6 +92,11 @@ def test_types_are_widened_and_no_value_changes(tmp_path: Path, table: atio.Tabl
     with pytest.raises(DamagedError, match="can't be read together"):
         atio.migrate(tmp_path / "mixed", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+    put(tmp_path / "inexact/a.parquet", n=[1.5])
+    put(tmp_path / "inexact/b.parquet", n=[2**60 + 1])
+    with pytest.raises(DamagedError, match="inexact can't be read: Integer value"):
+        atio.migrate(tmp_path / "inexact", tmp_path / "new")
+    assert not atio.Table(tmp_path / "new").exists()
 
 
 def test_a_file_that_is_no_parquet_is_told(tmp_path: Path, table: atio.Table) -> None:
