@@ -134,6 +134,13 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     assert [node.name for node in functions if body_lines(node) >= 60] == []
 
 
+def test_the_map_shows_each_folder() -> None:
+    """Who looks for something finds its folder in CONTRIBUTING.md."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (ROOT / "atio_core").glob("*/__init__.py")}
+    assert [folder for folder in sorted(folders) if f"`{folder}/`" not in page] == []
+
+
 def test_no_imports_run_in_a_circle() -> None:
     """Any module can be imported first."""
     modules = {module_name(path): path for path in MODULES}
