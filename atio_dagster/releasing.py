@@ -57,7 +57,7 @@ def release_if_complete(
             yield from publish(context, staged)
         if one.version is not None:  # else nothing was stored
             name = AtioResource.table_name(key)
-            root = str(one.told[0].metadata[TABLE].value).removesuffix(f"/{name}")
+            root = str(one.materializations[0].metadata[TABLE].value).removesuffix(f"/{name}")
             by_store.setdefault(root, {})[name] = one.version
             stored[key] = root
             options.setdefault(root, openings.get(key))

@@ -27,14 +27,14 @@ class RunOutput:
     """What is noted of the last output of an asset.
 
     Attributes:
-        told: The materialisations that told of it: one, or one for each partition of the run.
+        materializations: The materialisations that told of it: one, or one for each partition of the run.
         passed: The names of the checks that let it pass when they last looked.
         version: The version that it is, as far as Dagster was told.
         published: The partitions of which Dagster was told that they are published; None stands for the whole.
         awaited: Whether a run is to make it anew, and hasn't yet.
     """
 
-    told: list[dg.AssetMaterialization] = field(default_factory=list[dg.AssetMaterialization])
+    materializations: list[dg.AssetMaterialization] = field(default_factory=list[dg.AssetMaterialization])
     passed: set[str] = field(default_factory=set[str])
     version: int | None = None
     published: set[str | None] = field(default_factory=set[str | None])
@@ -43,7 +43,7 @@ class RunOutput:
     @property
     def stage(self) -> str | None:
         """Under which id it is staged, or was; None if it never was."""
-        return _stage(self.told[0]) if self.told else None
+        return _stage(self.materializations[0]) if self.materializations else None
 
     def waits_for(self, checks: Iterable[str]) -> list[str]:
         """Return the checks that have yet to let it pass."""
@@ -68,9 +68,9 @@ class RunOutput:
             return
         self.awaited = False
         if not is_same:
-            self.told, self.passed, self.published = [], set(), set()
+            self.materializations, self.passed, self.published = [], set(), set()
             self.version = None if version is None else int(str(version.value))
-        self.told.append(materialization)
+        self.materializations.append(materialization)
 
 
 def run_outputs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[dg.AssetKey, RunOutput]:

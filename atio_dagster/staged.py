@@ -141,13 +141,13 @@ class StagedOutput:
     @property
     def table(self) -> Table:
         """The table that keeps it."""
-        path = str(self.made.told[0].metadata[TABLE].value)
+        path = str(self.made.materializations[0].metadata[TABLE].value)
         return Table(path, storage_options=self.storage_options)
 
     @property
     def commit(self) -> Mapping[str, Any]:
         """What is said of its commit."""
-        return cast("Mapping[str, Any]", self.made.told[0].metadata[_COMMIT].value)
+        return cast("Mapping[str, Any]", self.made.materializations[0].metadata[_COMMIT].value)
 
     @property
     def settled(self) -> StageNotFoundError | None:
@@ -322,9 +322,9 @@ def publish(context: dg.OpExecutionContext, staged: StagedOutput) -> Iterator[dg
     made.version = snapshot.version
     context.log.info(
         "Published %s as version %s of %s: all its blocking checks have passed",
-        *(made.told[0].asset_key.to_user_string(), snapshot.version, snapshot.table),
+        *(made.materializations[0].asset_key.to_user_string(), snapshot.version, snapshot.table),
     )
-    for told in made.told:
+    for told in made.materializations:
         if told.partition not in made.published:
             yield _published(told, snapshot)
 
