@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from atio_core.databases.connect import Session
 from atio_core.databases.dialect import Column, Dialect, Name, Shape, Table, integers, split_type
-from atio_core.databases.sql_types import SqlType
+from atio_core.databases.sql_types import SqlType, array_of
 from atio_core.errors import InvalidInputError
 
 _INTEGERS = integers(
@@ -77,16 +77,14 @@ class DuckDB(Dialect):
         if pa.types.is_timestamp(t) and t.unit == "ns" and t.tz is None:
             return _NANOSECONDS
         if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
-            item = self.type_for(t.value_type, key=False)
-            return SqlType(f"{item.ddl}[]", "array", item=item)
+            return array_of(self.type_for(t.value_type, key=False))
         return super().type_for(t, key=key)
 
     def parse(self, declared: str) -> SqlType:
         """Return a type as the catalog spells it."""
         name, first, second, dimensions = split_type(declared)
         if dimensions:
-            item = self.parse(declared[: declared.rindex("[")])
-            return SqlType(f"{item.ddl}[]", "array", item=item)
+            return array_of(self.parse(declared[: declared.rindex("[")]))
         if name in {"decimal", "numeric"}:
             precision, scale = (18, 3) if first is None else (first, second or 0)
             return SqlType(f"DECIMAL({precision},{scale})", "decimal", precision=precision, scale=scale)

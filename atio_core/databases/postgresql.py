@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 
 from atio_core.databases.connect import Session
 from atio_core.databases.dialect import Column, Dialect, Name, Shape, Table, integers, split_type
-from atio_core.databases.sql_types import SqlType, plain
+from atio_core.databases.sql_types import SqlType, array_of, plain
 from atio_core.errors import InvalidInputError
 
 _INTEGERS = integers({"int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT"})
@@ -144,16 +144,14 @@ class PostgreSQL(Dialect):
             return self.parse(f"numeric({t.precision},{t.scale})")
         is_list = pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t)
         if is_list and not pa.types.is_nested(t.value_type):
-            item = self.type_for(t.value_type, key=False)
-            return SqlType(f"{item.ddl}[]", "array", item=item)
+            return array_of(self.type_for(t.value_type, key=False))
         return super().type_for(t, key=key)
 
     def parse(self, declared: str) -> SqlType:
         """Return a type as `format_type` or SQLAlchemy spells it."""
         name, first, second, dimensions = split_type(declared)
         if dimensions:
-            item = self.parse(declared[: declared.rindex("[")])
-            return SqlType(f"{item.ddl}[]", "array", item=item)
+            return array_of(self.parse(declared[: declared.rindex("[")]))
         if name in _BY_NAME:
             return _BY_NAME[name]
         if name in _WITH_DIGITS:

@@ -65,6 +65,11 @@ class SqlType:
     item: SqlType | None = None
 
 
+def array_of(item: SqlType) -> SqlType:
+    """Return the type of arrays that hold values of a type."""
+    return SqlType(f"{item.ddl}[]", "array", item=item)
+
+
 def fit(values: Any, to: SqlType, *, as_text: bool = False) -> Any:
     """Return values as a column holds them.
 
