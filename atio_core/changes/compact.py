@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.changes.file_workers import FileWorkers
+from atio_core.changes.file_workers import FileWorkers, weight
 from atio_core.changes.matching import Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
@@ -50,14 +50,15 @@ def write_compact(writing: Writing, target_bytes: int, sort_by: Sequence[Any] | 
         partitions: dict[tuple[str, ...], list[DataFile]] = {}
         for file in matching.all_files():
             partitions.setdefault(partition_key(file.partition), []).append(file)
+        columns = len(matching.source.schema)
         with FileWorkers() as workers:
             for files in partitions.values():
                 if keys:
                     for run in _runs(files, target_bytes * _RUN_FILES):
-                        workers.do(_size(run), partial(_sort, matching, run, keys, target_bytes))
+                        workers.do(weight(run, columns), partial(_sort, matching, run, keys, target_bytes))
                 else:
                     for group in _groups(matching, files, target_bytes):
-                        workers.do(_size(group), partial(_merge, matching, group, own))
+                        workers.do(weight(group, columns), partial(_merge, matching, group, own))
         return matching.rewrite("compact", None, lambda _: False)
 
 

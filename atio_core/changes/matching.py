@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from atio_core.changes.file_workers import FileWorkers
+from atio_core.changes.file_workers import FileWorkers, weight
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import WrittenSchema, read_schema, require_rows, written_schema
 from atio_core.changes.writing import Writing
@@ -134,7 +134,7 @@ class Matching:
         """Do something with each of the files that do, with large ones side by side."""
         with FileWorkers() as workers:
             for matched in self.matched(row_filter):
-                workers.do(matched.file.size, partial(act, matched))
+                workers.do(weight([matched.file], len(self.source.schema)), partial(act, matched))
 
     def drop(self, matched: Matched) -> None:
         """Take the rows that match out of their file."""

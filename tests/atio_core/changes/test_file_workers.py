@@ -9,19 +9,32 @@ import pyarrow as pa
 import pytest
 
 from atio_core import StorageError, Table
-from atio_core.changes.file_workers import FileWorkers
+from atio_core.changes.file_workers import FileWorkers, weight
+from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, refusal
 
-_LARGE = 2 << 20
+_LARGE = 20 << 20
 
 
-def test_small_files_are_worked_on_at_once() -> None:
-    """Where a thread isn't worth it, work is done by the caller, in its order."""
+def test_a_few_small_files_are_worked_on_at_once() -> None:
+    """Where threads aren't worth it, work is done by the caller, in its order."""
     found: list[threading.Thread] = []
     with FileWorkers() as workers:
-        workers.do(10, lambda: found.append(threading.current_thread()))
-        assert found == [threading.current_thread()]
+        for number in range(8):
+            workers.do(10, lambda: found.append(threading.current_thread()))
+            assert found == [threading.current_thread()] * (number + 1)
+
+
+def test_many_small_files_wait_for_the_disk_together() -> None:
+    """Eight that wait for each other all end, however few processors there are."""
+    together = threading.Barrier(8, timeout=60)
+    with FileWorkers(workers=1) as workers:
+        for _ in range(8):
+            workers.do(10, lambda: None)
+        for _ in range(8):
+            workers.do(10, together.wait)
+    assert not together.broken
 
 
 def test_large_files_are_worked_on_side_by_side() -> None:
@@ -97,6 +110,14 @@ def test_few_large_files_are_in_memory_at_a_time() -> None:
         for _ in range(12):
             workers.do(40 << 20, work)
     assert most == [1]
+
+
+def test_files_that_are_packed_small_weigh_what_their_values_do() -> None:
+    """A file of equal values has a few kilobytes, and takes as much memory as others: it counts as a large one."""
+    packed = DataFile("data/x", "parquet", 5_000, 4 << 20, "d", 1, "f", 1)
+    noise = DataFile("data/y", "parquet", 80_000, 10_000, "d", 1, "f", 1)
+    assert weight([packed], columns=10) == 80 << 20
+    assert weight([noise, noise], columns=1) == 160_000
 
 
 def _large_table(store: MemoryStore) -> pa.Table:
