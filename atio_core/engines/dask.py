@@ -6,6 +6,7 @@ twice. What the other tries have staged is in no version, and goes with an expir
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from atio_core.arguments import refusal, repeatable, require_choice
 from atio_core.data.layout import layout_of
 from atio_core.engines.dask_index import divisions_of
-from atio_core.errors import InvalidInputError, TableNotFoundError
+from atio_core.errors import InvalidInputError, NotPreservableError, TableNotFoundError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion
 from atio_core.model.entry import ROWS
@@ -104,7 +105,8 @@ def stage_dask(frame: Any, table: Table | Place, mode: str = "append", **options
         )
     texts = _texts_of(target)
     stage = dask.delayed(_stage_some, pure=False)
-    found = dask.compute(*[stage(part, target, name, options, texts) for part in frame.to_delayed()])
+    parts = zip(frame.to_delayed(), _counted(frame), strict=True)
+    found = dask.compute(*[stage(part, rows, target, name, options, texts) for part, rows in parts])
     staged: list[StagedChange] = [one for one in found if one is not None]
     return staged or [_stage(make_meta(frame), target, name, options, texts)]
 
@@ -162,9 +164,26 @@ def _table(given: Table | Place) -> Table:
     return given if isinstance(given, Table) else Table(given)
 
 
-def _stage_some(part: Any, *how: Any) -> StagedChange | None:
+def _counted(frame: Any) -> list[range | None]:
+    """Return which labels each partition has if the index of the frame counts its rows, as far as Dask knows."""
+    low, *others, high = frame.divisions
+    if low != 0 or not isinstance(high, int):
+        return [None] * frame.npartitions
+    return [range(start, stop) for start, stop in itertools.pairwise([low, *others, high + 1])]
+
+
+def _stage_some(part: Any, counted: range | None, *how: Any) -> StagedChange | None:
     """Stage a partition; none that has no rows, of which nothing tells what a column of objects would hold."""
-    return _stage(part, *how) if len(part) else None
+    import pandas as pd
+
+    if not len(part):
+        return None
+    try:
+        return _stage(part, *how)
+    except NotPreservableError:
+        if counted is None or not part.index.identical(pd.RangeIndex(counted)):
+            raise
+    return _stage(part.reset_index(drop=True), *how)  # its rows change places: all are counted anew
 
 
 def _stage(

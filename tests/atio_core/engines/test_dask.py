@@ -16,7 +16,8 @@ import pytest
 import atio_core as atio
 from atio_core import read_tasks
 from atio_core.engines import read_dask, stage_dask, write_dask
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import InvalidInputError, NotPreservableError, SchemaMismatchError
+from atio_core.storage.memory import MemoryStore
 from atio_core.testing import assert_frames_equal
 
 
@@ -72,6 +73,27 @@ def test_modes_that_add_and_replace(table: atio.Table, mode: str) -> None:
     write_dask(frame(), table)
     snapshot = write_dask(frame(ROWS.iloc[:4], 2), table, mode=mode)
     assert (snapshot.version, snapshot.rows) == (2, {"append": 14, "overwrite": 4}[mode])
+
+
+@pytest.mark.parametrize(
+    "how", [{"partition_by": ["part"]}, {"sort_by": ["x"]}], ids=lambda how: next(iter(how))
+)
+def test_rows_that_change_places_are_counted_anew(how: dict[str, Any], table: atio.Table) -> None:
+    """An index 0 … n-1 is one again where rows are brought into another order; other labels are refused."""
+    rows = pd.DataFrame({"part": ["b", None, "a"] * 4, "x": range(12, 0, -1)})
+    write_dask(frame(rows), table, "overwrite", **how)
+    alone = atio.Table(store=MemoryStore("alone"))
+    alone.overwrite(frame(rows).compute(), **how)
+    found, expected = table.read(), alone.read()
+    assert found.index.equals(pd.RangeIndex(12))
+    assert found.index.equals(expected.index)
+    assert_frames_equal(
+        found.sort_values("x", ignore_index=True), expected.sort_values("x", ignore_index=True)
+    )
+    for odd in (frame(rows).partitions[1:], frame(rows.set_axis(rows.index.rename("row")))):
+        with pytest.raises(NotPreservableError, match="another order"):
+            write_dask(odd, table, "overwrite", **how)
+    assert len(table.history()) == 1
 
 
 def test_partitions_are_replaced(table: atio.Table) -> None:
