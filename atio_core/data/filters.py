@@ -291,22 +291,29 @@ def _not_a_filter(given: object) -> InvalidInputError:
 
 def _of_arrow(expression: pc.Expression, schema: pa.Schema, fields: tuple[Ref, ...]) -> RowFilter:
     """Take an expression as it is; the columns are read as Arrow's own, as `output_as="arrow"` gives them."""
-    text, (labels, stored) = str(expression), arrow_columns(expression, schema, "filter")
-
-    def truth(table: pa.Table, _: tuple[Scalar, ...]) -> Any:
-        rows = to_output(table.select(stored), schema, [(table.num_rows, {})], "arrow", labels)
-        return computed(expression, rows, "filter")
-
+    labels, stored = arrow_columns(expression, schema, "filter")
+    others = [ref for ref in fields if isinstance(ref, str) and ref not in map(str, labels)]
+    placed = [(name, fields.index(name)) for name in named_in(expression, others, "filter")]
     own = pa.schema([schema.field(name) for name in stored], metadata=schema.metadata)
-    found = truth(own.empty_table(), ())
-    if not pa.types.is_boolean(found.type):
-        raise InvalidInputError(
-            f"the expression {shown(expression)} in filter gives {found.type}, not true or false"
-        )
+    shown_as = to_output(own.empty_table(), schema, [], "arrow", labels).schema
+    asked = ArrowExpression(expression, shown_as, own, tuple(placed))
+
+    def truth(table: pa.Table, partition: tuple[Scalar, ...]) -> Any:
+        rows = to_output(table.select(stored), schema, [(table.num_rows, {})], "arrow", labels)
+        for name, at in placed:
+            values = pa.repeat(asked.constant(name, partition[at]), table.num_rows)
+            rows = rows.append_column(name, values)
+        found = computed(expression, rows, "filter")
+        if not pa.types.is_boolean(found.type):
+            raise InvalidInputError(
+                f"the expression {shown(expression)} in filter gives {found.type}, not true or false"
+            )
+        return found
+
+    if not placed:  # else the types of their values differ from file to file
+        truth(own.empty_table(), ())
     # Its text may be cut short; Arrow's own form of it isn't.
     text = f"{expression} {digest(pickle.dumps(expression))}"
-    shown_as = to_output(own.empty_table(), schema, [], "arrow", labels).schema
-    asked = ArrowExpression(expression, shown_as, own)
     always = Constant(truth=True)
     return RowFilter(
         text,

@@ -60,6 +60,49 @@ def test_files_without_one_of_the_values_are_ruled_out() -> None:
         assert (table.io_stats() - before).reads == 2  # the version's entry, and the one file
 
 
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        (pc.field("day") == "x", [0, 1]),
+        (pc.field("day") != "x", [2, 3]),
+        (pc.field("day").isin(["y", "z"]), [2, 3]),
+        (pc.field("day").is_null(), [4, 5]),
+        ((pc.field("day") == "y") & (pc.field("row") > 2), [3]),
+        (pc.field("size") > 0.5, [0, 1, 2, 3, 4, 5]),
+        (pc.field("size") == 7, [4, 5]),
+    ],
+    ids=map(str, range(7)),
+)
+def test_partition_fields_without_a_column_can_be_named(given: pc.Expression, rows: list[int]) -> None:
+    """An expression looks at their values as at those of a column."""
+    table = atio.Table(store=MemoryStore())
+    for place, (day, size) in enumerate([("x", 1), ("y", 1.5), (None, 7)]):
+        table.append(pa.table({"row": [2 * place, 2 * place + 1]}), partition={"day": day, "size": size})
+    assert matching(table, given) == rows
+    assert table.snapshot().count(given) == len(rows)
+    assert table.delete(given).rows == 6 - len(rows)
+    assert matching(table, None) == [row for row in range(6) if row not in rows]
+
+
+def test_other_partitions_are_not_opened() -> None:
+    """What their records say of them rules files out."""
+    table = atio.Table(store=MemoryStore())
+    for day in ("x", "y", None):
+        table.append(pa.table({"row": [1]}), partition={"day": day})
+    before = table.io_stats()
+    assert matching(table, pc.field("day") == "x") == [1]
+    assert (table.io_stats() - before).reads == 2  # the version's entry, and the one file
+
+
+@pytest.mark.parametrize("given", [pc.field("day"), pc.field("day") > 1, pc.field("night") == "x"], ids=str)
+def test_expressions_of_partition_fields_that_make_no_sense_are_refused(given: pc.Expression) -> None:
+    """One that is no truth, that compares other kinds, or that names nothing."""
+    table = atio.Table(store=MemoryStore())
+    table.append(pa.table({"row": [1]}), partition={"day": "x"})
+    with pytest.raises(atio.InvalidInputError, match=r"in filter (gives string|can't be computed)"):
+        table.read(filter=given)
+
+
 def test_what_cannot_be_computed_is_refused_however_rows_lie() -> None:
     """The error is atio's, and names the column, also where files are asked first."""
     table = atio.Table(store=MemoryStore())
