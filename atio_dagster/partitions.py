@@ -40,6 +40,11 @@ def split(context: dg.OutputContext, obj: Any, partitions: Partitions) -> dict[t
     columns = _columns(context, partitions, asset)
     if isinstance(obj, Mapping):
         partitions.check_keys(list(obj), asset)
+        if empty := [key for key in partitions.values if obj[key] is None]:
+            raise InvalidInputError(
+                f"{asset} returned None for {named(empty)}: give an empty frame for a partition without rows."
+                " Nothing was written"
+            )
         rows = {values: obj[key] for key, values in partitions.values.items()}
         return rows if columns is None else _checked(context, rows, partitions, columns)
     if columns is not None:

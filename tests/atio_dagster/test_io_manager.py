@@ -294,6 +294,7 @@ def test_unit_test_contexts(store: AtioResource) -> None:
     manager = AtioIOManager(base_path=store.base_path)
     for output in (
         dg.build_output_context(asset_key="plain", name="result"),
+        dg.build_output_context(asset_key="nameless"),
         dg.build_output_context(asset_key="parted", name="result", partition_key="p"),
         dg.build_output_context(step_key="step", name="result"),
     ):

@@ -321,11 +321,15 @@ def test_a_pandas_index_survives_the_split(
         (lambda _: pd.DataFrame({"n": [1]}), "nothing says which row belongs to which"),
         (lambda _: {"2024-01-01": pd.DataFrame({"n": [1]})}, "'2024-01-02' are missing"),
         (
+            lambda _: {"2024-01-01": None, "2024-01-02": pd.DataFrame({"n": [1]})},
+            "returned None for '2024-01-01': give an empty frame",
+        ),
+        (
             lambda _: dict.fromkeys(["2024-01-01", "2024-01-02", "x"], pd.DataFrame({"n": [1]})),
             "'x' are not among",
         ),
     ],
-    ids=["bare", "missing", "strange"],
+    ids=["bare", "missing", "none", "strange"],
 )
 def test_what_fits_no_partition_is_refused(
     give: Any, message: str, refusal: Refusal, store: AtioResource
