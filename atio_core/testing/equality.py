@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from atio_core.data.kinds import kind_of
 from atio_core.errors import InvalidInputError
+from atio_core.model.entry import ROWS
 from atio_core.testing.arrow_equality import assert_arrow_equal, assert_polars_equal
 from atio_core.testing.exact import same
 from atio_core.testing.pandas_equality import assert_pandas_equal
@@ -23,10 +24,12 @@ def assert_snapshots_equal(
 ) -> None:
     """Demand that two versions read equal: columns, types, rows and their order. How files are cut plays no part.
 
+    Objects are compared too: arrays, texts and the like as values, folders file by file.
+
     Args:
         left: A version.
         right: Another, of the same table or of any other.
-        read_as: The library whose frames are compared. "pandas" compares index and attributes too.
+        read_as: The library whose frames are compared. "pandas" compares index and attributes too. Nothing to objects.
 
     Raises:
         AssertionError: They differ. The message tells the first difference, left before right.
@@ -41,7 +44,23 @@ def assert_snapshots_equal(
         Traceback (most recent call last):
         AssertionError: column 'a', row 1: 2, and 3
     """
-    assert_frames_equal(left.read(read_as), right.read(read_as))
+    same("kind", left.kind, right.kind)
+    if left.kind == ROWS:
+        assert_frames_equal(left.read(read_as), right.read(read_as))
+    elif left.kind == "folder":
+        _assert_folders_equal(left, right)
+    else:
+        same(f"the {left.kind}", left.read(), right.read())
+
+
+def _assert_folders_equal(left: Snapshot, right: Snapshot) -> None:
+    same("names of the files", left.names, right.names)
+    for name in left.names:
+        with left.open(name) as ours, right.open(name) as theirs:
+            if ours.read() != theirs.read():
+                raise AssertionError(f"file {name!r}: other bytes")
+    if left.entry.content != right.entry.content:
+        raise AssertionError("other files may be run by their owner, or other folders hold nothing")
 
 
 def assert_frames_equal(left: Any, right: Any) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.errors import InvalidInputError
+from atio_core.storage.memory import MemoryStore
 from atio_core.testing import assert_frames_equal, assert_snapshots_equal
 from tests.support.frames import NASTY
 
@@ -142,3 +144,44 @@ def test_versions_are_equal_however_they_came_about() -> None:
     with pytest.raises(AssertionError, match=r"^number of rows: 2, and 3"):
         assert_snapshots_equal(one.snapshot(), two.snapshot())
     assert_snapshots_equal(one.snapshot(), two.snapshot(1))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "told"),
+    [
+        ({"a": 1}, {"a": 1.0}, "the json: "),
+        (np.zeros(2), -np.zeros(2), "the array: "),
+        ("x", b"x", "kind: 'text', and 'bytes'"),
+        (P({"a": [1]}), {"a": 1}, "kind: 'table', and 'json'"),
+    ],
+    ids=["json", "array", "kind", "rows"],
+)
+def test_objects_are_compared_as_values(one: Any, two: Any, told: str) -> None:
+    """To the bit and to the type, as rows are."""
+    left, right = atio.Table(store=MemoryStore()), atio.Table(store=MemoryStore())
+    left.overwrite(one)
+    right.overwrite(one)
+    assert_snapshots_equal(left.snapshot(), right.snapshot())
+    right.overwrite(two)
+    with pytest.raises(AssertionError, match=f"^{told}"):
+        assert_snapshots_equal(left.snapshot(), right.snapshot())
+
+
+def test_folders_are_compared_file_by_file(tmp_path: Path) -> None:
+    """Names, bytes, who may run them, and folders that hold nothing."""
+    folder, tables = tmp_path / "model", [atio.Table(store=MemoryStore()) for _ in range(2)]
+    folder.mkdir()
+    (folder / "a").write_text("x")
+    for table in tables:
+        table.overwrite(folder)
+    left, right = tables
+    assert_snapshots_equal(left.snapshot(), right.snapshot())
+    changes: list[tuple[Callable[[], object], str]] = [
+        (lambda: (folder / "a").chmod(0o755), "other files may be run"),
+        (lambda: (folder / "a").write_text("y"), "file 'a': other bytes"),
+        (lambda: (folder / "b").write_text("y"), "names of the files: "),
+    ]
+    for change, told in changes:
+        change()
+        with pytest.raises(AssertionError, match=f"^{told}"):
+            assert_snapshots_equal(left.snapshot(), right.overwrite(folder))
