@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from atio_core.errors import DamagedError, InvalidInputError, StorageError
 from atio_core.migration.old_place import OldPlace
@@ -98,15 +99,28 @@ def _dataset(place: OldPlace, files: Sequence[str]) -> tuple[ds.Dataset, tuple[s
         system, base = LocalFileSystem(), place.location
     else:
         system, base = PyFileSystem(FSSpecHandler(_BucketFiles(place.bucket))), ""
+    stored = pa.unify_schemas([_schema(path, system) for path in files], promote_options="permissive")
     options = ds.FileSystemFactoryOptions(
-        partition_base_dir=base, partitioning=ds.HivePartitioning.discover(), exclude_invalid_files=False
+        partition_base_dir=base, partitioning=_partitioning(files, base, stored), exclude_invalid_files=False
     )
     factory = ds.FileSystemDatasetFactory(system, list(files), ds.ParquetFileFormat(), options)
-    stored = pa.unify_schemas([_schema(path, system) for path in files], promote_options="permissive")
     whole = factory.inspect(promote_options="permissive")
     added = [field for field in whole if field.name not in stored.names]
     dataset = factory.finish(pa.unify_schemas([stored, pa.schema(added)]))
     return dataset, _told_by_folders(dataset, system)
+
+
+def _partitioning(files: Sequence[str], base: str, stored: pa.Schema) -> Any:
+    """Return how folders' names are read: as the types of the columns in the files, if all of them stand there too."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    folders = {folder for path in files for folder in Path(path.removeprefix(base)).parts[:-1]}
+    names = {unquote(folder.partition("=")[0]) for folder in folders if "=" in folder}
+    fields = [field for field in stored if field.name in names]
+    if len(fields) < len(names) or any(pa.types.is_dictionary(field.type) for field in fields):
+        return ds.HivePartitioning.discover()
+    return ds.HivePartitioning(pa.schema(fields))
 
 
 def _told_by_folders(dataset: ds.Dataset, system: Any) -> tuple[str, ...]:
