@@ -22,7 +22,7 @@ from atio_core.changes.writing import Writing
 from atio_core.data.filters import RowFilter, read_filter
 from atio_core.data.layout import layout_of
 from atio_core.data.pieces import has_default_index, info_of_rest
-from atio_core.data.scan import scan_portions
+from atio_core.data.scan import scan_file, scan_portions
 from atio_core.data.sorting import sorted_order
 from atio_core.data.source import Source
 from atio_core.data.undoing import undo
@@ -152,7 +152,7 @@ class Matching:
 
     def rows(self, file: DataFile, change: Callable[[pa.Table, int], pa.Table]) -> pa.Table:
         """Return the rows of a file, changed as they are read: `change` gets some, and the number of the first."""
-        parts = scan_portions(self.source, [file], None)
+        parts = scan_file(self.source, file)
         changed = [change(part.rows, int(part.kept[0])) for part in parts]
         return pa.concat_tables(changed) if changed else self.source.schema.empty_table()
 

@@ -114,14 +114,26 @@ def scan_portions(
         return
     left = sys.maxsize if limit is None else limit
     request = ScanRequest(source, choose(source.schema, columns), row_filter)
-    for portion in _read_parts(
-        request, files, ahead=_WORKERS if source.store.flat is None else _FAR_WORKERS // 2
-    ):
+    for portion in _read_parts(request, files, ahead=_ahead(source)):
         some = portion.head(left)
         yield some
         left -= len(some.kept)
         if not left:
             return
+
+
+def scan_file(source: Source, file: DataFile) -> Iterator[Portion]:
+    """Yield all rows of a data file, with all columns: one of some megabytes is read as a whole.
+
+    Errors are those of `read_files`; one may come after rows were handed out.
+    """
+    request = ScanRequest(source, source.schema, None, _AT_ONCE_BYTES)
+    return _read_parts(request, [file], ahead=_ahead(source))
+
+
+def _ahead(source: Source) -> int:
+    """How many portions may wait until they are asked for."""
+    return _WORKERS if source.store.flat is None else _FAR_WORKERS // 2
 
 
 def joined(portions: Sequence[Portion], schema: pa.Schema) -> pa.Table:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from atio_core.cores import CORES
 from atio_core.data.blocks import BLOCK_BYTES
-from atio_core.data.scan import read_files, scan_portions
+from atio_core.data.scan import read_files, scan_file, scan_portions
 from atio_core.data.source import Source
 from atio_core.errors import (
     InvalidInputError,
@@ -159,6 +159,18 @@ def test_a_file_of_some_megabytes_is_one_request_if_all_is_wanted(columns: list[
     assert 1 << 20 < files[0].size < 8 << 20
     read(store, files, rows.schema, columns=columns)
     assert store.counts == {"read_into": 1 if columns is None else 2}
+
+
+def test_a_file_that_is_to_be_changed_is_read_as_a_whole() -> None:
+    """All rows of one file of some megabytes take one request, and are checked and decoded in one go."""
+    store = CountingStore(MemoryStore())
+    rows = noise(200_000)
+    (file,) = write(store.store, rows)
+    assert file.size > 1 << 20
+    (portion,) = scan_file(source(store, rows.schema), file)
+    assert store.counts == {"read_into": 1}
+    assert portion.rows.equals(rows)
+    assert portion.kept == range(200_000)
 
 
 class MeteredStore(CountingStore):
