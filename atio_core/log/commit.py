@@ -302,7 +302,7 @@ class _Run:
             self.log.sequence.take_away(entry.version)
             self.unclear.discard(entry.version)
             return None
-        self.unclear.clear()
+        # It stays among the unclear ones: an interrupt from here on must not take its files away.
         if stored is entry:
             self._delete(self.unused)
         return Committed(stored.version, stored)

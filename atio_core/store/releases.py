@@ -113,7 +113,7 @@ class Releases(StoreBase):
             entry = self._log.add(make)
         except CommitUnknownError:
             raise
-        except BaseException:
+        except Exception:  # after an interrupt nobody knows whether it stands; expiry finds out
             self._untag(wanted, tagged)
             raise
         self._untag(wanted, tagged[:-1])

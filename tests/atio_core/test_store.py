@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,12 @@ import pyarrow as pa
 import pytest
 
 import atio_core as atio
+from atio_core.log import store_log
+from atio_core.storage import readback
 from atio_core.storage.locate import locate
+from atio_core.store import releases
 from atio_core.testing import Fault, FaultyStore
+from tests.support.interrupts import interrupted_anywhere
 
 NONE_KEPT = {"keep_last": 1, "grace": timedelta(0)}
 
@@ -401,6 +406,25 @@ def test_rows_of_several_tables_are_erased(tmp_path: Path) -> None:
     for wrong in ({}, {"a": EVE, "where": None}):
         with pytest.raises(atio.AtioError):
             store.erase(wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_an_interrupt_anywhere_leaves_no_release_without_its_versions(tmp_path: Path) -> None:
+    """Ctrl-C while a release is made: if it stands, no expiry takes what it names."""
+    stores: list[atio.Store] = []
+
+    def begin() -> Callable[[], object]:
+        stores.append(filled(f"memory://{tmp_path}/{len(stores)}", "a", versions=1))
+        return lambda: stores[-1].create_release("one", ["a"])
+
+    stood: set[bool] = set()
+    for _ in interrupted_anywhere(begin, releases, store_log, readback):
+        table = stores[-1].table("a")
+        table.overwrite(rows(2))
+        table.expire(**NONE_KEPT)
+        stood.add(bool(stores[-1].releases()))
+        if stores[-1].releases():
+            assert read(stores[-1].at("one"), "a") == [1]
+    assert stood == {False, True}
 
 
 def test_a_damaged_log_is_said(tmp_path: Path) -> None:

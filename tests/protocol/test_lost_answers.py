@@ -21,10 +21,12 @@ from atio_core.errors import (
     StorageError,
 )
 from atio_core.format.entry_json import encode_entry
+from atio_core.log import commit as commit_module
 from atio_core.model.entry import DAY_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, StoreWrapper, lost_answer, refusal
 from tests.support.commits import START_US, Writer, needed, verify
+from tests.support.interrupts import interrupted_anywhere
 from tests.support.races import HOUR_US, LATER_US, appends, checks, expires, old, others, table
 from tests.support.schedule import Direct, Search
 
@@ -318,6 +320,26 @@ def test_an_interrupt_before_the_link_leaves_nothing() -> None:
     with pytest.raises(KeyboardInterrupt):
         Writer(store).append("a")
     assert list(store.list()) == []
+
+
+def test_an_interrupt_anywhere_in_a_commit_harms_nothing() -> None:
+    """Ctrl-C at any line of the commit leaves what is a version whole, the last lines included; others go on."""
+    store = MemoryStore()
+
+    def begin() -> Callable[[], object]:
+        store.delete(list(store.list()))
+        writer = Writer(store)
+        writer.append("old")
+        return lambda: writer.append("new")
+
+    seen: set[int] = set()
+    for _ in interrupted_anywhere(begin, commit_module, step=3):
+        after = verify(store)
+        seen.add(len(after))
+        assert after in ({1: ["old"]}, {1: ["old"], 2: ["old", "new"]})
+        Writer(store).append("other")
+        assert len(verify(store)) == len(after) + 1
+    assert seen == {1, 2}
 
 
 def test_what_stands_in_the_way_is_told_plainly() -> None:
