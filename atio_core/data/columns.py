@@ -139,7 +139,13 @@ def moved(schema: pa.Schema, label: object, to: Callable[[int, Callable[[object]
     layout = layout_of(schema)
     place = _place(layout, label)
     others = replace(layout, columns=(*layout.columns[:place], *layout.columns[place + 1 :]))
-    target = to(len(others.columns), lambda other: _place(others, other))
+
+    def find(other: object) -> int:
+        if label_key(other) == label_key(label):
+            raise InvalidInputError(f"column {label!r} can't be moved before or after itself: name another")
+        return _place(others, other)
+
+    target = to(len(others.columns), find)
     if not 0 <= target <= len(others.columns):
         raise InvalidInputError(f"there is no place {target} among {len(layout.columns)} columns")
 

@@ -65,6 +65,8 @@ def extreme(version: Version, label: Any, *, highest: bool) -> Any:
         InvalidInputError: There is no such column, or its values have no order.
     """
     asked = _Asked.of(version, label)
+    if asked.operand.type == pa.null():
+        return None
     if asked.operand.kind in _UNORDERED:
         message = f"the values of column {label!r} have no order that is known here; read the column"
         raise InvalidInputError(message)

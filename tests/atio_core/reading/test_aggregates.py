@@ -173,3 +173,12 @@ def test_a_time_beyond_pythons_calendar(t: pa.DataType, shown: Any) -> None:
     count = 2**31 - 1 if t == pa.date32() else 2**31 - 1 << 31
     table.append(pa.table({"t": pa.array([count, None], f"int{t.bit_width}").view(t)}))
     assert table.snapshot().max("t") == shown
+
+
+def test_a_column_of_only_nulls_has_no_bounds() -> None:
+    """Neither one whose type holds nothing else has."""
+    table = Table(store=MemoryStore())
+    table.append(pa.table({"n": pa.nulls(2), "a": pa.array([None, None], pa.int64())}))
+    snapshot = table.snapshot()
+    assert [snapshot.min("n"), snapshot.max("n"), snapshot.min("a")] == [None, None, None]
+    assert (snapshot.null_count("n"), snapshot.null_count("a")) == (2, 2)

@@ -93,7 +93,8 @@ def test_a_column_is_moved_before_behind_or_to_a_place() -> None:
         {"after": "d"},
     ):
         with pytest.raises(
-            atio.InvalidInputError, match=r"exactly one|no place|whole number|there is no column"
+            atio.InvalidInputError,
+            match=r"exactly one|no place|whole number|there is no column|before or after itself",
         ):
             made.move_column("c", **place)
 
