@@ -110,7 +110,9 @@ def find_unchanged(
         or not may_be_there(writing, schema, arrangement)
     ):
         return None
-    content, there = content_digest(rows), files_of(writing.store, base)
+    content, there = content_digest(rows), _files_there(writing)
+    if there is None:
+        return None
     if content == base.content:
         same = _are_cut_from(piece, there) and _are_intact(writing, there)
     else:
@@ -133,7 +135,9 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
     """Say whether the latest has just the rows that were written now, whatever files they are cut into."""
     if not may_be_there(writing, schema, arrangement):
         return False
-    there = files_of(writing.store, writing.base)
+    there = _files_there(writing)
+    if there is None:
+        return False
     if written.content != writing.base.content:
         may_be = not arrangement.fields and _tells_changes(writing.base)
         return may_be and hold_the_same(own_source(writing), there, _pieces(written.files), written.content)
@@ -143,6 +147,14 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
         if not _tell_the_same(own_source(writing).schema, _pieces(there), _pieces(written.files)):
             return False
     return _are_intact(writing, there)
+
+
+def _files_there(writing: Writing) -> Sequence[DataFile] | None:
+    """Return the latest's files; None if their list is lost: an overwrite doesn't need it, and mends the table."""
+    try:
+        return files_of(writing.store, writing.base)
+    except (DamagedError, NotFoundError):
+        return None
 
 
 def _tells_changes(base: LogEntry) -> bool:
