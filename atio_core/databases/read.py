@@ -57,6 +57,7 @@ def read_rows(
         >>> _ = atio.write(pa.table({"n": [1, 2]}), format="sql", name="t", con=con)
         >>> read_rows(con, "t", where=[("n", ">", 1)]).to_pylist()
         [{'n': 2}]
+        >>> con.close()
     """
     wanted: Where = () if where is None else read_where(where)
     with connected(con) as session, told_of_reading(session, name):
