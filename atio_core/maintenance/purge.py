@@ -6,6 +6,7 @@ Done after the rows are gone from the latest version, and nothing protects an ol
 2. An expiry without grace lets all older versions go, with their entries and files.
 3. Stages that were published or dropped are forgotten: their records, and files that no version reaches. Anybody else's
    cleaning that has read its ranges before may need a record, and finds the expiry's later horizon before it deletes.
+   Those that were kept meanwhile stay: they may be about to be published.
 4. Folders of partitions that hold nothing go, since their names tell values.
 """
 
@@ -20,7 +21,7 @@ from atio_core.format.names import DATA, file_key_of
 from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
-from atio_core.log.kept import all_records
+from atio_core.log.kept import all_records, is_open
 from atio_core.maintenance.expiry import expire
 from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.maintenance.policies import Policies
@@ -69,9 +70,10 @@ def _begin_bucket(log: CommitLog, clock: Clock) -> None:
 
 
 def _forget_stages(log: CommitLog) -> int:
-    reached = Reach(log)
-    needed = reached.keys(reached.entries(log.latest()))
-    records = all_records(log)
+    records = all_records(log)  # before the latest: what was published by then is reached, or let go again
+    reached, latest = Reach(log), log.latest()
+    needed = reached.keys(reached.entries(latest))
+    records = [one for one in records if not is_open(log, latest, one.record)]
     files = [
         file.path
         for one in records

@@ -54,7 +54,8 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             InvalidInputError: Something stands in the way that isn't named, or `where` is no filter; nothing was
                 changed.
             TableNotFoundError: There is no table, and no older version of one.
-            CommitConflictError: An older version was tagged, leased or mirrored meanwhile, and stays; erase again.
+            CommitConflictError: An older version was tagged, leased or mirrored meanwhile, or a stage kept, and stays;
+                erase again.
             As for `delete`, `untag`, `drop_staged` and `expire`: then some of it may be left to be done; call again.
 
         Example:
@@ -88,6 +89,7 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
         mirrored = remove_mirrors(self._log, mirrors, self._clock)
         report, files = purge(self._log, self._clock)
         require_gone(report, before)
+        self._require_no_stage()
         # A mirroring that had begun before may have written meanwhile.
         mirrored += remove_mirrors(self._log, mirrors, self._clock)
         return replace(
@@ -98,6 +100,17 @@ class Erasing(Reads, RowChanges[Snapshot], Staging, Versions):
             files=report.files_removed + report.entries_removed + files + mirrored,
             bytes=report.bytes_removed,
         )
+
+    def _require_no_stage(self) -> None:
+        """Raise `CommitConflictError` if stages were kept while rows were erased."""
+        left = self.staged()
+        if left:
+            told = ", ".join(stage.id for stage in left)
+            raise CommitConflictError(
+                f"stages of the table {self.path} were kept while rows were erased, and may have them still: {told};"
+                " erase again, and name what may go",
+                table=self.path,
+            )
 
 
 def require_gone(report: ExpiryReport, before: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import atio_core as atio
 from atio_core.log.limits import Limits
+from atio_core.maintenance import purge
 from atio_core.table import erasing
 from atio_core.testing import Fault, FaultyStore
 
@@ -123,6 +124,32 @@ def test_what_comes_to_stand_in_the_way_is_told(
     monkeypatch.undo()
     assert table.erase(WHERE, tags="all").versions == (1,)
     assert told(Path(table.path)) == []
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_stage_that_is_kept_meanwhile_stays_whole(
+    *, table: atio.Table, published: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published before its record would be deleted, it is read; else the erasing isn't called done."""
+    all_records, kept = purge.all_records, list[atio.KeptStage]()
+
+    def meanwhile(log: Any) -> Any:
+        kept.append(table.stage(people("Eve Adams"), "overwrite", keep=True))
+        records = all_records(log)
+        if published:
+            kept[0].publish()
+        return records
+
+    monkeypatch.setattr(purge, "all_records", meanwhile)
+    if published:
+        table.erase(WHERE)
+    else:
+        with pytest.raises(atio.CommitConflictError, match="erase again, and name what may go") as caught:
+            table.erase(WHERE)
+        assert kept[0].id in str(caught.value)
+        kept[0].publish()
+    assert table.read()["name"].tolist() == ["Eve Adams"]
+    assert table.verify("all").ok
 
 
 def test_the_names_of_tags_are_erased_too(table: atio.Table) -> None:
