@@ -122,6 +122,10 @@ class StoreLog:
             return None
         return next((one for one in self.standing(down_to=number) if one.number == number), None)
 
+    def has_ended(self, number: int, entry_id: str) -> bool:
+        """Whether no release stands by this entry, nor ever will: it was dropped, or another took its number."""
+        return self.get(number) is not None and self.find_release(number, entry_id) is None
+
     def void(self, number: int) -> None:
         """Take the number of a release that died before it was made, if it is free and the next."""
         latest = self.begin()

@@ -56,4 +56,4 @@ def _is_dead(store: StoreLog, ref: ReleaseRef, *, settle: bool) -> bool:
         if not settle:
             return True
         store.void(ref.number)
-    return store.get(ref.number) is not None and store.find_release(ref.number, ref.entry_id) is None
+    return store.has_ended(ref.number, ref.entry_id)

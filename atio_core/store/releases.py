@@ -12,6 +12,7 @@ from atio_core.arguments import refusal, require_text, require_whole
 from atio_core.changes.tag import RemoveTag, SetTag
 from atio_core.errors import (
     AlreadyExistsError,
+    AtioError,
     CommitUnknownError,
     InvalidInputError,
     NotFoundError,
@@ -114,9 +115,9 @@ class Releases(StoreBase):
         except CommitUnknownError:
             raise
         except Exception:  # after an interrupt nobody knows whether it stands; expiry finds out
-            self._untag(wanted, tagged)
+            self._tidy(wanted, tagged)
             raise
-        self._untag(wanted, tagged[:-1])
+        self._tidy(wanted, tagged[:-1])
         return _shown(entry)
 
     def releases(self) -> list[Release]:
@@ -169,7 +170,7 @@ class Releases(StoreBase):
             return self._log.next(base, "drop", dropped=found.number)
 
         self._log.add(make)
-        self._untag(found.tables, [release_tag(found)])
+        self._tidy(found.tables, [release_tag(found)])
 
     def _tag(self, table: str, version: AnyVersion | None, release: StoreEntry) -> ReleasedTable:
         """Tag a version for a release. If it isn't a fixed one and expires meanwhile, look it up anew."""
@@ -206,6 +207,11 @@ class Releases(StoreBase):
             others.append(repr(entry.name))
         names = ", ".join(others) or "none"
         raise ReleaseNotFoundError(f"the store {self.path} has no release {release!r}; its releases: {names}")
+
+    def _tidy(self, tables: Iterable[str], names: list[str]) -> None:
+        """Take tags that protect nothing any more away: what was done, or why it wasn't, is told in any case."""
+        with suppress(AtioError):  # expiry takes what is left
+            self._untag(tables, names)
 
     def _untag(self, tables: Iterable[str], names: list[str]) -> None:
         """Take tags of a release away, as far as they are there."""

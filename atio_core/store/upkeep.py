@@ -153,13 +153,26 @@ class StoreUpkeep(Releases):
         for name, one in filters.items():
             table, there = self.table(name), self._table_log(name).tags()
             kept = [stage.id for stage in table.staged()]
+            for tag in self._ended_tags(name):
+                there.pop(tag, None)
             named = require_named(table.path, there, kept, tags=tags, staged=staged, ending=ids)
             expected[name] = preview(table, one, named)
         if dry_run:
             return expected
         for release in ending:
             self.drop_release(release.number)
+        for name in filters:
+            self._untag([name], self._ended_tags(name))
         return {name: self.table(name).erase(one, tags=tags, staged=staged) for name, one in filters.items()}
+
+    def _ended_tags(self, table: str) -> list[str]:
+        """The tags of releases that have ended: who dropped one may have died before they were gone."""
+        latest, there = self._log.latest(), self._table_log(table).tags()
+        refs = {name: tag.release for name, tag in there.items() if tag.release is not None}
+        own = {
+            name: ref for name, ref in refs.items() if latest is not None and ref.store_id == latest.store_id
+        }
+        return [name for name, ref in own.items() if self._log.has_ended(ref.number, ref.entry_id)]
 
     def _ending(self, tables: Sequence[str], named: object) -> list[StoreEntry]:
         """The releases of these tables that the caller has named."""

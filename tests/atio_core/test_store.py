@@ -285,6 +285,27 @@ def test_tags_of_a_dropped_release_go(tmp_path: Path) -> None:
     assert (store.table("a").tags(), len(store.table("a").history())) == ({}, 1)
 
 
+def test_tags_that_can_not_be_taken_away_change_no_outcome(tmp_path: Path) -> None:
+    """A release that was dropped is, and one that wasn't made says why; expiry takes the tags."""
+    store = filled(tmp_path, "a")
+    store.create_release("one", {"a": 1})
+
+    def refuse(*_: object) -> None:
+        raise atio.StorageError("The disk is full.")
+
+    def other(*_: object) -> None:
+        raise atio.AlreadyExistsError("Another came first.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atio.Store, "_untag", refuse)
+        store.drop_release("one")
+        patch.setattr(store_log.StoreLog, "add", other)
+        with pytest.raises(atio.AlreadyExistsError, match="came first"):
+            store.create_release("two", ["a"])
+    store.expire_all(**NONE_KEPT)
+    assert (store.releases(), store.table("a").tags()) == ([], {})
+
+
 def test_a_table_away_from_its_store_keeps_its_tags(tmp_path: Path) -> None:
     """In another store, or in none, nobody can tell whether the release stands: its version stays."""
     filled(tmp_path / "one", "a").create_release("r", {"a": 1})
@@ -406,6 +427,25 @@ def test_rows_of_several_tables_are_erased(tmp_path: Path) -> None:
     for wrong in ({}, {"a": EVE, "where": None}):
         with pytest.raises(atio.AtioError):
             store.erase(wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_an_erasing_that_died_behind_its_release_is_finished(tmp_path: Path) -> None:
+    """Called again, it takes away what the release, dropped by then, has left in the tables."""
+    store = filled(tmp_path, "a", "b")
+    store.create_release("one", {"a": 1, "b": 1})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atio.Store, "_untag", die)
+        with pytest.raises(KeyboardInterrupt):
+            store.erase({"a": [("n", "==", 1)]}, releases=["one"])
+    assert (len(store.releases()), len(store.table("a").tags())) == (0, 1)
+    where = {"a": [("n", "==", 1)]}
+    assert store.erase(where, releases=["one"], dry_run=True)["a"].versions == (1,)
+    assert store.erase(where, releases=["one"])["a"].versions == (1,)
+    assert store.table("a").tags() == {}
 
 
 def test_an_interrupt_anywhere_leaves_no_release_without_its_versions(tmp_path: Path) -> None:
