@@ -34,25 +34,42 @@ def dead_release_tags(
         DamagedError: The log of releases can't be read.
         StorageError: The store failed.
     """
-    stores: dict[int, StoreLog] = {}
+    stores: dict[tuple[int, str], StoreLog | None] = {}
     dead: set[str] = set()
     for name, tag in tags.items():
         ref = tag.release
         if ref is None or uuid7_time_us(uuid.UUID(ref.entry_id)) >= horizon_us:
             continue
-        if ref.levels not in stores:
-            root = beside(log.store, above(log.location, ref.levels), temporary=TEMPORARY)
-            stores[ref.levels] = StoreLog(root, clock)
-        if _is_dead(stores[ref.levels], ref, settle=settle):
+        key = ref.levels, ref.store_id
+        if key not in stores:
+            stores[key] = store_of(log, ref, clock)
+        store = stores[key]
+        if store is not None and _is_dead(store, ref, settle=settle):
             dead.add(name)
     return frozenset(dead)
 
 
-def _is_dead(store: StoreLog, ref: ReleaseRef, *, settle: bool) -> bool:
+def store_of(log: CommitLog, ref: ReleaseRef, clock: Clock) -> StoreLog | None:
+    """Return the releases of the store that a release is of; None if the table lies elsewhere: nobody can tell there.
+
+    Args:
+        log: The log of a table that has the release's tag.
+        ref: The release.
+        clock: Where the time comes from.
+
+    Raises:
+        As `dead_release_tags`.
+    """
+    place = above(log.location, ref.levels)
+    if place is None:
+        return None
+    store = StoreLog(beside(log.store, place, temporary=TEMPORARY), clock)
     latest = store.latest()
-    if latest is None or latest.store_id != ref.store_id:
-        return False  # the table was moved away from its store: nobody can tell
-    if ref.number > latest.number:
+    return store if latest is not None and latest.store_id == ref.store_id else None
+
+
+def _is_dead(store: StoreLog, ref: ReleaseRef, *, settle: bool) -> bool:
+    if ref.number not in store.numbers():
         if not settle:
             return True
         store.void(ref.number)

@@ -13,8 +13,9 @@ from atio_core.errors import InvalidInputError
 
 LATEST = "latest"
 LEASE = "lease/"
+RELEASE = "release/"
 MIRROR = "mirror/"
-_RESERVED = {"release/": "releases", LEASE: "leases", MIRROR: "mirrors"}
+_RESERVED = {RELEASE: "releases", LEASE: "leases", MIRROR: "mirrors"}
 _LONGEST = 255
 
 

@@ -117,19 +117,19 @@ def given_store(
     return store
 
 
-def above(location: str, levels: int) -> str:
-    """Return the place so many folders above a store's location.
+def above(location: str, levels: int) -> str | None:
+    """Return the place so many folders above a store's location; None if a bucket, or a memory, has none.
 
     Example:
-        >>> above("/data/raw/flights", 2), above("s3://bucket/raw/flights", 2)
-        ('/data', 's3://bucket')
+        >>> above("/data/raw/flights", 2), above("s3://bucket/raw/flights", 2), above("s3://bucket", 1)
+        ('/data', 's3://bucket', None)
     """
     start, separator, path = location.partition("://")
     if not separator:
         start, path = "", location
     for _ in range(levels):
         path = os.path.dirname(path)
-    return f"{start}{separator}{path}"
+    return f"{start}{separator}{path}" if path or not separator else None
 
 
 def memories_below(location: str) -> list[str]:

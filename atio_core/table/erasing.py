@@ -172,8 +172,8 @@ def require_named(
     others = [f"the tag {name!r}" for name in own if name not in named_tags]
     others += [f"the kept stage {one}" for one in kept if one not in named_stages]
     others += [
-        f"the release {tag.release.number} of its store (see Store.erase)"
-        for tag in there.values()
+        f"the release {tag.release.number} of its store (see Store.erase; away from that store, untag {name!r})"
+        for name, tag in there.items()
         if tag.release is not None and tag.release.entry_id not in ending
     ]
     if others:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Self, Unpack
 
 from atio_core.arguments import refusal, require_flag, require_time
+from atio_core.errors import InvalidInputError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion, VersionSelector, find, require_selector
-from atio_core.model.tag_name import LEASE, MIRROR, require_tag_name
+from atio_core.model.tag_name import LEASE, MIRROR, RELEASE, require_tag_name
 from atio_core.snapshot import Snapshot
 from atio_core.table.base import TableBase
 from atio_core.times import microseconds_of, time_of
@@ -146,13 +147,15 @@ class Versions(TableBase):
         """Take a tag away; its version goes when the retention says so.
 
         A lease's too, such as one of a program that was killed; a program that is still at work takes it again when
-        it renews it. And a mirror's: what others read by it may go then.
+        it renews it. And a mirror's: what others read by it may go then. And a release's, if the table was moved or
+        copied away from the store of the release.
 
         Args:
             name: The tag's name.
 
         Raises:
             TagNotFoundError: There is no such tag.
+            InvalidInputError: It is a release's of the store that the table lies in: drop the release.
             TableNotFoundError: There is no table.
 
         Example:
@@ -166,8 +169,22 @@ class Versions(TableBase):
         """
         from atio_core.changes.tag import RemoveTag
 
-        change = RemoveTag(self._log, require_tag_name("name", name, but=(LEASE, MIRROR)))
+        name = require_tag_name("name", name, but=(LEASE, MIRROR, RELEASE))
+        self._require_no_release(name)
+        change = RemoveTag(self._log, name)
         self._handle.commit(lambda _: change, make_intent(self._clock))
+
+    def _require_no_release(self, name: str) -> None:
+        """Refuse a tag by which a release of the store that the table lies in may keep its version."""
+        from atio_core.maintenance.release_tags import store_of
+
+        tag = self._log.tags().get(name) if name.startswith(RELEASE) else None
+        if tag is not None and tag.release is not None and store_of(self._log, tag.release, self._clock):
+            raise InvalidInputError(
+                f"the tag {name!r} of the table {self.path} is that of release {tag.release.number} of its store: end"
+                " it by Store.drop_release",
+                table=self.path,
+            )
 
     def tags(self) -> dict[str, TaggedVersion]:
         """Return the tags, leases among them, each with the number of its version, which knows `until` when it lasts.

@@ -316,6 +316,25 @@ def test_a_table_away_from_its_store_keeps_its_tags(tmp_path: Path) -> None:
     for table in (other.table("a"), atio.Table(tmp_path / "alone")):
         table.expire(**NONE_KEPT)
         assert len(table.history()) == 2
+        (tag,) = table.tags()
+        with pytest.raises(atio.InvalidInputError, match=f"away from that store, untag '{tag}'"):
+            table.erase([("n", "==", 1)])
+        table.untag(tag)
+        assert table.erase([("n", "==", 1)]).versions == (1,)
+    with pytest.raises(
+        atio.InvalidInputError, match=r"release 2 of its store: end it by Store\.drop_release"
+    ):
+        atio.Table(tmp_path / "one" / "a").untag(tag)
+
+
+def test_a_copy_with_no_place_above_it_expires() -> None:
+    """What was released, and lies in a memory or a bucket of its own by now, keeps its tags like any copy."""
+    store = filled("memory://a-store-that-is-copied", "a")
+    store.create_release("r", {"a": 1})
+    store.table("a").copy_to("memory://alone-without-a-store")
+    alone = atio.Table("memory://alone-without-a-store")
+    alone.expire(**NONE_KEPT)
+    assert len(alone.history()) == 2
 
 
 def test_all_tables_expire_and_one_that_fails_is_told(tmp_path: Path) -> None:
