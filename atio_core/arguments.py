@@ -115,10 +115,12 @@ def require_list(name: str, value: object, of: str) -> list[Any]:
     if isinstance(value, str | bytes | set | frozenset | Mapping):
         raise refusal(name, f"a list of {of}", given)
     try:
-        members = iter(given)
-    except TypeError as error:
+        return list(given)
+    except (
+        TypeError,
+        OSError,
+    ) as error:  # polars' lazy frames refuse only the first step; a file, to be read
         raise refusal(name, f"a list of {of}", given) from error
-    return list(members)
 
 
 def repeatable(given: Any) -> Any:

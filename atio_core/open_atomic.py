@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Generic, Literal, TextIO, TypeVar, overload
 
+from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
 from atio_core.storage.publication import Publication, plan_publication
 from atio_core.storage.replacement import Open, replacement
@@ -135,6 +136,8 @@ def open_atomic(
         >>> path.read_text()
         'whole'
     """
+    if not isinstance(mode, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise refusal("mode", "text", mode)
     if mode in _BINARY:
         if not (encoding is None and errors is None and newline is None):
             raise InvalidInputError(

@@ -269,7 +269,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         """
         from atio_core.reading.rows import scan_batches
 
-        require_whole("batch_rows", batch_rows, least=1)
+        batch_rows = require_whole("batch_rows", batch_rows, least=1)
         selection = self._selection(columns, partitions, filter, limit)
         return self._anew(lambda: scan_batches(self._readable(verify), selection, batch_rows))
 

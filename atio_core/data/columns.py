@@ -105,7 +105,10 @@ def renamed(schema: pa.Schema, label: object, new: object) -> pa.Schema:
     columns[place] = replace(column, label=described)
     kind = layout.labels
     if layout.library == "pandas":
-        kind = _kind(layout, kind_of_label(new), columns)
+        try:
+            kind = _kind(layout, kind_of_label(new), columns)
+        except UnknownValueError as error:
+            raise InvalidInputError(f"{shown(new)} can't be a label: {error} is not kept") from error
     return named_schema(replace(layout, columns=tuple(columns), labels=kind), list(schema))
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from atio_core.arguments import shown
 from atio_core.data import conversion, frames_arrow
 from atio_core.data.fit import SchemaMode, align, evolved_schema, require_values
 from atio_core.data.kinds import kind_of
@@ -159,9 +160,10 @@ def _positions(layout: Layout, labels: Sequence[Any] | None) -> list[int]:
 def unknown_label(layout: Layout, label: object) -> str:
     """Return what to say of a label that no column has."""
     known = {str(column.value): column.value for column in layout.columns}
-    near = difflib.get_close_matches(str(label), known, n=3, cutoff=0.5)
-    shown = ", ".join(repr(known[text]) for text in near or list(known)[:10])
-    return f"there is no column {label!r}; {'near ones are' if near else 'there are'} {shown or 'none'}"
+    told = shown(label)
+    near = difflib.get_close_matches(told.strip("'"), known, n=3, cutoff=0.5)
+    others = ", ".join(repr(known[text]) for text in near or list(known)[:10])
+    return f"there is no column {told}; {'near ones are' if near else 'there are'} {others or 'none'}"
 
 
 def to_output(

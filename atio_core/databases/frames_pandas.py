@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
+from atio_core.arguments import refusal, require_text
 from atio_core.databases.rows import Rows
 from atio_core.errors import InvalidInputError
 
@@ -57,7 +58,10 @@ def _index_names(frame: Any, index_label: Any) -> list[str]:
             raise InvalidInputError(
                 f"index_label has {len(given)} names for an index of {len(names)} levels."
             )
-        return [str(name) for name in given]
+        for name in given:
+            if not isinstance(name, str | int):
+                raise refusal("index_label", "text, or a list of texts", name)
+        return [require_text("index_label", str(name)) for name in given]
     if names == [None] and "index" not in frame.columns:
         return ["index"]
     return [f"level_{i}" if name is None else str(name) for i, name in enumerate(names)]

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from atio_core.arguments import shown
 from atio_core.databases.dialect import Column, Dialect, Shape, Table
 from atio_core.databases.options import Request
 from atio_core.databases.rows import Rows
@@ -179,7 +180,7 @@ def _spelled(dialect: Dialect, dtype: Any) -> str:
 
     made = dtype() if isinstance(dtype, type) else dtype
     if not isinstance(made, sqlalchemy.types.TypeEngine):
-        raise InvalidInputError(f"dtype= takes SQLAlchemy's types, not {dtype!r}. Nothing was written.")
+        raise InvalidInputError(f"dtype= takes SQLAlchemy's types, not {shown(dtype)}. Nothing was written.")
     known: Any = registry.load(dialect.sqlalchemy_name)()
     try:
         return made.compile(dialect=known)

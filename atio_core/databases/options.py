@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from atio_core.arguments import require_flag, require_list, require_text, shown
 from atio_core.databases.conditions import Where, read_where
 from atio_core.errors import InvalidInputError
 
@@ -91,10 +92,11 @@ def read_options(options: Mapping[str, Any]) -> Request:
         )
     con = _one(options, _CONNECTIONS, "a connection")
     schema, name = _table(options)
-    mode = _one(options, _MODES, None) or "fail"
+    mode = _one(options, _MODES, None)
+    mode = "fail" if mode is None else mode
     mode = _SYNONYMS.get(mode, mode) if isinstance(mode, str) else mode
-    if mode not in get_args(Mode):
-        raise InvalidInputError(f"if_exists={mode!r} is none of {', '.join(get_args(Mode))}.")
+    if not isinstance(mode, str) or mode not in get_args(Mode):
+        raise InvalidInputError(f"if_exists={shown(mode)} is none of {', '.join(get_args(Mode))}.")
     key = _key(options.get("key"))
     if (mode == "upsert") != bool(key):
         if key and mode not in {"replace", "fail"}:
@@ -114,7 +116,7 @@ def read_options(options: Mapping[str, Any]) -> Request:
         _chunk(options.get("chunksize")),
         key,
         _token(options.get("idempotency_key")),
-        bool(options.get("strict", False)),
+        require_flag("strict", options.get("strict", False)),
         _where(options.get("where"), mode),
     )
 
@@ -131,7 +133,9 @@ def _one(options: Mapping[str, Any], names: tuple[str, ...], what: str | None) -
 def _table(options: Mapping[str, Any]) -> tuple[str | None, str]:
     name, schema = _one(options, _NAMES, "a table"), options.get("schema")
     if not isinstance(name, str) or not (schema is None or isinstance(schema, str)):
-        raise InvalidInputError(f"The table's name and schema are text, not {name!r} and {schema!r}.")
+        raise InvalidInputError(
+            f"The table's name and schema are text, not {shown(name)} and {shown(schema)}."
+        )
     if "table_name" in options and schema is None and "." in name:
         # polars' way: "schema.table", with quotes around a part that has a point itself
         parts = re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
@@ -146,10 +150,10 @@ def _table(options: Mapping[str, Any]) -> tuple[str | None, str]:
 def _key(key: Any) -> tuple[str, ...]:
     if key is None:
         return ()
-    names = (key,) if isinstance(key, str) else tuple(key)
-    if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        raise InvalidInputError(f"key={key!r} is no list of different column names.")
-    return names
+    names: list[Any] = [key] if isinstance(key, str) else require_list("key", key, "column names")
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise InvalidInputError(f"key={shown(key)} is no list of different column names.")
+    return tuple(names)
 
 
 def _where(where: Any, mode: str) -> Where:
@@ -170,7 +174,7 @@ def _dtype(dtype: Any) -> Mapping[str | None, Any]:
 
 def _flag(index: Any) -> bool | None:
     if index is not None and not isinstance(index, bool):
-        raise InvalidInputError(f"index={index!r} is neither True nor False.")
+        raise InvalidInputError(f"index={shown(index)} is neither True nor False.")
     return index
 
 
@@ -178,7 +182,7 @@ def _chunk(rows: Any) -> int:
     if rows is None:
         return CHUNK_ROWS
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
-        raise InvalidInputError(f"chunksize={rows!r} is no number of rows.")
+        raise InvalidInputError(f"chunksize={shown(rows)} is no number of rows.")
     return rows
 
 
@@ -187,4 +191,4 @@ def _token(key: Any) -> str | None:
         return None
     if not isinstance(key, str) or not key or "\0" in key or len(key) > 255 or key != key.strip():  # noqa: PLR2004 - fits every database
         raise InvalidInputError("idempotency_key is a text of 1 to 255 characters, without spaces around it.")
-    return key
+    return require_text("idempotency_key", key)

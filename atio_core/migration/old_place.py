@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from atio_core.arguments import refusal
 from atio_core.errors import AtioError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import ObjectStore
@@ -88,8 +89,13 @@ def old_place(argument: str, given: Place, storage_options: Mapping[str, Any] | 
         # Catalogues name the file by a URI, in which nothing is escaped.
         place = Path(text.removeprefix("file://")).expanduser().absolute()
         there = place.is_file() if is_file else place.is_dir()
-    except (RuntimeError, TypeError, ValueError) as error:  # no home is known, no path, a NUL in it
-        raise InvalidInputError(f"{argument} must be the path of a folder, not {given!r}") from error
+    except (
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:  # a name too long, no home, no path, a NUL
+        raise refusal(argument, "the path of a folder", given) from error
     if "://" in text and not text.startswith("file://"):
         return _in_bucket(text, options, is_file=is_file)
     if options is not None:

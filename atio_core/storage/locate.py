@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from atio_core.arguments import refusal
+from atio_core.arguments import refusal, shown
 from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
@@ -179,14 +179,16 @@ def _local(text: str, path: str, temporary: str) -> LocalStore:
         is_file = os.path.lexists(folder) and not os.path.isdir(folder)
     except (OSError, ValueError) as error:
         raise _refuse(text, f"{error}.") from error
+    if not os.path.abspath(folder).strip(os.sep):
+        raise _refuse(text, "it is the root of the file system.")
     if is_file:
         raise _refuse(text, "it is a file, and a table is a folder.")
     return LocalStore(folder, temporary=temporary)
 
 
 def _refuse(path: object, reason: str) -> InvalidInputError:
-    shown = _without_secrets(path) if isinstance(path, str) else path
-    return InvalidInputError(f"{shown!r} can't hold a table: {reason} {_SUPPORTED}", path=shown)
+    plain = _without_secrets(path) if isinstance(path, str) else path
+    return InvalidInputError(f"{shown(plain)} can't hold a table: {reason} {_SUPPORTED}", path=plain)
 
 
 def _without_secrets(text: str) -> str:

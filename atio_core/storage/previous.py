@@ -43,6 +43,8 @@ class Kept:
         path: Its second name; None if there was no file.
     """
 
+    _fd = -1  # of the folder, which is locked
+
     def __init__(self, file: str, keep: Keep) -> None:
         self.path: str | None = None
         self._file = file
@@ -51,22 +53,23 @@ class Kept:
         self._durably = True
         self._undo: Callable[[], None] | None = None
         self._surplus: list[str] = []
-        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         """Wait until nobody else keeps a file in this folder."""
         folder = os.path.dirname(self._file)
         if locks.reach_everybody(folder):
-            fd = os.open(folder, _FOLDER)
-            self._stack.callback(os.close, fd)
-            if locks.wait(fd):
-                self._stack.callback(locks.release, fd)
+            self._fd = os.open(folder, _FOLDER)
+            if locks.wait(self._fd):
                 self._ending = temporary.PREVIOUS
         return self
 
     def __exit__(self, *_: object) -> None:
         """Let others in."""
-        self._stack.close()
+        self._let_others_in()
+
+    def __del__(self) -> None:
+        """Let others in, also if Ctrl-C came before `__exit__` did: they would wait as long as this process runs."""
+        self._let_others_in()
 
     def begin(self, *, durably: bool) -> None:
         """Give the old file its second name.
@@ -104,6 +107,13 @@ class Kept:
         for path in self._surplus:
             with contextlib.suppress(OSError):  # it stays, and the next write tries again
                 os.unlink(path)
+
+    def _let_others_in(self) -> None:
+        if self._fd < 0:
+            return
+        locks.release(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def _keep_one(self, old: os.stat_result) -> None:
         path = self._keep.file

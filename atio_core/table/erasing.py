@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from atio_core.arguments import repeatable, require_flag, require_list
+from atio_core.arguments import refusal, repeatable, require_flag, require_list
 from atio_core.errors import CommitConflictError, InvalidInputError, TagNotFoundError
 from atio_core.maintenance.erase_report import EraseReport
 from atio_core.maintenance.expiry_report import ExpiryReport
@@ -190,7 +190,11 @@ def _named(argument: str, given: object, there: Sequence[str]) -> tuple[str, ...
     if isinstance(given, str) and given == "all":
         return tuple(there)
     given = list(cast("Iterable[object]", given)) if isinstance(given, set | frozenset) else given
-    names = list(map(str, require_list(argument, given, f'{argument}, or "all"')))
+    names: list[str] = []
+    for one in require_list(argument, given, f'{argument}, or "all"'):
+        if not isinstance(one, str | uuid.UUID):
+            raise refusal(f"each of {argument}", "text or a UUID", one)
+        names.append(str(one))
     return tuple(name for name in there if name in names)
 
 

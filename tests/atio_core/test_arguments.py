@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections import UserDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from atio_core.arguments import (
@@ -32,6 +34,11 @@ TRUE = np.array([1]).any()
 class _NoOffset(tzinfo):
     def utcoffset(self, dt: datetime | None) -> None:
         return None
+
+
+class _Unreadable(io.StringIO):
+    def __next__(self) -> str:
+        raise io.UnsupportedOperation
 
 
 class _Silent:
@@ -66,7 +73,7 @@ REFUSED: dict[str, tuple[Callable[[str, Any], object], list[Any]]] = {
     ),
     "list": (
         lambda name, value: require_list(name, value, "labels"),
-        ["a", b"a", {"a"}, {"a": 1}, 5, None, True],
+        ["a", b"a", {"a"}, {"a": 1}, 5, None, True, pl.LazyFrame({"a": [1]}), _Unreadable()],
     ),
 }
 EACH = [(check, value) for check, values in REFUSED.values() for value in values]

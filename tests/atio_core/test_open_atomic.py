@@ -11,9 +11,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import atio_core as atio
+from atio_core.arguments import shown
 from atio_core.storage import durable
 from tests.support.os_calls import watched
 from tests.support.replacing import assert_untouched
@@ -127,7 +129,9 @@ def test_a_link_in_the_place_of_the_file_is_refused(
 
 
 @pytest.mark.parametrize(
-    "mode", ["a", "ab", "r", "rb", "r+", "r+b", "x", "xb", "", "wU", "bw", None, 1], ids=repr
+    "mode",
+    ["a", "ab", "r", "rb", "r+", "r+b", "x", "xb", "", "wU", "bw", None, 1, 10**5000, np.array([1, 2])],
+    ids=shown,
 )
 def test_other_modes_are_refused(old: Path, mode: object) -> None:
     """A file is written whole: it isn't read, added to, or changed in place."""

@@ -34,7 +34,7 @@ def _interrupted(run: Callable[[], object], files: set[str | None], at: int) -> 
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if frame.f_code.co_filename not in files or left <= 0:
+        if frame.f_code.co_filename not in files or left <= 0 or _reaches_nobody(frame):
             return None
         if event == "line":
             left -= 1
@@ -51,3 +51,10 @@ def _interrupted(run: Callable[[], object], files: set[str | None], at: int) -> 
     finally:
         sys.settrace(before)
     return False
+
+
+def _reaches_nobody(frame: FrameType | None) -> bool:
+    """Whether what is raised here is told, but not raised any further."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None

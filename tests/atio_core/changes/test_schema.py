@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
-from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
+from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.log.limits import Limits
 from atio_core.log.scratch import Scratch
 from atio_core.model.entry import empty_entry
@@ -146,6 +147,15 @@ def test_files_of_another_schema_are_to_be_written_again() -> None:
 def test_a_schema_of_no_columns_is_one() -> None:
     """A frame without columns has a schema as well."""
     assert WrittenSchema.of(with_ids(schema(), like=None, last_column=4)).last_column == 0
+
+
+def test_a_label_that_is_not_kept_is_refused() -> None:
+    """A value that no frame gives back as a label is an `InvalidInputError`."""
+    table = Table(store=MemoryStore())
+    table.append(pd.DataFrame({"x": [1]}))
+    for label in ([("x", "==", float("nan"))], object()):
+        with pytest.raises(InvalidInputError, match="label"):
+            table.rename_column("x", label)
 
 
 def test_schemas_that_no_file_needs_go() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from atio_core.arguments import shown
 from atio_core.data.frames import columns_to_read, to_output, to_piece
 from atio_core.errors import DamagedError, InvalidInputError, NotPreservableError
 from atio_core.testing import assert_frames_equal
@@ -155,7 +156,7 @@ def test_only_the_needed_columns_are_read() -> None:
     assert columns_to_read(schema, None, "arrow") == ["c0", "c1", "c2", "c3", "key"]
 
 
-@pytest.mark.parametrize("label", ["b", 2, 1.0, True, ("x", 3), "key", None])
+@pytest.mark.parametrize("label", ["b", 2, 1.0, True, ("x", 3), "key", None, 10**5000], ids=shown)
 def test_an_unknown_label_is_refused(label: object) -> None:
     """A label is matched by its type too, and the message shows what there is."""
     with pytest.raises(InvalidInputError, match=r"no column .*('a'|1|\('x', 2\))"):

@@ -1,8 +1,10 @@
 """What each mode does to a table, in every database."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -150,6 +152,25 @@ def test_missing_keys_are_refused(db: Database) -> None:
     with pytest.raises(atio.InvalidInputError, match=r"\(id\) is missing"):
         put(db, pa.table({"id": [None, 8], "name": ["x", "y"]}), "upsert", key=["id"])
     assert len(rows(db)) == 3
+
+
+ODD: list[tuple[str, Any]] = [
+    *(("key", key) for key in (5, True, [["id"]], [None], pl.LazyFrame({"a": [1]}))),
+    *(("if_exists", mode) for mode in (np.array([1, 2]), pd.NA, 0, "", 10**5000)),
+    *(("strict", strict) for strict in (np.array([1, 2]), pd.NA, "yes")),
+    *((option, 10**5000) for option in ("name", "schema", "index", "dtype")),
+    *(("index_label", label) for label in (str, "\ud800")),
+    ("idempotency_key", "\ud800"),
+]
+
+
+@pytest.mark.parametrize(("option", "value"), ODD, ids=[f"{name}-{at}" for at, (name, _) in enumerate(ODD)])
+def test_odd_options_are_refused(tmp_path: Path, option: str, value: Any) -> None:
+    """What can't be meant is an `InvalidInputError`, whatever its type; nothing is written."""
+    frame = pd.DataFrame({"id": [7]}, index=pd.Index([1]))
+    with pytest.raises(atio.InvalidInputError):
+        atio.write(frame, format="sql", con=f"sqlite:///{tmp_path}/a.db", **{"name": "t", option: value})
+    assert Database("sqlite", f"sqlite:///{tmp_path}/a.db").run("SELECT name FROM sqlite_master") == []
 
 
 def test_a_key_that_nothing_makes_unique_is_refused(db: Database) -> None:

@@ -359,6 +359,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         atio.migrate(tmp_path / "ours", tmp_path / "new")
     with pytest.raises(InvalidInputError, match="old_table"):
         atio.migrate(3, tmp_path / "new")  # pyright: ignore[reportArgumentType] - what is refused
+    with pytest.raises(InvalidInputError, match="old_table"):
+        atio.migrate("x" * 300, tmp_path / "new")
     with pytest.raises(InvalidInputError, match="if_unreadable"):
         atio.migrate(TABLES / NAMES[0], tmp_path / "new", if_unreadable="ignore")  # pyright: ignore[reportArgumentType] - what is refused
     assert not (tmp_path / "new").exists()

@@ -425,6 +425,7 @@ def test_a_scan_can_be_closed() -> None:
         ({"verify": "sometimes"}, "verify must be one of always, never"),
         ({"verify": True}, "verify must be"),
         ({"batch_rows": 0}, "batch_rows must be a whole number of 1 or more"),
+        ({"columns": pl.LazyFrame({"a": [1]})}, "columns must be a list"),
         ({"filter": [("zz", ">", 1)]}, "there is no column 'zz'"),
         ({"columns": ["zz"]}, "there is no column 'zz'"),
         ({"partitions": ["x"]}, "not partitioned"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from atio_core.arguments import shown
 from atio_core.errors import InvalidInputError
 from atio_core.storage.local import LocalStore
 from atio_core.storage.locate import locate
@@ -106,11 +107,14 @@ REASONS = {
     "a\0b": "NUL",
     "memory:///": "name",
     5: "int",
+    10**5000: "a number of 16610 bits",
     None: "NoneType",
+    os.sep: "root",
+    "file:///": "root",
 }
 
 
-@pytest.mark.parametrize("path", REASONS, ids=repr)
+@pytest.mark.parametrize("path", REASONS, ids=shown)
 def test_what_is_no_place_is_refused(path: Any) -> None:
     """What can't be a table's place is refused, with the reason."""
     with pytest.raises(InvalidInputError, match=REASONS[path]):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from atio_core.errors import StorageError
-from atio_core.storage import durable, previous
+from atio_core.storage import durable, locks, previous
+from tests.support.interrupts import interrupted_anywhere
 from tests.support.os_calls import Call, watched
 from tests.support.replacing import bits, replace
 
@@ -223,6 +224,23 @@ def test_ctrl_c_after_the_replacement_keeps_what_was_replaced(
     with pytest.raises(KeyboardInterrupt):
         replace(old, keep_previous=True)
     assert (old.read_bytes(), Path(f"{old}.previous").read_bytes()) == (b"new", b"old")
+
+
+def test_an_interrupt_anywhere_lets_the_next_writer_in(old: Path) -> None:
+    """Ctrl-C at any line leaves the old content or the new one, and no lock for which the next write would wait."""
+
+    def begin() -> Callable[[], object]:
+        old.write_bytes(b"old")
+        return lambda: replace(old, keep_previous=True)
+
+    folder = os.open(old.parent, os.O_RDONLY)
+    seen: set[bytes] = set()
+    for _ in interrupted_anywhere(begin, previous):
+        seen.add(old.read_bytes())
+        assert locks.take(folder)
+        locks.release(folder)
+    os.close(folder)
+    assert seen == {b"old", b"new"}
 
 
 def test_a_full_disk_while_it_is_copied(

@@ -216,7 +216,15 @@ def test_an_erasing_that_fails_is_finished_by_the_next(tmp_path: Path, verb: str
 
 @pytest.mark.parametrize(
     "options",
-    [{"tags": "audit"}, {"tags": None}, {"staged": 3}, {"dry_run": None}, {"where": [("x", "==", 1)]}],
+    [
+        {"tags": "audit"},
+        {"tags": None},
+        {"staged": 3},
+        {"tags": [5]},
+        {"staged": [None]},
+        {"dry_run": None},
+        {"where": [("x", "==", 1)]},
+    ],
 )
 def test_what_makes_no_sense_is_refused(table: atio.Table, options: dict[str, Any]) -> None:
     """Before anything is changed."""
