@@ -140,7 +140,7 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
             require_owner(latest, context.asset_key)
         settings = settings_of(context, self)
         publish = asked_publication(context, self.publish)
-        planned = plan_write(context, obj, partitions, settings, pickles=self.pickles)
+        planned = plan_write(context, obj, partitions, settings, latest=latest, pickles=self.pickles)
         if publish == "at_once":
             written = planned.commit(table)
         elif (written := repeated(context, planned.said, self.bucket_options)) is None:

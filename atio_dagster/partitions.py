@@ -18,15 +18,21 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from atio_core.data.kinds import kind_of
+from atio_core.data.layout import layout_of
 from atio_core.errors import InvalidInputError
+from atio_core.model.entry import ROWS
 from atio_dagster.keys import Partitions, named, partitions_definition, plain
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from atio_core.snapshot import Snapshot
+
 PARTITION_EXPR = "partition_expr"
 """The name that Dagster's own database managers use."""
+
+_FRAMES = ("pandas", "polars", "arrow")
 
 
 def split(context: dg.OutputContext, obj: Any, partitions: Partitions) -> dict[tuple[str, ...], Any]:
@@ -56,6 +62,36 @@ def split(context: dg.OutputContext, obj: Any, partitions: Partitions) -> dict[t
         f" which: return a dict by partition key, or name a column in the asset's metadata {PARTITION_EXPR!r}. Nothing"
         " was written"
     )
+
+
+def with_columns(obj: Any, latest: Snapshot | None) -> Any:
+    """Return what was returned for partitions, its frames without any column as frames without rows.
+
+    `pd.DataFrame()` says that there are no rows, and nothing of columns: they are those of the other partitions, or of
+    the table. It stays as it is if nothing tells them.
+
+    Args:
+        obj: A frame, or a dict of frames.
+        latest: The table's latest version; None if there is none.
+    """
+    import numpy as np
+
+    given: Mapping[Any, Any] = obj if isinstance(obj, Mapping) else {None: obj}
+    bare = [key for key, one in given.items() if _is_bare(one)]
+    if not bare:
+        return obj
+    like = next((one for one in given.values() if kind_of(one) in _FRAMES and not _is_bare(one)), None)
+    if like is None and latest is not None and latest.kind == ROWS:
+        like = latest.read(layout_of(latest.schema).library, partitions=[])
+    if like is None:
+        return obj
+    filled = {**given, **dict.fromkeys(bare, _rows(like, np.arange(0)))}
+    return filled if isinstance(obj, Mapping) else filled[None]
+
+
+def _is_bare(obj: Any) -> bool:
+    """Whether it is a frame without rows and columns."""
+    return kind_of(obj) in _FRAMES and tuple(obj.shape) == (0, 0)
 
 
 def _checked(
@@ -196,7 +232,7 @@ def _frame_and_columns(
         obj = obj.collect(engine="streaming")
     elif kind == "arrow-reader":
         obj = obj.read_all()
-    elif kind not in ("pandas", "polars", "arrow"):
+    elif kind not in _FRAMES:
         raise InvalidInputError(
             f"{asset} returned a {type(obj).__name__}; rows are told apart by {PARTITION_EXPR!r} in pandas and polars"
             " frames and Arrow tables. Nothing was written"
@@ -207,15 +243,19 @@ def _frame_and_columns(
             f"{asset} declares {named(lacking)} as {PARTITION_EXPR!r}, and the frame has not just one such column."
             " Nothing was written"
         )
-    return obj, [_to_arrow(obj[dimension.column]) for dimension in dimensions]
+    return obj, [_to_arrow(obj[dimension.column], dimension.column, asset) for dimension in dimensions]
 
 
-def _to_arrow(column: Any) -> pa.ChunkedArray:
+def _to_arrow(column: Any, name: str, asset: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
     if isinstance(column, pa.ChunkedArray):
         return column
-    array = column.to_arrow() if hasattr(column, "to_arrow") else pa.Array.from_pandas(column)
+    try:
+        array = column.to_arrow() if hasattr(column, "to_arrow") else pa.Array.from_pandas(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        message = f"{asset}: the values of the column {name!r} can't tell partitions ({error})"
+        raise InvalidInputError(f"{message}. Nothing was written") from None
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
@@ -223,7 +263,7 @@ def _rows(frame: Any, numbers: np.ndarray) -> Any:
     """Some rows of a frame. A default index starts at 0 again, as if each partition had been made by itself."""
     kind = kind_of(frame)
     if kind == "arrow":
-        return frame.take(numbers)
+        return _taken(frame, numbers)
     if kind == "polars":
         return frame[numbers]
     index = frame.index
@@ -233,3 +273,16 @@ def _rows(frame: Any, numbers: np.ndarray) -> Any:
         None,
     )
     return frame.iloc[numbers].reset_index(drop=True) if is_default else frame.iloc[numbers]
+
+
+def _taken(table: pa.Table, numbers: np.ndarray) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    try:
+        return table.take(numbers)
+    except pa.ArrowNotImplementedError:  # of views and encoded runs Arrow only cuts slices
+        runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+        return pa.concat_tables(
+            [table.slice(0, 0), *(table.slice(int(run[0]), len(run)) for run in runs if len(run))]
+        )

@@ -16,7 +16,7 @@ from atio_core.model.staged import StoredChange
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import Partitions, described
-from atio_dagster.partitions import split
+from atio_dagster.partitions import split, with_columns
 from atio_dagster.provenance import append_key, message_of, properties_of
 from atio_dagster.settings import WriteSettings
 
@@ -82,6 +82,7 @@ def plan_write(
     partitions: Partitions | None,
     settings: WriteSettings,
     *,
+    latest: Snapshot | None,
     pickles: bool,
 ) -> PlannedWrite | PlannedCommit:
     """Decide what an output does to its table. Nothing is written yet.
@@ -114,7 +115,8 @@ def plan_write(
             settings.partition_by,
             "can't be had beside partitions of Dagster's, which the table has already",
         )
-    return _of_partitions(split(context, obj, partitions), partitions, settings, said)
+    rows = split(context, with_columns(obj, latest), partitions)
+    return _of_partitions(rows, partitions, settings, said)
 
 
 def _descriptors(obj: Any) -> tuple[StagedChange, ...]:

@@ -341,6 +341,47 @@ def test_what_fits_no_partition_is_refused(
     assert not store.table("parted").exists()
 
 
+@pytest.mark.parametrize("mode", ["overwrite", "append", "upsert"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_a_frame_without_columns_is_a_partition_without_rows(
+    library: str, mode: str, materialize: Materialize, store: AtioResource
+) -> None:
+    """Whoever has no rows need not know the columns: they are the other partitions', or the table's."""
+    made_as, options = FRAMES[library], {"metadata": {"atio/mode": mode, "atio/key": ["n"]}}
+    given = [{"z": made_as({}), "a/..": made_as({"n": [1]})}, made_as({}), {"z": made_as({})}]
+    asset = parted(LETTERS, lambda _: given.pop(0), **options)
+    materialize(asset, between=("z", "a/.."))
+    assert by_partition(store) == {"z": [], "a/..": [1]}
+    materialize(asset, partition="a/..")
+    materialize(asset, partition="z")
+    assert by_partition(store) == {"z": [], "a/..": [] if mode == "overwrite" else [1]}
+    assert store.table("parted").snapshot().schema.names[:1] == ["n"]
+
+
+def test_no_rows_where_a_column_tells_the_partition(materialize: Materialize, store: AtioResource) -> None:
+    """A frame without columns empties the run's partitions also where a column would tell them."""
+    given = [pd.DataFrame({"n": [1, 2], "p": ["z", "a/.."]}), pd.DataFrame()]
+    asset = parted(LETTERS, lambda _: given.pop(0), metadata={"partition_expr": "p"})
+    materialize(asset, between=("z", "a/.."))
+    materialize(asset, between=("z", "a/.."))
+    assert by_partition(store) == {"z": [], "a/..": []}
+
+
+def test_columns_that_arrow_only_slices(materialize: Materialize, store: AtioResource) -> None:
+    """Rows go to their partitions whatever types their columns have: Arrow takes no rows of views by number."""
+    frame = pa.table({"n": pa.array(["1", "2", "3", "4"], pa.string_view()), "p": ["z", "a/..", "z", "z"]})
+    asset = parted(LETTERS, lambda _: frame, metadata={"partition_expr": "p"})
+    materialize(asset, between=("z", "a b"))
+    assert by_partition(store) == {"z": ["1", "3", "4"], "a/..": ["2"], "a b": []}
+
+
+def test_a_column_of_several_types_is_refused(refusal: Refusal) -> None:
+    """A column that has no one type can't tell partitions: the error names it."""
+    frame = pd.DataFrame({"p": pd.Series([1, "z"], dtype=object)})
+    error = refusal(parted(LETTERS, lambda _: frame, metadata={"partition_expr": "p"}), partition="z")
+    assert "the values of the column 'p' can't tell partitions" in error.message
+
+
 @pytest.mark.parametrize("declared", ["nothing", {"day": "n"}, 3])
 def test_a_wrong_column_is_refused(declared: Any, refusal: Refusal) -> None:
     """A `partition_expr` that names no column, or isn't a name, is refused."""
