@@ -284,7 +284,7 @@ class _RowCounter:
 def _losses(writer: Writer, prepared: Any, request: WriteRequest) -> tuple[Loss, ...]:
     """What the format won't keep; refused if it has to be kept."""
     losses: Sequence[Loss] = writer.losses(prepared, request)
-    if request.strict:
+    if require_flag("strict", request.strict):
         refuse_all(request.name, losses)
     return tuple(losses)
 

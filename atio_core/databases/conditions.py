@@ -134,7 +134,7 @@ def _held(dialect: Dialect, column: Column, values: Sequence[Any]) -> list[Any]:
         elif pa.types.is_date(array.type) and family == "timestamp":
             array = array.cast(pa.timestamp("us"))
         return dialect.bound(fit(array, column.type), column.type)
-    except (UnfitError, pa.ArrowException) as error:
+    except (UnfitError, pa.ArrowException, OverflowError, UnicodeError) as error:
         raise InvalidInputError(
             f"where=: the column {column.name!r} ({column.type.ddl}) can't hold one of {list(values)!r}: {error}."
         ) from error

@@ -97,6 +97,10 @@ def _polars_table(frame: Any) -> pa.Table:
     import polars as pl
 
     for name, dtype in frame.schema.items():
+        if "\0" in name:  # it can't leave polars: to_arrow panics
+            raise InvalidInputError(
+                f"Column {name!r} has the character NUL in its name. Rename it. Nothing was written."
+            )
         if dtype == pl.Object:
             raise InvalidInputError(
                 f"Column {name!r} holds Python objects, which no database can. Cast it. Nothing was written."

@@ -244,6 +244,8 @@ def test_our_names_are_not_for_the_writer(tmp_path: Path) -> None:
         ({"if_exists": ""}, "if_exists"),
         ({"verbose": 1}, "verbose"),
         ({"show_progress": "yes"}, "show_progress"),
+        ({"strict": "no"}, "strict"),
+        ({"strict": None}, "strict"),
     ],
     ids=[
         "path",
@@ -256,6 +258,8 @@ def test_our_names_are_not_for_the_writer(tmp_path: Path) -> None:
         "empty",
         "verbose",
         "progress",
+        "strict 1",
+        "strict 2",
     ],
 )
 def test_odd_arguments_are_refused_by_their_names(old: Path, options: dict[str, Any], named: str) -> None:

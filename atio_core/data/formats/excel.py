@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from atio_core.data.formats import arrays, arrow, excel_limits, lazy, workbook
@@ -81,6 +82,10 @@ def _losses(sheets: Any, request: WriteRequest) -> Sequence[Loss]:
     ]
 
 
+def _losses_of_array(sheets: Any, request: WriteRequest) -> Sequence[Loss]:
+    return _losses(sheets, replace(request, options=request.without(*arrays.OURS)))
+
+
 def _write(sheets: Any, file: BinaryIO, request: WriteRequest) -> None:
     if not isinstance(sheets, dict):
         sheets.write_excel(file, **request.without(*OURS, "engine"))
@@ -116,7 +121,7 @@ FORMAT = FileFormat(
         "arrow": _ONE,
         "arrow-reader": _ONE,
         "capsule": _ONE,
-        "array": Writer("pandas' to_excel", _write_array, _losses, _prepare_one, _shape),
+        "array": Writer("pandas' to_excel", _write_array, _losses_of_array, _prepare_one, _shape),
         "sheets": Writer("pandas' to_excel", _write, _losses, _prepare_several, _shape),
     },
     aliases=("xlsx",),

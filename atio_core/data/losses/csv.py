@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.loss import Loss
+from atio_core.data.losses.options import of_options
 from atio_core.data.write_request import WriteRequest
+
+_OF_PANDAS: dict[str, tuple[Any, ...]] = {
+    "sep": (",",),
+    "na_rep": ("",),
+    "float_format": (None,),
+    "columns": (None,),
+    "header": (True,),
+    "encoding": (None, "utf-8", "utf8", "utf-8-sig"),
+    "errors": ("strict",),
+    "quoting": (None, 0, 1, 2),
+    "quotechar": ('"',),
+    "lineterminator": (None, "\n", "\r\n", "\r"),
+    "date_format": (None,),
+    "doublequote": (True,),
+    "escapechar": (None,),
+    "decimal": (".",),
+}
+_OF_POLARS: dict[str, tuple[Any, ...]] = {
+    "include_header": (True,),
+    "separator": (",",),
+    "line_terminator": ("\n",),
+    "quote_char": ('"',),
+    "datetime_format": (None,),
+    "date_format": (None,),
+    "time_format": (None,),
+    "float_precision": (None,),
+    "decimal_comma": (False,),
+    "null_value": (None, ""),
+    "quote_style": (None, "necessary", "non_numeric"),
+}
+_OF_ARROW: dict[str, tuple[Any, ...]] = {
+    "write_options": (None,),
+    "include_header": (True,),
+    "delimiter": (",",),
+    "quoting_style": ("needed", "all_valid"),
+}
 
 
 def of_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -28,7 +66,7 @@ def of_array(frame: Any, request: WriteRequest) -> Sequence[Loss]:
         frame: A `pandas.DataFrame`.
         request: How it is written.
     """
-    return [*_of_pandas(frame, request)]
+    return [*_of_pandas(frame, replace(request, options=request.without("columns")))]
 
 
 def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -40,7 +78,12 @@ def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     """
     found = columns.of_polars(frame)
     names = labels.of_names(column.label for column in found)
-    return [*names, *of_shape(found), *(loss for c in found for loss in _of_polars(c, request, len(found)))]
+    return [
+        *of_options(request, _OF_POLARS),
+        *names,
+        *of_shape(found),
+        *(loss for column in found for loss in _of_polars(column, request, len(found))),
+    ]
 
 
 def of_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -52,6 +95,7 @@ def of_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
     """
     found = columns.of_arrow(table)
     return [
+        *of_options(request, _OF_ARROW),
         *of_shape(found),
         *of_schema(table.schema),
         *(loss for column in found for loss in _of_arrow(column, request, len(found))),
@@ -66,7 +110,11 @@ def of_stream(reader: Any, request: WriteRequest) -> Sequence[Loss]:
         request: How it is written.
     """
     found = columns.of_arrow(reader)
-    return [*of_schema(reader.schema), *(loss for c in found for loss in _of_arrow(c, request, len(found)))]
+    return [
+        *of_options(request, _OF_ARROW),
+        *of_schema(reader.schema),
+        *(loss for column in found for loss in _of_arrow(column, request, len(found))),
+    ]
 
 
 def of_schema(schema: Any) -> Iterator[Loss]:
@@ -124,13 +172,12 @@ def of_shape(found: list[Column]) -> Iterator[Loss]:
 
 
 def _of_pandas(frame: Any, request: WriteRequest) -> Iterator[Loss]:
+    yield from of_options(request, _OF_PANDAS)
     yield from labels.of_labels(frame)
     found = columns.of_pandas(frame)
     if found and not len(frame):
         yield Loss(None, "the types of a frame without rows aren't kept")
         return
-    if request.options.get("float_format") is not None:
-        yield Loss(None, "floats are written as float_format says")
     for column in found:
         if column.guessed == "other":
             yield untyped(column)

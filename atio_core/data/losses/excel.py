@@ -9,8 +9,25 @@ from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.csv import of_shape, untyped
 from atio_core.data.losses.loss import Loss
+from atio_core.data.losses.options import of_options
 from atio_core.data.write_request import WriteRequest
 
+_OF_PANDAS: dict[str, tuple[Any, ...]] = {
+    "na_rep": ("",),
+    "float_format": (None,),
+    "columns": (None,),
+    "header": (True,),
+    "startrow": (0,),
+    "startcol": (0,),
+}
+_OF_POLARS: dict[str, tuple[Any, ...]] = {
+    "position": ("A1", (0, 0)),
+    "include_header": (True,),
+    "formulas": (None,),
+    "row_totals": (None, False),
+    "column_totals": (None, False),
+    "sparklines": (None,),
+}
 _EXACT = 2**53
 _BECOMES_FORMULA = r"^(=|\{=)"
 _BECOMES_LINK = r"^(internal:|external:|mailto:|file:|ftp://|https?://)"
@@ -47,6 +64,7 @@ def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     found = columns.of_polars(frame)
     names = labels.of_names(column.label for column in found)
     return [
+        *of_options(request, _OF_POLARS),
         *names,
         *of_shape(found),
         *_of_gaps(found),
@@ -55,6 +73,7 @@ def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
 
 
 def _of_pandas(frame: Any, request: WriteRequest, *, index: bool, converted: bool) -> Iterator[Loss]:
+    yield from of_options(request, _OF_PANDAS)
     if index:
         yield Loss("the index", "comes back as a column; index=False leaves it out")
     elif not labels.has_plain_index(frame):

@@ -10,6 +10,7 @@ from atio_core.data.losses import columns, floats, labels, texts
 from atio_core.data.losses.columns import Column
 from atio_core.data.losses.csv import of_schema, of_shape, unseen, untyped
 from atio_core.data.losses.loss import Loss, refuse
+from atio_core.data.losses.options import of_options
 from atio_core.data.write_request import WriteRequest
 
 _LOOKED_AT = 10_000  # values of a JSON value; all of them when strict
@@ -23,7 +24,8 @@ def of_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
         frame: A `pandas.DataFrame`.
         request: How it is written.
     """
-    return [*_of_pandas(frame, request, request.options.get("orient") or "columns")]
+    orient = request.options.get("orient") or "columns"
+    return [*of_options(request, {"lines": (False,)}), *_of_pandas(frame, request, orient)]
 
 
 def of_pandas_lines(frame: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -33,7 +35,7 @@ def of_pandas_lines(frame: Any, request: WriteRequest) -> Sequence[Loss]:
         frame: A `pandas.DataFrame`.
         request: How it is written.
     """
-    return [*_of_pandas(frame, request, "records")]
+    return [*of_options(request, {"lines": (True,)}), *_of_pandas(frame, request, "records")]
 
 
 def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:

@@ -14,17 +14,22 @@ from atio_core.data.gapped_levels import gapped_levels
 from atio_core.data.losses import objects, pandas_dtypes
 from atio_core.data.losses.labels import has_plain_index
 from atio_core.data.losses.loss import Loss, refuse
+from atio_core.data.losses.options import of_options
 from atio_core.data.write_request import WriteRequest
 
 Typed = Literal["parquet", "feather"]
 _WHOLE_FLOATS = 2**53  # up to which floats hold every whole number
 _TEXT_LABELS = "Make them text first: df.columns = df.columns.astype(str)"
-_TIME_OPTIONS = (
-    "coerce_timestamps",
-    "allow_truncated_timestamps",
-    "use_deprecated_int96_timestamps",
-    "version",
-)
+_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "coerce_timestamps": (None,),
+    "allow_truncated_timestamps": (False,),
+    "use_deprecated_int96_timestamps": (None, False),
+    "version": (None, "2.6"),
+    "schema": (None,),
+    "columns": (None,),
+    "store_schema": (True,),
+    "flavor": (None, ()),
+}
 
 
 def of_parquet_pandas(frame: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -66,7 +71,7 @@ def of_polars(frame: Any, request: WriteRequest) -> Sequence[Loss]:
     for name, dtype in frame.collect_schema().items():
         if "Object" in str(dtype):
             refuse(f"column {name!r}", "holds Python objects", "Cast it to a dtype of polars")
-    return _of_options(request)
+    return [*of_options(request, _OPTIONS)]
 
 
 def of_parquet_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
@@ -89,7 +94,7 @@ def of_parquet_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
         refuse(f"column {twice!r}", "is there twice, which readers refuse", "Rename one of them")
     if not names and getattr(table, "num_rows", 0):
         refuse(None, "rows without columns don't come back", "Add a column")
-    found = list(_of_options(request))
+    found = [*of_options(request, _OPTIONS)]
     for position, field in enumerate(table.schema):
         where = f"column {field.name!r}"
         if (levels := depth.levels(field.type)) > depth.MOST:
@@ -109,11 +114,6 @@ def _require_one_dictionary(where: str, values: Any) -> None:
     except pa.ArrowInvalid:
         advice = "Use larger indices: column.cast(pyarrow.dictionary(pyarrow.int32(), values))"
         refuse(where, f"its dictionaries are too many for {values.type.index_type}", advice)
-
-
-def _of_options(request: WriteRequest) -> Sequence[Loss]:
-    given = [name for name in _TIME_OPTIONS if request.options.get(name)]
-    return [Loss(None, f"times are written as {name} says") for name in given]
 
 
 def _of_arrow_type(where: str, kind: Any) -> Iterator[Loss]:
@@ -145,7 +145,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _of_pandas(frame: Any, request: WriteRequest, to: Typed) -> Iterator[Loss]:
-    yield from _of_options(request)
+    yield from of_options(request, _OPTIONS)
     yield from _of_whole(frame, request, to)
     yield from _of_labels(frame)
     for label, series in frame.items():

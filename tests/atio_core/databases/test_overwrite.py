@@ -157,6 +157,8 @@ def test_what_foreign_keys_refer_to_is_refused(pg: Database) -> None:
         ([("n", "==", "x")], "can't hold"),
         ([("n", "==", object())], "can't hold"),
         ([("n", "in", [1, "x"])], "can't hold"),
+        ([("n", "<", 2**70)], "can't hold"),
+        ([("n", "==", "\ud800")], "can't hold"),
     ],
     ids=lambda given: given if isinstance(given, str) else None,
 )
@@ -172,3 +174,9 @@ def test_a_filter_is_for_overwrites(lite: Database) -> None:
     """Other modes take none: it would be thought to limit them."""
     with pytest.raises(atio.InvalidInputError, match="where= is for overwrite"):
         atio.write(OLD, format="sql", name="t", con=lite.url, if_exists="replace", where=[("n", "==", 1)])
+
+
+def test_strict_is_yes_or_no(lite: Database) -> None:
+    """A word for it would be taken for yes."""
+    with pytest.raises(atio.InvalidInputError, match="strict must be True or False"):
+        atio.write(OLD, format="sql", name="t", con=lite.url, strict="no")  # pyright: ignore[reportArgumentType] - odd

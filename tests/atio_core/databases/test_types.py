@@ -293,6 +293,15 @@ def test_polars_columns(pg: Database) -> None:
         assert pg.run("SELECT c, e, i FROM t ORDER BY n") == [("x", "x", 2**100), (None, "y", None)]
     with pytest.raises(atio.InvalidInputError, match="'o'"):
         put(pg, pl.DataFrame({"o": pl.Series([object()], dtype=pl.Object)}))
+    for made in (pl.DataFrame({"a\0b": [1]}), pl.LazyFrame({"a\0b": [1]})):
+        with pytest.raises(atio.InvalidInputError, match="NUL in its name"):
+            put(pg, made)
+
+
+def test_the_sign_of_nothing(db: Database) -> None:
+    """-0.0 keeps its sign where the database does; elsewhere it is 0.0, which equals it."""
+    put(db, pa.table({"n": [1], "x": [-0.0]}))
+    assert str(column(db)[0]) == ("-0.0" if db.kind in {"postgresql", "duckdb"} else "0.0")
 
 
 def test_a_lost_zone_is_said(pg: Database) -> None:

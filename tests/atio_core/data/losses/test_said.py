@@ -125,7 +125,7 @@ LABELS: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "digits": (
         pd.DataFrame({"a": [0.5]}),
         {"index": False, "float_format": "%.1f"},
-        "floats are written as float_format says",
+        "it is written as float_format='%.1f' says, which readers aren't told",
     ),
 }
 
