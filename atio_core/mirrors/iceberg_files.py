@@ -65,9 +65,11 @@ def file_lists(
     manifests: list[ManifestFile] = []
     if contents.files:
         spec = UNPARTITIONED_PARTITION_SPEC
+        # Made before: pyiceberg raises an error of its own in place of any that comes before the first entry.
+        entries = [_entry(contents, file, types, snapshot, table) for file in contents.files]
         with write_manifest(_FORMAT, spec, described, files, snapshot, _CODEC) as writer:
-            for file in contents.files:
-                writer.add_entry(_entry(contents, file, types, snapshot, table))
+            for entry in entries:
+                writer.add_entry(entry)
         manifests.append(writer.to_manifest_file())
     with write_manifest_list(_FORMAT, listed, snapshot, None, sequence, _CODEC) as lists:
         if manifests:

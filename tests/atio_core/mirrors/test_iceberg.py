@@ -18,7 +18,7 @@ from atio_core.errors import (
     NotPreservableError,
     VersionExpiredError,
 )
-from atio_core.mirrors import iceberg
+from atio_core.mirrors import iceberg, iceberg_files
 from atio_core.mirrors.iceberg_state import IcebergFolder, IcebergState
 from atio_core.table import Table
 from tests.atio_core.mirrors.engines import CARRIED, EARLY, NESTED, WHEN, rows
@@ -364,6 +364,21 @@ def test_a_version_that_goes_while_it_is_mirrored(tmp_path: Path, monkeypatch: p
 def by_pyiceberg_names(location: str) -> list[str]:
     """Return the names that pyiceberg reads."""
     return sorted(StaticTable.from_metadata(location).scan().to_arrow()["name"].to_pylist())
+
+
+def test_an_interrupt_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the first file is described isn't told as an error of pyiceberg's; the next call mirrors all."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    table = Table(tmp_path / "t")
+    table.append(pa.table({"id": [1]}))
+    with monkeypatch.context() as patched:
+        patched.setattr(iceberg_files, "storage_type", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            table.to_iceberg()
+    assert by_pyiceberg(table.to_iceberg().location) == [{"id": 1}]
 
 
 def test_it_takes_a_place_and_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
