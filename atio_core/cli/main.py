@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     # A process of our own: what it loads stays, and to look for garbage meanwhile takes time.
     if tokens is None:
         gc.set_threshold(100_000, 20, 50)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that a terminal's encoding lacks is spelled
             stream.reconfigure(errors="backslashreplace")

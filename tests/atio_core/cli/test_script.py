@@ -120,6 +120,20 @@ def test_who_reads_no_further_ends_it_quietly(tmp_path: Path) -> None:
             assert (process.stderr.read(), process.wait()) == (b"", 0), to
 
 
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
+@pytest.mark.parametrize(
+    ("tokens", "closed", "code"), [(("log",), 1, 0), (("read",), 1, 0), (("log", "--odd"), 2, 2)]
+)
+def test_closed_output_is_written_into_nothing(
+    flights: Path, tokens: tuple[str, ...], closed: int, code: int
+) -> None:
+    """A command whose output or errors were closed does its work, and ends with the code that it has else."""
+    command, *options = tokens
+    line = f'exec "$0" "$@" {closed}>&-'
+    done = subprocess.run(["/bin/sh", "-c", line, SCRIPT, command, flights, *options], check=False)
+    assert done.returncode == code
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_told(flights: Path) -> None:
     """Output that can't be written is an error, also where it is short."""
