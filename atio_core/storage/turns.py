@@ -170,21 +170,18 @@ class Turns:
 
 
 _known: weakref.WeakValueDictionary[str, Turns] = weakref.WeakValueDictionary()
-_knowing = threading.Lock()
 
 
 def turns_in(folder: str) -> Turns:
-    """Return the turns of a folder, the same for all who ask in this process."""
-    with _knowing:
-        found = _known.get(folder)
-        if found is None:
-            found = _known[folder] = Turns(folder)
-        return found
+    """Return the turns of a folder, the same for all who ask in this process.
+
+    Threads that ask at one moment may get different ones: then only the system keeps them apart, as it does processes.
+    """
+    found = _known.get(folder)
+    return _known.setdefault(folder, Turns(folder)) if found is None else found
 
 
 def _forget_all() -> None:
-    global _knowing  # noqa: PLW0603 - another thread of the parent may have held it
-    _knowing = threading.Lock()
     for turns in list(_known.values()):
         turns.forget()
 
