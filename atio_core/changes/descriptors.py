@@ -60,8 +60,9 @@ def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
     written, plain = change.schema, change.schema.plain
     if written.behind is not None:
         raise InvalidInputError(
-            f"{change.operation} makes a column's unit of time finer, and others could add times meanwhile that have no"
-            " place there: it can't be staged; commit it at once"
+            f"{change.operation} makes a column's unit of time finer, or adds one that takes no nulls to a table"
+            " without rows, and others could add rows meanwhile that have no place there: it can't be staged; commit it"
+            " at once"
         )
     files = StagedFiles(
         files=tuple(change.adds),

@@ -34,7 +34,7 @@ class WrittenSchema:
         last_column: The highest column id in it.
         grown_from: The digest of the table's schema that it adds to, or widens; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
-        behind: The data version that it is for, and no other, since values there were looked at; None for any.
+        behind: The data version that it is for, and no other, since its rows were looked at; None for any.
         key_before: The ids of the columns of the primary key that the table had when it was made.
         not_null_before: The ids of the columns that took no nulls then.
     """

@@ -111,7 +111,8 @@ class Kept:
     def _let_others_in(self) -> None:
         if self._fd < 0:
             return
-        locks.release(self._fd)
+        if self._ending == temporary.PREVIOUS:  # else there is no lock
+            locks.release(self._fd)
         fd, self._fd = self._fd, -1
         os.close(fd)
 

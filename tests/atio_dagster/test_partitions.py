@@ -358,6 +358,15 @@ def test_a_frame_without_columns_is_a_partition_without_rows(
     assert store.table("parted").snapshot().schema.names[:1] == ["n"]
 
 
+def test_no_rows_before_there_are_any(materialize: Materialize, store: AtioResource) -> None:
+    """Where the first partition of all is a frame without columns, the next one brings them, of whatever types."""
+    given = [pd.DataFrame(), pd.DataFrame({"n": [1]})]
+    asset = parted(LETTERS, lambda _: given.pop(0))
+    materialize(asset, partition="z")
+    materialize(asset, partition="a/..")
+    assert by_partition(store) == {"z": [], "a/..": [1]}
+
+
 def test_no_rows_where_a_column_tells_the_partition(materialize: Materialize, store: AtioResource) -> None:
     """A frame without columns empties the run's partitions also where a column would tell them."""
     given = [pd.DataFrame({"n": [1, 2], "p": ["z", "a/.."]}), pd.DataFrame()]

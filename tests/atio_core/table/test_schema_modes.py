@@ -164,6 +164,37 @@ def test_a_type_without_nulls_is_not_added_to_rows() -> None:
         table(pa.table({"a": [1]})).append(pa.table([[1], [1]], schema=fields), schema_mode="add")
 
 
+@pytest.mark.parametrize("first", [pd.DataFrame(), TWO], ids=["no columns", "emptied"])
+def test_a_type_without_nulls_is_added_where_there_are_no_rows(first: pd.DataFrame) -> None:
+    """A table without rows, from its beginning or by a deletion, takes new columns of any type as they are."""
+    made = table(first)
+    made.delete([("a", ">=", 0)] if len(first) else [])
+    new = pd.DataFrame({"a": [5], "b": ["z"], "n": [1], "ok": [True], "c": [1j]})
+    made.append(new, schema_mode="add")
+    found = made.read()
+    assert found.dtypes.tolist() == new.dtypes.tolist()
+    assert found.to_dict("list") == new.to_dict("list")
+    made.append(new, schema_mode="add")
+    assert made.read()["n"].tolist() == [1, 1]
+    assert made.verify("all").ok
+
+
+def test_a_type_without_nulls_is_not_added_to_rows_that_come_meanwhile() -> None:
+    """Who found a table without rows, and lost a race against rows, is refused; and such a column isn't staged."""
+    store = MemoryStore("t")
+    made, beside = Table(store=store), Table(store=store)
+    made.overwrite(TWO[:0])
+    assert len(made.read()) == 0
+    beside.append(TWO)
+    with pytest.raises(SchemaMismatchError, match="int64 has no nulls"):
+        made.append(TWO.assign(n=1), schema_mode="add")
+    assert_frames_equal(TWO, made.read())
+    made.overwrite(TWO[:0])
+    with pytest.raises(InvalidInputError, match=r"takes no nulls to a table without rows.*can't be staged"):
+        made.stage(TWO.assign(n=1), mode="append", schema_mode="add")
+    assert made.stage(TWO.assign(n=1.5), mode="append", schema_mode="add").operation == "append"
+
+
 def test_older_files_are_widened_as_they_are_read() -> None:
     """Old rows come with the new type and the same values; the old version with its own type."""
     made = table(pd.DataFrame({"a": pd.Series([1, -2], dtype="int8")}))
