@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.finer_units import has_finer, require_room
+from atio_core.changes.growth import grown_by, grown_over
 from atio_core.changes.schema import (
     WrittenSchema,
     grown_schema,
@@ -156,7 +157,7 @@ class Writing:
             if self.base.schema and mode != "replace":
                 own, ref = self._schema(), self.base.schemas[self.base.schema]
                 constraints.require_own(own, self.store.location)
-                grown, alone = self._grown_own(own, pieces, mode, rows_stay=rows_stay)
+                grown, alone = grown_over(self.base, own, pieces, mode, rows_stay=rows_stay)
                 schema, written = own, written_schema(own, ref)
                 if grown is not own:
                     schema, written = grown_schema(grown, ref, last_column=self.base.last_column)
@@ -166,7 +167,7 @@ class Writing:
                     written = replace(written, behind=self.base.data.version if alone else None)
             else:
                 among = "exact" if mode == "replace" else mode
-                grown = _grown(
+                grown = grown_by(
                     pieces[0].table.schema, pieces[1:], among, rows_stay=pieces[0].table.num_rows > 0
                 )
                 schema, written = self._new_schema(grown, constraints)
@@ -177,17 +178,6 @@ class Writing:
             raise self._mismatch(
                 f"the data doesn't fit{told} the table {self.store.location}", misfit
             ) from misfit
-
-    def _grown_own(
-        self, own: pa.Schema, pieces: Sequence[Piece], mode: SchemaMode, *, rows_stay: bool
-    ) -> tuple[pa.Schema, bool]:
-        """Return what the table's schema grows to; say whether only for want of rows: new columns may take no nulls."""
-        try:
-            return _grown(own, pieces, mode, rows_stay=rows_stay), False
-        except MisfitError:
-            if not rows_stay or self.base.totals.rows:
-                raise
-            return _grown(own, pieces, mode, rows_stay=False), True
 
     def fitted(self, piece: Piece, schema: pa.Schema) -> Piece:
         """Return a further piece of a write in the schema that the first one has come to.
@@ -398,13 +388,6 @@ class Writing:
 
     def _new_id(self) -> uuid.UUID:
         return uuid7(self.clock, not_before_us=self.base.horizon_us)
-
-
-def _grown(schema: pa.Schema, pieces: Sequence[Piece], mode: SchemaMode, *, rows_stay: bool) -> pa.Schema:
-    for piece in pieces:
-        schema = evolved_schema(schema, piece.table.schema, mode, rows_stay=rows_stay)
-        rows_stay = rows_stay or piece.table.num_rows > 0
-    return schema
 
 
 def _with_content(file: DataFile, content: str) -> DataFile:
