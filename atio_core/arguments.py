@@ -116,10 +116,8 @@ def require_list(name: str, value: object, of: str) -> list[Any]:
         raise refusal(name, f"a list of {of}", given)
     try:
         return list(given)
-    except (
-        TypeError,
-        OSError,
-    ) as error:  # polars' lazy frames refuse only the first step; a file, to be read
+    # Lazy frames of polars refuse only the first step; a file refuses to be read.
+    except (TypeError, OSError) as error:
         raise refusal(name, f"a list of {of}", given) from error
 
 

@@ -41,7 +41,7 @@ class StoreExpiryReport:
             )
             for name, report in self.reports.items()
         ]
-        told = [f"{name}: {type(error).__name__}: {error}" for name, error in self.failures.items()]
+        told = [f"{name}: {error}" for name, error in _told(self.failures).items()]
         failed = [f"{counted(len(told), 'table')} could not be expired:", *told] if told else []
         return "\n".join([self.headline, *(aligned([head, *lines], left=(0,)) if lines else ()), *failed])
 
@@ -66,7 +66,7 @@ class StoreExpiryReport:
             "store": self.store,
             "dry_run": self.dry_run,
             "tables": {name: report.to_dict() for name, report in self.reports.items()},
-            "failures": {name: f"{type(error).__name__}: {error}" for name, error in self.failures.items()},
+            "failures": _told(self.failures),
         }
 
 
@@ -100,10 +100,7 @@ class StoreVerifyReport:
 
     def __str__(self) -> str:
         """The report as text: a headline, the problems of the store, its tables, then what failed."""
-        failed = [
-            f"{name} could not be verified: {type(error).__name__}: {error}"
-            for name, error in self.failures.items()
-        ]
+        failed = [f"{name} could not be verified: {error}" for name, error in _told(self.failures).items()]
         problems = (f"- {problem}" for problem in self.problems)
         return "\n".join([self.headline, *problems, *map(str, self.tables.values()), *failed])
 
@@ -113,6 +110,10 @@ class StoreVerifyReport:
             "store": self.store,
             "ok": self.ok,
             "tables": {name: report.to_dict() for name, report in self.tables.items()},
-            "failures": {name: f"{type(error).__name__}: {error}" for name, error in self.failures.items()},
+            "failures": _told(self.failures),
             "problems": [problem.to_dict() for problem in self.problems],
         }
+
+
+def _told(failures: Mapping[str, Exception]) -> dict[str, str]:
+    return {name: f"{type(error).__name__}: {error}" for name, error in failures.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -61,7 +59,7 @@ def read_source(place: OldPlace) -> Source:
         number=number,
         time=None if stamp is None else moment(stamp / 1000),
         message=None,
-        opened=partial(_rows, place, dataset),
+        opened=lambda: place.rows(dataset.scanner().to_reader()),
         partition_by=tuple(metadata.partition_columns),
     )
     return Source("delta", folder, (version,))
@@ -75,7 +73,3 @@ def _opening(place: OldPlace) -> tuple[str, None, dict[str, str] | None]:
     if (profile := options.pop(PROFILE, None)) is not None:
         options["aws_profile"] = profile
     return place.location.replace("r2://", "s3://", 1), None, options
-
-
-def _rows(place: OldPlace, dataset: Any) -> AbstractContextManager[Any]:
-    return place.rows(dataset.scanner().to_reader())

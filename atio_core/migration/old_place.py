@@ -89,12 +89,8 @@ def old_place(argument: str, given: Place, storage_options: Mapping[str, Any] | 
         # Catalogues name the file by a URI, in which nothing is escaped.
         place = Path(text.removeprefix("file://")).expanduser().absolute()
         there = place.is_file() if is_file else place.is_dir()
-    except (
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:  # a name too long, no home, no path, a NUL
+    # A name too long, no home, no path, a NUL.
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise refusal(argument, "the path of a folder", given) from error
     if "://" in text and not text.startswith("file://"):
         return _in_bucket(text, options, is_file=is_file)

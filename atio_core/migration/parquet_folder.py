@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -53,7 +51,7 @@ def read_source(place: OldPlace) -> Source:
         number=None,
         time=None,
         message=None,
-        opened=partial(_rows, place, dataset),
+        opened=lambda: place.rows(dataset.scanner().to_reader()),
         partition_by=fields,
     )
     return Source("parquet", folder, (version,))
@@ -190,7 +188,3 @@ def _schema(path: str, system: Any) -> pa.Schema:
         pa.ArrowException,
     ) as error:  # names of columns that are no text are a ValueError
         raise DamagedError(f"{path} is no Parquet file: {error}", path=path) from error
-
-
-def _rows(place: OldPlace, dataset: ds.Dataset) -> AbstractContextManager[Any]:
-    return place.rows(dataset.scanner().to_reader())

@@ -13,6 +13,7 @@ from typing import Any
 
 from atio_core.data.blocks import BLOCK_BYTES, BlockDigester
 from atio_core.data.object_files.read import StoredFile
+from atio_core.storage.object_file import SeekableFile
 
 ExplainingMissing = Callable[[], AbstractContextManager[None]]
 """Gives the errors of a read their meaning: a missing file is damage, or the version has expired."""
@@ -34,36 +35,19 @@ def open_checked(stored: StoredFile, explaining: ExplainingMissing) -> io.Buffer
     return io.BufferedReader(_Blockwise(stored, digester, explaining), BLOCK_BYTES)
 
 
-class _Blockwise(io.RawIOBase):
+class _Blockwise(SeekableFile):
     """Reads by whole blocks, each checked."""
 
     def __init__(self, stored: StoredFile, digester: BlockDigester, explaining: ExplainingMissing) -> None:
         self._stored = stored
         self._blocks = digester.finish()
         self._explaining_missing = explaining
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._checkClosed()
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blocks.end}[whence]
-        if start + offset < 0:
-            raise ValueError(f"the position {start + offset} lies before the file")
-        self._at = start + offset
-        return self._at
+        super().__init__(stored.record.path, self._blocks.end)
 
     def readinto(self, into: Any) -> int:
         self._checkClosed()
         view = memoryview(into).cast("B")
-        wanted = min(len(view), self._blocks.end - self._at)
+        wanted = min(len(view), self.length - self._at)
         if wanted <= 0:
             return 0
         start, stop = self._blocks.widened(self._at, min(self._at + wanted, self._at + BLOCK_BYTES))
