@@ -58,12 +58,6 @@ def describe(change: Change) -> StagedFiles:
 
 def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
     written, plain = change.schema, change.schema.plain
-    if written.behind is not None:
-        raise InvalidInputError(
-            f"{change.operation} makes a column's unit of time finer, or adds one that takes no nulls to a table"
-            " without rows, and others could add rows meanwhile that have no place there: it can't be staged; commit it"
-            " at once"
-        )
     files = StagedFiles(
         files=tuple(change.adds),
         schema=carried_ref(plain) if plain else SchemaRef(written.digest),
@@ -71,6 +65,7 @@ def _rows(change: Append | Overwrite | OverwritePartitions) -> StagedFiles:
         fields=change.fields,
         sort_by=change.sort_by,
         grown_from=written.grown_from,
+        behind=written.behind,
         new_columns=written.new_columns if written.grown_from else (),
         key_before=written.key_before,
         not_null_before=written.not_null_before,

@@ -21,7 +21,7 @@ from atio_core.changes.arrangement import require_arrangement
 from atio_core.changes.overwrite import Overwrite
 from atio_core.changes.overwrite_object import OverwriteObject
 from atio_core.changes.overwrite_partitions import OverwritePartitions
-from atio_core.changes.schema import WrittenSchema, column_id, knows_constraints, require_same_schema
+from atio_core.changes.schema import WrittenSchema, column_id, fits, knows_constraints, require_same_schema
 from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
 from atio_core.data.frames import SchemaMode
@@ -354,6 +354,9 @@ class CommitStaged:
                 version=base.version,
                 winner=base.version,
             ) from cause
+        for behind in {change.behind for change in self.changes if base.is_there}:
+            if not fits(base, replace(written, behind=behind)):
+                raise self._outdated(base, f"version {behind}", table)
 
 
 def _with_content(rebased: Rebased, others: Sequence[StagedFiles]) -> Rebased:

@@ -196,7 +196,8 @@ def _change_to_json(change: StagedFiles) -> dict[str, Any]:
     else:
         fields["kind"] = change.kind
     if change.grown_from is not None:
-        fields["grown"] = [change.grown_from, list(change.new_columns)]
+        alone = () if change.behind is None else (change.behind,)
+        fields["grown"] = [change.grown_from, list(change.new_columns), *alone]
     if change.keeps_columns:
         fields["keeps_columns"] = True
     if change.begins:
@@ -220,7 +221,7 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
     partitions = tuple(tuple(map(_scalar, values)) for values in fields.get("partitions", ()))
     if any(len(values) != len(names) for values in (*partitions, *(file.partition for file in files))):
         raise ValueError("a partition has one value for each field")
-    grown_from, new_columns = fields.get("grown", (None, ()))
+    grown_from, new_columns, *behind = fields.get("grown", (None, ()))
     return StagedFiles(
         files=files,
         schema=_schema_from_json(fields["schema"]) if kind == ROWS else NO_SCHEMA,
@@ -230,6 +231,7 @@ def _change_from_json(fields: dict[str, Any]) -> StagedFiles:
         partitions=partitions,
         grown_from=None if grown_from is None else text_of(grown_from),
         new_columns=tuple(map(_count, new_columns)),
+        behind=_count(*behind) if behind else None,
         keeps_columns=fields.get("keeps_columns", False) is True,
         begins=fields.get("begins", False) is True,
         kind=kind,

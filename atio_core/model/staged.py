@@ -38,6 +38,8 @@ class StagedFiles:
         partitions: The values of the partitions that are replaced, in the fields' order.
         grown_from: The digest of the table's schema that the schema has grown from; None if it was made from none.
         new_columns: The ids of the columns that it adds to that one.
+        behind: The data version that it may follow, and no other, since its rows were looked at for what is new in the
+            schema; None for any.
         keeps_columns: An overwrite that doesn't replace the table's columns.
         begins: An overwrite that is one only if there is no table.
         kind: What an overwrite makes of the table: `ROWS`, or the kind of an object.
@@ -54,6 +56,7 @@ class StagedFiles:
     partitions: tuple[tuple[Scalar, ...], ...] = ()
     grown_from: str | None = None
     new_columns: tuple[int, ...] = ()
+    behind: int | None = None
     keeps_columns: bool = False
     begins: bool = False
     kind: str = ROWS

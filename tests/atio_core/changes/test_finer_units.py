@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import CommitConflictError, SchemaMismatchError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from tests.support.stores import between
@@ -136,10 +136,17 @@ def test_what_comes_in_between_is_looked_at() -> None:
     assert near.read(output_as="arrow")["t"].type == pa.timestamp("ns")
 
 
-def test_it_is_not_staged() -> None:
-    """A commit that comes later couldn't know what else has come."""
+def test_what_is_staged_follows_the_version_that_was_looked_at() -> None:
+    """A commit that comes later couldn't know what else has come, so it is refused behind any other version."""
     table = Table(store=MemoryStore())
     table.append(times(1))
-    with pytest.raises(InvalidInputError, match=r"finer.* it can't be staged"):
-        table.stage(times(1, unit="ns"), schema_mode="widen")
-    assert len(list(table.snapshot().data_files())) == 1
+    early, late = (table.stage(times(1, unit="ns"), schema_mode="widen") for _ in range(2))
+    table.append(times(FAR))
+    with pytest.raises(CommitConflictError, match="was staged for version 1"):
+        table.commit([early])
+    table.restore(1)
+    with pytest.raises(CommitConflictError, match="was staged for version 1"):
+        table.commit([late])
+    again = table.stage(times(1, unit="ns"), schema_mode="widen")
+    assert table.commit([again]).rows == 2
+    assert table.read(output_as="arrow")["t"].type == pa.timestamp("ns")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import atio_core as atio
 from atio_core.changes.schema import column_id
-from atio_core.errors import InvalidInputError, SchemaMismatchError
+from atio_core.errors import CommitConflictError, InvalidInputError, SchemaMismatchError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import assert_frames_equal
@@ -180,7 +180,7 @@ def test_a_type_without_nulls_is_added_where_there_are_no_rows(first: pd.DataFra
 
 
 def test_a_type_without_nulls_is_not_added_to_rows_that_come_meanwhile() -> None:
-    """Who found a table without rows, and lost a race against rows, is refused; and such a column isn't staged."""
+    """Who found a table without rows, and lost a race against rows, is refused."""
     store = MemoryStore("t")
     made, beside = Table(store=store), Table(store=store)
     made.overwrite(TWO[:0])
@@ -189,10 +189,33 @@ def test_a_type_without_nulls_is_not_added_to_rows_that_come_meanwhile() -> None
     with pytest.raises(SchemaMismatchError, match="int64 has no nulls"):
         made.append(TWO.assign(n=1), schema_mode="add")
     assert_frames_equal(TWO, made.read())
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_type_without_nulls_is_staged_for_a_table_without_rows(mode: str) -> None:
+    """What several workers stage is one version, and follows that version alone in which there were no rows."""
+    made = table(TWO[:0])
+    new = TWO.assign(n=[1])
+    staged = [made.stage(new, mode=mode, schema_mode="add") for _ in range(3)]
+    made.commit([atio.StagedChange.from_json(one.to_json()) for one in staged[:2]])
+    assert made.read()["n"].tolist() == [1, 1]
+    assert made.read().dtypes["n"] == "int64"
+    made.commit(staged[2:])  # the table has the column by now
+    assert made.read()["n"].tolist() == [1] * (3 if mode == "append" else 1)
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["descriptor", "kept"])
+def test_a_type_without_nulls_that_is_staged_does_not_follow_rows(*, keep: bool) -> None:
+    """Rows that came meanwhile, even if they went again, were looked at by nobody: the commit is refused."""
+    made = table(TWO[:0])
+    staged = made.stage(TWO.assign(n=[1]), mode="append", schema_mode="add", keep=keep)
+    made.append(TWO)
+    with pytest.raises(CommitConflictError, match="version 1"):
+        made.publish(staged.id) if keep else made.commit([staged])
+    assert_frames_equal(TWO, made.read())
     made.overwrite(TWO[:0])
-    with pytest.raises(InvalidInputError, match=r"takes no nulls to a table without rows.*can't be staged"):
-        made.stage(TWO.assign(n=1), mode="append", schema_mode="add")
-    assert made.stage(TWO.assign(n=1.5), mode="append", schema_mode="add").operation == "append"
+    with pytest.raises(CommitConflictError, match="version 1"):
+        made.publish(staged.id) if keep else made.commit([staged])
 
 
 def test_older_files_are_widened_as_they_are_read() -> None:
