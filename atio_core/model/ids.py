@@ -10,6 +10,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from typing import cast
+
+from atio_core.arguments import refusal
 
 Clock = Callable[[], int]
 """Returns the time in microseconds since 1970 (UTC)."""
@@ -18,6 +21,13 @@ Clock = Callable[[], int]
 def system_clock() -> int:
     """Return the machine's time in microseconds since 1970 (UTC)."""
     return time.time_ns() // 1000
+
+
+def require_clock(clock: Clock) -> Clock:
+    """Return a clock that a caller gave. Raises `InvalidInputError` if it can't be asked."""
+    if not callable(cast("object", clock)):
+        raise refusal("clock", "a function that returns the time in microseconds since 1970", clock)
+    return clock
 
 
 def uuid7(clock: Clock = system_clock, *, not_before_us: int = 0) -> uuid.UUID:

@@ -10,7 +10,7 @@ from atio_core.errors import InvalidInputError
 from atio_core.format.names import LOG, META, TEMPORARY, Numbered
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.store_log import StoreLog
-from atio_core.model.ids import Clock, system_clock
+from atio_core.model.ids import Clock, require_clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
 from atio_core.storage.fsspec_paths import Place
 from atio_core.storage.locate import beside, given_store, memories_below
@@ -29,7 +29,7 @@ class StoreBase:
         storage_options: How the bucket of `path` is opened, for its tables too: see `Table`.
 
     Raises:
-        InvalidInputError: The path can't be a store's.
+        InvalidInputError: The path can't be a store's, or an argument is none.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StoreBase:
         self._root = given_store(
             path, store, temporary=TEMPORARY, what="a store of tables", storage_options=storage_options
         )
-        self._clock = clock
+        self._clock = require_clock(clock)
         self._log = StoreLog(self._root, clock)
 
     @property

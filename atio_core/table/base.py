@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from atio_core.arguments import refusal
 from atio_core.format.names import TEMPORARY
 from atio_core.handle import Handle
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import Limits
-from atio_core.model.ids import Clock, system_clock
+from atio_core.model.ids import Clock, require_clock, system_clock
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.fsspec_paths import Place
 from atio_core.storage.io_stats import IoStats
@@ -29,7 +30,7 @@ class TableBase:
             environment, files and roles say so. See `docs/guide/object-stores.md`.
 
     Raises:
-        InvalidInputError: The path can't be a table's.
+        InvalidInputError: The path can't be a table's, or an argument is none.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class TableBase:
         clock: Clock = system_clock,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock = require_clock(clock)
+        if limits is not None and not isinstance(cast("object", limits), Limits):
+            raise refusal("limits", "Limits", limits)
         at = given_store(path, store, temporary=TEMPORARY, storage_options=storage_options)
         self._log = CommitLog(at, limits)
         self._io_before = at.io.stats()

@@ -188,6 +188,20 @@ def test_what_has_no_truth_is_refused(call: Callable[[Table, Store], object]) ->
     assert (table.history()[0].entry, store.releases()) == (before, [])
 
 
+@pytest.mark.parametrize("value", [object(), 3.5, "no", [1], {"per_bucket": 1}])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(Table, "limits"), (Table, "clock"), (Store, "clock")],
+    ids=["limits", "clock", "store"],
+)
+def test_what_a_table_is_opened_with_is_looked_at_at_once(
+    kind: Callable[..., object], name: str, value: object
+) -> None:
+    """A clock that can't be asked, and limits that are none, are refused by name, not where they are first used."""
+    with pytest.raises(InvalidInputError, match=f"^{name} must be"):
+        kind("memory://opened-with", **{name: value})
+
+
 def test_a_batch_may_have_more_rows_than_a_machine_can_count() -> None:
     """Any number of rows in a batch is as good as none that limits it."""
     table = Table("memory://arguments-scan")
