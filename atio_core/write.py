@@ -21,7 +21,7 @@ from typing import Any, Self, cast
 
 from atio_core.amounts import counted
 from atio_core.arguments import refusal, require_flag
-from atio_core.data.formats import registry
+from atio_core.data.formats import compression, registry
 from atio_core.data.formats.base import Writer
 from atio_core.data.losses.loss import Loss, refuse_all
 from atio_core.data.write_request import WriteRequest
@@ -284,6 +284,8 @@ class _RowCounter:
 def _losses(writer: Writer, prepared: Any, request: WriteRequest) -> tuple[Loss, ...]:
     """What the format won't keep; refused if it has to be kept."""
     losses: Sequence[Loss] = writer.losses(prepared, request)
+    if writer.compressions:  # around the whole file, not inside
+        losses = [*compression.untold(request), *losses]
     if require_flag("strict", request.strict):
         refuse_all(request.name, losses)
     return tuple(losses)

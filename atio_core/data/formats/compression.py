@@ -8,27 +8,50 @@ from __future__ import annotations
 import contextlib
 import lzma
 import zipfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
+from atio_core.arguments import refusal, shown
 from atio_core.data.formats.base import WriteRequest
+from atio_core.data.losses.loss import Loss
 
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 ALL = tuple(SUFFIXES.values())
 POLARS = ("gzip", "zstd")
+_NONE_OF_ITS_OWN = (None, "infer", "uncompressed")
 
 
-def asked(option: Any) -> Any:
+def asked(option: Any) -> str | None:
     """Return the method that a `compression` option names.
 
     Args:
         option: A name, pandas' dict with `method` in it, or None.
 
+    Raises:
+        InvalidInputError: It names none.
+
     Example:
         >>> asked({"method": "gzip", "mtime": 1})
         'gzip'
     """
-    return _details(option).get("method")
+    method = _details(option).get("method")
+    if not isinstance(method, str | None):
+        raise refusal("compression", "the name of a method, a dict with it as 'method', or None", option)
+    return method
+
+
+def untold(request: WriteRequest) -> Iterator[Loss]:
+    """Yield a loss if the file is compressed and its name doesn't say so, by which readers go.
+
+    Args:
+        request: What is to be written.
+    """
+    option = request.options.get("compression")
+    if request.compression is None and asked(option) not in _NONE_OF_ITS_OWN:
+        advice = "end its name with " + " or ".join(SUFFIXES)
+        yield Loss(
+            None, f"it is compressed as compression={shown(option)} says, which its name doesn't: {advice}"
+        )
 
 
 def for_pandas(request: WriteRequest, *ours: str) -> dict[str, Any]:

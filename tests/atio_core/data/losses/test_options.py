@@ -27,6 +27,9 @@ UNTOLD: list[tuple[str, Kind, dict[str, Any]]] = [
     ("csv", "pandas", {"quotechar": "'"}),
     ("csv", "pandas", {"quoting": 3, "escapechar": "\\"}),
     ("csv", "pandas", {"sep": ";"}),
+    ("csv", "pandas", {"compression": "gzip"}),
+    ("csv", "pandas", {"compression": {"method": "zip", "archive_name": "a"}}),
+    ("csv", "polars", {"compression": "zstd"}),
     ("csv", "polars", {"date_format": "%Y"}),
     ("csv", "polars", {"float_precision": 1}),
     ("csv", "polars", {"include_header": False}),
@@ -45,7 +48,10 @@ UNTOLD: list[tuple[str, Kind, dict[str, Any]]] = [
     ("excel", "polars", {"include_header": False}),
     ("excel", "polars", {"position": "B2"}),
     ("jsonl", "pandas", {"lines": False}),
+    ("jsonl", "pandas", {"compression": "xz"}),
+    ("jsonl", "polars", {"compression": "gzip"}),
     ("json", "pandas", {"lines": True}),
+    ("json", "pandas", {"compression": "bz2"}),
     ("parquet", "pandas", {"schema": pa.schema({"a": pa.int8()})}),
     ("parquet", "arrow", {"store_schema": False}),
     ("parquet", "arrow", {"flavor": "spark"}),
@@ -56,6 +62,9 @@ HARMLESS: list[tuple[str, Kind, dict[str, Any]]] = [
     ("csv", "pandas", {"lineterminator": "\r\n", "quoting": 1}),
     ("csv", "pandas", {"lineterminator": "\r", "quoting": 2}),
     ("csv", "pandas", {"sep": ",", "header": True, "chunksize": 1}),
+    ("csv", "pandas", {"compression": None}),
+    ("csv", "pandas", {"compression": "infer"}),
+    ("csv", "polars", {"compression": "uncompressed"}),
     ("csv", "polars", {"include_bom": True, "quote_style": "non_numeric"}),
     ("parquet", "pandas", {"compression": "zstd", "row_group_size": 1}),
     ("parquet", "arrow", {"version": "2.6", "use_dictionary": False}),
@@ -88,6 +97,22 @@ def test_options_that_readers_can_do_without(
     """Options that readers need not know of are no loss, and what is written strictly with them comes back."""
     assert written(tmp_path / "prices", name, kind, options, strict=True).losses == ()
     assert_read_same(frame(kind, ROWS), READ[name, kind](tmp_path / "prices"))
+
+
+@pytest.mark.parametrize("option", ["gzip", {"method": "gzip", "mtime": 1}])
+def test_a_compression_that_the_name_tells_is_no_loss(tmp_path: Path, option: object) -> None:
+    """Readers find it by the name's last suffix."""
+    path = tmp_path / "prices.csv.gz"
+    result = atio.write(frame("pandas", ROWS), path, strict=True, index=False, compression=option)
+    assert result.losses == ()
+    assert_read_same(frame("pandas", ROWS), READ["csv", "pandas"](path))
+
+
+@pytest.mark.parametrize("name", ["prices.csv", "prices.csv.gz"])
+def test_a_compression_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    """Whatever stands in its place, the refusal is ours."""
+    with pytest.raises(atio.InvalidInputError, match="compression"):
+        atio.write(frame("pandas", ROWS), tmp_path / name, compression=["gzip"])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
