@@ -31,6 +31,23 @@ WINDOWS = os.name == "nt"
 # What file systems without hard links answer. EPERM is vfat's and exfat's, EMLINK that of "one name a file".
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+# What is said where no answer came: by network drives, by file systems that a program makes, by a broken disk.
+_NO_ANSWER = {
+    errno.EIO,
+    errno.ETIMEDOUT,
+    errno.EINTR,
+    errno.EAGAIN,
+    errno.ESTALE,
+    errno.EPIPE,
+    errno.ENOTCONN,
+    errno.ECONNRESET,
+    errno.ECONNABORTED,
+    errno.ECONNREFUSED,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETRESET,
+    errno.ENETUNREACH,
+}
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # Linux
 _RENAME_EXCL = 4  # macOS
@@ -149,15 +166,18 @@ def name_new(temporary: AnyPath, final: AnyPath) -> bool:
     Raises:
         As for `publish_new`.
     """
+    made = os.stat(temporary, follow_symlinks=False)
+    both = True
     try:
-        add_name(temporary, final)
-    except FileExistsError:
-        if not _same(temporary, final):  # else a network drive did it, lost its answer and asked again
+        try:
+            add_name(temporary, final)
+        except UnsupportedStoreError:
+            both = False
+            rename_new(os.fspath(temporary), os.fspath(final))
+    except OSError:
+        if not has_name(made, final):  # else a network drive did it, and lost its answer, or asked again
             raise
-    except UnsupportedStoreError:
-        rename_new(os.fspath(temporary), os.fspath(final))
-        return False
-    return True
+    return both
 
 
 def add_name(file: AnyPath, name: AnyPath) -> None:
@@ -242,11 +262,17 @@ def libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _same(one: AnyPath, other: AnyPath) -> bool:
+def has_name(made: os.stat_result, name: AnyPath) -> bool:
+    """Whether a file or folder has a name, whatever the call said that was to give it to it."""
     try:
-        return os.path.samestat(os.stat(one, follow_symlinks=False), os.stat(other, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
+        return os.path.samestat(made, os.stat(name, follow_symlinks=False))
+    except OSError:
+        return False  # nothing is there, or nobody can say
+
+
+def may_come_true(error: OSError) -> bool:
+    """Whether a call that failed may have taken effect, or still will: nothing clear was answered."""
+    return error.errno in _NO_ANSWER
 
 
 def rename_new(temporary: str, final: str) -> None:

@@ -28,6 +28,7 @@ from atio_core.model.ids import system_clock, uuid7
 from atio_core.storage.base import check_name, check_prefix
 from atio_core.storage.durable import (
     AnyPath,
+    may_come_true,
     name_new,
     start_writing,
     sync_file,
@@ -273,7 +274,7 @@ class LocalStore:
                 os.close(fd)
             if before is not None and not self._was_synced(before):
                 self._sync_name(before)
-            self._links = name_new(temporary, path) and (self._links or _names_of(path) > 1)
+            self._links = _take_name(temporary, path) and (self._links or _names_of(path) > 1)
         except BaseException:
             with contextlib.suppress(OSError):  # the first error counts; litter goes with cleaning
                 if _names_of(temporary) == 1:  # else an interrupt has come behind the link
@@ -355,6 +356,16 @@ class LocalWriter:
     def _close_file(self) -> None:
         fd, self._fd = self._fd, -1  # closed even where close reports an error
         os.close(fd)
+
+
+def _take_name(temporary: str, path: str) -> bool:
+    """Do what `name_new` does, and say so where nobody can tell whether the name was taken."""
+    try:
+        return name_new(temporary, path)
+    except OSError as error:
+        if not may_come_true(error):
+            raise
+        raise refused(error, "write", path, unknown=True) from error
 
 
 def _names_of(path: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
@@ -176,14 +177,24 @@ def _local(text: str, path: str, temporary: str) -> LocalStore:
     if folder.startswith("~"):
         raise _refuse(text, f"that home is not known. (If it is a folder, write './{text}'.)")
     try:
-        is_file = os.path.lexists(folder) and not os.path.isdir(folder)
-    except (OSError, ValueError) as error:
+        is_file = _is_file(folder)
+    except ValueError as error:
         raise _refuse(text, f"{error}.") from error
     if not os.path.abspath(folder).strip(os.sep):
         raise _refuse(text, "it is the root of the file system.")
     if is_file:
         raise _refuse(text, "it is a file, and a table is a folder.")
     return LocalStore(folder, temporary=temporary)
+
+
+def _is_file(folder: str) -> bool:
+    """Whether something else than a folder is there; not what can't be looked at, as the first call will tell."""
+    try:
+        return not stat.S_ISDIR(os.stat(folder).st_mode)
+    except FileNotFoundError:
+        return os.path.lexists(folder)  # a link to nothing
+    except OSError:
+        return False
 
 
 def _refuse(path: object, reason: str) -> InvalidInputError:

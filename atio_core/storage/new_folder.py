@@ -124,7 +124,13 @@ def new_folder(path: object, *, replacing: bool = False) -> Generator[NewFolder]
             if old is not None:
                 os.chmod(made, stat.S_IMODE(old.st_mode))
             new.sync()
-            _publish(made, target, replacing=replacing)
+            try:
+                _publish(made, target, replacing=replacing)
+            except OSError:
+                if not durable.has_name(
+                    os.fstat(lock), target
+                ):  # else a network drive did it, and lost its answer
+                    raise
         doomed = False
         _sync_name(target)
         doomed = True  # what was replaced; not before a power loss can't bring it back

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from atio_core.arguments import refusal, require_choice, require_flag, require_whole
 from atio_core.errors import AlreadyExistsError, InvalidInputError
-from atio_core.storage.target import Target, find_target, look
+from atio_core.storage.target import Target, find_target, look, looking_at
 
 IfExists = Literal["replace", "fail", "skip"]
 _WORDS = ("replace", "fail", "skip")
@@ -53,8 +53,9 @@ class Publication:
         Raises:
             AlreadyExistsError: It is, and mustn't be.
         """
-        if self.if_exists == "replace" or look(self.target.file) is None:
-            return False
+        with looking_at(self.target.path):
+            if self.if_exists == "replace" or look(self.target.file) is None:
+                return False
         if self.if_exists == "fail":
             raise already_there(self.target)
         return True
@@ -91,7 +92,8 @@ def plan_publication(
     word = cast("IfExists", require_choice("if_exists", if_exists, _WORDS))
     wait, make = require_flag("durable", durable), require_flag("mkdir", mkdir)
     target = find_target(path, mkdir=make, replacing=word == "replace")
-    keep = _plan_keeping(target, keep_previous, mkdir=make)
+    with looking_at(target.path):
+        keep = _plan_keeping(target, keep_previous, mkdir=make)
     return Publication(target, wait, word, keep, make)
 
 

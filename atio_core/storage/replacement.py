@@ -217,8 +217,8 @@ class Replacement:
             if self._how.if_exists == "fail" or there is None or not stat.S_ISREG(there.st_mode):
                 raise already_there(self.target) from error
             return
-        except FileNotFoundError:
-            if not self._is_published():  # else a network drive did it, lost its answer and asked again
+        except OSError:
+            if not self._is_published():  # else a network drive did it, and lost its answer, or asked again
                 raise
         self.published = True
         if self._fd >= 0:

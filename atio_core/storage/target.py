@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import stat
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from atio_core.errors import InvalidInputError, StorageError
+from atio_core.errors import AtioError, InvalidInputError, StorageError
 from atio_core.storage import temporary
 from atio_core.storage.fsspec_paths import place_and_options
 
@@ -94,8 +96,24 @@ def find_target(path: object, *, mkdir: bool = False, replacing: bool = True) ->
         raise refused(named, "names of this form belong to temporary files of ours. Give another name")
     target = Target(named, file, folder, old)
     if replacing or old is None:
-        _check_access(target, mkdir=mkdir)
+        with looking_at(named):
+            _check_access(target, mkdir=mkdir)
     return target
+
+
+@contextlib.contextmanager
+def looking_at(path: str) -> Generator[None]:
+    """Turn what the system says into ours, where nothing is changed within the block.
+
+    Args:
+        path: The caller's path.
+    """
+    try:
+        yield
+    except AtioError:
+        raise
+    except OSError as error:
+        raise storage_error("Looking at", path, error) from error
 
 
 def storage_error(doing: str, path: str, error: OSError) -> StorageError:
@@ -189,16 +207,24 @@ def _check_access(target: Target, *, mkdir: bool) -> None:
     folder = target.folder
     if _may(folder, _TO_ADD):
         return  # and it is a folder: a path through anything else was refused
-    if not os.path.isdir(folder):
+    if not _is_folder(folder):
         if not mkdir:
             advice = f"Make it first, or let it be made: mkdir=True, or os.makedirs({folder!r})"
             raise refused(target.path, f"the folder {folder!r} is missing. {advice}")
         folder = _nearest(folder)
-        if not os.path.isdir(folder):
+        if not _is_folder(folder):
             raise refused(target.path, f"{folder!r} is no folder. Give another path")
     if folder == target.folder or not _may(folder, _TO_ADD):
         error = PermissionError(errno.EACCES, f"no file can be made, or synced, in the folder {folder!r}")
         raise storage_error("Replacing", target.path, error)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        there = look(path)
+    except NotADirectoryError:
+        return False
+    return there is not None and stat.S_ISDIR(there.st_mode)
 
 
 def _nearest(folder: str) -> str:

@@ -109,17 +109,26 @@ class Temporary:
         for _ in range(_TRIES if locks_prove else 0):
             self.path = name_beside(self._file, CONTENT)
             fd = os.open(self.path, OPEN_NEW, bits)
-            if locks.take(fd):
-                self._made = os.fstat(fd)
-                if self._made.st_nlink:
-                    self._locked = True
-                    return fd
-            os.close(fd)  # somebody who cleans came between: it is gone, or about to go
-            self.take_away()
+            try:
+                self._locked = locks.take(fd) and self._note(fd).st_nlink > 0
+            finally:
+                if not self._locked:
+                    os.close(fd)
+            if self._locked:
+                return fd
+            self.take_away()  # somebody who cleans came between: it is gone, or about to go
         self.path = name_beside(self._file, UNLOCKED)
         fd = os.open(self.path, OPEN_NEW, bits)
-        self._made = os.fstat(fd)
+        try:
+            self._note(fd)
+        except BaseException:
+            os.close(fd)
+            raise
         return fd
+
+    def _note(self, fd: int) -> os.stat_result:
+        self._made = os.fstat(fd)
+        return self._made
 
     def is_at(self, there: os.stat_result) -> bool:
         """Whether the file that `open` made is the one that the system speaks of."""

@@ -152,6 +152,26 @@ def test_a_lost_answer_of_a_network_drive(tmp_path: Path, monkeypatch: pytest.Mo
     assert names_in(tmp_path) == ["final"]
 
 
+@pytest.mark.parametrize("call", ["link", "rename_new"])
+def test_a_name_that_was_given_is_given_whatever_was_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse_links: Callable[[int], None], call: str
+) -> None:
+    """A drive that did what was asked, and lost its answer, reports an error: the file that is there is ours."""
+    if call == "rename_new":
+        refuse_links(errno.EPERM)
+    module = os if call == "link" else durable
+    real = getattr(module, call)
+
+    def did_it(source: str, target: str) -> None:
+        real(source, target)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(module, call, did_it)
+    (tmp_path / "tmp").write_bytes(b"1")
+    publish_new(tmp_path / "tmp", tmp_path / "final")
+    assert names_in(tmp_path) == ["final"]
+
+
 @pytest.mark.usefixtures("with_or_without_links")
 def test_a_trial_leaves_no_trace(tmp_path: Path) -> None:
     """To find out whether names can be taken without a race, a spare name is taken, and freed again."""

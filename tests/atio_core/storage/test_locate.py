@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from atio_core.arguments import shown
-from atio_core.errors import InvalidInputError
+from atio_core.errors import InvalidInputError, StorageError
 from atio_core.storage.local import LocalStore
 from atio_core.storage.locate import locate
 from atio_core.storage.memory import MemoryStore
@@ -136,3 +136,11 @@ def test_the_caller_says_where_temporary_files_go(tmp_path: Path) -> None:
     """The store puts them there."""
     locate(tmp_path, temporary="x/y").put_if_absent("a", b"")
     assert (tmp_path / "x" / "y").is_dir()
+
+
+def test_what_can_not_be_looked_at_is_no_file(tmp_path: Path) -> None:
+    """A link that leads round in circles, as a mount that is away, is told by the first call: it is no file."""
+    (tmp_path / "link").symlink_to(tmp_path / "link")
+    store = locate(tmp_path / "link", temporary="tmp")
+    with pytest.raises(StorageError, match="link"):
+        store.read("a")

@@ -210,3 +210,24 @@ def test_a_name_that_can_not_be_synced_is_unknown(tmp_path: Path, monkeypatch: p
         write(tmp_path / "it", a="2")
     assert caught.value.unknown
     assert (tmp_path / "it" / "a").read_text() == "2"
+
+
+@pytest.mark.parametrize("call", ["rename_folder", "exchange"])
+def test_a_folder_that_took_its_place_is_there_whatever_was_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A drive that did what was asked, and lost its answer, reports an error: the folder that is there is ours."""
+    if call == "exchange":
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "old").touch()
+    real = getattr(durable, call)
+
+    def did_it(made: str, target: str) -> None:
+        real(made, target)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(durable, call, did_it)
+    with new_folder(tmp_path / "new", replacing=True) as folder:
+        folder.add_folder("a")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -1,6 +1,8 @@
+import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,3 +191,19 @@ def test_folders_that_may_not_be_made() -> None:
                 plan_publication(folder / "a/b.csv", mkdir=True)
         finally:
             folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "options", [{"keep_previous": True}, {"keep_previous": 2}, {"if_exists": "skip"}], ids=repr
+)
+def test_a_disk_that_does_not_say_what_is_there_is_told(
+    old: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Whatever is looked at first, an error of the disk is told as every other, and nothing was changed."""
+
+    def broken(path: object, **_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(os, "stat", broken)
+    with pytest.raises(StorageError, match=r"Looking at .* failed: Input/output error"):
+        plan_publication(old, **options).is_skipped()

@@ -246,6 +246,22 @@ def test_a_lost_answer_of_a_network_drive(old: Path, monkeypatch: pytest.MonkeyP
     assert old.read_bytes() == b"new"
 
 
+def test_what_was_replaced_is_replaced_whatever_was_answered(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drive that renamed, and lost its answer, reports an error: the new content is there, so all is well."""
+    real = durable.replace
+
+    def did_it(temporary: str, target: str) -> None:
+        real(temporary, target)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(durable, "replace", did_it)
+    assert replace(old).published
+    assert old.read_bytes() == b"new"
+    assert list(old.parent.iterdir()) == [old]
+
+
 def test_a_temporary_file_that_somebody_removed(old: Path) -> None:
     """If the new content is gone before it is published, that is an error, and the old one stands."""
     with pytest.raises(StorageError, match="stands unchanged"), replacement(plan_publication(old)) as new:  # noqa: PT012

@@ -375,3 +375,25 @@ def test_our_own_names_are_no_targets(tmp_path: Path) -> None:
     """A file that the next write would take for litter isn't written."""
     with pytest.raises(ValueError, match="belong to temporary files"):
         plan_publication(tmp_path / DEAD[0])
+
+
+@pytest.mark.parametrize("locks_prove", [True, False])
+def test_a_file_that_can_not_be_looked_at_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, locks_prove: bool
+) -> None:
+    """Whoever can't be told the new file's facts leaves no descriptor open."""
+
+    def broken(fd: int) -> None:
+        opened.append(fd)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    opened: list[int] = []
+    made = temporary.Temporary(str(tmp_path / "a"))
+    monkeypatch.setattr(os, "fstat", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        made.open(0o600, locks_prove=locks_prove)
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    made.take_away()
+    assert list(tmp_path.iterdir()) == []
