@@ -16,6 +16,7 @@ from atio_core.storage.base import ObjectStore
 from atio_core.storage.bucket import BucketStore
 from atio_core.storage.bucket_refusals import Failure
 from atio_core.storage.fsspec_paths import Place, place_and_options
+from atio_core.storage.local_refusals import refusals
 from atio_core.storage.locate import locate
 
 METADATA_FILE = ".metadata.json"
@@ -39,11 +40,16 @@ class OldPlace:
             start = f"{folder}/" if folder else ""
             return {name[len(start) :].rstrip("/") for name in self.bucket.look(start)}
         path = Path(self.location, folder)
-        return {one.name for one in path.iterdir()} if path.is_dir() else set()
+        with refusals("read", str(path)):
+            return {one.name for one in path.iterdir()} if path.is_dir() else set()
 
     def read(self, name: str) -> bytes:
         """Return the content of a file in it."""
-        return Path(self.location, name).read_bytes() if self.bucket is None else self.bucket.read(name)
+        if self.bucket is not None:
+            return self.bucket.read(name)
+        path = Path(self.location, name)
+        with refusals("read", str(path)):
+            return path.read_bytes()
 
     def at(self, name: str) -> OldPlace:
         """Return the place of what lies in it."""

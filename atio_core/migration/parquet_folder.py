@@ -14,6 +14,7 @@ from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source
 from atio_core.storage.base import Listed
 from atio_core.storage.bucket import BucketStore
+from atio_core.storage.local_refusals import refusals, refused
 from atio_core.storage.object_file import ObjectFile
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read_source(place: OldPlace) -> Source:
     Raises:
         InvalidInputError: There are no Parquet files.
         DamagedError: A file can't be read, or has columns that don't go with the others'.
-        StorageError: The bucket can't be read.
+        StorageError: The bucket, or the disk, can't be read.
     """
     import pyarrow as pa
 
@@ -60,13 +61,20 @@ def read_source(place: OldPlace) -> Source:
 def _files_here(folder: str) -> dict[str, object]:
     """Return the paths of the files, in the order of their names, and what tells one state of each from another."""
     found: list[str] = []
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
-        found += [str(Path(path, name)) for name in names if _counts(name)]
-    stats = {path: Path(path).stat() for path in sorted(found)}
+    with refusals("read", folder):
+        for path, folders, names in os.walk(
+            folder, onerror=_raise
+        ):  # else it passes over what it may not list
+            folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+            found += [str(Path(path, name)) for name in names if _counts(name)]
+        stats = {path: Path(path).stat() for path in sorted(found)}
     return {
         path: (os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()
     }
+
+
+def _raise(error: OSError) -> None:
+    raise refused(error, "list", error.filename) from error
 
 
 def _files_in(bucket: BucketStore) -> dict[str, object]:
@@ -186,5 +194,7 @@ def _schema(path: str, system: Any) -> pa.Schema:
         OSError,
         ValueError,
         pa.ArrowException,
-    ) as error:  # names of columns that are no text are a ValueError
+    ) as error:  # names of columns that are no text: a ValueError
+        if isinstance(error, OSError) and error.errno:  # the system's, of which pyarrow's own have none
+            raise refused(error, "read", path) from error
         raise DamagedError(f"{path} is no Parquet file: {error}", path=path) from error

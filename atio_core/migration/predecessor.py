@@ -96,11 +96,11 @@ def _pointer(root: Path) -> int:
 
 def _tags(root: Path) -> dict[int, tuple[str, ...]]:
     path = root / "tags.json"
-    if not path.exists():
-        return {}
     try:
         told = _object(path)
-    except (UnreadableError, ValueError) as error:
+    except FileNotFoundError:
+        return {}
+    except (UnreadableError, OSError, ValueError) as error:
         raise DamagedError(f"{path} can't be read: {error}", path=str(path)) from error
     tags: dict[int, tuple[str, ...]] = {}
     for name, number in sorted(told.items()):
@@ -114,6 +114,8 @@ def _numbers(root: Path) -> list[int]:
         names = [path.name for path in (root / "metadata").iterdir()]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise DamagedError(f"{root / 'metadata'} can't be read: {error}", path=str(root)) from error
     return sorted(int(match[1]) for match in map(_VERSION.fullmatch, names) if match)
 
 

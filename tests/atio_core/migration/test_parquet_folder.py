@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import atio_core as atio
-from atio_core.errors import AlreadyExistsError, DamagedError
+from atio_core.errors import AlreadyExistsError, DamagedError, StorageError
 from atio_core.storage.memory import MemoryStore
+from tests.support.replacing import as_nobody
 
 
 @pytest.fixture
@@ -106,6 +107,21 @@ def test_a_file_that_is_no_parquet_is_told(tmp_path: Path, table: atio.Table) ->
     (tmp_path / "old/b.parquet").write_text("no")
     with pytest.raises(DamagedError, match=r"b\.parquet is no Parquet file"):
         atio.migrate(tmp_path / "old", table)
+    assert not table.exists()
+
+
+def test_what_may_not_be_read_is_told(table: atio.Table) -> None:
+    """A folder or a file of somebody else stands against all: none is passed over."""
+    for closed in ("day=2024-01-02", "day=2024-01-02/a.parquet"):
+        with as_nobody() as old:
+            put(old / "day=2024-01-01/a.parquet", n=[1])
+            put(old / "day=2024-01-02/a.parquet", n=[2])
+            (old / closed).chmod(0)
+            try:
+                with pytest.raises(StorageError, match=f"{closed}.*ermission"):
+                    atio.from_parquet(old, table)
+            finally:
+                (old / closed).chmod(0o700)
     assert not table.exists()
 
 
