@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,9 @@ class ArrowExpression:
     shown: pa.Schema
     stored: pa.Schema
     placed: tuple[tuple[str, int], ...] = ()
+    _judged: dict[tuple[pa.DataType, ...], bool] = field(
+        default_factory=dict[tuple[pa.DataType, ...], bool], init=False, repr=False, compare=False
+    )
 
     def may_match(self, file: DataFile, kept: pa.Schema) -> bool:
         """Say whether a row of a file may match.
@@ -44,8 +47,11 @@ class ArrowExpression:
         import pyarrow.dataset as ds
 
         others = [(name, self.constant(name, file.partition[at])) for name, at in self.placed]
+        types = tuple(value.type for _, value in others)
         schema = pa.schema([*self.shown, *((name, value.type) for name, value in others)])
-        if not _rules_files_out_well(self.expression, schema):
+        if types not in self._judged:
+            self._judged[types] = _rules_files_out_well(self.expression, schema)
+        if not self._judged[types]:
             return bool(file.rows)
         known = self._known_of_columns(file, kept)
         for name, value in others:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 import atio_core as atio
+from atio_core.data import filter_arrow
 from atio_core.storage.memory import MemoryStore
 
 ROWS = pa.table(
@@ -47,6 +48,20 @@ def test_files_are_ruled_out_by_the_rule_that_rows_are(given: pc.Expression) -> 
     for place in range(ROWS.num_rows):
         apart.append(ROWS.slice(place, 1))
     assert matching(apart, given) == matching(whole, given)
+
+
+def test_an_expression_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is safe to ask pyarrow about files is told by the expression, not anew for each file."""
+    judged: list[str] = []
+    rule = filter_arrow._rules_files_out_well  # noqa: SLF001 - what is called how often is the promise
+    monkeypatch.setattr(
+        filter_arrow, "_rules_files_out_well", lambda *given: judged.append(str(given[0])) or rule(*given)
+    )
+    table = atio.Table(store=MemoryStore())
+    for place in range(ROWS.num_rows):
+        table.append(ROWS.slice(place, 1), partition={"p": place}, partition_by=["p"])
+    assert len(matching(table, pc.field("i").isin([1, 5]) & (pc.field("p") >= 0))) == 2
+    assert len(judged) == 1
 
 
 def test_files_without_one_of_the_values_are_ruled_out() -> None:
