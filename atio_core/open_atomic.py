@@ -12,6 +12,7 @@ from typing import IO, Any, BinaryIO, Generic, Literal, TextIO, TypeVar, overloa
 
 from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
+from atio_core.storage.open_files import open_again
 from atio_core.storage.publication import Publication, plan_publication
 from atio_core.storage.replacement import Open, replacement
 
@@ -124,7 +125,8 @@ def open_atomic(
 
     Raises:
         AlreadyExistsError: The file is there, and `if_exists` is "fail".
-        InvalidInputError: The target can't be a file, or an option is refused; or the block has detached the file.
+        InvalidInputError: The target can't be a file, or an option is refused; or the block has detached the file,
+            or closed it beneath what it held, by its `raw` or its `buffer`.
         StorageError: The disk refused. The old file stands, unless `unknown` is True: then the new one does,
             but may not survive a power loss.
 
@@ -154,10 +156,8 @@ def open_atomic(
     )
 
     def opening(temporary: str, fd: int) -> IO[Any]:
-        def own(_path: str, _flags: int) -> int:
-            return os.dup(fd)
-
-        return open(temporary, mode, encoding=encoding, errors=errors, newline=newline, opener=own)
+        text = {} if encoding is None else {"encoding": encoding, "errors": errors, "newline": newline}
+        return open_again(temporary, fd, mode, **text)
 
     return AtomicFile(_published(publication, opening))
 

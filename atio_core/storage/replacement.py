@@ -11,7 +11,6 @@ Leaving the block without `publish` takes the temporary file away; the old file 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import stat
 from collections.abc import Callable, Generator
@@ -19,39 +18,16 @@ from typing import Any, BinaryIO
 
 from atio_core.errors import AtioError, InvalidInputError, StorageError, UnsupportedStoreError
 from atio_core.storage import attributes, checksum, durable, temporary
+from atio_core.storage.open_files import is_whole, open_binary
 from atio_core.storage.previous import Kept
 from atio_core.storage.publication import Publication, already_there
 from atio_core.storage.synced_folders import FOLDERS
 from atio_core.storage.target import look, reason, storage_error
 
-_BUFFER_BYTES = 256 * 1024  # few calls for writers that send lines
-_AHEAD_BYTES = 8 << 20  # the disk begins with so many bytes while more are made
 _MOST_FOLDERS = 10_000  # remembered
 _proven: set[str] = set()  # folders in which a new name can be taken without a race
 
 Open = Callable[[str, int], Any]
-
-
-def _open_binary(_: str, fd: int) -> BinaryIO:
-    return open(fd, "wb", buffering=_BUFFER_BYTES, closefd=False)
-
-
-def _open_ahead(_: str, fd: int) -> BinaryIO:
-    return io.BufferedWriter(_Ahead(fd, "wb", closefd=False), _BUFFER_BYTES)
-
-
-class _Ahead(io.FileIO):
-    """A file that the disk begins with while it is being written, so that its sync has little to wait for."""
-
-    _written = _begun = 0
-
-    def write(self, data: Any) -> int:
-        count = super().write(data)
-        self._written += count
-        if self._written - self._begun >= _AHEAD_BYTES:
-            durable.start_writing(self.fileno(), self._begun, self._written - self._begun)
-            self._begun = self._written
-        return count
 
 
 class Replacement:
@@ -75,12 +51,14 @@ class Replacement:
         self._size: int | None = None
         self._process = os.getpid()
         self._path_known = opening is not None
-        if opening is None:
-            opening = _open_ahead if publication.durable else _open_binary
         # What replaces a file may be secret, until it has that one's rights; a new file gets those of any new file.
         self._fd = made.open(0o666 if self.target.old is None else 0o600, locks_prove=locks_prove)
         try:
-            self.file: BinaryIO = opening(made.path, self._fd)
+            self.file: BinaryIO = (
+                open_binary(self._fd, ahead=publication.durable)
+                if opening is None
+                else opening(made.path, self._fd)
+            )
         except BaseException:
             self._close()
             raise
@@ -108,7 +86,8 @@ class Replacement:
             name: An algorithm of `hashlib`.
 
         Raises:
-            InvalidInputError: Whoever wrote it has detached the file, or put something else in its place.
+            InvalidInputError: Whoever wrote it has detached the file, closed it beneath what it held, or put something
+                else in its place.
             StorageError: The disk refused. The old file stands.
         """
         try:
@@ -123,7 +102,8 @@ class Replacement:
         """Finish the content: the old file's owner, bits and attributes, then everything to the disk.
 
         Raises:
-            InvalidInputError: Whoever wrote it has detached the file, or put something else in its place.
+            InvalidInputError: Whoever wrote it has detached the file, closed it beneath what it held, or put something
+                else in its place.
             StorageError: The disk refused; it may be full. The old file stands.
         """
         try:
@@ -170,6 +150,10 @@ class Replacement:
             self.file.close()
         except ValueError as error:
             raise self._refused("was detached by whoever wrote into it; flush it instead") from error
+        if not is_whole(self.file):
+            raise self._refused(
+                "was closed beneath what wasn't written yet, by its raw or its buffer; close it itself"
+            )
         if self._path_known and not self._temporary.is_at(there := os.lstat(self.temporary)):
             if not stat.S_ISREG(there.st_mode):
                 raise self._refused("has something else than a file under its name now; write into it")

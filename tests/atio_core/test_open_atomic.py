@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import errno
 import gc
 import io
@@ -106,6 +107,45 @@ def test_a_file_that_is_detached_is_refused(old: Path, mode: str) -> None:
 
     with pytest.raises(KeyError):
         fail()
+    assert_untouched(old)
+
+
+BENEATH = {
+    "raw": lambda file: file.raw.close(),
+    "buffer": lambda file: file.buffer.close(),
+    "buffer's raw": lambda file: file.buffer.raw.close(),
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "way"),
+    [("wb", "raw"), ("w+b", "raw"), ("w", "buffer"), ("w+", "buffer"), ("w", "buffer's raw")],
+)
+def test_a_file_that_is_closed_beneath_what_it_holds_is_refused(old: Path, mode: str, way: str) -> None:
+    """What is buffered would be gone, and the file published without it."""
+
+    def write() -> None:
+        with open_any(old, mode) as file:
+            file.write(b"new" if "b" in mode else "new")
+            BENEATH[way](file)
+
+    with pytest.raises(atio.InvalidInputError, match="closed beneath"):
+        write()
+    assert_untouched(old)
+
+
+def test_a_disk_that_refused_what_was_held_is_not_forgotten(old: Path) -> None:
+    """A block that goes on after its own close has failed publishes nothing: not all that it wrote is there."""
+
+    def write() -> None:
+        with atio.open_atomic(old) as file:
+            file.write(b"new")
+            os.close(file.fileno())
+            with contextlib.suppress(OSError):
+                file.close()
+
+    with pytest.raises(atio.InvalidInputError, match="closed beneath"):
+        write()
     assert_untouched(old)
 
 

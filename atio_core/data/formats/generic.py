@@ -7,7 +7,6 @@ ignored. It must write into that very file: the file is what gets synced and pub
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO
 from atio_core.data.formats.base import Writer, WriteRequest
 from atio_core.data.losses.loss import Loss
 from atio_core.errors import InvalidInputError
+from atio_core.storage.open_files import ToldWriter, is_whole
 
 _PREFIXES = ("to_", "write_", "save_")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -63,6 +63,10 @@ def _writer(function: Callable[..., Any], call: str) -> Writer:
         assert request.path is not None  # noqa: S101 - for the type checker: a file is being written
         with _either(file, request.path) as handle:
             function(handle, **request.options)
+        if not is_whole(handle):
+            raise InvalidInputError(
+                f"{call} closed the file beneath what wasn't written yet, by its raw. Have it close the file itself."
+            )
         _require_written(file, request.path, call)
 
     def losses(_obj: Any, _request: WriteRequest) -> Sequence[Loss]:
@@ -71,7 +75,7 @@ def _writer(function: Callable[..., Any], call: str) -> Writer:
     return Writer(call, write, losses, by_path=True)
 
 
-class _Either(io.BufferedWriter):
+class _Either(ToldWriter):
     """A file that takes text, too: most methods of frames that write text want one that does."""
 
     def write(self, data: Any) -> int:

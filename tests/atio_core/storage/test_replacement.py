@@ -8,8 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from atio_core.errors import StorageError
-from atio_core.storage import durable
-from atio_core.storage import replacement as replacing
+from atio_core.storage import durable, open_files
 from atio_core.storage.publication import plan_publication
 from atio_core.storage.replacement import replacement
 from tests.support.os_calls import Call, watched
@@ -291,7 +290,7 @@ def test_a_file_that_cannot_be_opened_for_the_writer(old: Path) -> None:
 def test_the_disk_begins_early(old: Path, monkeypatch: pytest.MonkeyPatch, *, durably: bool) -> None:
     """What is to be synced is on its way to the disk while more of it is made."""
     begun: list[tuple[int, int]] = []
-    monkeypatch.setattr(replacing, "_AHEAD_BYTES", 1_000_000)
+    monkeypatch.setattr(open_files, "_AHEAD_BYTES", 1_000_000)
     monkeypatch.setattr(durable, "start_writing", lambda _fd, start, count: begun.append((start, count)))
     with replacement(plan_publication(old, durable=durably)) as new:
         for size in (999_999, 1, 10, 3_000_000, 5):

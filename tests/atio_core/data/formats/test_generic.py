@@ -134,8 +134,9 @@ def fails(file: BinaryIO) -> None:
         (fails, "RuntimeError: no more"),
         ("text", "takes a callable"),
         (lambda: None, "TypeError"),
+        (lambda file: (file.write(b"new"), file.raw.close()), "closed the file beneath"),
     ],
-    ids=["elsewhere", "nothing", "fails", "no callable", "no argument"],
+    ids=["elsewhere", "nothing", "fails", "no callable", "no argument", "beneath"],
 )
 def test_a_callable_that_does_not_do_is_refused(tmp_path: Path, writer: Any, said: str) -> None:
     """A callable that fails, writes nothing or puts another file there leaves the old file alone."""
