@@ -175,8 +175,14 @@ class StoreUpkeep(Releases):
         return [name for name, ref in own.items() if self._log.has_ended(ref.number, ref.entry_id)]
 
     def _ending(self, tables: Sequence[str], named: object) -> list[StoreEntry]:
-        """The releases of these tables that the caller has named."""
-        there = [entry for entry in self._log.standing() if set(entry.tables) & set(tables)]
+        """The releases of these tables, whatever they were called then, that the caller has named."""
+        latest = (self._table_log(name).find_latest() for name in tables)
+        ids = {entry.table_id for entry in latest if entry is not None}
+        there = [
+            entry
+            for entry in self._log.standing()
+            if not ids.isdisjoint(released.table_id for released in entry.tables.values())
+        ]
         if named == "all":
             return there
         if not isinstance(named, list | tuple):

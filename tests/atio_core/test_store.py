@@ -448,6 +448,23 @@ def test_rows_of_several_tables_are_erased(tmp_path: Path) -> None:
             store.erase(wrong)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("place", ["people", "deep/er/people"])
+def test_releases_are_found_by_a_table_that_was_moved_since(tmp_path: Path, place: str) -> None:
+    """They go by the old name; another table that has it by now has nothing to do with them."""
+    store = filled(tmp_path, "a", "b")
+    store.create_release("one", {"a": 1, "b": 1})
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "a").rename(tmp_path / place)
+    filled(tmp_path, "a")
+    where = [("n", "==", 1)]
+    assert store.erase({"a": where}, releases="all")["a"].versions == (1,)
+    assert [release.name for release in store.releases()] == ["one"]
+    with pytest.raises(atio.InvalidInputError, match="the release 2 of its store"):
+        store.erase({place: where})
+    assert store.erase({place: where}, releases=["one"])[place].versions == (1,)
+    assert (store.releases(), store.table(place).tags(), store.table("b").tags()) == ([], {}, {})
+
+
 def test_an_erasing_that_died_behind_its_release_is_finished(tmp_path: Path) -> None:
     """Called again, it takes away what the release, dropped by then, has left in the tables."""
     store = filled(tmp_path, "a", "b")
