@@ -109,9 +109,16 @@ def _partitions(
     partitions: Partitions,
     selection: Selection,
 ) -> Any:
+    what = described(context)
+    if len(snapshot.partition_fields) != len(partitions.fields):
+        has = f"them by {', '.join(snapshot.partition_fields)}" if snapshot.partition_fields else "none"
+        raise InvalidInputError(
+            f"{what} needs partitions by {', '.join(partitions.fields)}, and version {snapshot.version} of"
+            f" {snapshot.table}, written before the asset had those, has {has}. End that table by its drop(), and"
+            " materialise the partitions"
+        )
     found = stored_partitions(snapshot, partitions)
     missing = [key for key in partitions.values if key not in found]
-    what = described(context)
     if missing and not plain(context.definition_metadata.get(MISSING, False)):
         raise NotFoundError(
             f"{what} needs partitions that version {snapshot.version} of {snapshot.table} lacks:"

@@ -88,7 +88,8 @@ def plan_write(
     """Decide what an output does to its table. Nothing is written yet.
 
     Raises:
-        InvalidInputError: What is said of the write doesn't go together, or the output doesn't fit its partitions.
+        InvalidInputError: What is said of the write doesn't go together, or the output doesn't fit its partitions; or
+            the asset is partitioned otherwise than its table.
     """
     said: dict[str, Any] = {
         "properties": {**settings.properties, **properties_of(context, partitions)},
@@ -96,6 +97,8 @@ def plan_write(
     }
     if settings.mode == "append":
         said |= append_key(context, partitions, settings.append_scope)
+    if latest is not None:
+        _require_same_partitions(context, latest, partitions, settings)
     if staged := _descriptors(obj):
         _require_planned(context, staged, partitions, settings)
         return PlannedCommit(staged, said)
@@ -117,6 +120,27 @@ def plan_write(
         )
     rows = split(context, with_columns(obj, latest), partitions)
     return _of_partitions(rows, partitions, settings, said)
+
+
+def _require_same_partitions(
+    context: dg.OutputContext, latest: Snapshot, partitions: Partitions | None, settings: WriteSettings
+) -> None:
+    """Raise `InvalidInputError` if the asset was partitioned otherwise when its table was written."""
+    own, what = latest.partition_fields, described(context)
+    if partitions is not None and set(own) != set(partitions.fields):
+        has = f"them by {', '.join(own)}" if own else "none"
+        raise InvalidInputError(
+            f"{what} has partitions by {', '.join(partitions.fields)}, and its table {latest.table}, written before,"
+            f" has {has}. Nothing was written: end that table by its drop(), which leaves its versions to the"
+            " retention, and materialise the partitions"
+        )
+    external = [field.name for field in latest.entry.partition_fields if field.column is None]
+    if partitions is None and external and settings.mode != "overwrite":
+        raise InvalidInputError(
+            f"{what} has no partitions, and its table {latest.table}, written before, has them by"
+            f" {', '.join(external)}. Nothing was written: materialise all rows once by {{'atio/mode': 'overwrite'}},"
+            f" which ends the partitions, before the next {settings.mode}"
+        )
 
 
 def _descriptors(obj: Any) -> tuple[StagedChange, ...]:

@@ -524,3 +524,56 @@ class TestLoading:
         def down(up: dict[str, pd.DataFrame]) -> None: ...
 
         assert "a frame without partitions" in refusal(up, down).message
+
+
+def test_an_asset_that_gets_partitions_is_told_how(
+    materialize: Materialize, refusal: Refusal, store: AtioResource
+) -> None:
+    """Its table has none: writing and loading are refused in Dagster's words; once that table has ended, both go."""
+    seen: list[Any] = []
+
+    @dg.asset(partitions_def=DAYS)
+    def down(parted: pd.DataFrame) -> None:
+        seen.append(parted["n"].tolist())
+
+    materialize(_whole({"n": [7]}))
+    asset = parted(DAYS, lambda _: pd.DataFrame({"n": [8]}))
+    for error in (
+        refusal(asset, partition="2024-01-01"),
+        refusal(asset, down, only=[down], partition="2024-01-01"),
+    ):
+        assert error.cls_name == "InvalidInputError"
+        assert "partitions by partition, and" in error.message
+        assert "has none" in error.message
+        assert "drop()" in error.message
+    assert store.table("parted").snapshot().version == 1
+    store.table("parted").drop()
+    materialize(asset, down, partition="2024-01-01")
+    assert (by_partition(store), seen) == ({"2024-01-01": [8]}, [[8]])
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_an_asset_that_loses_its_partitions_is_told_how(
+    mode: str, materialize: Materialize, refusal: Refusal, store: AtioResource
+) -> None:
+    """Rows of no partition have no place in its table, until a run has replaced them all."""
+    materialize(parted(DAYS, lambda _: pd.DataFrame({"n": [7]})), partition="2024-01-01")
+    added = _whole(
+        {"n": [8]}, **{"atio/mode": mode, "atio/key": "n"} if mode == "upsert" else {"atio/mode": mode}
+    )
+    message = refusal(added).message
+    assert "has no partitions, and its table" in message
+    assert f"{{'atio/mode': 'overwrite'}}, which ends the partitions, before the next {mode}" in message
+    materialize(_whole({"n": [7]}))
+    materialize(added)
+    assert store.table("parted").read()["n"].tolist() == [7, 8]
+
+
+def _whole(rows: dict[str, list[int]], **metadata: Any) -> dg.AssetsDefinition:
+    """The same asset without partitions."""
+
+    @dg.asset(name="parted", metadata=metadata)
+    def asset() -> pd.DataFrame:
+        return pd.DataFrame(rows)
+
+    return cast("dg.AssetsDefinition", asset)
