@@ -27,7 +27,7 @@ from atio_core.data.pieces import split_info
 from atio_core.data.split import Split, split_rows
 from atio_core.data.writer import TARGET_BYTES
 from atio_core.model.data_file import DataFile, Scalar
-from atio_core.model.entry import ROWS, Totals
+from atio_core.model.entry import Totals
 from atio_core.model.manifest import partition_key
 
 
@@ -39,16 +39,18 @@ class SplitWritten:
         new: Of the partitions that were written; the content is that of all.
         shared: The other ones.
         files: Those of all partitions, in the order of the rows.
+        may_be_there: The latest has rows of this schema and arrangement, if it has any.
     """
 
     new: Written
     shared: SharedPartitions
     files: Sequence[DataFile]
+    may_be_there: bool
 
     def is_all_there(self, writing: Writing) -> bool:
         """Say whether the latest has these rows and no others, in their order, all of which are shared."""
         base, rows = writing.base, sum(file.rows for file in self.files)
-        if self.new.files or not base.is_there or base.kind != ROWS:
+        if self.new.files or not self.may_be_there:
             return False
         same = (base.totals.rows, base.content) == (rows, self.new.content)
         return same or lie_there(writing, self.files)
@@ -70,7 +72,8 @@ def write_split(
         StorageError: The store refused.
     """
     split = split_rows(piece.table, arrangement.columns, arrangement.sort_by)
-    found = _there(writing, piece, arrangement, split) if may_be_there(writing, schema, arrangement) else {}
+    may_share = may_be_there(writing, schema, arrangement)
+    found = _there(writing, piece, arrangement, split) if may_share else {}
     missing = {at for at, one in enumerate(split.shares) if arrangement.placed(one.values) not in found}
     contents: dict[tuple[Scalar, ...], ContentDigest] = {}
     parts = writing.write(writing.split_parts(piece, arrangement, contents, split, missing))
@@ -90,7 +93,7 @@ def write_split(
         files += shared.files.get(values, ()) or new[partition_key(values)]
     writing.meter.add(sum(file.rows for file in files) - sum(file.rows for file in written.files))
     rest = replace(written, partitions=written.partitions - found.keys())
-    return SplitWritten(rest, shared, files)
+    return SplitWritten(rest, shared, files, may_share)
 
 
 _There = dict[tuple[Scalar, ...], tuple[str, Sequence[DataFile]]]

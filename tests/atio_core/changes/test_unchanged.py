@@ -466,6 +466,25 @@ def paths(snapshot: Any) -> list[str]:
     return [file.path for file in snapshot.data_files()]
 
 
+@pytest.mark.parametrize("partition_by", [None, ["a"], ["c"]])
+@pytest.mark.parametrize("choice", ["commit", "skip"])
+def test_no_rows_of_other_columns_or_partitions_replace_no_rows(choice: Any, partition_by: Any) -> None:
+    """An overwrite replaces the columns and the partitioning also where neither version has a row."""
+    table = Table(store=MemoryStore("t"))
+    table.overwrite(
+        pa.table({"a": pa.array([], pa.int64()), "b": pa.array([], pa.string())}), partition_by=["a"]
+    )
+    other = pa.table({"a": pa.array([], pa.float64()), "c": pa.array([], pa.date32())})
+    again = table.overwrite(other, partition_by=partition_by, if_unchanged=choice)
+    assert (again.version, again.unchanged, again.partition_fields) == (
+        2,
+        False,
+        tuple(partition_by or ["a"]),
+    )
+    assert table.read(output_as="arrow").equals(other)
+    assert table.overwrite(other, if_unchanged="skip").unchanged
+
+
 def test_an_overwrite_that_splits_otherwise_shares_nothing(tmp_path: Path) -> None:
     """Other fields, another order or another column make other files."""
     table = Table(tmp_path / "t")
