@@ -1,7 +1,8 @@
 """A version as a relation of DuckDB, which reads what a query needs.
 
-DuckDB holds what Arrow's types hold, or refuses them itself, but for the digits of a duration below microseconds (all
-times below microseconds before DuckDB 2), and names that differ in case alone, which it changes.
+DuckDB holds what most of Arrow's types hold, but for the digits of a duration below microseconds (all times below
+microseconds before DuckDB 2), and names that are empty or differ in case alone, which it changes. It has no tables
+without columns.
 """
 
 from __future__ import annotations
@@ -20,17 +21,29 @@ def relation_of(dataset: Any) -> Any:
     """Return a relation over a dataset, of DuckDB's default connection.
 
     Raises:
-        InvalidInputError: DuckDB would change a value, or the name of a column.
+        InvalidInputError: DuckDB would change a value, or the name of a column; or it has no type for one.
     """
     import duckdb
 
     schema: pa.Schema = dataset.schema
-    relation: Any = duckdb.from_arrow(dataset)
+    if not schema.names:
+        raise InvalidInputError(
+            "DuckDB has no tables without columns: choose one by columns=[…], or read with output_as='arrow'"
+        )
+    try:
+        relation: Any = duckdb.from_arrow(dataset)
+    except duckdb.Error as error:
+        raise _unheld(schema, error) from error
     for field, name, made in zip(schema, relation.columns, relation.types, strict=True):
         if field.name != name:
+            why = "names that differ in case alone are one to it" if field.name else "it has no empty names"
             raise InvalidInputError(
-                f"DuckDB would call the column {field.name!r} {name!r}, as names that differ in case alone are one to"
-                " it; choose one of them by columns=[…]"
+                f"DuckDB would call the column {field.name!r} {name!r}, as {why}; leave it out by columns=[…]"
+            )
+        if _renames(field.type):
+            raise InvalidInputError(
+                f"column {field.name!r} is {field.type}, and DuckDB has no empty names for fields; leave it out by"
+                " columns=[…]"
             )
         if _cuts(field.type, str(made)):
             raise InvalidInputError(
@@ -38,6 +51,27 @@ def relation_of(dataset: Any) -> Any:
                 " out by columns=[…]"
             )
     return relation
+
+
+def _unheld(schema: pa.Schema, error: Exception) -> InvalidInputError:
+    """Return why there is no relation of columns: which ones DuckDB has no type for."""
+    import duckdb
+
+    for field in schema:
+        try:
+            duckdb.from_arrow(pa.schema([field]).empty_table())
+        except duckdb.Error:
+            return InvalidInputError(
+                f"column {field.name!r} of type {field.type} holds what DuckDB has no type for ({error}); read with"
+                " output_as='arrow', or leave the column out with columns=[…]"
+            )
+    return InvalidInputError(f"DuckDB refused the rows ({error}); read with output_as='arrow'")
+
+
+def _renames(t: pa.DataType) -> bool:
+    """Whether DuckDB would change the name of a struct's field."""
+    unnamed = pa.types.is_struct(t) and any(not field.name for field in fields_of(t))
+    return unnamed or any(_renames(field.type) for field in fields_of(t))
 
 
 def _cuts(t: pa.DataType, made: str) -> bool:

@@ -73,12 +73,33 @@ def test_values_are_those_that_were_written() -> None:
     [
         (pa.table({"x": pa.array([1], pa.duration("ns"))}), "column 'x' is duration.ns., of which"),
         (pa.table({"x": pa.array([[1]], pa.list_(pa.duration("ns")))}), "column 'x' is list"),
-        (pa.table({"a": [1], "A": [2]}), "DuckDB would call the column 'A' 'A_1'"),
+        (
+            pa.table({"a": [1], "A": [2]}),
+            "DuckDB would call the column 'A' 'A_1', as names that differ in case",
+        ),
+        (pa.table({"": [1]}), "DuckDB would call the column '' '.+', as it has no empty names"),
+        (pa.table({"x": [{"": 1}]}), "column 'x' is struct.* has no empty names for fields"),
+        (pa.table({"x": [[{"": 1}]]}), "column 'x' is list.* has no empty names for fields"),
+        (
+            pa.table({"a": [1], "x": pa.array([1], pa.float16())}),
+            "column 'x' of type halffloat .* no type for",
+        ),
+        (
+            pa.table({"x": pa.array([1], pa.decimal256(50, 3))}),
+            "column 'x' of type decimal256.50, 3. .* no type",
+        ),
     ],
 )
 def test_what_duckdb_would_change_is_refused(frame: pa.Table, told: str) -> None:
-    """Digits that it would drop, names that it would change: the message names the column, and others can be read."""
+    """What it would drop, rename or has no type for: the message names the column, and others can be read."""
     table = written(frame)
     with pytest.raises(InvalidInputError, match=told):
         table.read(output_as="duckdb")
     assert len(table.read(output_as="arrow").to_pylist()) == 1
+
+
+def test_a_relation_of_no_columns_is_refused() -> None:
+    """DuckDB has no tables without columns, and the message says what to read instead."""
+    table = written(pa.table({"a": [1]}))
+    with pytest.raises(InvalidInputError, match="no tables without columns: choose one"):
+        table.read(output_as="duckdb", columns=[])
