@@ -214,6 +214,10 @@ def _positions(array: pa.Array, start: int) -> bytes:
 
 def _zeroed(array: pa.Array) -> pa.Array:
     """Return an array of fixed width with zeros under its nulls."""
+    if pa.types.is_decimal32(array.type):  # Arrow would make decimals of 128 bits of it
+        array = array.view(pa.int32())
+    elif pa.types.is_decimal64(array.type):
+        array = array.view(pa.int64())
     width = array.type.bit_width // 8
     zero = pa.Array.from_buffers(array.type, 1, [None, pa.py_buffer(bytes(width))])
     return pc.if_else(array.is_valid(), array, zero[0])

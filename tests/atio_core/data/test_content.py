@@ -19,6 +19,46 @@ def digest_of(values: Any, t: pa.DataType | None = None) -> str:
     return content_digest(pa.table({"x": values if t is None else pa.array(values, t)}))
 
 
+@pytest.mark.parametrize(
+    "t",
+    [
+        pa.int8(),
+        pa.float16(),
+        pa.time32("ms"),
+        pa.binary(3),
+        pa.decimal32(5),
+        pa.decimal64(5),
+        pa.decimal128(5),
+        pa.decimal256(5),
+        pa.timestamp("ns", "Asia/Seoul"),
+        pa.duration("s"),
+        pa.date64(),
+        pa.bool_(),
+        pa.uuid(),
+    ],
+    ids=str,
+)
+def test_each_value_counts_beside_nulls(t: Any) -> None:
+    """Columns that differ in any one place have other digests, and their nulls no value: whatever lies there."""
+
+    def column(*numbers: int | None) -> pa.Array:
+        width = 1 if pa.types.is_boolean(t) else t.bit_width // 8
+        data = b"".join((number or 77).to_bytes(width, "little") for number in numbers)
+        valid = sum((number is not None) << place for place, number in enumerate(numbers))
+        if pa.types.is_boolean(t):
+            return pa.array([None if number is None else number % 2 == 1 for number in numbers])
+        kind = t.storage_type if isinstance(t, pa.BaseExtensionType) else t
+        found = pa.Array.from_buffers(kind, len(numbers), [pa.py_buffer(bytes([valid])), pa.py_buffer(data)])
+        return pa.ExtensionArray.from_storage(t, found) if kind != t else found
+
+    one: list[int | None] = [None, 2, 4, 6, 8]
+    own = digest_of(column(*one))
+    assert own == digest_of(pa.chunked_array([column(*one[:2]), column(*one[2:])]))
+    for place in range(len(one)):
+        other = [(number or 0) + 1 if at == place else number for at, number in enumerate(one)]
+        assert digest_of(column(*other)) != own
+
+
 @given(arrow_tables(), st.lists(st.floats(0, 1), max_size=4))
 def test_the_digest_does_not_depend_on_how_rows_are_cut(table: pa.Table, cuts: list[float]) -> None:
     """Tables, batches and chunks of any length, sliced from anything, give the digest of the whole."""
