@@ -15,8 +15,8 @@ from the default.
 | extension | its storage |
 | fields inside lists and structs | nullable, without metadata; those of a list named "element" |
 
-Unions, intervals, structs without fields, lists of fixed size 0 and decimals of negative scale can't be stored; nor can
-what is nested so deep that readers of Parquet refuse it.
+Unions, intervals, structs without fields, lists and bytes of fixed size 0 and decimals of negative scale can't be
+stored; nor can what is nested so deep that readers of Parquet refuse it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _describe(t: pa.DataType) -> Json:
         return {"timestamp": [t.unit, t.tz]}
     if pa.types.is_decimal(t) and t.scale >= 0:
         return {f"decimal{t.bit_width}": [t.precision, t.scale]}
-    if pa.types.is_fixed_size_binary(t):
+    if pa.types.is_fixed_size_binary(t) and t.byte_width:
         return {"fixed_size_binary": t.byte_width}
     if pa.types.is_fixed_size_list(t) and t.list_size:
         return {"fixed_size_list": [_describe_field(t.value_field), t.list_size]}
@@ -330,6 +330,13 @@ def _convert(array: pa.Array, t: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(array.type) or pa.types.is_dictionary(t):
         return _convert_dictionary(array, t)
     return _convert_nested(array, t) if pa.types.is_nested(t) else array.cast(t)
+
+
+def wide_decimals(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return decimals of 128 bits for those of fewer, which many of Arrow's functions don't take; else the values."""
+    t: Any = values.type
+    narrow = pa.types.is_decimal32(t) or pa.types.is_decimal64(t)
+    return values.cast(pa.decimal128(t.precision, t.scale)) if narrow else values
 
 
 def _convert_dictionary(array: pa.Array, t: pa.DataType) -> pa.Array:

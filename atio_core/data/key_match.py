@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.arguments import shown
+from atio_core.data import arrow_types
 from atio_core.data.conform import field_id
 from atio_core.data.filter_rows import comparable
 from atio_core.data.filters import Operands, RowFilter
@@ -233,10 +234,7 @@ def _names(schema: pa.Schema, labels: Sequence[Any]) -> list[str]:
 
 def as_keys(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values that are equal as keys are: 0.0 and -0.0 are."""
-    plain = comparable(values)
-    t: Any = plain.type
-    if pa.types.is_decimal32(t) or pa.types.is_decimal64(t):  # Arrow doesn't look for these
-        return plain.cast(pa.decimal128(t.precision, t.scale))
+    plain = arrow_types.wide_decimals(comparable(values))
     return pc.add(plain, 0.0) if pa.types.is_floating(plain.type) else plain
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.arguments import shown
+from atio_core.data import arrow_types
 from atio_core.data.conform import field_id
 from atio_core.data.frames import unknown_label
 from atio_core.data.layout import layout_of
@@ -100,6 +101,4 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values.cast(t.storage_type)
     if pa.types.is_float16(t):
         return values.cast(pa.float32())
-    if pa.types.is_decimal32(t) or pa.types.is_decimal64(t):
-        return values.cast(pa.decimal128(t.precision, t.scale))
-    return values
+    return arrow_types.wide_decimals(values)

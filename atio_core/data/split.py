@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atio_core.data import arrow_types
 from atio_core.data.conform import field_id
 from atio_core.data.cuts import even_cuts
 from atio_core.data.partition_columns import names_of, scalars_of
@@ -150,7 +151,7 @@ def _canonical(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(values.type):
         values = pc.add(values, pa.scalar(0.0, values.type))
         values = pc.if_else(pc.is_nan(values), pa.scalar(float("nan"), values.type), values)
-    return values
+    return arrow_types.wide_decimals(values)
 
 
 def _numbers(codes: list[Any], rows: int) -> tuple[Any, Any]:

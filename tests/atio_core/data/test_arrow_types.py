@@ -96,10 +96,11 @@ def test_types_that_do_not_match_are_not_read_as_each_other(t: pa.DataType, othe
 
 
 @pytest.mark.parametrize(
-    "t", [pa.month_day_nano_interval(), pa.struct([]), pa.decimal128(5, -2), pa.list_(pa.int8(), 0)]
+    "t",
+    [pa.month_day_nano_interval(), pa.struct([]), pa.decimal128(5, -2), pa.list_(pa.int8(), 0), pa.binary(0)],
 )
 def test_types_that_cannot_be_stored_are_named(t: pa.DataType) -> None:
     """A type that Parquet has no place for is refused, inside another too."""
     for refused in (t, pa.list_(t), pa.struct([("a", t)])):
-        with pytest.raises(UnknownTypeError, match=r"interval|struct|decimal|list"):
+        with pytest.raises(UnknownTypeError, match=r"interval|struct|decimal|list|binary"):
             describe(refused)

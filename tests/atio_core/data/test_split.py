@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -82,3 +83,11 @@ def test_many_partitions_are_numbered_right() -> None:
     pieces = [(share.values[0], some.num_rows) for share, _, some in split.pieces(table, 1 << 20)]
     assert len(pieces) == count
     assert [value for value, rows in pieces if rows > 1] == [3, 5]
+
+
+@pytest.mark.parametrize("t", [pa.decimal32(5, 2), pa.decimal64(18, 2), pa.decimal256(50, 2)], ids=str)
+def test_decimals_of_any_width_split_rows(t: pa.DataType) -> None:
+    """A partition is that of its number, whatever the type's bits."""
+    table = with_ids(pa.table({"x": pa.array([Decimal("1.10"), None, Decimal("-2.00"), Decimal("1.10")], t)}))
+    shares = split_rows(table, [1]).shares
+    assert [(share.values, share.rows) for share in shares] == [(("1.1",), 2), ((None,), 1), (("-2",), 1)]
