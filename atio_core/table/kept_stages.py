@@ -19,13 +19,13 @@ class KeptStages(TableBase):
     def staged(self) -> list[KeptStage]: ...
 
     @overload
-    def staged(self, stage_id: str | uuid.UUID) -> KeptStage: ...
+    def staged(self, stage_id: str | uuid.UUID | KeptStage) -> KeptStage: ...
 
-    def staged(self, stage_id: str | uuid.UUID | None = None) -> KeptStage | list[KeptStage]:
+    def staged(self, stage_id: str | uuid.UUID | KeptStage | None = None) -> KeptStage | list[KeptStage]:
         """Return the stage that is kept under an id, or all that can be published, oldest first.
 
         Args:
-            stage_id: `KeptStage.id`; None for all.
+            stage_id: `KeptStage.id`, or the stage itself; None for all.
 
         Raises:
             StageNotFoundError: There is none of this id, or it was published, dropped, or kept no longer.
@@ -44,7 +44,7 @@ class KeptStages(TableBase):
         stages = self._kept
         return stages.all() if stage_id is None else stages.find(_stage_id(stage_id))
 
-    def publish(self, stage_id: str | uuid.UUID, **options: Unpack[PublishOptions]) -> Snapshot:
+    def publish(self, stage_id: str | uuid.UUID | KeptStage, **options: Unpack[PublishOptions]) -> Snapshot:
         """Make a kept stage a version. Done again, it changes nothing and returns that version.
 
         An overwrite, or one of partitions, replaces what is there by then. Any other change, and an overwrite of some
@@ -52,7 +52,7 @@ class KeptStages(TableBase):
         version came after the one that it was staged for: what was checked is what becomes the latest.
 
         Args:
-            stage_id: `KeptStage.id`.
+            stage_id: `KeptStage.id`, or the stage itself.
             **options: `expected_version`, `message`, `properties`: as for `overwrite`.
 
         Returns:
@@ -73,13 +73,13 @@ class KeptStages(TableBase):
         """
         return self._kept.publish(_stage_id(stage_id), options)
 
-    def drop_staged(self, stage_id: str | uuid.UUID) -> None:
+    def drop_staged(self, stage_id: str | uuid.UUID | KeptStage) -> None:
         """Give a kept stage up: nobody can publish it any more. Done again, it changes nothing.
 
         Its files go with an expiry, once the time until which it was to be kept has passed.
 
         Args:
-            stage_id: `KeptStage.id`.
+            stage_id: `KeptStage.id`, or the stage itself.
 
         Raises:
             StageNotFoundError: There is no such stage.
@@ -102,7 +102,8 @@ class KeptStages(TableBase):
 
 def _stage_id(given: object) -> uuid.UUID:
     """Return the id of a stage that a caller gave."""
-    text = str(given) if isinstance(given, uuid.UUID) else given
+    named = given.id if isinstance(given, KeptStage) else given
+    text = str(named) if isinstance(named, uuid.UUID) else named
     try:
         found = uuid.UUID(text) if isinstance(text, str) else None
     except ValueError:

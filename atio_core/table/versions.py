@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
-from typing import Self, Unpack
+from typing import Any, Self, Unpack, overload
 
 from atio_core.arguments import refusal, require_flag, require_time
 from atio_core.errors import InvalidInputError
@@ -11,8 +12,12 @@ from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion, VersionSelector, find, require_selector
 from atio_core.model.tag_name import LEASE, MIRROR, RELEASE, require_tag_name
 from atio_core.snapshot import Snapshot
-from atio_core.table.base import TableBase
+from atio_core.table.kept import KeptStage
+from atio_core.table.kept_stages import KeptStages
 from atio_core.times import microseconds_of, time_of
+
+_ALL: Any = object()
+"""Instead of the id of a kept stage: the table."""
 
 
 class TaggedVersion(int):
@@ -37,7 +42,7 @@ class TaggedVersion(int):
         return type(self), (int(self), self.until_us)
 
 
-class Versions(TableBase):
+class Versions(KeptStages):
     """What names versions, and brings old ones back."""
 
     def restore(self, version: AnyVersion, **options: Unpack[CommitOptions]) -> Snapshot:
@@ -70,21 +75,31 @@ class Versions(TableBase):
             lambda _: Restore(self._log, find(self._log, wanted).entry.data.version), intent
         )
 
-    def drop(self, **options: Unpack[CommitOptions]) -> Snapshot:
-        """End the table: there is none any more, and a later write begins a new one.
+    @overload
+    def drop(self, **options: Unpack[CommitOptions]) -> Snapshot: ...
+
+    @overload
+    def drop(self, stage_id: str | uuid.UUID | KeptStage) -> None: ...
+
+    def drop(
+        self, stage_id: str | uuid.UUID | KeptStage = _ALL, **options: Unpack[CommitOptions]
+    ) -> Snapshot | None:
+        """End the table: there is none any more, and a later write begins a new one. With a stage's id: drop just that.
 
         Its versions stay readable, by their numbers and tags, and can be restored, until they are expired: see
         `expire`, which then removes their files. The folder stays, with its log.
 
         Args:
-            **options: As for `overwrite`.
+            stage_id: That of a kept stage, which is given up instead, as by `drop_staged`; the table stays.
+            **options: As for `overwrite`; none for a stage.
 
         Returns:
-            The version that ended it, which holds nothing.
+            The version that ended it, which holds nothing; None for a stage.
 
         Raises:
             TableNotFoundError: There is no table.
-            As for `append` else.
+            InvalidInputError: That is no id of a stage.
+            As for `drop_staged`, and else for `append`.
 
         Example:
             >>> import atio_core as atio, pandas as pd
@@ -97,6 +112,12 @@ class Versions(TableBase):
         """
         from atio_core.changes.drop import Drop
 
+        if stage_id is not _ALL:
+            if options:
+                raise InvalidInputError(
+                    f"dropping a kept stage takes no {', '.join(options)}; nothing was changed: give its id alone"
+                )
+            return self.drop_staged(stage_id)
         return self._handle.commit(lambda _: Drop(), make_intent(self._clock, **options))
 
     def tag(

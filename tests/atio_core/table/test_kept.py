@@ -170,6 +170,32 @@ def test_a_dropped_stage_is_never_published(table: Table, clock: Clock) -> None:
     assert values(table) == [0]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [lambda stage: stage, lambda stage: stage.id, lambda stage: uuid.UUID(stage.id)],
+    ids=["itself", "its id", "its UUID"],
+)
+def test_a_stage_is_settled_by_its_id_or_by_itself(table: Table, name: Callable[[Any], Any]) -> None:
+    """`publish` and `drop` of the table take what `stage` gave; a drop that names a stage leaves the table alone."""
+    stage, other = table.stage(rows(1), keep=True), table.stage(rows(2), keep=True)
+    assert table.staged(name(stage)).id == stage.id
+    assert table.drop(name(stage)) is None
+    assert [kept.id for kept in table.staged()] == [other.id]
+    table.publish(name(other))
+    assert values(table) == [0, 2]
+
+
+def test_a_drop_of_a_stage_that_is_none_drops_nothing(table: Table) -> None:
+    """Whoever has lost the id doesn't lose the table, and options of a table's drop are none of a stage's."""
+    for lost in (None, "", "a"):
+        with pytest.raises(InvalidInputError, match="stage_id must be the id of a kept stage"):
+            table.drop(lost)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    stage = table.stage(rows(1), keep=True)
+    with pytest.raises(InvalidInputError, match="takes no message; nothing was changed"):
+        table.drop(stage.id, message="not a word")  # pyright: ignore[reportCallIssue]
+    assert (values(table), len(table.staged())) == ([0], 1)
+
+
 def test_a_published_stage_can_not_be_dropped(table: Table) -> None:
     """Whoever drops it is told the version that it has become."""
     stage = table.stage(rows(1), keep=True)
