@@ -70,6 +70,6 @@ def comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_float16(t):
         return values.cast(pa.float32())
     if not pa.types.is_temporal(t):
-        return values
+        return arrow_types.wide_decimals(values)
     number = arrow_types.count_type(t)
     return pa.chunked_array([chunk.view(number) for chunk in values.chunks], number)

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.arguments import shown
-from atio_core.data import arrow_types
 from atio_core.data.conform import field_id
 from atio_core.data.filter_rows import comparable
 from atio_core.data.filters import Operands, RowFilter
@@ -234,7 +233,7 @@ def _names(schema: pa.Schema, labels: Sequence[Any]) -> list[str]:
 
 def as_keys(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values that are equal as keys are: 0.0 and -0.0 are."""
-    plain = arrow_types.wide_decimals(comparable(values))
+    plain = comparable(values)
     return pc.add(plain, 0.0) if pa.types.is_floating(plain.type) else plain
 
 
