@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
@@ -117,7 +117,7 @@ def find_unchanged(
         same = _are_cut_from(piece, there) and _are_intact(writing, there)
     else:
         told = [(rows.num_rows, piece.info)]
-        same = _tells_changes(base) and hold_the_same(own_source(writing), there, told, content)
+        same = _tells_changes(base) and hold_the_same(_whole_source(writing), there, told, content)
     return content if same else None
 
 
@@ -140,7 +140,8 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
         return False
     if written.content != writing.base.content:
         may_be = not arrangement.fields and _tells_changes(writing.base)
-        return may_be and hold_the_same(own_source(writing), there, _pieces(written.files), written.content)
+        new = _pieces(written.files)
+        return may_be and hold_the_same(_whole_source(writing), there, new, written.content)
     if _told(there) != _told(written.files):
         if arrangement.fields:  # each is looked at by itself
             return False
@@ -278,29 +279,34 @@ def or_undone(
 
 
 def own_source(writing: Writing) -> Source:
-    """Return where the rows of the latest lie, of its own schema alone."""
-    base = writing.base
-    columns = read_schema(writing.store, base.schemas[base.schema], base.version)
-    return Source(writing.store, columns, {base.schema: columns}, writing.store.location, base.version)
+    """Return where the rows of the latest lie, of its own schema alone: files of others can't be shared by parts."""
+    source = _whole_source(writing)
+    return replace(source, schemas={writing.base.schema: source.schema})
+
+
+def _whole_source(writing: Writing) -> Source:
+    """Return where the rows of the latest lie, of whatever schema."""
+    base, store = writing.base, writing.store
+    schemas = {number: read_schema(store, ref, base.version) for number, ref in base.schemas.items()}
+    return Source(store, schemas[base.schema], schemas, store.location, base.version)
 
 
 def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, content: str) -> bool:
     """Say whether the files of a partition hold the rows of new ones, in their order, intact.
 
     Args:
-        source: Where they lie; its only schema is that of the new rows.
+        source: Where they lie; its own schema is that of the new rows. Files of one that it doesn't know don't count.
         there: The files.
         new: The new rows.
         content: The digest of these.
     """
     if Totals.of(list(there)).rows != sum(rows for rows, _ in new):
         return False
-    said = {(file.commit_id, file.piece.get("content")) for file in there}
-    if len(said) == 1 and {told for _, told in said} != {content}:
-        return False
     if any(file.schema not in source.schemas for file in there):
         return False
-    if not _tell_the_same(source.schema, _pieces(there), new):
+    if _are_one_piece(source, there) and there[0].piece.get("content") != content:
+        return False
+    if not _tell_the_same(source.schema, [(file.rows, source.info(file)) for file in there], new):
         return False
     found = ContentDigest()
     found.update(source.schema.empty_table())
@@ -310,6 +316,13 @@ def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, conten
     except (DamagedError, NotFoundError):
         return False
     return found.result() == content
+
+
+def _are_one_piece(source: Source, files: Sequence[DataFile]) -> bool:
+    """Say whether the content that files tell is that of all of them together, with the columns as they are now."""
+    said = {(file.commit_id, file.piece.get("content")) for file in files}
+    alone = len(files) == 1 or any((file.rows, file.stats) != (files[0].rows, files[0].stats) for file in files)
+    return len(said) == 1 and alone and source.schemas[files[0].schema] is source.schema
 
 
 def _pieces(files: Iterable[DataFile]) -> list[tuple[int, dict[str, Any]]]:

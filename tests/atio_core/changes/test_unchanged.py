@@ -204,6 +204,12 @@ def test_a_version_that_was_restored_counts() -> None:
 CHANGED: dict[str, Callable[[Table], object]] = {
     "append": lambda table: table.append(rows(4)),
     "the same appended": lambda table: table.append(rows(1, 2, 3)),
+    "the same changed twice": lambda table: (table.append(rows(1, 2, 3)), table.delete([("a", "==", 2)])),
+    "a rename": lambda table: table.rename_column("a", "c"),
+    "a move": lambda table: table.move_column("b", to=0),
+    "a column less": lambda table: table.drop_column("a"),
+    "a column more": lambda table: table.append(rows(4).assign(c="x"), schema_mode="add"),
+    "a wider column": lambda table: table.append(rows(4).astype({"a": "Int64"}), schema_mode="widen"),
     "delete": lambda table: table.delete([("a", "==", 2)]),
     "update": lambda table: table.update([("a", "==", 2)], set={"b": "x"}),
     "upsert": lambda table: table.upsert(rows(2, 5), key=["a"]),
