@@ -321,7 +321,9 @@ def hold_the_same(source: Source, there: Sequence[DataFile], new: Pieces, conten
 def _are_one_piece(source: Source, files: Sequence[DataFile]) -> bool:
     """Say whether the content that files tell is that of all of them together, with the columns as they are now."""
     said = {(file.commit_id, file.piece.get("content")) for file in files}
-    alone = len(files) == 1 or any((file.rows, file.stats) != (files[0].rows, files[0].stats) for file in files)
+    alone = len(files) == 1 or any(
+        (file.rows, file.stats) != (files[0].rows, files[0].stats) for file in files
+    )
     return len(said) == 1 and alone and source.schemas[files[0].schema] is source.schema
 
 
