@@ -53,8 +53,21 @@ def to_other(
     if output_as == "polars":
         from atio_core.data import polars_conversion
 
-        return polars_conversion.from_arrow(plain, rows_of(pieces), layout.library)
+        enums = _with_categories(layout, positions, plain.num_columns)
+        return polars_conversion.from_arrow(plain, rows_of(pieces), layout.library, enums)
     return plain
+
+
+def _with_categories(layout: Layout, positions: Sequence[int], count: int) -> set[int]:
+    """Return which of a frame's plain columns have categories that belong to their type; an index comes first."""
+    columns = [layout.columns[position] for position in positions]
+    before = count - len(columns)
+    numbered = [*enumerate(layout.index[:before]), *enumerate(columns, before)]
+    return {place for place, column in numbered if _is_category(column.type)}
+
+
+def _is_category(described: Json) -> bool:
+    return isinstance(described, dict) and "category" in cast("dict[str, Any]", described)
 
 
 def _to_arrow(

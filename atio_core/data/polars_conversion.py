@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -14,13 +15,14 @@ class _NoSuchTypeError(TypeError):
     """polars has no type that holds the same values; the message names what it lacks."""
 
 
-def from_arrow(table: pa.Table, rows: int, library: str) -> Any:
+def from_arrow(table: pa.Table, rows: int, library: str, enums: Collection[int] = ()) -> Any:
     """Return an Arrow table as a polars frame.
 
     Args:
         table: The columns.
         rows: How many; without columns the table can't tell.
         library: Who wrote it.
+        enums: The places of columns whose categories belong to their type.
 
     Raises:
         InvalidInputError: polars can't hold a column's values or its name.
@@ -28,11 +30,11 @@ def from_arrow(table: pa.Table, rows: int, library: str) -> Any:
     import polars as pl
 
     columns: dict[str, Any] = {}
-    for name, values in zip(table.column_names, table.columns, strict=True):
+    for place, (name, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
         if name in columns:
             _refuse(name, "stands there more than once, which polars doesn't take", library)
         try:
-            columns[name] = _series(values, as_enum=library == "pandas")
+            columns[name] = _series(values, as_enum=place in enums)
         except (_NoSuchTypeError, pa.ArrowInvalid, pl.exceptions.PolarsError) as error:
             _refuse(
                 name, f"of type {values.type} holds what polars has no type for ({error})", library, error

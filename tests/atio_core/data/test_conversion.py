@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from atio_core.data.conversion import type_text
 from atio_core.errors import InvalidInputError, NotPreservableError
+from atio_core.storage.memory import MemoryStore
+from atio_core.table import Table
 from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import frames
 from tests.support.frames import NASTY, library_of, round_trip
@@ -285,3 +287,14 @@ def test_a_polars_frame_has_no_column_twice() -> None:
     """Asking polars for a column twice is refused, since it would hand out one."""
     with pytest.raises(InvalidInputError, match="twice"):
         round_trip(pl.DataFrame({"a": [1]}), labels=["a", "a"])
+
+
+def test_dictionaries_of_pandas_without_categories_of_their_own_become_categoricals() -> None:
+    """Each write may bring other texts in them, so that they are no Enum: whole, empty and lazily read alike."""
+    table, kind = Table(store=MemoryStore()), pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
+    for texts in (["a", "b"], ["c", None, "b"]):
+        table.append(pd.DataFrame({"x": pd.Series(texts, dtype=kind)}))
+    expected = pl.DataFrame({"x": pl.Series(["a", "b", "c", None, "b"], dtype=pl.Categorical)})
+    assert_frames_equal(table.read(output_as="polars"), expected)
+    assert_frames_equal(table.read(output_as="lazy").collect(), expected)
+    assert table.read(output_as="polars", limit=0).schema == expected.schema
