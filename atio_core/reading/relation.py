@@ -32,7 +32,7 @@ def relation_of(dataset: Any) -> Any:
         )
     try:
         relation: Any = duckdb.from_arrow(dataset)
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException) as error:
         raise _unheld(schema, error) from error
     for field, name, made in zip(schema, relation.columns, relation.types, strict=True):
         if field.name != name:
@@ -60,7 +60,10 @@ def _unheld(schema: pa.Schema, error: Exception) -> InvalidInputError:
     for field in schema:
         try:
             duckdb.from_arrow(pa.schema([field]).empty_table())
-        except duckdb.Error:
+        except (
+            duckdb.Error,
+            pa.ArrowException,
+        ):  # of either: Arrow makes no columns of some types that it reads
             return InvalidInputError(
                 f"column {field.name!r} of type {field.type} holds what DuckDB has no type for ({error}); read with"
                 " output_as='arrow', or leave the column out with columns=[…]"

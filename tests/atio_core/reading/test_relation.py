@@ -81,6 +81,12 @@ def test_values_are_those_that_were_written() -> None:
         (pa.table({"x": [{"": 1}]}), "column 'x' is struct.* has no empty names for fields"),
         (pa.table({"x": [[{"": 1}]]}), "column 'x' is list.* has no empty names for fields"),
         (
+            pa.table(
+                {"x": pa.ListArray.from_arrays([0, 1], pa.array([1], pa.float16()).dictionary_encode())}
+            ),
+            "column 'x' of type list.* no type for",
+        ),
+        (
             pa.table({"a": [1], "x": pa.array([1], pa.float16())}),
             "column 'x' of type halffloat .* no type for",
         ),
