@@ -73,20 +73,22 @@ def transaction(session: Session, table: str) -> Generator[Transaction]:
     """
     begun = is_begun(session)
     made = Transaction(ours=leaves_it_to_us(session, begun=begun), savepoint=False)
-    with translated(session, table):
-        made.savepoint = _begin(session, begun=begun, ours=made.ours)
     try:
+        with translated(session, table):
+            made.savepoint = _begin(session, begun=begun, ours=made.ours)
         with translated(session, table, stands=made.stands):
             yield made
             if made.savepoint:
                 session.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-    except BaseException:
+        if made.ours:
+            with translated(session, table):
+                made.token = _token(session)
+            _commit(session, made, table)
+    except (
+        BaseException
+    ):  # wherever Ctrl-C comes: a transaction left open in the caller's connection locks others out
         _undo(session, made, begun=begun)
         raise
-    if made.ours:
-        with translated(session, table):
-            made.token = _token(session)
-        _commit(session, made, table)
 
 
 def _begin(session: Session, *, begun: bool, ours: bool) -> bool:
@@ -133,10 +135,7 @@ def _commit(session: Session, made: Transaction, table: str) -> None:
     try:
         session.execute("COMMIT")
     except Exception as error:
-        unknown = is_unknown(session, error)
-        if not unknown:
-            _undo(session, made, begun=False)
-        outcome = _asked(session, made) if unknown else False
+        outcome = _asked(session, made) if is_unknown(session, error) else False
         if outcome is True:
             return
         if outcome is None:

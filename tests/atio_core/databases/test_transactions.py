@@ -5,7 +5,7 @@ import logging
 import pickle
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import psycopg
@@ -15,6 +15,9 @@ import sqlalchemy
 from psycopg.rows import dict_row
 
 import atio_core as atio
+from atio_core.databases import transaction
+from atio_core.databases.connect import connected
+from tests.support.interrupts import interrupted_anywhere
 from tests.support.servers import Database
 
 OLD = pa.table({"id": [1, 2], "name": ["a", "b"]})
@@ -112,6 +115,23 @@ def test_a_connection_without_a_transaction(both: Database) -> None:
     assert put(connection, NEW, "append").committed
     connection.close()
     assert state(both)[0] == [1, 2, 3, 3]
+
+
+def test_an_interrupt_anywhere_leaves_no_transaction_open(both: Database) -> None:
+    """Wherever Ctrl-C comes, a connection that commits by itself is left with nothing that locks others out."""
+    with contextlib.closing(both.connect()) as connection:
+
+        def begin_anew() -> Callable[[], object]:
+            return lambda: put(connection, NEW, "append")
+
+        lines = 0
+        for lines in interrupted_anywhere(begin_anew, transaction):
+            with connected(connection) as session:
+                assert not transaction.is_begun(session), lines
+        assert lines > 20
+    rows, _ = state(both)
+    assert rows[:2] == [1, 2]
+    assert set(rows[2:]) == {3}
 
 
 def test_sqlalchemy_connections(both: Database) -> None:
