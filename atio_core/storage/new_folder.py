@@ -76,7 +76,7 @@ class NewFolder:
 
     def sync(self) -> None:
         """Make the names in all its folders durable, the innermost first."""
-        for folder, _, _ in os.walk(self._path, topdown=False):
+        for folder, _, _ in os.walk(self._path, topdown=False, onerror=_raise):
             durable.sync_folder(folder)
 
     def _at(self, name: str) -> str:
@@ -221,6 +221,11 @@ def _sync_name(target: str) -> None:
     except OSError as error:
         message = f"{target!r} is there, but its name could not be made durable ({reason(error)})."
         raise StorageError(message, path=target, errno=error.errno, unknown=True) from error
+
+
+def _raise(error: OSError) -> None:
+    """A folder that can't be listed can't be synced either: `os.walk` would pass over it."""
+    raise error
 
 
 def _write_all(fd: int, data: memoryview) -> int:

@@ -196,6 +196,21 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "it" / "a").read_text() == "1"
 
 
+def test_a_folder_that_can_not_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names in a folder within can't be made durable then: nothing is made, nor left."""
+    real, left = os.scandir, [errno.EMFILE]
+
+    def failing(path: str | int) -> object:
+        if str(path).endswith("/inner") and left:
+            raise OSError(left.pop(), "Too many open files", path)
+        return real(path)
+
+    with pytest.raises(StorageError, match="Too many open files"), new_folder(tmp_path / "new") as new:
+        new.add_file("inner/a", filling("1"), executable=False)
+        monkeypatch.setattr(os, "scandir", failing)
+    assert names(tmp_path) == []
+
+
 def test_a_name_that_can_not_be_synced_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If only the last sync fails, the new folder is there, and the error says that a power loss may undo it."""
     real = durable.sync_folder
