@@ -21,7 +21,7 @@ from atio_core.errors import AlreadyExistsError, AtioError, InvalidInputError, S
 from atio_core.storage import durable, locks
 from atio_core.storage.fsspec_paths import place_and_options
 from atio_core.storage.target import look, reason, refused, require_encodable, require_no_url
-from atio_core.storage.temporary import UNLOCKED, name_beside
+from atio_core.storage.temporary import UNLOCKED, is_ours, name_beside
 
 _ENDING = ".atio-folder"
 _REMOVABLE = re.compile(r"\..*\.[0-9a-f]{16}\.atio-folder", re.DOTALL)
@@ -138,6 +138,19 @@ def new_folder(path: object, *, replacing: bool = False) -> Generator[NewFolder]
         os.close(lock)
         if doomed:
             shutil.rmtree(made, ignore_errors=True)  # litter goes with the next call
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name has the form of those of folders that are being made, or were left by who died meanwhile.
+
+    Args:
+        name: The last part of a path.
+
+    Example:
+        >>> is_unfinished(".model.0123456789abcdef.atio-folder")
+        True
+    """
+    return name.startswith(".") and (_REMOVABLE.fullmatch(name) is not None or is_ours(name))
 
 
 def find_folder(path: object) -> str:

@@ -17,6 +17,7 @@ import atio_core as atio
 from atio_core.log import store_log
 from atio_core.storage import readback
 from atio_core.storage.locate import locate
+from atio_core.storage.new_folder import new_folder
 from atio_core.store import releases
 from atio_core.testing import Fault, FaultyStore
 from tests.support.interrupts import interrupted_anywhere
@@ -68,6 +69,17 @@ def test_what_else_lies_there_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "t" / "data" / "inner").mkdir()
     atio.Table(tmp_path / "t" / "data" / "inner").overwrite(rows(1))
     assert store.tables() == ["t"]
+
+
+def test_a_copy_in_the_making_is_no_table(tmp_path: Path) -> None:
+    """A table that is exported into the store's folder isn't expired, or told, before it is there as a whole."""
+    store = filled(tmp_path, "a")
+    with new_folder(tmp_path / "copy"):
+        (hidden,) = tmp_path.glob(".copy.*")
+        shutil.copytree(tmp_path / "a", hidden, dirs_exist_ok=True)
+        assert store.tables() == ["a"]
+        assert list(store.expire_all(keep_last=2).reports) == ["a"]
+    assert store.tables() == ["a", "copy"]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +245,7 @@ def test_a_release_that_nobody_knows_of_keeps_its_versions(tmp_path: Path) -> No
 DIES = """
 import os, sys, atio_core as atio
 from atio_core.storage.locate import locate
+from atio_core.storage.new_folder import new_folder
 from atio_core.testing import Fault, FaultyStore
 dies = Fault("put_if_absent", meanwhile=lambda: os._exit(9))
 atio.Store(store=FaultyStore(locate(sys.argv[1], temporary="_atio/tmp"), dies)).create_release("dead", {"a": 1})
