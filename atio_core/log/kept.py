@@ -69,18 +69,20 @@ def keep(log: CommitLog, record: KeptRecord) -> None:
         StagedFilesExpiredError: Cleaning may have taken a file already; the stage isn't kept, and its files are gone.
         StorageError: The store failed. With `unknown=True` the stage may be kept all the same, else its files are gone.
     """
-    stage_id, data = record.staged.id, encode_kept(record)
-    pending, known = pending_path(stage_id), kept_path(stage_id)
+    stage_id, sent = record.staged.id, False
     try:
-        _create(log, pending, data)
+        data = encode_kept(record)
+        _create(log, pending_path(stage_id), data)
         _require_young(log, record)
-        _create(log, known, data)
+        sent = True
+        _create(log, kept_path(stage_id), data)
     except StorageError as error:
         if not error.unknown:
             _take_away(log.store, record)
         raise
-    except StagedFilesExpiredError:
-        _take_away(log.store, record)
+    except BaseException:
+        if not sent:  # else Ctrl-C may have come behind the link
+            _take_away(log.store, record)
         raise
 
 

@@ -406,6 +406,29 @@ def test_a_store_that_fails_keeps_nothing_or_says_that_it_may(table: Table, stor
     assert values(stage) == [0, 1]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, StorageError])
+def test_what_comes_before_a_stage_is_known_leaves_nothing(
+    table: Table, store: MemoryStore, error: type[BaseException]
+) -> None:
+    """Whatever ends the call, at whichever call of the store, neither files nor a record stay that nobody knows of."""
+    there, ended = set(store.list()), 0
+    for verb in ("write", "close", "put_if_absent", "read", "list", "look"):
+        for at in range(1, 20):
+            if (verb, at) == ("put_if_absent", 2):  # by which it becomes known
+                break
+            fault = Fault(verb, at=at, after=True, error=lambda: error("ended"))
+            try:
+                Table(store=FaultyStore(store, fault)).stage(rows(1), keep=True)
+            except error:
+                assert set(store.list()) == there, (verb, at)
+                ended += 1
+            else:
+                table.staged()[0].drop()
+                there = set(store.list())
+                break
+    assert ended > 5
+
+
 def test_what_makes_no_sense_is_refused(table: Table, store: MemoryStore) -> None:
     """Times that can't be, ids that are none and options of others are refused before anything is written."""
     there = set(store.list())
