@@ -136,6 +136,8 @@ class Replacement:
         except AtioError:
             raise
         except OSError as error:
+            if self.published:
+                raise self._unsure(error) from error
             raise storage_error("Replacing", self.target.path, error) from error
 
     def close(self) -> None:
@@ -222,13 +224,17 @@ class Replacement:
         try:
             durable.sync_folder(self.target.folder)
         except OSError as error:
-            raise StorageError(
-                f"{self.target.path!r} has its new content, but its folder could not be synced "
-                f"({reason(error)}): a power loss may undo the change. Check the disk and write again.",
-                path=self.target.path,
-                errno=error.errno,
-                unknown=True,
-            ) from error
+            raise self._unsure(error) from error
+
+    def _unsure(self, error: OSError) -> StorageError:
+        """What is raised of an error behind the one step that counts."""
+        return StorageError(
+            f"{self.target.path!r} has its new content, but the disk may not hold it ({reason(error)}): a power loss "
+            "may undo the change. Check the disk and write again.",
+            path=self.target.path,
+            errno=error.errno,
+            unknown=True,
+        )
 
 
 @contextlib.contextmanager

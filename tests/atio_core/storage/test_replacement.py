@@ -261,6 +261,22 @@ def test_what_was_replaced_is_replaced_whatever_was_answered(
     assert list(old.parent.iterdir()) == [old]
 
 
+def test_an_error_behind_the_one_step_is_unknown(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some drives tell only at the end that they couldn't hold the bytes: the new file is there all the same."""
+    real = os.close
+
+    def full(fd: int) -> None:
+        real(fd)
+        if old.read_bytes() == b"new":
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "close", full)
+    with pytest.raises(StorageError, match="has its new content, but") as caught:
+        replace(old)
+    assert caught.value.unknown
+    assert old.read_bytes() == b"new"
+
+
 def test_a_temporary_file_that_somebody_removed(old: Path) -> None:
     """If the new content is gone before it is published, that is an error, and the old one stands."""
     with pytest.raises(StorageError, match="stands unchanged"), replacement(plan_publication(old)) as new:  # noqa: PT012
