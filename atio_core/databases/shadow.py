@@ -28,15 +28,49 @@ _WAIT_SECONDS = 50  # as long as InnoDB waits for a row
 _STANDS = "Nothing was written."
 
 
+def clean(session: Session, dialect: MySQL, name: Name) -> None:
+    """Drop what a killed writer left of a table that needs no shadow now, unless somebody is at work on one.
+
+    Args:
+        session: The connection, without an open transaction.
+        dialect: The database.
+        name: Of the table.
+    """
+    schema, *names = _names(session, dialect, name)
+    there = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name IN (%s, %s)"
+    if session.execute(there, (schema, *names)):
+        with contextlib.suppress(CommitConflictError), alone(session, dialect, name, wait_seconds=0):
+            _drop(session, dialect, schema, *names)
+
+
+def _names(session: Session, dialect: MySQL, name: Name) -> tuple[str, str, str]:
+    """The schema of a table, and in it the names of its shadow, and of what it was before."""
+    digest = _digest(dialect.qualified(session, name))
+    return dialect.schema(session, name), f"_atio_new_{digest}", f"_atio_old_{digest}"
+
+
+def _drop(session: Session, dialect: MySQL, schema: str, *names: str) -> None:
+    listed = ", ".join(dialect.qualified(session, (schema, name)) for name in names)
+    session.execute(f"DROP TABLE IF EXISTS {listed}")
+
+
 @contextlib.contextmanager
-def alone(session: Session, dialect: MySQL, name: Name) -> Generator[None]:
+def alone(
+    session: Session, dialect: MySQL, name: Name, *, wait_seconds: int = _WAIT_SECONDS
+) -> Generator[None]:
     """Be the only one of us who makes a shadow of a table.
+
+    Args:
+        session: The connection.
+        dialect: The database.
+        name: Of the table.
+        wait_seconds: How long somebody else may take.
 
     Raises:
         CommitConflictError: Somebody else does so, and takes long.
     """
     key = f"atio {_digest(dialect.qualified(session, name))}"
-    if session.execute("SELECT GET_LOCK(%s, %s)", (key, _WAIT_SECONDS)) != [(1,)]:
+    if session.execute("SELECT GET_LOCK(%s, %s)", (key, wait_seconds)) != [(1,)]:
         raise CommitConflictError(f"Another write to {name[1]} is under way. {_STANDS} Write again.")
     try:
         yield
@@ -89,11 +123,9 @@ def made(session: Session, dialect: MySQL, name: Name, table: Table | None, plan
         plan: What it becomes.
     """
     final = dialect.qualified(session, name)
-    schema = dialect.schema(session, name)
-    shadow, old = (
-        dialect.qualified(session, (schema, f"_atio_{word}_{_digest(final)}")) for word in ("new", "old")
-    )
-    session.execute(f"DROP TABLE IF EXISTS {shadow}, {old}")
+    schema, *names = _names(session, dialect, name)
+    shadow, old = (dialect.qualified(session, (schema, one)) for one in names)
+    _drop(session, dialect, schema, *names)
     try:
         new = Table(shadow, final, plan.columns, (plan.key,) if plan.key else ())
         if table is None:
@@ -111,7 +143,7 @@ def made(session: Session, dialect: MySQL, name: Name, table: Table | None, plan
             session.execute(f"DROP TABLE IF EXISTS {shadow}")
         raise
     with contextlib.suppress(Exception):  # the new table is there; the next write drops the old one
-        session.execute(f"DROP TABLE IF EXISTS {old}")
+        _drop(session, dialect, schema, names[1])
 
 
 def _publish(session: Session, rename: str, name: Name) -> None:

@@ -179,8 +179,11 @@ class _Writing:
                     f"Nothing was written. ALTER TABLE {table.sql} ENGINE=InnoDB, or use if_exists='replace'."
                 )
             swaps = True
-        self._check_callers(swaps=swaps, begun=session.open or is_begun(session))
+        begun = session.open or is_begun(session)
+        self._check_callers(swaps=swaps, begun=begun)
         if not swaps:
+            if not begun:
+                shadow.clean(session, dialect, name)
             if self.request.idempotency_key is not None:
                 keys.prepare(session, dialect, self.request.schema)
             return False

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import atio_core as atio
-from atio_core.databases import connect
+from atio_core.databases import connect, shadow
 from tests.support.servers import Database
 
 ROWS = 1_000
@@ -183,6 +183,24 @@ def test_a_killed_writer_leaves_the_old_table(db: Database, mode: str) -> None:
     assert finished(held(db))
     put(db.url, pa.table({"id": [5]}), "replace")
     assert db.run("SELECT id FROM t") == [(5,)]
+    check_no_shadows(db)
+
+
+def test_a_shadow_of_the_dead_goes_with_any_write(database_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the table was before stays if the connection ends behind the rename; the next write of any kind drops it."""
+    maria = database_of("mysql")
+    put(maria.url, pa.table({"id": [1]}), "fail")
+    monkeypatch.setattr(shadow, "_drop", lambda *_: None)
+    put(maria.url, pa.table({"id": [2], "more": [2]}), "replace")
+    monkeypatch.undo()
+    assert len(maria.run("SHOW TABLES")) == 2
+    put(maria.url, pa.table({"id": [3], "more": [3]}), "append")
+    check_no_shadows(maria)
+    assert sorted(maria.run("SELECT id FROM t")) == [(2,), (3,)]
+
+
+def check_no_shadows(db: Database) -> None:
+    """Nothing but the table is left, where one is made beside it for a while."""
     if db.kind == "mysql":
         tables = db.run("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
         assert tables == [("t",)]
