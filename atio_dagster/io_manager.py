@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 from atio_core.amounts import readable_bytes
 from atio_core.errors import InvalidInputError, TableNotFoundError
 from atio_core.model.entry import ROWS
+from atio_core.retention import duration
 from atio_core.snapshot import Snapshot
 from atio_core.store import Store
 from atio_core.table import Table
@@ -96,6 +98,10 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
         description="When an asset's output is published: 'at_once', 'after_checks', or 'after_run' with the others"
         " of its run; the latter two take with_publishing around the definitions.",
     )
+    staged_for_hours: float = Field(
+        default=7 * 24,
+        description="How long an output that waits for its publication is kept, such as one whose checks have failed.",
+    )
 
     @classmethod
     def output_config_schema(cls) -> type[dg.Config]:
@@ -111,6 +117,7 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
         if self.storage_options is not None and self.resource is not None:
             raise InvalidInputError("storage_options belong to base_path: the resource has its own")
         require_publish(self.publish, "AtioIOManager")
+        duration("staged_for_hours", self.staged_for_hours, timedelta(hours=1))
         return self
 
     @property
@@ -144,7 +151,7 @@ class AtioIOManager(KnownFields, ByPath, CachedConfig, WriteConfig, ReadConfig, 
         if publish == "at_once":
             written = planned.commit(table)
         elif (written := repeated(context, planned.said, self.bucket_options)) is None:
-            stage = planned.stage(table)
+            stage = planned.stage(table, timedelta(hours=self.staged_for_hours))
             report_staged(context, stage, planned.said, latest, partitions, publish=publish)
             return
         if written.repeated or written.unchanged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.data.frames import to_piece
@@ -46,10 +47,10 @@ class PlannedWrite:
         """Make it the table's next version."""
         return getattr(table, self.method)(self.data, **self.options, **self.said)
 
-    def stage(self, table: Table) -> KeptStage:
+    def stage(self, table: Table, keep_for: timedelta) -> KeptStage:
         """Keep it beside the table's versions, to be published later: what is said of its commit is said then."""
         options = {name: value for name, value in self.options.items() if name != "if_unchanged"}
-        return table.stage(self.data, self.method, keep=True, **options)
+        return table.stage(self.data, self.method, keep=True, keep_for=keep_for, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class PlannedCommit:
         """Make them the table's next version."""
         return table.commit(self.staged, **self.said)
 
-    def stage(self, table: Table) -> KeptStage:
+    def stage(self, table: Table, keep_for: timedelta) -> KeptStage:  # noqa: ARG002 - as of a write
         """Refuse to keep them under an id: that is said when they are staged."""
         raise InvalidInputError(
             f"what was staged for {table.path} can't wait for checks: publish it at once, or return the rows. Nothing"

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import dagster as dg
@@ -601,3 +602,16 @@ def test_how_often_checks_look_up_what_is_noted(
 
     assert run(definitions([asset(name) for name in names], [hold])).success
     assert len(looked) == 1
+
+
+def test_how_long_a_staged_output_is_kept(
+    definitions: Definitions, run: Callable[..., dg.ExecuteInProcessResult], store: AtioResource
+) -> None:
+    """As long as its manager says, 7 days if it says nothing; a time that is none is refused."""
+    for options, hours in (({}, 7 * 24), ({"staged_for_hours": 0.5}, 0.5)):
+        run(definitions([gated(Feed(BAD))], [positive], **options))
+        kept = store.table("gated").staged()[-1].until - datetime.now(UTC)
+        assert abs(kept - timedelta(hours=hours)) < timedelta(minutes=2)
+    for wrong in (-1, float("nan"), 1e12):
+        with pytest.raises(ValueError, match="staged_for_hours"):
+            AtioIOManager(resource=store, staged_for_hours=wrong)
