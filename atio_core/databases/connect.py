@@ -8,10 +8,12 @@ transaction is open, leaves it to us.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -33,6 +35,7 @@ _SCHEMES: dict[str, str] = {
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
 }
+_NO_FILE = re.compile(r":memory:|[A-Za-z]{2,}:")  # one letter is a drive
 # A second thread would get the database before the first one has taught it to scan Arrow.
 _OPENING_DUCKDB = threading.Lock()
 _TAKEN = (
@@ -120,6 +123,22 @@ def connected(con: Any) -> Generator[Session]:
     else:
         raw = _driver_of(con)
         yield Session(raw, _database_of(raw), ours=False, secrets=secrets)
+
+
+def new_file_of(con: Any) -> Database | None:
+    """Return of which database connecting would make a file; None if it is there, or there is none.
+
+    Args:
+        con: As for `connected`.
+    """
+    kind = _kind_of(con)
+    url: Any = con.url if kind == "engine" else con
+    if kind not in ("url", "engine") or (isinstance(url, str) and (url := _parsed(url)) is None):
+        return None
+    scheme, path = url.drivername.partition("+")[0], url.database
+    if scheme not in ("sqlite", "duckdb") or not path or _NO_FILE.match(path) or Path(path).exists():
+        return None
+    return scheme
 
 
 def _kind_of(con: Any) -> Literal["url", "engine", "connection", "driver"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from atio_core.databases.connect import Session
+from atio_core.databases.connect import Database
 from atio_core.databases.dialect import Dialect
 from atio_core.databases.duckdb import DuckDB
 from atio_core.databases.mysql import MySQL
@@ -19,6 +19,6 @@ _DIALECTS: Mapping[str, Callable[[], Dialect]] = {
 }
 
 
-def dialect_of(session: Session) -> Dialect:
-    """Return the dialect of a connection's database."""
-    return _DIALECTS[session.database]()
+def dialect_of(database: Database) -> Dialect:
+    """Return the dialect of a database."""
+    return _DIALECTS[database]()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atio_core.databases.conditions import Where, of_matching, read_where
-from atio_core.databases.connect import Session, connected
+from atio_core.databases.connect import Session, connected, new_file_of
 from atio_core.databases.dialect import Column, Dialect, Table
 from atio_core.databases.dialects import dialect_of
 from atio_core.databases.failures import told_of_reading
@@ -60,8 +60,13 @@ def read_rows(
         >>> con.close()
     """
     wanted: Where = () if where is None else read_where(where)
+    if (database := new_file_of(con)) is not None:  # which connecting would make
+        raise TableNotFoundError(
+            f"There is no table {name} in this {database} database, whose file isn't there. Write it first.",
+            table=name,
+        )
     with connected(con) as session, told_of_reading(session, name):
-        dialect = dialect_of(session)
+        dialect = dialect_of(session.database)
         with dialect.settings(session):
             table = dialect.describe(session, (schema, name))
             if table is None:

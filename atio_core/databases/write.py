@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from atio_core.databases import keys, shadow
 from atio_core.databases.conditions import of_matching
-from atio_core.databases.connect import Session, connected
+from atio_core.databases.connect import Session, connected, new_file_of
 from atio_core.databases.dialect import Column, Dialect, Name, Table
 from atio_core.databases.dialects import dialect_of
 from atio_core.databases.failures import translated
@@ -84,8 +84,10 @@ def write_table(obj: Any, options: Mapping[str, Any], teller: Teller) -> Written
     start = time.perf_counter()
     request = read_options(options)
     rows = rows_of(obj, index=request.index, index_label=request.index_label)
+    if (database := new_file_of(request.con)) is not None:
+        _require_fit(dialect_of(database), request, rows)
     with connected(request.con) as session:
-        dialect = dialect_of(session)
+        dialect = dialect_of(session.database)
         done = Written(request.name, session.database, columns=len(rows.schema), losses=list(rows.losses))
         _check_names(dialect, request, rows)
         teller.step("%s: %s rows of %s columns", request.name, session.database, len(rows.schema))
@@ -100,6 +102,31 @@ def write_table(obj: Any, options: Mapping[str, Any], teller: Teller) -> Written
                 before = time.perf_counter()
             done.seconds["commit"] = time.perf_counter() - before
     return done
+
+
+def _require_fit(dialect: Dialect, request: Request, rows: Rows) -> None:
+    """Refuse what can't be written to a new table, as far as the rows tell: connecting makes a file that stays."""
+    _check_names(dialect, request, rows)
+    plan = decide(dialect, request, None, rows)
+    _require_kept(request, [*rows.losses, *plan.losses])
+    for batch in rows.batches(request.chunk_rows) if rows.again else ():
+        for values, column in zip(batch.columns, plan.columns, strict=True):
+            _held(values, column, plan)
+
+
+def _require_kept(request: Request, losses: Sequence[str]) -> None:
+    if request.strict and losses:
+        raise NotPreservableError(f"{' '.join(losses)} Nothing was written (strict=True).")
+
+
+def _held(values: Any, column: Column, plan: Plan) -> Any:
+    """Return values as a column holds them, or refuse them."""
+    try:
+        return fit(values, column.type, as_text=column.name in plan.as_text)
+    except UnfitError as error:
+        message = f"Column {column.name!r}: {error}. Nothing was written."
+        made = column.name in plan.made
+        raise (NotPreservableError if made else SchemaMismatchError)(message) from error
 
 
 def _traits_lost(traits: frozenset[str]) -> list[str]:
@@ -274,8 +301,7 @@ class _Writing:
     def _lose(self, losses: Sequence[str]) -> None:
         """Say what can't be kept, or refuse it."""
         self.done.losses += losses
-        if self.request.strict and self.done.losses:
-            raise NotPreservableError(f"{' '.join(self.done.losses)} Nothing was written (strict=True).")
+        _require_kept(self.request, self.done.losses)
 
     def _merge(self, table: Table, plan: Plan) -> None:
         staged = self.dialect.stage(self.session, table, plan.columns)
@@ -325,15 +351,6 @@ class _Writing:
     def _batches(self, plan: Plan) -> Generator[pa.RecordBatch]:
         names = [str(i) for i in range(len(plan.columns))]
         for batch in self.rows.batches(self.request.chunk_rows):
-            held = [self._held(batch.column(i), column, plan) for i, column in enumerate(plan.columns)]
+            held = [_held(batch.column(i), column, plan) for i, column in enumerate(plan.columns)]
             yield pa.RecordBatch.from_arrays(held, names=names)
             self.done.rows += batch.num_rows
-
-    @staticmethod
-    def _held(values: Any, column: Column, plan: Plan) -> Any:
-        try:
-            return fit(values, column.type, as_text=column.name in plan.as_text)
-        except UnfitError as error:
-            message = f"Column {column.name!r}: {error}. Nothing was written."
-            made = column.name in plan.made
-            raise (NotPreservableError if made else SchemaMismatchError)(message) from error
