@@ -92,6 +92,9 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
     publish: Publish = Field(
         default="at_once", description="When outputs are published, of assets that don't say it themselves."
     )
+    staged_for_hours: float = Field(
+        default=7 * 24, ge=0, description="How long outputs are kept that wait for their publication."
+    )
     modules: list[str] = Field(
         default_factory=list[str],
         description="Python modules whose assets and checks belong to the store, and are published as they ask. A name"
@@ -128,7 +131,10 @@ class AtioStoreComponent(dg.Component, dg.Model, dg.Resolvable):
         resources: dict[str, Any] = {self.resource_key: atio}
         if self.io_manager_key is not None:
             resources[self.io_manager_key] = AtioIOManager(
-                resource=atio, pickles=self.pickles, publish=self.publish
+                resource=atio,
+                pickles=self.pickles,
+                publish=self.publish,
+                staged_for_hours=self.staged_for_hours,
             )
         expire = build_expiration_job(resource_key=self.resource_key)
         maintain = build_maintenance_job(resource_key=self.resource_key)

@@ -4,6 +4,7 @@ import importlib.metadata
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_assets_beside_it_are_published_behind_their_checks(
 ) -> None:
     """The component does what `with_publishing` does, for the assets of its modules: by them, or by YAML, for all."""
     asking = '(metadata={"atio/publish": "after_checks"})' if asks == "asset" else ""
-    attributes = {"publish": "after_checks"} if asks == "store" else {}
+    attributes = {"publish": "after_checks", "staged_for_hours": 2} if asks == "store" else {}
     defs = loaded(
         {"base_path": str(tmp_path), "modules": [".assets"], **attributes},
         assets=ASSETS.replace("{ASKING}", asking),
@@ -110,7 +111,9 @@ def test_assets_beside_it_are_published_behind_their_checks(
         assert done.success is passes
     table = AtioResource(base_path=str(tmp_path)).table("gated")
     assert table.read() == [1]
-    assert len(table.staged()) == 1
+    [kept] = table.staged()
+    hours = (kept.until - datetime.now(UTC)).total_seconds() / 3600
+    assert round(hours) == (2 if asks == "store" else 7 * 24)
 
 
 def test_a_module_beside_nothing() -> None:
@@ -129,9 +132,10 @@ def test_a_module_beside_nothing() -> None:
         {"base_path": "t", "retention": {"keep": 3}},
         {"base_path": "t", "expiration": {"running": True}},
         {"base_path": "t", "checks": {"assets": ["a"], "versions": "some"}},
+        {"base_path": "t", "staged_for_hours": -1},
         {"base_path": "t", "strange": 1},
     ],
-    ids=["no folder", "when", "rule", "name of rule", "no schedule", "versions", "name"],
+    ids=["no folder", "when", "rule", "name of rule", "no schedule", "versions", "hours", "name"],
 )
 def test_what_makes_no_sense_is_refused(attributes: dict[str, Any]) -> None:
     """A wrong value or name is refused when the YAML is loaded."""
