@@ -42,6 +42,9 @@ IfUnchanged = Literal["commit", "skip"]
 """What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
 _LEAST_BYTES = 4 << 20  # to be read again: less isn't worth a thread
+_FEW_BYTES = (
+    64 << 20
+)  # of a table that is read only to see whether an overwrite of some rows has made it what it is
 _WORKERS = min(8, CORES)
 
 
@@ -159,11 +162,12 @@ def _files_there(writing: Writing) -> Sequence[DataFile] | None:
 
 
 def _tells_changes(base: LogEntry) -> bool:
-    """Say whether the digest of a version's content is of what was done to its rows, instead of the rows.
+    """Say whether the digest of a version's content may be of what was done to its rows, instead of the rows.
 
-    After an overwrite it is of the rows, so that those needn't be read; but for one of the rows that matched.
+    After an overwrite it is of the rows, so that those needn't be read; but for one of the rows that matched, which
+    looks the same: few rows are read to be sure, where their files don't tell.
     """
-    return base.data.operation != "overwrite"
+    return base.data.operation != "overwrite" or base.totals.bytes <= _FEW_BYTES
 
 
 def lie_there(writing: Writing, files: Sequence[DataFile]) -> bool:

@@ -212,6 +212,8 @@ CHANGED: dict[str, Callable[[Table], object]] = {
     "a wider column": lambda table: table.append(rows(4).astype({"a": "Int64"}), schema_mode="widen"),
     "delete": lambda table: table.delete([("a", "==", 2)]),
     "update": lambda table: table.update([("a", "==", 2)], set={"b": "x"}),
+    "some rows overwritten": lambda table: table.overwrite(rows(7), where=[("a", "==", 2)]),
+    "all rows overwritten": lambda table: table.overwrite(rows(7, 8), where=[("a", ">", 0)]),
     "upsert": lambda table: table.upsert(rows(2, 5), key=["a"]),
     "compaction": lambda table: (table.append(rows(4)), table.compact()),
     "staged": lambda table: table.commit([table.stage(rows(4)), table.stage(rows(5))]),
@@ -235,6 +237,15 @@ def test_what_changes_have_made_of_a_table_is_found_in_it(
     other = data.assign(b=[*data["b"][:-1], "y"])
     assert not table.overwrite(iter([other]) if form == "stream" else other, if_unchanged="skip").unchanged
     assert table.read().equals(other)
+
+
+def test_an_overwrite_by_other_rows_reads_none() -> None:
+    """What the files of an overwrite tell of their rows is enough to see that others come."""
+    table = Table(store=MemoryStore())
+    table.overwrite(rows(1, 2))
+    before = table.io_stats()
+    assert not table.overwrite(rows(3, 4), if_unchanged="skip").unchanged
+    assert (table.io_stats() - before).bytes_read < table.snapshot().bytes
 
 
 @pytest.mark.parametrize("form", ["frame", "stream"])
