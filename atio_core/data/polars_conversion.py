@@ -99,9 +99,18 @@ def _extension_carrier(t: Any) -> pa.DataType:
             raise _NoSuchTypeError(name)
 
 
+def _struct_carrier(fields: list[pa.Field]) -> pa.DataType:
+    names = [field.name for field in fields]
+    if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
+        raise _NoSuchTypeError(
+            f"several fields named {twice!r}"
+        )  # polars before 2 makes a broken frame of it
+    return pa.struct([pa.field(field.name, _carrier(field.type)) for field in fields])
+
+
 def _nested_carrier(t: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(t):
-        return pa.struct([pa.field(field.name, _carrier(field.type)) for field in arrow_types.fields_of(t)])
+        return _struct_carrier(arrow_types.fields_of(t))
     if pa.types.is_fixed_size_list(t):
         return pa.list_(_carrier(t.value_type), t.list_size)
     if pa.types.is_list(t) or pa.types.is_large_list(t):
