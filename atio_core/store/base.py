@@ -9,6 +9,7 @@ from atio_core.arguments import require_flag, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.format.names import LOG, META, TEMPORARY, Numbered
 from atio_core.log.commit_log import CommitLog
+from atio_core.log.sequence import Sequence
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, require_clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
@@ -74,6 +75,8 @@ class StoreBase:
     def tables(self, *, dropped: bool = False) -> list[str]:
         """Return the names of the tables that are there, sorted.
 
+        A table that was made by itself may have a name that is no Unicode text, which `table` refuses: rename it.
+
         Args:
             dropped: Also those that were dropped, whose older versions may still be there.
 
@@ -81,7 +84,11 @@ class StoreBase:
             InvalidInputError: `dropped` is neither True nor False.
         """
         dropped = require_flag("dropped", dropped)
-        return [name for name in self._folders() if dropped or self.table(name).exists()]
+        return [name for name in self._folders() if dropped or self._is_there(name)]
+
+    def _is_there(self, name: str) -> bool:
+        latest = self._table_log(name).find_latest()
+        return latest is not None and latest.is_there
 
     def _table_log(self, name: str) -> CommitLog:
         return CommitLog(self._beside(name))
@@ -110,8 +117,8 @@ class StoreBase:
                 yield from self._walk(name)
 
     def _has_entries(self, folder: str) -> bool:
-        names = Numbered(folder)
-        return any(names.parse_folder(name) is not None for name in self._root.look(folder))
+        """Whether there is a version: a first commit that died may have left an empty folder of the log."""
+        return next(Sequence(self._root, Numbered(folder)).numbers(), None) is not None
 
 
 def require_table_name(name: object) -> str:

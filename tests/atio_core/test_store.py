@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -20,8 +22,10 @@ from atio_core.storage.locate import locate
 from atio_core.storage.new_folder import new_folder
 from atio_core.store import releases
 from atio_core.testing import Fault, FaultyStore
+from tests.support.crash import kill_at_every_call
 from tests.support.interrupts import interrupted_anywhere
 
+MANY_CALLS = 10
 NONE_KEPT = {"keep_last": 1, "grace": timedelta(0)}
 
 
@@ -80,6 +84,46 @@ def test_a_copy_in_the_making_is_no_table(tmp_path: Path) -> None:
         assert store.tables() == ["a"]
         assert list(store.expire_all(keep_last=2).reports) == ["a"]
     assert store.tables() == ["a", "copy"]
+
+
+def test_a_table_of_an_odd_name_hides_no_other(tmp_path: Path) -> None:
+    """What lies under a name that no table of a store can have doesn't keep the store from its other tables."""
+    store = filled(tmp_path, "t", versions=1)
+    odd = os.fsdecode(b"not \xff Unicode")
+    for name in (odd, "back\\slash"):
+        atio.Table(tmp_path / name).overwrite(rows(1))
+    assert store.tables() == store.tables(dropped=True) == [odd, "t"]
+    report = store.expire_all(keep_last=1)
+    assert [*report.reports] == ["t"]
+    assert {name: type(error) for name, error in report.failures.items()} == {odd: atio.InvalidInputError}
+
+
+def begin(root: Path) -> None:
+    """Make a first commit."""
+    atio.Store(root).table("begun").append(rows(1))
+
+
+def test_a_first_commit_that_died_made_no_table(tmp_path: Path) -> None:
+    """Whatever a killed first commit left, the store is whole, can be expired, and the next commit begins the table."""
+    numbers = itertools.count()
+
+    def setup() -> Path:
+        root = tmp_path / str(next(numbers))
+        filled(root, "other")
+        return root
+
+    def check(root: Path) -> None:
+        store = atio.Store(root)
+        tables = ["begun", "other"] if store.table("begun").exists() else ["other"]
+        assert store.tables(dropped=True) == tables
+        assert store.verify().ok
+        report = store.expire_all(keep_last=1, grace=timedelta(0))
+        assert ([*report.reports], report.failures) == (tables, {})
+        begin(root)
+        assert store.tables() == ["begun", "other"]
+        shutil.rmtree(root)
+
+    assert kill_at_every_call(begin, setup=setup, check=check) > MANY_CALLS
 
 
 @pytest.mark.parametrize(
