@@ -3,7 +3,8 @@ r"""What a table asks of the place where it lies: bytes by name.
 Rules that every store keeps, and that `tests/atio_core/storage/contract.py` checks:
 
 1. A name is a relative path of non-empty parts joined by `/`; no part is `.` or `..`, none holds NUL or `\`.
-   No name is another's folder. Folders are no objects: each comes with the first name in it, and stays.
+   No name is another's folder. Folders are no objects: each comes with the first name in it, and stays. What others
+   put there under what is no name isn't listed.
 2. When `put`, `put_if_absent` or a writer's `close` returns, the bytes, the name and every folder on the way
    survive a power loss.
 3. An object appears whole or not at all: under its name by `put_if_absent`; for `put` and `open_write`, whose
@@ -208,14 +209,19 @@ def check_name(name: str) -> None:
         atio_core.errors.InvalidInputError: 'data/../../etc/passwd' is no name of an object: ...
     """
     parts = name.split("/")
-    unfit = any(part in parts for part in _NOT_PARTS) or "\0" in name or "\\" in name
-    if not unfit and (name.isascii() or _is_unicode(name)):
+    unfit = any(part in parts for part in _NOT_PARTS) or "\0" in name
+    if not unfit and is_nameable(name) and (name.isascii() or _is_unicode(name)):
         return
     message = (
         f"{name!r} is no name of an object: it must be a relative path of parts joined by '/', none of them "
         "empty, '.' or '..', without NUL, backslash and halves of characters."
     )
     raise InvalidInputError(message, path=name)
+
+
+def is_nameable(found: str) -> bool:
+    """Say whether what lies in a folder can have a name by rule 1, of which disks and buckets break no other part."""
+    return "\\" not in found
 
 
 def _is_unicode(name: str) -> bool:

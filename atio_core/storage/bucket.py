@@ -22,7 +22,7 @@ from typing import Any
 
 from atio_core.errors import AlreadyExistsError, NotFoundError, StorageError, UnsupportedStoreError
 from atio_core.model.ids import system_clock, uuid7
-from atio_core.storage.base import Listed, check_name, check_prefix, walk
+from atio_core.storage.base import Listed, check_name, check_prefix, is_nameable, walk
 from atio_core.storage.bucket_client import open_client
 from atio_core.storage.bucket_options import own_options, r2_options
 from atio_core.storage.bucket_refusals import Asking, Failure, asked
@@ -215,9 +215,8 @@ class BucketStore:
         folder, start = f"{self._url.prefix}{prefix}", len(self._url.prefix)
         for page in self._answers(prefix, _SHOWN_AT_ONCE):
             found = [one for one in page if one["path"].startswith(folder)]
-            yield from sorted(
-                (Listed(one["path"][start:], one["e_tag"] or "") for one in found), key=lambda one: one.name
-            )
+            shown = (Listed(one["path"][start:], one["e_tag"] or "") for one in found)
+            yield from sorted((one for one in shown if is_nameable(one.name)), key=lambda one: one.name)
 
     def read_listed(self, one: Listed) -> bytes:
         """Return an object as it was listed. Raises `NotFoundError` if it is gone, or another has its name by now."""
@@ -314,7 +313,8 @@ class BucketStore:
     def _names(self, folder: str, keys: Iterable[str]) -> Iterator[str]:
         """Take the root off the names in the bucket. A mark that stands for the folder itself is left out."""
         start = len(self._url.prefix)
-        return (key[start:] for key in keys if key.startswith(f"{self._url.prefix}{folder}"))
+        below = (key[start:] for key in keys if key.startswith(f"{self._url.prefix}{folder}"))
+        return filter(is_nameable, below)
 
 
 def _quoted(mark: str) -> str:

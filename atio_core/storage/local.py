@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from atio_core.errors import AtioError, NotFoundError
 from atio_core.model.ids import system_clock, uuid7
-from atio_core.storage.base import check_name, check_prefix
+from atio_core.storage.base import check_name, check_prefix, is_nameable
 from atio_core.storage.durable import (
     AnyPath,
     may_come_true,
@@ -388,6 +388,8 @@ def _listed(folder: str, entry: os.DirEntry[str]) -> str:
 
     A link to a folder adds nothing: what lies behind it isn't the table's, and cleaning must not reach it.
     """
+    if not is_nameable(entry.name):
+        return ""
     if entry.is_dir(follow_symlinks=False):
         return f"{folder}{entry.name}/"
     return folder + entry.name if entry.is_file() else ""

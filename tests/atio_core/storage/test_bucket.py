@@ -83,6 +83,27 @@ def test_a_service_that_takes_a_taken_name_is_refused() -> None:
         )
 
 
+def test_what_others_put_under_no_name_is_not_listed(moto: BucketServer) -> None:
+    """A key that no object can have is passed over, so that all that is listed can be asked for."""
+    import boto3
+
+    store = opened(moto)
+    store.put("a/1", b"1")
+    bucket = boto3.client(
+        "s3",
+        endpoint_url=moto.endpoint,
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+    )
+    below = store.location.removeprefix(f"{moto.root}/")
+    for key in ("a/back\\slash", "windows\\path/2"):
+        bucket.put_object(Bucket=BUCKET, Key=f"{below}/{key}", Body=b"2")
+    assert list(store.list()) == ["a/1"]
+    assert [one.name for one in store.listed("a/")] == ["a/1"]
+    assert store.look("") == ["a/"]
+
+
 def test_it_pickles_with_what_opened_it(moto: BucketServer) -> None:
     """Another process goes on with the same place, credentials included."""
     store = opened(moto)

@@ -115,6 +115,17 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert list(store.list("data/loop/data/")) == []
 
 
+def test_what_others_put_under_no_name_is_not_listed(tmp_path: Path) -> None:
+    """A file or a folder whose name no object can have is passed over, so that all that is listed can be asked for."""
+    store = open_store(tmp_path)
+    store.put("data/a", b"1")
+    (tmp_path / "data" / "back\\slash").write_bytes(b"2")
+    (tmp_path / "dev-disk-by\\x2dlabel").mkdir()
+    (tmp_path / "dev-disk-by\\x2dlabel" / "b").write_bytes(b"3")
+    assert list(store.list()) == ["data/a"]
+    assert store.look("") == ["data/"]
+
+
 def test_a_linked_root_is_followed(tmp_path: Path) -> None:
     """The root itself may be a link: where it leads is where the table lies."""
     (tmp_path / "real").mkdir()
