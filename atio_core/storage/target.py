@@ -202,8 +202,7 @@ def _follow(path: str) -> tuple[str, str, str, os.stat_result | None]:
 def _check_access(target: Target, *, mkdir: bool) -> None:
     """Refuse what is known to fail, before anything is written."""
     if target.old is not None and not _may(target.file, os.W_OK) and os.path.lexists(target.file):
-        error = PermissionError(errno.EACCES, "the file is read-only")
-        raise storage_error("Replacing", target.path, error)
+        raise storage_error("Replacing", target.path, _not_allowed(target.file, "the file is read-only"))
     folder = target.folder
     if _may(folder, _TO_ADD):
         return  # and it is a folder: a path through anything else was refused
@@ -215,8 +214,15 @@ def _check_access(target: Target, *, mkdir: bool) -> None:
         if not _is_folder(folder):
             raise refused(target.path, f"{folder!r} is no folder. Give another path")
     if folder == target.folder or not _may(folder, _TO_ADD):
-        error = PermissionError(errno.EACCES, f"no file can be made, or synced, in the folder {folder!r}")
-        raise storage_error("Replacing", target.path, error)
+        why = f"no file can be made, or synced, in the folder {folder!r}"
+        raise storage_error("Replacing", target.path, _not_allowed(folder, why))
+
+
+def _not_allowed(path: str, why: str) -> OSError:
+    """What the system would say of writing there, which it was only asked about."""
+    if hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY:
+        return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    return PermissionError(errno.EACCES, why)
 
 
 def _is_folder(path: str) -> bool:

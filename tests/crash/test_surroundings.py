@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Generator
@@ -16,8 +18,10 @@ import pytest
 
 from atio_core.errors import AtioError, InvalidInputError, StorageError, TableNotFoundError
 from atio_core.table import Table
+from atio_core.write import write
 from tests.crash.scenarios import append_third
 from tests.crash.tables import LIMITS, append_rows, appended, folder, frame, table
+from tests.crash.test_full_disk import needs_mount, on_small_disk
 from tests.support.crowd import run_together
 from tests.support.looking import contents, entries, named_files, other_files
 
@@ -188,6 +192,39 @@ def test_a_folder_without_the_right_to_read_is_no_missing_table(seen_by_all: Pat
     finally:
         log.chmod(0o755)
     assert Table(path).read(output_as="arrow").num_rows == 1
+
+
+def on_read_only_disk(disk: Path, act: Callable[[Path], object]) -> None:
+    """Act on a file system that is mounted read-only, with a file and a table; only this process sees it."""
+    on_small_disk(disk, lambda _: None)
+    (disk / "file").write_bytes(b"old")
+    append_rows(disk, 2)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    act(disk)
+
+
+def only_look(disk: Path) -> None:
+    """What has to work there, and what has to be refused for that reason."""
+    before, there = sorted(disk.iterdir()), table(disk)
+    assert contents(there) == appended(2)
+    changes: list[Callable[[], object]] = [
+        lambda: there.append(frame(3)),
+        lambda: there.expire(keep_last=1),
+        lambda: write(b"new", disk / "file", format="bytes"),
+        lambda: write(b"new", disk / "new", format="bytes"),
+        lambda: write(b"new", disk / "folder" / "new", format="bytes", mkdir=True),
+    ]
+    for change in changes:
+        with pytest.raises(StorageError, match=r"file system is (mounted )?read-only") as caught:
+            change()
+        assert caught.value.errno == errno.EROFS
+    assert sorted(disk.iterdir()) == before
+
+
+@needs_mount
+def test_a_read_only_disk_is_called_so(tmp_path: Path) -> None:
+    """On a disk that is mounted read-only all can be read, and who writes is told that it is the disk's mount."""
+    run_together([partial(on_read_only_disk, tmp_path / "disk", only_look)])
 
 
 # What happens to a table while it is open
