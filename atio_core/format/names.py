@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atio_core.model.data_file import Scalar
-from atio_core.model.partition import segment, value_segment
+from atio_core.model.partition import folded_segment, segment, value_segment
 
 META = "_atio"
 LOG = "_atio/log/"
@@ -163,13 +163,13 @@ def kept_path(stage_id: uuid.UUID) -> str:
 
 
 def pins_folder(reader: str) -> str:
-    """Return the folder of a reader's pins.
+    """Return the folder of a reader's pins: no other's, on file systems that fold case either.
 
     Example:
         >>> pins_folder("run 7")
         '_atio/runs/run%207/'
     """
-    return f"{PINS}{segment(reader)}/"
+    return f"{PINS}{folded_segment(reader)}/"
 
 
 def pin_path(reader: str, table_id: str) -> str:

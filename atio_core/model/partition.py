@@ -34,7 +34,8 @@ from atio_core.model.data_file import Scalar
 NAN = "nan"
 """What stands for not-a-number among the values of a column of floats."""
 
-_PLAIN = frozenset((string.ascii_letters + string.digits + "_-").encode())
+_LOWER = frozenset((string.ascii_lowercase + string.digits + "_-").encode())
+_PLAIN = _LOWER | frozenset(string.ascii_uppercase.encode())
 _LONGEST = 100
 
 
@@ -146,12 +147,26 @@ def _plain(field: str, value: object) -> Scalar:
 
 
 def segment(text: str) -> str:
-    """Return text as one part of a path, unambiguous and safe on every file system.
+    """Return text as one part of a path, safe on every file system, and another's only where case is folded.
 
     Example:
         >>> segment("a/b c")
         'a%2Fb%20c'
     """
+    return _encoded(text, _PLAIN)
+
+
+def folded_segment(text: str) -> str:
+    """Return text as one part of a path that is no other text's, where file systems fold case either.
+
+    Example:
+        >>> folded_segment("Run 7"), folded_segment("run 7")
+        ('%52un%207', 'run%207')
+    """
+    return _encoded(text, _LOWER)
+
+
+def _encoded(text: str, plain: frozenset[int]) -> str:
     if not text:
         return "%empty"
     try:
@@ -160,7 +175,7 @@ def segment(text: str) -> str:
         raise InvalidInputError(
             f"{text!r} is not valid Unicode text: a lone surrogate can't be stored"
         ) from error
-    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
+    encoded = "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in raw)
     if len(encoded) <= _LONGEST:
         return encoded
     return f"{encoded[:_LONGEST]}%-{hashlib.blake2b(raw, digest_size=12).hexdigest()}"

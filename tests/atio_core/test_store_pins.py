@@ -30,6 +30,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> atio.Store:
     return made
 
 
+def test_readers_whose_names_differ_in_case_alone_are_two(tmp_path: Path) -> None:
+    """Where a disk folds case, a reader that comes to its end takes no other's pins with it."""
+    store = atio.Store(tmp_path)
+    store.table("orders").overwrite(rows(1))
+    readers = ["run", "Run", "RUN", "%52un", "É", "é"]
+    for reader in readers:
+        store.pin(reader, "orders")
+    folders = {path.name.casefold() for path in (tmp_path / "_atio" / "runs").iterdir()}
+    assert len(folders) == len(readers)
+    assert set(store.pins()) == set(readers)
+    store.unpin("Run")
+    assert set(store.pins()) == {*readers} - {"Run"}
+
+
 def test_a_reader_goes_on_reading_what_it_read_first(store: atio.Store) -> None:
     """What a reader has opened once stays its version; another reader, and one that was forgotten, gets the latest."""
     assert store.pinned("run", "raw/orders") is store.pinned("run", "none") is None
