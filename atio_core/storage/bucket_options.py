@@ -23,6 +23,7 @@ Options = tuple[tuple[str, str], ...]
 RETRIES = ("max_retries", "retry_timeout")
 _SECRET = re.compile(r"key|secret|token|sas|password|credential|authorization", re.IGNORECASE)
 _LEAST_SECRET = 4
+_URL = re.compile(r"https?://([!-.0-~]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?")
 _R2_ACCOUNT = re.compile(r"[0-9A-Za-z]+(\.(eu|fedramp))?")
 _CONNECTION = ("connection_string", "azure_storage_connection_string")
 _OF_CONNECTION = {
@@ -48,7 +49,8 @@ def own_options(service: str, given: object, endpoint: str = "") -> Options:
         endpoint: What the URL says of it; an option and the environment go before it.
 
     Raises:
-        InvalidInputError: They are no mapping of names to text, numbers or booleans. Values are never told.
+        InvalidInputError: They are no mapping of names to text, numbers or booleans, or the endpoint is no URL. Values
+            are never told.
 
     Example:
         >>> own_options("s3", {"key": "AK", "client_kwargs": {"region_name": "eu-central-1"}})
@@ -57,7 +59,7 @@ def own_options(service: str, given: object, endpoint: str = "") -> Options:
     own = dict(_flat(service, given or {}))
     if endpoint and not _endpoint(service, own):
         own["endpoint"] = endpoint
-    if _endpoint(service, own).startswith("http://"):
+    if _required(service, _endpoint(service, own)).startswith("http://"):
         own.setdefault("allow_http", "true")  # whoever writes it means it
     return tuple(sorted(own.items()))
 
@@ -98,6 +100,17 @@ def _endpoint(service: str, own: Mapping[str, str]) -> str:
     here = (own.get(name, "") for name in _ENDPOINTS[service])
     elsewhere = (os.environ.get(name.upper(), "") for name in _ENDPOINTS[service] if "_" in name)
     return next(filter(None, (*here, *elsewhere)), "")
+
+
+def _required(service: str, endpoint: str) -> str:
+    """Refuse an endpoint of which the client library would make no request, and break down."""
+    if endpoint and _URL.fullmatch(endpoint) is None:
+        names = ", ".join(name.upper() for name in _ENDPOINTS[service] if "_" in name)
+        raise InvalidInputError(
+            f"the endpoint of a bucket, as storage_options or the environment ({names}) tell it, must be a URL that"
+            " begins with https:// or http://, such as 'http://localhost:9000'"
+        )
+    return endpoint
 
 
 def connection_options(text: str) -> Options:

@@ -19,6 +19,8 @@ _STATUS = re.compile(r"status code: (\d{3})([^:<\n]*)")
 _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _QUERY = re.compile(r"\?[^\s\"')>]+")
 _USER = re.compile(r"://[^\s/?]*@")
+_PANIC = "PanicException"  # of Rust, by way of the client library; no class to import, and no Exception
+_SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _UNSENT = re.compile(r"kind: Connect\b|dns error|URL scheme is not allowed")  # not `ConnectionReset`, for one
 _DENIED = (401, 403)
@@ -48,7 +50,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         cut: The answer began, and broke off.
     """
 
-    def __init__(self, error: Exception, secrets: tuple[str, ...]) -> None:
+    def __init__(self, error: BaseException, secrets: tuple[str, ...]) -> None:
         text = str(error)
         status = _STATUS.search(text)
         self.kind = type(error).__name__
@@ -63,6 +65,8 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
     @property
     def may_have_landed(self) -> bool:
         """Whether a write may have taken effect all the same."""
+        if self.kind == _PANIC:
+            return True
         if self.kind != "GenericError" or self.unsent:
             return False
         return not self.status or self.status >= _LEAST_FAULT or self.status in _UNCLEAR
@@ -96,7 +100,9 @@ def asked(call: Callable[[], _Result], secrets: tuple[str, ...]) -> _Result:
         )
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it may hold secrets; it is raised as ours below
+    except BaseException as error:  # whatever it is, it may hold secrets; it is raised as ours below
+        if not (isinstance(error, Exception) or type(error).__name__ == _PANIC):
+            raise
         failure = Failure(error, secrets)
     raise failure
 
@@ -167,6 +173,14 @@ def _hint(failure: Failure) -> str:
         return (
             "Something else has put an object there with an empty part, '.' or '..' between slashes, which the client"
             " can't list: nothing of atio's is called so. Delete that object by another tool, then try again."
+        )
+    if any(code in failure.reason for code in _SKEWED):
+        return (
+            "This machine's clock and the service's tell times too far apart: set it right, then try again."
+        )
+    if failure.kind == _PANIC:
+        return (
+            "The client library broke down: check the options and the environment variables that it goes by."
         )
     if failure.status in _DENIED or failure.kind in ("PermissionDeniedError", "UnauthenticatedError"):
         return "Check the credentials, and what they allow."

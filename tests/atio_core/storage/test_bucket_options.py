@@ -39,6 +39,34 @@ def test_own_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["localhost:9000", "minio", "http://", "http://a b", "ftp://h", "https://h:x"]
+)
+def test_an_endpoint_that_is_no_url_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is said, what the client library would break down over is told from the start, but not shown."""
+    for service, option in (
+        ("s3", "endpoint_url"),
+        ("s3", "endpoint"),
+        ("gs", "base_url"),
+        ("az", "endpoint"),
+    ):
+        with pytest.raises(InvalidInputError, match="http://localhost:9000") as caught:
+            own_options(service, {option: name})
+        assert "minio" not in str(caught.value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", name)
+    with pytest.raises(InvalidInputError, match="AWS_ENDPOINT_URL"):
+        own_options("s3", {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:9000", "http://[::1]:9000/", "https://u:p@my_host.example/path?a=b", "https://h"],
+)
+def test_an_endpoint_is_any_url_of_a_server(url: str) -> None:
+    """Hosts by name or number, a port, a path, and who asks: all of it is taken."""
+    assert ("endpoint", url) in own_options("s3", {"endpoint": url})
+
+
+@pytest.mark.parametrize(
     "given", ["secret", [("key", "secret")], {5: "secret"}, {"key": ["secret"]}], ids=repr
 )
 def test_what_is_no_options_is_refused(given: Any) -> None:

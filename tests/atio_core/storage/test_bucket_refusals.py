@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
+import atio_core as atio
 from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, StorageError, UnsupportedStoreError
 from atio_core.storage.bucket_refusals import Asking, Failure
 
@@ -34,7 +36,7 @@ UNKNOWN = {
 }
 
 
-def refusal(error: Exception, *, writes: bool = True) -> AtioError:
+def refusal(error: BaseException, *, writes: bool = True) -> AtioError:
     """What becomes of an error of the client library."""
 
     def call() -> None:
@@ -80,6 +82,25 @@ def test_each_error_becomes_one_of_ours() -> None:
     assert type(refusal(FileNotFoundError("gone"))) is StorageError
     assert isinstance(refusal(type("NotSupportedError", (Exception,), {})("no")), UnsupportedStoreError)
     assert isinstance(refusal(GenericError(answer("501 Not Implemented"))), UnsupportedStoreError)
+
+
+def test_a_breakdown_of_the_client_library_is_an_error_like_others() -> None:
+    """Nothing of Rust's reaches the caller, who may catch no more than exceptions; and no interrupt is held back."""
+    with pytest.raises(StorageError, match=r"Could not list 's3://bucket/t.*broke down"):
+        atio.Table("s3://bucket/t", storage_options={"region": "no region", "key": "k", "secret": "s"}).read()
+    error = refusal(type("PanicException", (BaseException,), {})("hidden"))
+    assert isinstance(error, StorageError)
+    assert error.unknown
+    assert "hidden" not in str(error)
+    with pytest.raises(KeyboardInterrupt):
+        Asking("s3://b", ()).ask("read", "a", lambda: signal.raise_signal(signal.SIGINT))
+
+
+def test_a_wrong_clock_is_told() -> None:
+    """Where the service refuses what was signed at another time, it isn't the credentials that are doubted."""
+    error = refusal(GenericError(answer("403 Forbidden").replace("Odd", "RequestTimeTooSkewed")))
+    assert "clock" in str(error)
+    assert "credentials" not in str(error)
 
 
 def test_secrets_and_queries_are_left_out() -> None:
