@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atio_core.arguments import require_flag, require_text
-from atio_core.errors import InvalidInputError
+from atio_core.errors import InvalidInputError, StorageError
 from atio_core.format.names import LOG, META, TEMPORARY, Numbered
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.sequence import Sequence
@@ -75,6 +76,7 @@ class StoreBase:
     def tables(self, *, dropped: bool = False) -> list[str]:
         """Return the names of the tables that are there, sorted.
 
+        Folders that this user may not look into are passed over, as a disk's `lost+found` mostly is.
         A table that was made by itself may have a name that is no Unicode text, which `table` refuses: rename it.
 
         Args:
@@ -105,7 +107,7 @@ class StoreBase:
             yield from sorted(name for name in self._walk("") if name)
 
     def _walk(self, folder: str) -> Iterator[str]:
-        inside = self._root.look(folder)
+        inside = self._inside(folder)
         is_table = f"{folder}{META}/" in inside and self._has_entries(f"{folder}{LOG}")
         if is_table:
             yield folder.removesuffix("/")
@@ -115,6 +117,15 @@ class StoreBase:
                 continue
             if name.endswith("/") and own != f"{META}/" and not (is_table and own == _DATA):
                 yield from self._walk(name)
+
+    def _inside(self, folder: str) -> list[str]:
+        """What lies in a folder; nothing if this user may not look into it, unless it is the store's own."""
+        try:
+            return self._root.look(folder)
+        except StorageError as error:
+            if folder and error.errno == errno.EACCES:
+                return []
+            raise
 
     def _has_entries(self, folder: str) -> bool:
         """Whether there is a version: a first commit that died may have left an empty folder of the log."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from atio_core.errors import AtioError, InvalidInputError, StorageError, TableNotFoundError
+from atio_core.store import Store
 from atio_core.table import Table
 from atio_core.write import write
 from tests.crash.scenarios import append_third
@@ -192,6 +193,23 @@ def test_a_folder_without_the_right_to_read_is_no_missing_table(seen_by_all: Pat
     finally:
         log.chmod(0o755)
     assert Table(path).read(output_as="arrow").num_rows == 1
+
+
+def look_after_the_rest(path: Path) -> None:
+    """What has to work in a store beside a folder of somebody else's, and what not in one that is closed itself."""
+    store = Store(path / "store")
+    assert store.tables() == store.tables(dropped=True) == ["table"]
+    assert store.verify().ok
+    with pytest.raises(StorageError, match="permission"):
+        Store(path / "store" / "lost+found").tables()
+
+
+def test_a_closed_folder_keeps_no_store_from_its_tables(seen_by_all: Path) -> None:
+    """A folder that this user may not look into, as the lost+found of a disk, is passed over in a store."""
+    Table(seen_by_all / "store" / "table").append(frame(1))
+    (seen_by_all / "store" / "lost+found").mkdir(mode=0o700)
+    (seen_by_all / "store" / "lost+found").chmod(0)
+    run_together([partial(as_nobody, seen_by_all, look_after_the_rest)])
 
 
 def on_read_only_disk(disk: Path, act: Callable[[Path], object]) -> None:
