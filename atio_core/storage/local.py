@@ -35,7 +35,7 @@ from atio_core.storage.durable import (
     sync_folder,
 )
 from atio_core.storage.io_stats import IoCounter
-from atio_core.storage.local_refusals import refusals, refused
+from atio_core.storage.local_refusals import behind_link, refusals, refused
 from atio_core.storage.synced_folders import FOLDERS
 from atio_core.storage.turns import Turns, turns_in
 
@@ -141,6 +141,8 @@ class LocalStore:
     def put_if_absent(self, name: str, data: bytes, *, after: str | None = None) -> None:
         """Create the object if its name is free; what comes before it by `after` is made durable first."""
         path = self._path(name)
+        if link := self._link_above(name):
+            raise behind_link(path, link)
         folder = os.path.dirname(path)
         before = None if after is None else self._path(after)
         self.io.add("creates", written=len(data))
@@ -195,7 +197,7 @@ class LocalStore:
     def look(self, folder: str) -> list[str]:
         """Return the sorted names of what lies directly in a folder; those of folders end with `/`."""
         check_prefix(folder)
-        return [] if self._lies_behind_a_link(folder) else self._look_into(folder)
+        return [] if self._link_above(folder) else self._look_into(folder)
 
     def prune(self, folder: str) -> None:
         """Remove the folders below one in which nothing lies. Who is about to put something there makes them again."""
@@ -231,9 +233,11 @@ class LocalStore:
         except OSError as error:
             raise refused(error, "list", path) from error
 
-    def _lies_behind_a_link(self, prefix: str) -> bool:
-        ends = [at for at, character in enumerate(prefix) if character == "/"]
-        return any(os.path.islink(self._root + "/" + prefix[:end]) for end in ends)
+    def _link_above(self, name: str) -> str | None:
+        """The first link among the folders in which a name lies, if any."""
+        ends = (at for at, character in enumerate(name) if character == "/")
+        folders = (self._root + "/" + name[:end] for end in ends)
+        return next(filter(os.path.islink, folders), None)
 
     def _path(self, name: str) -> str:
         check_name(name)

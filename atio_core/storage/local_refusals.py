@@ -52,6 +52,19 @@ def refused(
     return StorageError(message, path=os.fspath(path), errno=error.errno, unknown=unknown, landed=landed)
 
 
+def behind_link(path: str, link: str) -> StorageError:
+    """Say that nobody would find what is written behind a link to a folder.
+
+    Args:
+        path: What was to be written.
+        link: The link on the way to it.
+    """
+    message = (
+        f"Could not write {path!r}: {link!r} is a link to a folder, and what lies behind one is never listed."
+    )
+    return StorageError(f"{message} Put the folder itself there, then try again.", path=path)
+
+
 @contextlib.contextmanager
 def refusals(action: str, path: str, *, unknown: bool = False, landed: bool = False) -> Generator[None]:
     """Turn the system's errors into ours.

@@ -111,6 +111,25 @@ def test_a_link_to_nothing_is_no_place(disk: Path) -> None:
     assert (disk / "link").is_symlink()
 
 
+@pytest.mark.parametrize("name", ["_atio", "_atio/log"])
+def test_a_log_that_was_moved_behind_a_link_is_not_written(name: str, disk: Path) -> None:
+    """What no reader would find isn't written; once the folder itself is there again, all goes on."""
+    path, moved = disk / "table" / name, disk / "moved"
+    there = Table(disk / "table")
+    there.append(frame(1))
+    path.rename(moved)
+    path.symlink_to(moved, target_is_directory=True)
+    before = sorted(disk.rglob("*.*"))
+    for handle in (there, Table(disk / "table")):
+        with pytest.raises(StorageError, match=f"{name}' is a link to a folder"):
+            handle.append(frame(2))
+    assert sorted(disk.rglob("*.*")) == before
+    path.unlink()
+    moved.rename(path)
+    there.append(frame(2))
+    assert contents(Table(disk / "table")) == appended(2)
+
+
 def test_a_relative_path_is_that_of_the_first_moment(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handle stays with its folder when the process goes to another one."""
     monkeypatch.chdir(disk)
