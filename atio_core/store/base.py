@@ -20,6 +20,7 @@ from atio_core.storage.new_folder import is_unfinished
 from atio_core.table import Table
 
 _DATA = "data/"
+_CLOSED = (errno.EACCES, errno.EPERM)  # the latter is what macOS says of folders that are private
 
 
 class StoreBase:
@@ -123,7 +124,7 @@ class StoreBase:
         try:
             return self._root.look(folder)
         except StorageError as error:
-            if folder and error.errno == errno.EACCES:
+            if folder and error.errno in _CLOSED:
                 return []
             raise
 
