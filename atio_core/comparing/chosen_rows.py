@@ -48,8 +48,19 @@ def chosen_rows_in_order(side: Side, places: Places, output_as: str) -> Any:
     frame = chosen_rows(side, places[order], wanted)
     if wanted == "pandas":
         return frame.iloc[back]
-    found = frame[back] if wanted == "polars" else frame.take(pa.array(back))
+    found = frame[back] if wanted == "polars" else _taken(frame, back)
     return found.to_reader() if output_as == "batches" else found
+
+
+def _taken(frame: pa.Table, places: Any) -> pa.Table:
+    """Return rows in the order of their places; those of types that Arrow can't take from in runs that lie together."""
+    import numpy as np
+
+    try:
+        return frame.take(pa.array(places))
+    except pa.ArrowNotImplementedError:
+        runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
+        return pa.concat_tables(frame.slice(run[0], len(run)) for run in runs)
 
 
 def portions(side: Side, places: Places, output_as: str) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -311,3 +312,30 @@ def test_a_compaction_and_an_expiry_may_come_at_any_call(verb: str) -> None:
             break
     else:
         pytest.fail("a reader makes fewer calls")
+
+
+@pytest.mark.parametrize("output_as", ["arrow", "batches"])
+@pytest.mark.parametrize("t", [pa.string_view(), pa.run_end_encoded(pa.int32(), pa.string())], ids=str)
+def test_what_was_updated_lies_beside_what_it_became(t: pa.DataType, output_as: Any) -> None:
+    """Rows before and after are in the same order, also of types that Arrow itself can't put in another one."""
+
+    def some(numbers: list[int], texts: list[str]) -> pa.Table:
+        plain = pa.array(texts, pa.string())
+        return pa.table(
+            {"n": numbers, "x": plain.cast(t) if t == pa.string_view() else pc.run_end_encode(plain)}
+        )
+
+    made = table(some([1, 2, 3], ["a", "b", "c"]), some([4], ["d"]))
+    since = made.snapshot().version
+    made.delete([("n", "in", [1, 3])])
+    made.append(some([3, 1], ["C", "A"]))
+    assert made.diff(since, key=["n"]).changed("arrow").to_pylist() == some([3, 1], ["C", "A"]).to_pylist()
+    given = made.diff(since, key=["n"]).changed(output_as, before=True)
+    before = given.read_all() if output_as == "batches" else given
+    before.validate(full=True)
+    assert before.to_pylist() == some([3, 1], ["c", "a"]).to_pylist()
+    made.upsert(some([4, 2], ["D", "B"]), key=["n"])
+    updated = [one for one in made.changes(since, key=["n"], output_as=output_as) if one.kind == "update"]
+    assert [one.before.column("n").to_pylist() for one in updated] == [
+        one.rows.column("n").to_pylist() for one in updated
+    ]
