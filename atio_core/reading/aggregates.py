@@ -162,6 +162,8 @@ class _Asked:
         table = pa.table([best], schema=choose(self.source.schema, [self.name]))
         found = to_output(table, self.source.schema, [(1, {})], "arrow", [self.operand.label])
         value = found.column(0)[0]
+        if pa.types.is_time64(value.type):  # Arrow would cut nanoseconds off
+            return time_from(value.type, value.value)
         try:
             return value.as_py()
         except (OverflowError, ValueError):  # a time that Python doesn't have

@@ -182,3 +182,14 @@ def test_a_column_of_only_nulls_has_no_bounds() -> None:
     snapshot = table.snapshot()
     assert [snapshot.min("n"), snapshot.max("n"), snapshot.min("a")] == [None, None, None]
     assert (snapshot.null_count("n"), snapshot.null_count("a")) == (2, 2)
+
+
+def test_nanoseconds_of_a_time_of_day_are_not_cut_off() -> None:
+    """A time that Python doesn't have comes as NumPy has it; any other as a `datetime.time`."""
+    table = Table(store=MemoryStore())
+    table.append(pa.table({"w": pa.array([86_399_999_999_999, 3_000, None], pa.time64("ns"))}))
+    snapshot = table.snapshot()
+    assert (snapshot.min("w"), snapshot.max("w")) == (
+        dt.time(0, 0, 0, 3),
+        np.timedelta64(86_399_999_999_999, "ns"),
+    )
