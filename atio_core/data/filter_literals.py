@@ -120,6 +120,7 @@ def _kind_of_type(t: pa.DataType) -> Kind:
         (arrow_types.is_text, "text"),
         (pa.types.is_binary, "bytes"),
         (pa.types.is_large_binary, "bytes"),
+        (pa.types.is_fixed_size_binary, "bytes"),
         (pa.types.is_date, "date"),
         (pa.types.is_time, "time"),
         (pa.types.is_timestamp, "timestamp"),

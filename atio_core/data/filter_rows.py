@@ -69,6 +69,8 @@ def comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values.cast(t.value_type)
     if pa.types.is_float16(t):
         return values.cast(pa.float32())
+    if pa.types.is_fixed_size_binary(t):  # its literals may be of any length
+        return values.cast(pa.large_binary())
     if not pa.types.is_temporal(t):
         return arrow_types.wide_decimals(values)
     number = arrow_types.count_type(t)

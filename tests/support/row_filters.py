@@ -30,6 +30,7 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "c": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b", "c"])),
     "b": (pa.bool_(), st.booleans()),
     "y": (pa.binary(), st.sampled_from([b"", b"a", b"b"])),
+    "x": (pa.binary(2), st.sampled_from([b"aa", b"ab", b"\x00\xff"])),
     "n": (pa.decimal128(5, 2), st.sampled_from([Decimal("-1.10"), Decimal("0.00"), Decimal("2.25")])),
     "m": (pa.decimal32(5, 2), st.sampled_from([Decimal("-1.10"), Decimal("0.00"), Decimal("999.99")])),
     "d": (pa.date32(), st.dates(dt.date(2020, 1, 1), dt.date(2020, 1, 4))),

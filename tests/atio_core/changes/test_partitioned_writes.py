@@ -31,6 +31,8 @@ ODD = {
     "float": (pa.float64(), st.floats()),
     "text": (pa.string(), st.text(max_size=3) | st.sampled_from(["..", ".", "/", "%null", "%empty", "NaT", "x" * 300])),
     "bytes": (pa.binary(), st.binary(max_size=3)),
+    "bytes of one size": (pa.binary(2), st.binary(min_size=2, max_size=2)),
+    "small decimals": (pa.decimal32(5, 2), st.decimals(-999, 999, places=2)),
     "date": (pa.date32(), st.dates()),
     "time": (pa.timestamp("us"), st.datetimes()),
     "instant": (pa.timestamp("us", "Europe/Paris"), INSTANTS),
