@@ -61,10 +61,15 @@ def read_source(place: OldPlace) -> Source:
 def _files_here(folder: str) -> dict[str, object]:
     """Return the paths of the files, in the order of their names, and what tells one state of each from another."""
     found: list[str] = []
+    seen: set[str] = set()
     with refusals("read", folder):
-        for path, folders, names in os.walk(
-            folder, onerror=_raise
-        ):  # else it passes over what it may not list
+        # Else it passes over what it may not list, and over links to folders.
+        for path, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+            if (real := os.path.realpath(path)) in seen:
+                raise InvalidInputError(
+                    f"a link leads to {real} ({path}), whose files would count twice, or without an end: remove it"
+                )
+            seen.add(real)
             folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
             found += [str(Path(path, name)) for name in names if _counts(name)]
         stats = {path: Path(path).stat() for path in sorted(found)}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import atio_core as atio
-from atio_core.errors import AlreadyExistsError, DamagedError, StorageError
+from atio_core.errors import AlreadyExistsError, DamagedError, InvalidInputError, StorageError
 from atio_core.storage.memory import MemoryStore
 from tests.support.replacing import as_nobody
 
@@ -123,6 +123,18 @@ def test_what_may_not_be_read_is_told(table: atio.Table) -> None:
             finally:
                 (old / closed).chmod(0o700)
     assert not table.exists()
+
+
+def test_links_to_folders_are_followed(tmp_path: Path, table: atio.Table) -> None:
+    """A partition that lies elsewhere counts; a link by which files would count twice, or in a circle, is refused."""
+    put(tmp_path / "old/day=1/a.parquet", n=[1])
+    put(tmp_path / "elsewhere/a.parquet", n=[2])
+    (tmp_path / "old/day=2").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    atio.from_parquet(tmp_path / "old", table)
+    assert table.read(output_as="arrow")["n"].to_pylist() == [1, 2]
+    (tmp_path / "elsewhere/again").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(InvalidInputError, match="count twice"):
+        atio.from_parquet(tmp_path / "old", atio.Table(tmp_path / "new"))
 
 
 def test_called_again_it_does_nothing_and_other_files_are_refused(tmp_path: Path, table: atio.Table) -> None:
