@@ -11,7 +11,7 @@ from atio_core.log.lookup import AnyVersion
 from atio_core.maintenance.expiry_report import ExpiryReport
 from atio_core.retention import DEFAULT_RETENTION, Retention, Rules
 from atio_core.snapshot import Output, Snapshot, Verify
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
 from atio_core.table import Table
 from atio_core.table.modes import change_by_mode
 

@@ -12,9 +12,9 @@ from typing import IO, Any, BinaryIO, Generic, Literal, TextIO, TypeVar, overloa
 
 from atio_core.arguments import refusal
 from atio_core.errors import InvalidInputError
-from atio_core.storage.open_files import open_again
-from atio_core.storage.publication import Publication, plan_publication
-from atio_core.storage.replacement import Open, replacement
+from atio_core.storage.files.open_files import open_again
+from atio_core.storage.files.publication import Publication, plan_publication
+from atio_core.storage.files.replacement import Open, replacement
 
 BinaryMode = Literal["wb", "w+b", "wb+"]
 TextMode = Literal["w", "wt", "w+", "w+t", "wt+"]

@@ -174,7 +174,7 @@ class TaskReads(RowAggregates):
 
     def _bundles(self, selection: Selection, verify: Verify) -> tuple[list[tuple[DataFile, ...]], bool]:
         """Return the files of each task, and whether their rows are just counted."""
-        from atio_core.data.frames import columns_to_read
+        from atio_core.data.frames.frames import columns_to_read
         from atio_core.reading.selection import files_to_read
         from atio_core.reading.split import bundled, counts_rows, with_own_range
 

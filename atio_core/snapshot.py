@@ -130,7 +130,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         found: dict[tuple[str, ...], tuple[Scalar, ...]] = {}
         for file in self.data_files():
             found.setdefault(partition_key(file.partition), file.partition)
-        from atio_core.data.partition_columns import shown_partition
+        from atio_core.data.writing.partition_columns import shown_partition
 
         return [shown_partition(self.schema, self.entry.partition_fields, one) for one in found.values()]
 
@@ -298,7 +298,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
         )
 
     def _readable(self, verify: Verify) -> Version:
-        from atio_core.data.source import Source
+        from atio_core.data.scan.source import Source
         from atio_core.reading.selection import Version
 
         checked = require_choice("verify", verify, get_args(Verify)) == "always"
@@ -359,7 +359,7 @@ class Snapshot(ObjectReads, TaskReads, VersionDiff, VersionFacts):
             partitions = require_list("partitions", partitions, "values")
         if all(field.column is None for field in self.entry.partition_fields):
             return [partition_values(one, fields) for one in partitions]
-        from atio_core.data.partition_columns import recorded_partition
+        from atio_core.data.writing.partition_columns import recorded_partition
 
         wanted = [recorded_partition(self.schema, self.entry.partition_fields, one) for one in partitions]
         return [values for values in wanted if values is not None]

@@ -78,7 +78,7 @@ class VersionDiff(ABC):
             return self._readable("always")
         import pyarrow as pa
 
-        from atio_core.data.source import Source
+        from atio_core.data.scan.source import Source
         from atio_core.reading.selection import Version
 
         source = Source(self._log.store, pa.schema([]), {}, self._log.location, self.version)

@@ -115,20 +115,20 @@ class VersionFacts(EntryFacts):
         """Labels of the columns that the rows of each write are sorted by, within their partition."""
         if not self.entry.sort_by:
             return ()
-        from atio_core.data.sorting import sort_labels
+        from atio_core.data.writing.sorting import sort_labels
 
         return tuple(sort_labels(self.schema, self.entry.sort_by))
 
     @property
     def not_null(self) -> tuple[Any, ...]:
         """Labels of the columns that take no nulls."""
-        from atio_core.data.columns import required_labels
+        from atio_core.data.frames.columns import required_labels
 
         return tuple(required_labels(self.schema))
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Labels of the columns of the primary key; none if there is no key."""
-        from atio_core.data.primary_key import key_labels
+        from atio_core.data.keys.primary_key import key_labels
 
         return tuple(key_labels(self.schema))

@@ -4,7 +4,7 @@ Tables of databases are written by `databases/write.py`.
 
 1. Decide what is written and how, and refuse what can't be, before anything is made.
 2. Let the object's own library write into a temporary file beside the target.
-3. Sync it, put it in the target's place, sync the folder (`storage/replacement.py`).
+3. Sync it, put it in the target's place, sync the folder (`storage/files/replacement.py`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from atio_core.data.losses.loss import Loss, refuse_all
 from atio_core.data.write_request import WriteRequest
 from atio_core.errors import AtioError, InvalidInputError
 from atio_core.progress import Teller, Watched
-from atio_core.storage import checksum
-from atio_core.storage import target as targets
-from atio_core.storage.publication import plan_publication
-from atio_core.storage.replacement import Replacement, replacement
+from atio_core.storage.files import checksum
+from atio_core.storage.files import target as targets
+from atio_core.storage.files.publication import plan_publication
+from atio_core.storage.files.replacement import Replacement, replacement
 
 _EXTRAS = (("openpyxl", "excel"), ("xlsxwriter", "excel"), ("pandas", "pandas"))
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as Rust says it

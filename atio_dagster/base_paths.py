@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from atio_core.errors import InvalidInputError
-from atio_core.storage.fsspec_paths import is_fsspec_path, place_as_text
+from atio_core.storage.buckets.fsspec_paths import is_fsspec_path, place_as_text
 
 
 class ByPath:

@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 import atio_core as atio
-from atio_core.data.frames import OutputAs, to_output, to_piece
+from atio_core.data.frames.frames import OutputAs, to_output, to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.databases.read import read_rows
 from atio_core.errors import CommitConflictError, InvalidInputError

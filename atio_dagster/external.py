@@ -13,7 +13,7 @@ import dagster as dg
 from atio_core.arguments import refusal, require_text
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
-from atio_core.storage.fsspec_paths import Place, place_and_options
+from atio_core.storage.buckets.fsspec_paths import Place, place_and_options
 from atio_core.table import Table
 from atio_dagster.arguments import require_arguments, require_kind
 from atio_dagster.keys import asset_key_of, described, partition_key_of, plain

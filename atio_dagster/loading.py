@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.layout import layout_of
 from atio_core.data.object_files.kinds import FOLDER
+from atio_core.data.schema.layout import layout_of
 from atio_core.errors import InvalidInputError, NotFoundError
 from atio_core.model.entry import ROWS
 from atio_core.snapshot import Snapshot

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from atio_core.data.layout import layout_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.format.digest import digest
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS

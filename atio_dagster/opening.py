@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from atio_core.arguments import require_text, require_time
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
-from atio_core.storage.fsspec_paths import Place, is_fsspec_path
+from atio_core.storage.buckets.fsspec_paths import Place, is_fsspec_path
 from atio_dagster.arguments import require_kind
 from atio_dagster.keys import asset_key_of
 from atio_dagster.provenance import require_owner

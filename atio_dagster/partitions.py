@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from atio_core.data.kinds import kind_of
-from atio_core.data.layout import layout_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.errors import InvalidInputError
 from atio_core.model.entry import ROWS
 from atio_dagster.keys import Partitions, named, partitions_definition, plain

@@ -28,7 +28,7 @@ from atio_dagster.provenance import AppendScope, step_of
 
 if TYPE_CHECKING:
     from atio_core.changes.overwrite import IfUnchanged
-    from atio_core.data.frames import SchemaMode
+    from atio_core.data.frames.frames import SchemaMode
 
 Mode = Literal["overwrite", "append", "upsert"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from atio_core.data.frames import to_piece
+from atio_core.data.frames.frames import to_piece
 from atio_core.data.kinds import kind_of
 from atio_core.data.object_files.kinds import checked_kind, object_kind, require_rows_format
 from atio_core.errors import InvalidInputError

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import atio_core as atio
-from atio_core.data.filters import read_filter
+from atio_core.data.filters.filters import read_filter
 from atio_core.format.names import TEMPORARY
 from atio_core.log.change import Rebased
 from atio_core.log.commit import commit

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import atio_core as atio
-from atio_core.data.filters import read_filter
+from atio_core.data.filters.filters import read_filter
 from atio_core.log.commit import commit
 from atio_core.log.commit_log import CommitLog
 from atio_core.log.file_list import files_of

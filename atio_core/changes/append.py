@@ -10,8 +10,8 @@ from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import WrittenSchema, add_schema, require_same_schema
 from atio_core.changes.writing import Writing
-from atio_core.data.frames import SchemaMode
-from atio_core.data.incoming import Incoming
+from atio_core.data.frames.frames import SchemaMode
+from atio_core.data.writing.incoming import Incoming
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
 from atio_core.log.file_list import with_added

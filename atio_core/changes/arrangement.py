@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.arguments import refusal, require_list, require_text, shown
-from atio_core.data.partition_columns import find_column, partition_column
-from atio_core.data.sorting import sort_columns
+from atio_core.data.writing.partition_columns import find_column, partition_column
+from atio_core.data.writing.sorting import sort_columns
 from atio_core.errors import CommitConflictError, InvalidInputError
 from atio_core.model.data_file import Scalar
 from atio_core.model.entry import LogEntry, PartitionField

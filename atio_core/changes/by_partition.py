@@ -8,7 +8,7 @@ from atio_core.changes.arrangement import Arrangement, external_fields, own_sort
 from atio_core.changes.constraints import Constraints
 from atio_core.changes.schema import WrittenSchema
 from atio_core.changes.writing import Writing, Written
-from atio_core.data.frames import Piece, SchemaMode
+from atio_core.data.frames.frames import Piece, SchemaMode
 from atio_core.model.data_file import Scalar
 
 Pieces = Mapping[tuple[Scalar, ...], Piece]

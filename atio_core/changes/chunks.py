@@ -1,4 +1,4 @@
-"""An overwrite of a large table in content-defined chunks: files are cut where the rows say so (`data/cuts.py`).
+"""An overwrite of a large table in content-defined chunks: files are cut where rows say so (`data/writing/cuts.py`).
 
 Chunks that the version before has in files of their own are not written again: the new version names these files.
 So a version that differs in a few places from the one before takes the space of these places.
@@ -17,12 +17,12 @@ from typing import Any
 
 from atio_core.changes.writing import Writing
 from atio_core.cores import CORES
-from atio_core.data.content import content_digest
-from atio_core.data.cuts import stable_cuts
-from atio_core.data.frames import Piece, slice_info
-from atio_core.data.labels import canonical_json
+from atio_core.data.digests.content import content_digest
+from atio_core.data.frames.frames import Piece, slice_info
 from atio_core.data.object_files.read import StoredFile
-from atio_core.data.pieces import has_default_index
+from atio_core.data.schema.labels import canonical_json
+from atio_core.data.schema.pieces import has_default_index
+from atio_core.data.writing.cuts import stable_cuts
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile
 
@@ -76,7 +76,7 @@ def write_chunks(writing: Writing, piece: Piece, radius: int, *, share: bool) ->
 
 
 def _written(writing: Writing, piece: Piece, places: Sequence[tuple[int, int]]) -> list[DataFile]:
-    from atio_core.data.writer import write_files
+    from atio_core.data.writing.writer import write_files
 
     return write_files(
         writing.store,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from atio_core.arguments import require_text
 from atio_core.changes.schema import WrittenSchema, add_schema, column_id, read_schema, require_rows
-from atio_core.data.columns import dropped, field_of, renamed
-from atio_core.data.primary_key import key_ids, with_key
+from atio_core.data.frames.columns import dropped, field_of, renamed
+from atio_core.data.keys.primary_key import key_ids, with_key
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased

@@ -18,8 +18,8 @@ from atio_core.changes.file_workers import FileWorkers, weight
 from atio_core.changes.matching import Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
-from atio_core.data.pieces import merged_info
-from atio_core.data.sorting import sort_columns
+from atio_core.data.schema.pieces import merged_info
+from atio_core.data.writing.sorting import sort_columns
 from atio_core.errors import InvalidInputError, SchemaMismatchError
 from atio_core.model.data_file import DataFile
 from atio_core.model.manifest import partition_key

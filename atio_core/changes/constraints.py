@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import require_list, shown
-from atio_core.data.columns import has_column, not_null_labels, required_labels, with_required
-from atio_core.data.labels import label_key
-from atio_core.data.primary_key import key_labels, with_key
+from atio_core.data.frames.columns import has_column, not_null_labels, required_labels, with_required
+from atio_core.data.keys.primary_key import key_labels, with_key
+from atio_core.data.schema.labels import label_key
 from atio_core.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from atio_core.changes.schema import column_id, read_schema
-from atio_core.data.arrow_types import fields_of
-from atio_core.data.filter_literals import unit_ns
-from atio_core.data.misfit import MisfitError
-from atio_core.data.scan import scan_portions
-from atio_core.data.source import Source
+from atio_core.data.filters.filter_literals import unit_ns
+from atio_core.data.frames.misfit import MisfitError
+from atio_core.data.scan.scan import scan_portions
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.arrow_types import fields_of
 from atio_core.errors import SchemaMismatchError
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile

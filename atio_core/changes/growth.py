@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from atio_core.data.frames import MisfitError, Piece, SchemaMode, evolved_schema
+from atio_core.data.frames.frames import MisfitError, Piece, SchemaMode, evolved_schema
 from atio_core.model.entry import LogEntry
 
 if TYPE_CHECKING:

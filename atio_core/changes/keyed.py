@@ -15,10 +15,10 @@ from atio_core.changes.restore import Restore
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import key_columns, read_schema, with_key_feature
 from atio_core.changes.several import Several
-from atio_core.data.key_match import Keys
-from atio_core.data.key_rows import KeyRows
-from atio_core.data.primary_key import key_ids, key_of
-from atio_core.data.source import Source
+from atio_core.data.keys.key_match import Keys
+from atio_core.data.keys.key_rows import KeyRows
+from atio_core.data.keys.primary_key import key_ids, key_of
+from atio_core.data.scan.source import Source
 from atio_core.errors import NotFoundError
 from atio_core.log.change import Change, Rebased
 from atio_core.log.file_list import difference, files_of

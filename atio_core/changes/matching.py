@@ -19,13 +19,13 @@ from atio_core.changes.file_workers import FileWorkers, weight
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.schema import WrittenSchema, read_schema, require_rows, written_schema
 from atio_core.changes.writing import Writing
-from atio_core.data.filters import RowFilter, read_filter
-from atio_core.data.layout import layout_of
-from atio_core.data.pieces import has_default_index, info_of_rest
-from atio_core.data.scan import scan_file, scan_portions
-from atio_core.data.sorting import sorted_order
-from atio_core.data.source import Source
+from atio_core.data.filters.filters import RowFilter, read_filter
+from atio_core.data.scan.scan import scan_file, scan_portions
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.layout import layout_of
+from atio_core.data.schema.pieces import has_default_index, info_of_rest
 from atio_core.data.undoing import undo
+from atio_core.data.writing.sorting import sorted_order
 from atio_core.errors import InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.log.commit_log import no_table

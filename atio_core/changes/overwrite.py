@@ -37,12 +37,12 @@ from atio_core.changes.unchanged import (
     shared_partitions,
 )
 from atio_core.changes.writing import Writing, Written
-from atio_core.data.content import content_digest
-from atio_core.data.cuts import stable_radius
-from atio_core.data.filters import read_filter
-from atio_core.data.frames import Piece, SchemaMode
-from atio_core.data.incoming import Incoming
-from atio_core.data.sorting import in_order
+from atio_core.data.digests.content import content_digest
+from atio_core.data.filters.filters import read_filter
+from atio_core.data.frames.frames import Piece, SchemaMode
+from atio_core.data.writing.cuts import stable_radius
+from atio_core.data.writing.incoming import Incoming
+from atio_core.data.writing.sorting import in_order
 from atio_core.errors import CommitConflictError
 from atio_core.format.schema_arrow import decode_schema
 from atio_core.log.change import Change, Rebased

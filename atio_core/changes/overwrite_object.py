@@ -28,7 +28,7 @@ from atio_core.log.scratch import Scratch
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import ROWS, LogEntry, Totals
 from atio_core.model.ids import uuid7
-from atio_core.storage.source_files import SourceFile, SourceFolder, look_at
+from atio_core.storage.files.source_files import SourceFile, SourceFolder, look_at
 
 _SHARING_TRIES = 3
 

@@ -17,8 +17,8 @@ from atio_core.changes.schema import WrittenSchema, add_schema, require_same_sch
 from atio_core.changes.split_writes import write_split
 from atio_core.changes.unchanged import IfUnchanged, SharedPartitions, or_undone, shared_partitions
 from atio_core.changes.writing import Writing, Written
-from atio_core.data.frames import SchemaMode
-from atio_core.data.incoming import Incoming
+from atio_core.data.frames.frames import SchemaMode
+from atio_core.data.writing.incoming import Incoming
 from atio_core.format.digest import digest
 from atio_core.log.change import Rebased
 from atio_core.log.file_list import with_added, without

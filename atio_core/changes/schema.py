@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from atio_core.data.columns import not_null_ids
-from atio_core.data.inner_ids import marked
-from atio_core.data.primary_key import key_ids
+from atio_core.data.frames.columns import not_null_ids
+from atio_core.data.keys.primary_key import key_ids
+from atio_core.data.schema.inner_ids import marked
 from atio_core.errors import CommitConflictError, DamagedError, InvalidInputError
 from atio_core.format.digest import digest
 from atio_core.format.names import schema_path

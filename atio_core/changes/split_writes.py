@@ -21,11 +21,11 @@ from atio_core.changes.unchanged import (
     own_source,
 )
 from atio_core.changes.writing import Writing, Written
-from atio_core.data.content import ContentDigest
-from atio_core.data.frames import Piece
-from atio_core.data.pieces import split_info
-from atio_core.data.split import Split, split_rows
-from atio_core.data.writer import TARGET_BYTES
+from atio_core.data.digests.content import ContentDigest
+from atio_core.data.frames.frames import Piece
+from atio_core.data.schema.pieces import split_info
+from atio_core.data.writing.split import Split, split_rows
+from atio_core.data.writing.writer import TARGET_BYTES
 from atio_core.model.data_file import DataFile, Scalar
 from atio_core.model.entry import Totals
 from atio_core.model.manifest import partition_key

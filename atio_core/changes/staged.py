@@ -24,7 +24,7 @@ from atio_core.changes.overwrite_partitions import OverwritePartitions
 from atio_core.changes.schema import WrittenSchema, column_id, fits, knows_constraints, require_same_schema
 from atio_core.changes.staged_rewrite import require_together, rewritten
 from atio_core.changes.writing import Writing
-from atio_core.data.frames import SchemaMode
+from atio_core.data.frames.frames import SchemaMode
 from atio_core.data.object_files.kinds import FOLDER, KINDS
 from atio_core.errors import (
     CommitConflictError,

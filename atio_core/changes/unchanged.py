@@ -19,15 +19,15 @@ from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import WrittenSchema, read_schema
 from atio_core.changes.writing import Writing, Written
 from atio_core.cores import CORES
-from atio_core.data.content import ContentDigest, content_digest
-from atio_core.data.frames import Piece, slice_info
-from atio_core.data.labels import canonical_json
-from atio_core.data.layout import layout_of
+from atio_core.data.digests.content import ContentDigest, content_digest
+from atio_core.data.frames.frames import Piece, slice_info
 from atio_core.data.object_files.read import StoredFile
-from atio_core.data.pieces import Pieces, has_default_index, merged_info
-from atio_core.data.scan import scan_portions
-from atio_core.data.small_files import neighbours
-from atio_core.data.source import Source
+from atio_core.data.scan.scan import scan_portions
+from atio_core.data.scan.small_files import neighbours
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.labels import canonical_json
+from atio_core.data.schema.layout import layout_of
+from atio_core.data.schema.pieces import Pieces, has_default_index, merged_info
 from atio_core.data.undoing import undo
 from atio_core.errors import CommitConflictError, DamagedError, NotFoundError
 from atio_core.log.change import Change, Rebased

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from atio_core.changes.matching import Matched, Matching
 from atio_core.changes.rewrite import Rewrite
 from atio_core.changes.writing import Writing
-from atio_core.data.primary_key import key_of
-from atio_core.data.row_values import Assignment, read_assignments, with_values
+from atio_core.data.keys.primary_key import key_of
+from atio_core.data.updates.row_values import Assignment, read_assignments, with_values
 
 if TYPE_CHECKING:
     import pyarrow as pa

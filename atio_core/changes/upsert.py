@@ -18,17 +18,17 @@ from atio_core.changes.by_partition import Pieces, fitted_by_partition, written_
 from atio_core.changes.matching import Matched, Matching
 from atio_core.changes.overwrite import first_of, write_first
 from atio_core.changes.writing import Writing
-from atio_core.data.arrow_types import is_text
-from atio_core.data.conform import field_id
-from atio_core.data.content import content_digest
-from atio_core.data.filters import RowFilter
-from atio_core.data.frames import Piece
-from atio_core.data.incoming import Incoming
-from atio_core.data.key_match import KeyColumns, Keys
-from atio_core.data.layout import layout_of
-from atio_core.data.pieces import has_default_index, info_of_rest
-from atio_core.data.primary_key import key_of
-from atio_core.data.row_values import merged
+from atio_core.data.digests.content import content_digest
+from atio_core.data.filters.filters import RowFilter
+from atio_core.data.frames.frames import Piece
+from atio_core.data.keys.key_match import KeyColumns, Keys
+from atio_core.data.keys.primary_key import key_of
+from atio_core.data.schema.arrow_types import is_text
+from atio_core.data.schema.conform import field_id
+from atio_core.data.schema.layout import layout_of
+from atio_core.data.schema.pieces import has_default_index, info_of_rest
+from atio_core.data.updates.row_values import merged
+from atio_core.data.writing.incoming import Incoming
 from atio_core.errors import InvalidInputError
 from atio_core.log.change import Change
 from atio_core.model.data_file import DataFile

@@ -21,9 +21,9 @@ from atio_core.changes.schema import (
     with_ids,
     written_schema,
 )
-from atio_core.data.columns import not_null_ids
-from atio_core.data.content import ContentDigest, content_digest
-from atio_core.data.frames import (
+from atio_core.data.digests.content import ContentDigest, content_digest
+from atio_core.data.frames.columns import not_null_ids
+from atio_core.data.frames.frames import (
     MisfitError,
     Piece,
     SchemaMode,
@@ -32,13 +32,13 @@ from atio_core.data.frames import (
     require_values,
     slice_info,
 )
-from atio_core.data.incoming import Incoming, of_size
+from atio_core.data.keys.primary_key import key_ids
 from atio_core.data.meter import Meter
-from atio_core.data.pieces import split_info
-from atio_core.data.primary_key import key_ids
-from atio_core.data.sorting import sort_labels
-from atio_core.data.split import Split, split_rows
-from atio_core.data.writer import Part, file_bytes, parts_of, write_parts
+from atio_core.data.schema.pieces import split_info
+from atio_core.data.writing.incoming import Incoming, of_size
+from atio_core.data.writing.sorting import sort_labels
+from atio_core.data.writing.split import Split, split_rows
+from atio_core.data.writing.writer import Part, file_bytes, parts_of, write_parts
 from atio_core.errors import SchemaMismatchError
 from atio_core.format.digest import digest
 from atio_core.format.names import data_path, path_beside

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.cli.filter_text import Condition, Lists, Value
 from atio_core.cli.options import duration_of
-from atio_core.data.layout import layout_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
 
@@ -72,7 +72,7 @@ def _condition(snapshot: Snapshot, condition: Condition) -> tuple[Any, ...]:
 
 
 def _type_of(snapshot: Snapshot, label: Any) -> pa.DataType:
-    from atio_core.data.columns import field_of
+    from atio_core.data.frames.columns import field_of
 
     return field_of(snapshot.schema, label).type
 

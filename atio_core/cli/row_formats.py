@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from atio_core.cli.output import aligned
 from atio_core.cli.plain import printable
 from atio_core.cli.row_options import Format
-from atio_core.data.cells import json_rows, text_cells
+from atio_core.data.schema.cells import json_rows, text_cells
 from atio_core.errors import InvalidInputError
 
 Batches = Iterable[pa.RecordBatch]

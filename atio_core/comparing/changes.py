@@ -10,7 +10,7 @@ from atio_core.comparing.chosen_rows import chosen_rows_in_order, portions
 from atio_core.comparing.diff import Diff
 from atio_core.comparing.rows import RowDifference, Side
 from atio_core.comparing.schema_changes import SchemaChanges
-from atio_core.data.layout import layout_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.errors import InvalidInputError, VersionExpiredError
 from atio_core.reading.rows import arrow_schema, no_frame
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import pyarrow as pa
 
 from atio_core.arguments import require_choice
-from atio_core.data.frames import to_output
+from atio_core.data.frames.frames import to_output
 from atio_core.reading.rows import arrow_schema, as_frame
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from atio_core.comparing.file_changes import FileChanges, file_changes
 from atio_core.comparing.object_changes import ObjectChanges, object_changes
 from atio_core.comparing.rows import RowDifference, row_difference
 from atio_core.comparing.schema_changes import SchemaChanges, labels_by_id, schema_changes
-from atio_core.data.columns import field_of
-from atio_core.data.conform import field_id
-from atio_core.data.key_match import KeyColumns
-from atio_core.data.primary_key import key_of
+from atio_core.data.frames.columns import field_of
+from atio_core.data.keys.key_match import KeyColumns
+from atio_core.data.keys.primary_key import key_of
+from atio_core.data.schema.conform import field_id
 from atio_core.errors import InvalidInputError, VersionExpiredError
 from atio_core.maintenance.expiry_report_lines import aligned
 from atio_core.reading.selection import Version

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.conform import field_id
+from atio_core.data.schema.conform import field_id
 from atio_core.log.file_list import difference, files_of
 from atio_core.model.data_file import DataFile
 from atio_core.model.entry import Totals

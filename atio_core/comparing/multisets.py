@@ -1,6 +1,6 @@
 """Which of some digests have no partner among others. Duplicates count: three of one and two of the other leave one.
 
-Digests are arrays of two rows, as `data/row_digest.py` gives them. Sorting them takes some 80 bytes for each.
+Digests are arrays of two rows, as `data/digests/row_digest.py` gives them. Sorting them takes some 80 bytes for each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from atio_core.data.row_digest import Digests
+    from atio_core.data.digests.row_digest import Digests
 
     Places = npt.NDArray[np.int64]
 

@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 from atio_core.comparing.file_changes import Differing
 from atio_core.comparing.multisets import doubled, pairs, unmatched
 from atio_core.comparing.schema_changes import labels_by_id
-from atio_core.data.conform import field_id
-from atio_core.data.key_match import KeyColumns, as_keys
-from atio_core.data.row_digest import as_compared, compared_type, row_digests, value_digests
-from atio_core.data.scan import scan_portions
-from atio_core.data.scan_request import Portion, no_columns
+from atio_core.data.digests.row_digest import as_compared, compared_type, row_digests, value_digests
+from atio_core.data.keys.key_match import KeyColumns, as_keys
+from atio_core.data.scan.scan import scan_portions
+from atio_core.data.scan.scan_request import Portion, no_columns
+from atio_core.data.schema.conform import field_id
 from atio_core.model.data_file import DataFile
 from atio_core.reading.selection import Version
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from atio_core.comparing.multisets import Places
-    from atio_core.data.row_digest import Digests
+    from atio_core.data.digests.row_digest import Digests
 
 _TOLD = 3
 """So many keys that come twice are told."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.conform import field_id, is_required
-from atio_core.data.labels import canonical_json
-from atio_core.data.layout import METADATA_KEY, Column, layout_of
+from atio_core.data.schema.conform import field_id, is_required
+from atio_core.data.schema.labels import canonical_json
+from atio_core.data.schema.layout import METADATA_KEY, Column, layout_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

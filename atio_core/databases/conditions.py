@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import is_text
+from atio_core.data.schema.arrow_types import is_text
 from atio_core.databases.dialect import Column, Dialect
 from atio_core.databases.sql_types import CARRIERS, UnfitError, fit
 from atio_core.errors import InvalidInputError

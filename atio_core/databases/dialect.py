@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import is_text
+from atio_core.data.schema.arrow_types import is_text
 from atio_core.databases.connect import Session
 from atio_core.databases.sql_types import SqlType, UnfitError, is_binary
 from atio_core.errors import InvalidInputError

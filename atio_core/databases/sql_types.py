@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from atio_core.data.arrow_types import is_text, is_text_or_bytes
+from atio_core.data.schema.arrow_types import is_text, is_text_or_bytes
 
 Family = Literal[
     "bool", "int", "float", "decimal", "text", "bytes", "date", "time", "timestamp", "timestamptz",

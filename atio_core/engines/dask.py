@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from atio_core.arguments import refusal, repeatable, require_choice
-from atio_core.data.layout import layout_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.engines.dask_index import divisions_of
 from atio_core.errors import InvalidInputError, NotPreservableError, TableNotFoundError
 from atio_core.log.intent import CommitOptions, make_intent
 from atio_core.log.lookup import AnyVersion
 from atio_core.model.entry import ROWS
 from atio_core.model.ids import system_clock
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
 from atio_core.table import Table
 
 if TYPE_CHECKING:

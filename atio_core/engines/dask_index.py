@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.data.conform import field_id
-from atio_core.data.frames import to_output
-from atio_core.data.layout import Layout, layout_of
+from atio_core.data.frames.frames import to_output
+from atio_core.data.schema.conform import field_id
+from atio_core.data.schema.layout import Layout, layout_of
 from atio_core.model.data_file import DataFile
 from atio_core.read_tasks import ReadTask
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atio_core.arguments import require_choice
 from atio_core.format.staged_json import StagedChange
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
 from atio_core.table import Table
 
 if TYPE_CHECKING:

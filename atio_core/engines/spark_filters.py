@@ -13,7 +13,7 @@ from typing import Any, cast
 import pyarrow as pa
 from pyspark.sql import datasource as ds
 
-from atio_core.data.filters import read_filter
+from atio_core.data.filters.filters import read_filter
 from atio_core.errors import InvalidInputError
 from atio_core.reading.selection import field_refs
 from atio_core.snapshot import Snapshot

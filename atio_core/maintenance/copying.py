@@ -30,7 +30,7 @@ from atio_core.model.ids import Clock, uuid7
 from atio_core.model.ranges import VersionRanges
 from atio_core.model.tag_name import is_mirrors
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.new_folder import NewFolder
+from atio_core.storage.files.new_folder import NewFolder
 from atio_core.storage.tar import TarWriter
 
 _ROUNDS = 10

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from atio_core.changes.schema import read_schema
-from atio_core.data.conform import field_id
 from atio_core.data.object_files.read import StoredFile
-from atio_core.data.scan import read_files
+from atio_core.data.scan.scan import read_files
+from atio_core.data.schema.conform import field_id
 from atio_core.errors import AtioError, DamagedError, NotFoundError
 from atio_core.format.digest import digest
 from atio_core.format.kept_json import KeptRecord
@@ -218,7 +218,7 @@ def _file_check(log: CommitLog, file: DataFile, entry: LogEntry, *, deep: bool, 
 
 
 def _check_values(stored: StoredFile, schema: pa.Schema) -> None:
-    from atio_core.data.stats import stats_of_rows
+    from atio_core.data.writing.stats import stats_of_rows
 
     file = stored.record
     rows = read_files(

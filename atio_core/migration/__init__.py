@@ -18,7 +18,7 @@ from atio_core.migration.old_place import OldPlace, old_place
 from atio_core.migration.report import Migration
 from atio_core.migration.source import Source
 from atio_core.migration.taking_over import take_over
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
 from atio_core.table import Table
 
 _TITLES = {

@@ -8,8 +8,8 @@ from typing import Any
 from atio_core.errors import InvalidInputError
 from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source, moment
-from atio_core.storage.bucket_options import RETRIES
-from atio_core.storage.fsspec_options import PROFILE
+from atio_core.storage.buckets.bucket_options import RETRIES
+from atio_core.storage.buckets.fsspec_options import PROFILE
 
 _MAPPING = "delta.columnMapping.mode"
 

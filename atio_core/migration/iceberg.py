@@ -19,7 +19,7 @@ from atio_core.migration.iceberg_io import IcebergIO
 from atio_core.migration.iceberg_nulls import lost_nulls
 from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source, moment
-from atio_core.storage.bucket import BucketStore
+from atio_core.storage.buckets.bucket import BucketStore
 
 _NAME = re.compile(r"v?(\d+)(-[^/]*)?\.metadata\.json")
 _INSIDE = "metadata"

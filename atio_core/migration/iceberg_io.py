@@ -8,7 +8,7 @@ from __future__ import annotations
 from atio_core.errors import NotFoundError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.bucket import BucketStore
+from atio_core.storage.buckets.bucket import BucketStore
 from atio_core.storage.locate import beside
 from atio_core.storage.object_file import ObjectFile
 

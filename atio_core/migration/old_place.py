@@ -13,9 +13,9 @@ from atio_core.arguments import refusal
 from atio_core.errors import AtioError, DamagedError, InvalidInputError, NotFoundError
 from atio_core.format.names import TEMPORARY
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.bucket import BucketStore
-from atio_core.storage.bucket_refusals import Failure
-from atio_core.storage.fsspec_paths import Place, place_and_options
+from atio_core.storage.buckets.bucket import BucketStore
+from atio_core.storage.buckets.bucket_refusals import Failure
+from atio_core.storage.buckets.fsspec_paths import Place, place_and_options
 from atio_core.storage.local_refusals import refusals
 from atio_core.storage.locate import locate
 

@@ -13,7 +13,7 @@ from atio_core.errors import DamagedError, InvalidInputError, StorageError
 from atio_core.migration.old_place import OldPlace
 from atio_core.migration.source import OldVersion, Source
 from atio_core.storage.base import Listed
-from atio_core.storage.bucket import BucketStore
+from atio_core.storage.buckets.bucket import BucketStore
 from atio_core.storage.local_refusals import refusals, refused
 from atio_core.storage.object_file import ObjectFile
 

@@ -33,7 +33,7 @@ def read_row_files(files: Sequence[Path]) -> Any:
     The files stand newest first, and the first one says which columns there are, as in the old package. What pandas
     can't give back equal, such as arrays of arrays, stays in Arrow's hands.
     """
-    from atio_core.data.frames import to_piece
+    from atio_core.data.frames.frames import to_piece
 
     table = _read(files)
     if not table.schema.pandas_metadata:

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from atio_core.data.conform import field_id, storage_type
-from atio_core.data.layout import Column, Layout, layout_of
+from atio_core.data.schema.conform import field_id, storage_type
+from atio_core.data.schema.layout import Column, Layout, layout_of
 from atio_core.errors import InvalidInputError, NotPreservableError
 from atio_core.log.commit_log import CommitLog, no_table
 from atio_core.log.file_list import files_of
@@ -128,8 +128,8 @@ def _code_of(layout: Layout, column: Column) -> str | None:
         return "periods"
     if "category" not in described:
         return None
-    from atio_core.data.frames_pandas import stored_categories
-    from atio_core.data.pandas_index import build_dtype
+    from atio_core.data.frames.frames_pandas import stored_categories
+    from atio_core.data.frames.pandas_index import build_dtype
 
     return (
         "categories of mixed values" if stored_categories(build_dtype(described).categories) is None else None

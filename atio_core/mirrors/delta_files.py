@@ -16,9 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import is_text, is_text_or_bytes
-from atio_core.data.conform import field_id, storage_type
-from atio_core.data.stats import COLUMNS
+from atio_core.data.schema.arrow_types import is_text, is_text_or_bytes
+from atio_core.data.schema.conform import field_id, storage_type
+from atio_core.data.writing.stats import COLUMNS
 from atio_core.mirrors.contents import Contents
 from atio_core.model.data_file import ColumnStats, DataFile, Scalar
 from atio_core.model.partition import segment, value_segment

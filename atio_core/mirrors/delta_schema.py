@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import fields_of, is_text, is_text_or_bytes
-from atio_core.data.conform import field_id, storage_type
+from atio_core.data.schema.arrow_types import fields_of, is_text, is_text_or_bytes
+from atio_core.data.schema.conform import field_id, storage_type
 from atio_core.mirrors.contents import Contents, ids_by_name
 
 _NTZ = "timestamp_ntz"

@@ -25,7 +25,7 @@ from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
 
-from atio_core.data.conform import field_id, storage_type
+from atio_core.data.schema.conform import field_id, storage_type
 from atio_core.mirrors.contents import Contents
 from atio_core.model.data_file import ColumnStats, DataFile
 

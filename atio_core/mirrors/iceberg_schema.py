@@ -11,9 +11,9 @@ from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import fields_of, is_text, is_text_or_bytes
-from atio_core.data.conform import field_id, storage_type
-from atio_core.data.inner_ids import MOST, inner_ids, is_marked, marked
+from atio_core.data.schema.arrow_types import fields_of, is_text, is_text_or_bytes
+from atio_core.data.schema.conform import field_id, storage_type
+from atio_core.data.schema.inner_ids import MOST, inner_ids, is_marked, marked
 from atio_core.mirrors.contents import Contents
 
 _SIMPLE = {

@@ -159,7 +159,9 @@ def manifest_may_match(
 
 def bounds_of(stats: ColumnStats, rows: int) -> Bounds:
     """Return what a column's statistics tell of so many rows."""
-    known = stats.low is not None or stats.high is not None  # then there is no NaN: see `data/stats.py`
+    known = (
+        stats.low is not None or stats.high is not None
+    )  # then there is no NaN: see `data/writing/stats.py`
     has_values = stats.nulls is None or stats.nulls < rows
     return Bounds(
         stats.low, stats.high, nulls=stats.nulls != 0, values=has_values, nan=has_values and not known

@@ -13,8 +13,8 @@ from typing import Any
 
 from atio_core.arguments import refusal, require_whole
 from atio_core.page.rendering import rendered
-from atio_core.storage.publication import plan_publication
-from atio_core.storage.replacement import replacement
+from atio_core.storage.files.publication import plan_publication
+from atio_core.storage.files.replacement import replacement
 
 MOST_SAMPLED = 1_000
 """So many rows of a version can be put into a page."""

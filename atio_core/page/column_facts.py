@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.conform import field_id, is_required
-from atio_core.data.layout import layout_of
-from atio_core.data.primary_key import key_of
+from atio_core.data.keys.primary_key import key_of
+from atio_core.data.schema.conform import field_id, is_required
+from atio_core.data.schema.layout import layout_of
 from atio_core.page.row_facts import shortened
 
 if TYPE_CHECKING:

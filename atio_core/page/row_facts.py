@@ -34,7 +34,7 @@ def sample_facts(snapshots: Sequence[Snapshot], rows: int) -> dict[str, Any]:
 
 def told_rows(reader: pa.RecordBatchReader, most: int) -> dict[str, Any]:
     """Return the first rows of a stream as texts: the names of the columns, and their cells, None for a null."""
-    from atio_core.data.cells import text_cells
+    from atio_core.data.schema.cells import text_cells
 
     rows: list[list[str | None]] = []
     for batch in reader:

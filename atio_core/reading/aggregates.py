@@ -16,15 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from atio_core.data.conform import choose, field_id
-from atio_core.data.filter_literals import Operand
-from atio_core.data.filter_rows import comparable
-from atio_core.data.filters import Operands
-from atio_core.data.frames import columns_to_read, to_output
-from atio_core.data.partition_columns import time_from
-from atio_core.data.scan import joined, read_portions, scan_portions
-from atio_core.data.source import Source
-from atio_core.data.stats import TEXT_CHARACTERS
+from atio_core.data.filters.filter_literals import Operand
+from atio_core.data.filters.filter_rows import comparable
+from atio_core.data.filters.filters import Operands
+from atio_core.data.frames.frames import columns_to_read, to_output
+from atio_core.data.scan.scan import joined, read_portions, scan_portions
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.conform import choose, field_id
+from atio_core.data.writing.partition_columns import time_from
+from atio_core.data.writing.stats import TEXT_CHARACTERS
 from atio_core.errors import InvalidInputError
 from atio_core.model.data_file import DataFile
 from atio_core.reading.selection import Selection, Version, field_refs, files_to_read

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds  # noqa: TID253 - this module is only loaded by who wants a dataset
 
-from atio_core.data.filters import named_in
+from atio_core.data.filters.filters import named_in
 from atio_core.reading.rows import arrow_schema, read_batches
 from atio_core.reading.selection import Selection, Version, narrowed
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from atio_core.data.arrow_types import fields_of
+from atio_core.data.schema.arrow_types import fields_of
 from atio_core.errors import InvalidInputError
 
 _NANOSECONDS = "_NS"  # in the names of DuckDB's types

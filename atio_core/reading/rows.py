@@ -7,12 +7,12 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from atio_core.data.conform import choose
-from atio_core.data.frames import OutputAs, columns_to_read, to_output
-from atio_core.data.pieces import kept_info
-from atio_core.data.scan import joined, read_portions, scan_portions
-from atio_core.data.scan_request import Portion
-from atio_core.data.source import Source
+from atio_core.data.frames.frames import OutputAs, columns_to_read, to_output
+from atio_core.data.scan.scan import joined, read_portions, scan_portions
+from atio_core.data.scan.scan_request import Portion
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.conform import choose
+from atio_core.data.schema.pieces import kept_info
 from atio_core.reading import BATCH_ROWS
 from atio_core.reading.selection import Selection, Version, files_to_read
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atio_core.arguments import require_list, require_whole
-from atio_core.data.filters import RowFilter, read_filter
-from atio_core.data.layout import layout_of
-from atio_core.data.source import Source
+from atio_core.data.filters.filters import RowFilter, read_filter
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.layout import layout_of
 from atio_core.errors import InvalidInputError
 from atio_core.log.file_list import files_of
 from atio_core.model.data_file import DataFile, Scalar

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from atio_core.data.layout import layout_of
-from atio_core.data.pieces import has_default_index, named_range
-from atio_core.data.source import Source
+from atio_core.data.scan.source import Source
+from atio_core.data.schema.layout import layout_of
+from atio_core.data.schema.pieces import has_default_index, named_range
 from atio_core.model.data_file import DataFile
 
 

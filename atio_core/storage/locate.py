@@ -12,9 +12,9 @@ from typing import Any
 from atio_core.arguments import refusal, shown
 from atio_core.errors import InvalidInputError
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.bucket import BucketStore
-from atio_core.storage.bucket_url import SCHEMES, BucketUrl
-from atio_core.storage.fsspec_paths import Place, place_and_options
+from atio_core.storage.buckets.bucket import BucketStore
+from atio_core.storage.buckets.bucket_url import SCHEMES, BucketUrl
+from atio_core.storage.buckets.fsspec_paths import Place, place_and_options
 from atio_core.storage.local import LocalStore
 from atio_core.storage.memory import MemoryStore
 

@@ -17,10 +17,10 @@ from typing import NoReturn, cast
 
 from atio_core.errors import DamagedError, InvalidInputError, NotFoundError, StorageError
 from atio_core.storage.base import ObjectWriter, check_name, check_prefix
-from atio_core.storage.fsspec_paths import place_and_options
+from atio_core.storage.buckets.fsspec_paths import place_and_options
+from atio_core.storage.files.replacement import Replacement
+from atio_core.storage.files.target import reason, require_no_url
 from atio_core.storage.io_stats import IoCounter
-from atio_core.storage.replacement import Replacement
-from atio_core.storage.target import reason, require_no_url
 
 _SUFFIX = ".tar"
 _END_BYTES = 2 * tarfile.BLOCKSIZE

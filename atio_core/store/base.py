@@ -14,9 +14,9 @@ from atio_core.log.sequence import Sequence
 from atio_core.log.store_log import StoreLog
 from atio_core.model.ids import Clock, require_clock, system_clock
 from atio_core.storage.base import ObjectStore, check_name
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
+from atio_core.storage.files.new_folder import is_unfinished
 from atio_core.storage.locate import beside, given_store, memories_below
-from atio_core.storage.new_folder import is_unfinished
 from atio_core.table import Table
 
 _DATA = "data/"

@@ -12,7 +12,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.limits import Limits
 from atio_core.model.ids import Clock, require_clock, system_clock
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
 from atio_core.storage.io_stats import IoStats
 from atio_core.storage.locate import given_store
 

@@ -36,7 +36,7 @@ class ByPartition:
             NotPreservableError: A frame couldn't come back equal.
         """
         from atio_core.changes.arrangement import Placement
-        from atio_core.data.frames import to_piece
+        from atio_core.data.frames.frames import to_piece
 
         if partition is not None:
             raise InvalidInputError("a mapping says by itself which rows lie where: leave partition out")

@@ -115,7 +115,7 @@ class ColumnChanges(Applying[Done]):
             >>> table.move_column("c", before="a").schema.names, table.move_column("c", to=-1).schema.names
             (['c', 'a', 'b'], ['a', 'b', 'c'])
         """
-        from atio_core.data.columns import moved
+        from atio_core.data.frames.columns import moved
 
         if sum((before is not _UNSAID, after is not _UNSAID, to is not None)) != 1:
             raise InvalidInputError(

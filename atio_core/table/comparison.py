@@ -112,7 +112,7 @@ class Comparison(TableBase):
         """
         from atio_core.comparing.changes import Changes
         from atio_core.comparing.chosen_rows import require_rows_as
-        from atio_core.data.key_match import KeyColumns
+        from atio_core.data.keys.key_match import KeyColumns
 
         labels = None if key is None else require_list("key", key, "labels")
         output = require_rows_as(output_as)
@@ -137,7 +137,7 @@ def _as_far_as_known(key: list[Any] | None, before: Snapshot, after: Snapshot) -
     """The key, if both versions have its columns; else none."""
     if key is None:
         return None
-    from atio_core.data.columns import have_in_common
+    from atio_core.data.frames.columns import have_in_common
 
     both_there = before.entry.schema and after.entry.schema
     return key if both_there and have_in_common(before.schema, after.schema, key) else []

@@ -22,12 +22,12 @@ from atio_core.maintenance.copying import (
     require_copy_of,
 )
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.fsspec_paths import Place
+from atio_core.storage.buckets.fsspec_paths import Place
+from atio_core.storage.files.new_folder import find_folder, new_folder
+from atio_core.storage.files.publication import plan_publication
+from atio_core.storage.files.replacement import replacement
+from atio_core.storage.files.source_files import require_apart
 from atio_core.storage.locate import given_store
-from atio_core.storage.new_folder import find_folder, new_folder
-from atio_core.storage.publication import plan_publication
-from atio_core.storage.replacement import replacement
-from atio_core.storage.source_files import require_apart
 from atio_core.storage.tar import TarWriter, names_tar, open_tar
 from atio_core.table.base import TableBase
 

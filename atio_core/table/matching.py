@@ -101,7 +101,7 @@ class MatchingChanges(Applying[Done]):
         """
         from atio_core.changes.arrangement import Placement
         from atio_core.changes.upsert import write_upsert, write_upsert_by_partition
-        from atio_core.data.frames import to_piece
+        from atio_core.data.frames.frames import to_piece
 
         intent = make_intent(self._clock, **options)
         labels = None if key is None else require_list("key", key, "labels")

@@ -17,7 +17,7 @@ from atio_core.table.with_progress import with_progress
 
 if TYPE_CHECKING:
     from atio_core.changes.unchanged import IfUnchanged
-    from atio_core.data.frames import SchemaMode
+    from atio_core.data.frames.frames import SchemaMode
 
 Done = TypeVar("Done")
 
@@ -84,8 +84,8 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.append import write_append, write_append_by_partition
         from atio_core.changes.arrangement import Placement
         from atio_core.changes.constraints import Constraints
-        from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import require_rows, require_rows_of_each
+        from atio_core.data.writing.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)
         intent, constraints = make_intent(self._clock, **options), Constraints.of(not_null, key)
@@ -185,8 +185,8 @@ class RowChanges(MatchingChanges[Done]):
         from atio_core.changes.constraints import Constraints
         from atio_core.changes.overwrite import write_overwrite, write_overwrite_where
         from atio_core.changes.overwrite_object import object_writer
-        from atio_core.data.incoming import Incoming
         from atio_core.data.object_files.kinds import ROWS, checked_kind, require_rows
+        from atio_core.data.writing.incoming import Incoming
 
         intent, placement = (
             make_intent(self._clock, **options),
@@ -275,7 +275,7 @@ class RowChanges(MatchingChanges[Done]):
         """
         from atio_core.changes.arrangement import Placement
         from atio_core.changes.overwrite_partitions import write_partitions, write_partitions_of
-        from atio_core.data.incoming import Incoming
+        from atio_core.data.writing.incoming import Incoming
 
         mode = require_mode(schema_mode, rows_stay=True)
         unchanged = cast("IfUnchanged", require_choice("if_unchanged", if_unchanged, ("commit", "skip")))

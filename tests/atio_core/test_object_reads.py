@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 import atio_core as atio
-from atio_core.data import blocks
+from atio_core.data.digests import blocks
 from atio_core.errors import (
     AlreadyExistsError,
     DamagedError,

@@ -18,8 +18,8 @@ import pytest
 import atio_core as atio
 from atio_core.log import store_log
 from atio_core.storage import readback
+from atio_core.storage.files.new_folder import new_folder
 from atio_core.storage.locate import locate
-from atio_core.storage.new_folder import new_folder
 from atio_core.store import releases
 from atio_core.testing import Fault, FaultyStore
 from tests.support.crash import kill_at_every_call
@@ -289,7 +289,7 @@ def test_a_release_that_nobody_knows_of_keeps_its_versions(tmp_path: Path) -> No
 DIES = """
 import os, sys, atio_core as atio
 from atio_core.storage.locate import locate
-from atio_core.storage.new_folder import new_folder
+from atio_core.storage.files.new_folder import new_folder
 from atio_core.testing import Fault, FaultyStore
 dies = Fault("put_if_absent", meanwhile=lambda: os._exit(9))
 atio.Store(store=FaultyStore(locate(sys.argv[1], temporary="_atio/tmp"), dies)).create_release("dead", {"a": 1})

@@ -13,7 +13,8 @@ import pytest
 
 import atio_core as atio
 from atio_core.data.kinds import Kind
-from atio_core.storage import durable, replacement
+from atio_core.storage import durable
+from atio_core.storage.files import replacement
 from tests.support.os_calls import Call, watched
 from tests.support.replacing import as_nobody, assert_untouched
 from tests.support.writers import PAIRS, frame

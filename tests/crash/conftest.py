@@ -2,7 +2,7 @@
 
 import pytest
 
-from atio_core.storage import temporary
+from atio_core.storage.files import temporary
 from atio_core.testing import temporary_store as disk
 
 __all__ = ["disk", "eager_cleaning"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from atio_core.changes import file_workers
-from atio_core.data import writer
+from atio_core.data.writing import writer
 from atio_core.errors import StorageError
 from atio_core.format import names
 from atio_core.model.ids import uuid7

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from atio_core.data import scan
+from atio_core.data.scan import scan
 from tests.damage.tables import MAKERS, Sample, holding, right_or_damaged, users
 
 BITS = (0x01, 0x80, 0xFF, 0x10)

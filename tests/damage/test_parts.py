@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from atio_core.data import scan, sink, writer
-from atio_core.data.blocks import BlockDigester
+from atio_core.data.digests.blocks import BlockDigester
+from atio_core.data.scan import scan
+from atio_core.data.writing import sink, writer
 from atio_core.errors import DamagedError
 from atio_core.table import Table
 from tests.damage.tables import holding, right_or_damaged

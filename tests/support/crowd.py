@@ -24,7 +24,12 @@ from typing import Any
 Job = Callable[[], Any]
 Loop = Callable[[Callable[[], bool]], Any]
 _PROJECT = Path(__file__).parents[2]
-_LOADED_LATE = ("pandas", "atio_core.changes.append", "atio_core.data.scan", "atio_core.maintenance.expiry")
+_LOADED_LATE = (
+    "pandas",
+    "atio_core.changes.append",
+    "atio_core.data.scan.scan",
+    "atio_core.maintenance.expiry",
+)
 
 
 def run_together(jobs: Sequence[Job], loops: Sequence[Loop] = (), *, seconds: int = 300) -> list[Any]:

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from atio_core.data.conform import FIELD_ID
-from atio_core.data.scan import read_files
-from atio_core.data.writer import write_files
+from atio_core.data.scan.scan import read_files
+from atio_core.data.schema.conform import FIELD_ID
+from atio_core.data.writing.writer import write_files
 from atio_core.model.data_file import DataFile
 from atio_core.storage.base import ObjectStore
 

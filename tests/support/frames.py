@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atio_core.data.frames import Piece, align, columns_to_read, slice_info, to_output, to_piece
+from atio_core.data.frames.frames import Piece, align, columns_to_read, slice_info, to_output, to_piece
 from tests.support.nasty_others import ARROW, POLARS
 from tests.support.nasty_pandas import PANDAS
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from atio_core.storage.publication import plan_publication
-from atio_core.storage.replacement import Replacement, replacement
+from atio_core.storage.files.publication import plan_publication
+from atio_core.storage.files.replacement import Replacement, replacement
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

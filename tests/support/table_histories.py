@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from atio_core.data.conform import field_id
+from atio_core.data.schema.conform import field_id
 from atio_core.errors import InvalidInputError
 from atio_core.snapshot import Snapshot
 from atio_core.storage.memory import MemoryStore

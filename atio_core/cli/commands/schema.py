@@ -7,8 +7,8 @@ from typing import Any
 from atio_core.cli.options import AsJson, TablePath, WhichVersion
 from atio_core.cli.output import print_json, print_table
 from atio_core.cli.places import open_table
-from atio_core.data.columns import field_of
-from atio_core.data.layout import layout_of
+from atio_core.data.frames.columns import field_of
+from atio_core.data.schema.layout import layout_of
 from atio_core.snapshot import Snapshot
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from atio_core.data.formats.base import Writer, WriteRequest
 from atio_core.data.losses.loss import Loss
 from atio_core.errors import InvalidInputError
-from atio_core.storage.open_files import ToldWriter, is_whole
+from atio_core.storage.files.open_files import ToldWriter, is_whole
 
 _PREFIXES = ("to_", "write_", "save_")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

@@ -87,7 +87,7 @@ def _as_read(where: str, code: str, array: Any) -> list[Any]:
     """The values as pandas writes and reads them."""
     import pyarrow as pa
 
-    from atio_core.data import depth
+    from atio_core.data.schema import depth
 
     try:
         stored = pa.array(array, from_pandas=True)

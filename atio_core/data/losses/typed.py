@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast
 
-from atio_core.data.gapped_levels import gapped_levels
+from atio_core.data.frames.gapped_levels import gapped_levels
 from atio_core.data.losses import objects, pandas_dtypes
 from atio_core.data.losses.labels import has_plain_index
 from atio_core.data.losses.loss import Loss, refuse
@@ -86,7 +86,7 @@ def of_parquet_arrow(table: Any, request: WriteRequest) -> Sequence[Loss]:
     """
     import pyarrow as pa
 
-    from atio_core.data import depth
+    from atio_core.data.schema import depth
 
     names = table.schema.names
     if len(set(names)) < len(names):

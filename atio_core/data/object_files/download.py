@@ -10,12 +10,12 @@ from typing import Any
 
 from atio_core.data.object_files.members import Member
 from atio_core.data.object_files.read import StoredFile
-from atio_core.storage import attributes
 from atio_core.storage.base import ObjectStore
-from atio_core.storage.new_folder import NewFolder, find_folder, new_folder
-from atio_core.storage.publication import plan_publication
-from atio_core.storage.replacement import replacement
-from atio_core.storage.source_files import require_apart
+from atio_core.storage.files import attributes
+from atio_core.storage.files.new_folder import NewFolder, find_folder, new_folder
+from atio_core.storage.files.publication import plan_publication
+from atio_core.storage.files.replacement import replacement
+from atio_core.storage.files.source_files import require_apart
 
 _WORKERS = 8  # they mostly wait for the disk
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from atio_core.data.blocks import Blocks
+from atio_core.data.digests.blocks import Blocks
 from atio_core.data.object_files.base import ObjectKind
-from atio_core.data.source import damaged_file, missing_data_file
+from atio_core.data.scan.source import damaged_file, missing_data_file
 from atio_core.errors import DamagedError, NotFoundError
 from atio_core.format.digest import digest, named, running_digest
 from atio_core.model.data_file import DataFile

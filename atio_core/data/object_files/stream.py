@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from atio_core.data.blocks import BLOCK_BYTES, BlockDigester
+from atio_core.data.digests.blocks import BLOCK_BYTES, BlockDigester
 from atio_core.data.object_files.read import StoredFile
 from atio_core.storage.object_file import SeekableFile
 

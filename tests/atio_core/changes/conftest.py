@@ -2,7 +2,8 @@
 
 import pytest
 
-from atio_core.data import scan, writer
+from atio_core.data.scan import scan
+from atio_core.data.writing import writer
 
 
 @pytest.fixture(params=["whole files", "row groups"])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from atio_core.changes import overwrite
-from atio_core.data import cuts
+from atio_core.data.writing import cuts
 from atio_core.errors import DuplicateKeyError, NotPreservableError
 from atio_core.model.data_file import DataFile
 from atio_core.storage.memory import MemoryStore

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from atio_core import handle
-from atio_core.data import key_rows
+from atio_core.data.keys import key_rows
 from atio_core.errors import CommitConflictError, DuplicateKeyError, NewerFormatError, SchemaMismatchError
 from atio_core.format.staged_json import StagedChange
 from atio_core.log import commit, file_list

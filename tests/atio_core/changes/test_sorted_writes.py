@@ -252,7 +252,7 @@ def test_a_compaction_sorts_what_it_merges() -> None:
 
 def test_a_large_frame_is_sorted_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all of its files, so that a range of values lies in few of them."""
-    monkeypatch.setattr("atio_core.data.writer.TARGET_BYTES", 1 << 14)
+    monkeypatch.setattr("atio_core.data.writing.writer.TARGET_BYTES", 1 << 14)
     numbers = np.random.default_rng(0).permutation(20_000)
     table = Table(store=MemoryStore())
     snapshot = table.overwrite(pa.table({"n": numbers}), sort_by=["n"])

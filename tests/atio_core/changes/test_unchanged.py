@@ -355,7 +355,7 @@ def test_files_may_be_cut_in_another_way(make: Callable[[Any], Any]) -> None:
 
 def test_records_that_look_alike_are_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two equal pieces of data, each a file of its own half, the second halves aren't the piece."""
-    monkeypatch.setattr("atio_core.data.writer.TARGET_BYTES", 8)
+    monkeypatch.setattr("atio_core.data.writing.writer.TARGET_BYTES", 8)
     table = Table(store=MemoryStore())
     piece = pa.table({"a": [1, 2]})
     for _ in range(2):

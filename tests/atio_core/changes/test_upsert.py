@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atio_core.data import scan, writer
+from atio_core.data.scan import scan
+from atio_core.data.writing import writer
 from atio_core.errors import CommitConflictError, DuplicateKeyError, InvalidInputError, SchemaMismatchError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table

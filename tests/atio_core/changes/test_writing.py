@@ -7,7 +7,7 @@ import pytest
 from atio_core.changes.arrangement import Arrangement
 from atio_core.changes.schema import column_id
 from atio_core.changes.writing import Writing
-from atio_core.data.frames import to_piece
+from atio_core.data.frames.frames import to_piece
 from atio_core.errors import SchemaMismatchError
 from atio_core.format.names import file_id_of
 from atio_core.log.commit_log import CommitLog

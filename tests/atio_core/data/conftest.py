@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atio_core.data import scan
+from atio_core.data.scan import scan
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from upath import UPath
 import atio_core as atio
 from atio_core.errors import AlreadyExistsError, DamagedError, InvalidInputError, NotFoundError, StorageError
 from atio_core.format.names import TEMPORARY
-from atio_core.storage.bucket import BucketStore
+from atio_core.storage.buckets.bucket import BucketStore
 from atio_core.storage.locate import locate
 from atio_core.storage.memory import MemoryStore
 from tests.support.bucket_servers import SECRET, BucketServer

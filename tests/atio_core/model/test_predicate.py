@@ -84,7 +84,7 @@ def truth(predicate: Predicate, value: Any) -> bool | None:
 
 
 def file(values: list[Any], *, wider: float = 0, unknown: bool = False) -> DataFile:
-    """A file's record, with bounds as `data/stats.py` writes them, or wider ones."""
+    """A file's record, with bounds as `data/writing/stats.py` writes them, or wider ones."""
     present = [value for value in values if value is not None]
     nulls = None if unknown else len(values) - len(present)
     if not present or unknown or any(math.isnan(value) for value in present):

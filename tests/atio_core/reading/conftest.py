@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from atio_core.data import scan
+from atio_core.data.scan import scan
 
 
 @pytest.fixture(params=["whole files", "row groups"])

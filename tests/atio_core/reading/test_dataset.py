@@ -184,7 +184,7 @@ def test_a_version_that_expires_in_the_middle_of_a_scan_raises(
     way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that were handed out already are not taken for all."""
-    monkeypatch.setattr("atio_core.data.scan.SMALL_FILE_BYTES", 0)  # else more files would be read ahead
+    monkeypatch.setattr("atio_core.data.scan.scan.SMALL_FILE_BYTES", 0)  # else more files would be read ahead
     table = Table(store=FolderStore(MemoryStore()))
     for number in range(100):
         table.append(pa.table({"a": np.arange(number * 20_000, (number + 1) * 20_000)}))

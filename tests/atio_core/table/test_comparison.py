@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 
 import atio_core as atio
-from atio_core.data.conform import field_id
+from atio_core.data.schema.conform import field_id
 from atio_core.errors import DuplicateKeyError, InvalidInputError, VersionExpiredError, VersionNotFoundError
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import atio_core as atio
-from atio_core.data import writer
+from atio_core.data.writing import writer
 from atio_core.errors import (
     CommitConflictError,
     DamagedError,
