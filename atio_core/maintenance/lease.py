@@ -1,6 +1,8 @@
 """Keep a version for as long as a program reads it: a tag with an end, which a thread moves on.
 
-1. The lease begins with the tag's entry. The log orders it against expiries: a version that was let go is refused.
+1. The lease begins with the tag's entry. The log orders it against expiries: a version that was let go is refused. Its
+   time counts from the table's horizon, if this clock is behind that: an expiry by a clock that was far ahead must not
+   stop later leases. Such an end is later than was asked for, which protects the version for longer, never for less.
 2. When half of the time is left the tag gets a new end. A renewal that fails is tried again, often enough to succeed
    before the end; so it is when a machine that slept wakes up. A tag that ran out, and was cleaned away, is set anew if
    the version is still retained: what it reaches never left.
@@ -28,7 +30,7 @@ from atio_core.log.commit_log import CommitLog
 from atio_core.log.intent import make_intent
 from atio_core.model.ids import Clock, system_clock
 from atio_core.model.tag_name import LEASE
-from atio_core.times import MICROSECOND, time_of
+from atio_core.times import LAST_US, MICROSECOND, time_of
 
 _logger = logging.getLogger("atio")
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -88,13 +90,14 @@ class Lease:
 
         Raises:
             VersionExpiredError: It had run out, and the version was expired.
-            InvalidInputError: This machine's clock is so far behind that the end lies before the table's horizon.
+            InvalidInputError: An expiry at this very moment moved the table's horizon behind the end.
             As for `Table.tag` else: it stays until its former end, and will be tried again.
         """
         with self._one:
-            until_us = self._clock() + self._ttl // MICROSECOND
+            base = self._log.latest()
+            until_us = min(max(self._clock(), base.horizon_us) + self._ttl // MICROSECOND, LAST_US)
             change = SetTag(self._log, self.name, self.version, force=True, until_us=until_us)
-            commit(self._log, change, make_intent(self._clock), clock=self._clock)
+            commit(self._log, change, make_intent(self._clock), base=base, clock=self._clock)
             self._until_us, self._failure = until_us, None
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
@@ -15,7 +15,7 @@ from atio_core.handle import Handle
 from atio_core.log.intent import CommitOptions, Intent, make_intent
 from atio_core.log.kept import keep as keep_under_id
 from atio_core.model.entry import DAY_US, NO_KEY, Totals
-from atio_core.model.ids import Clock
+from atio_core.model.ids import Clock, uuid7_time_us
 from atio_core.snapshot import Snapshot
 from atio_core.storage.base import ObjectStore
 from atio_core.table.kept import KeptStage
@@ -29,6 +29,24 @@ if TYPE_CHECKING:
     from atio_core.log.change import Change
 
 _KEPT_FOR_US = 7 * DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptTime:
+    """How long a stage is kept: until a time, or for a while from then on."""
+
+    from_us: int
+    lasting_us: int | None = None
+
+    def until_us(self, staged: StagedChange) -> int:
+        """Return until when; a while counts from the base's horizon if the clock is behind that.
+
+        A stage's id is no older than that horizon. A wrong clock may have moved it far ahead, and must not stop later
+        stages. A later end only makes cleaning wait: it harms nobody.
+        """
+        if self.lasting_us is None:
+            return self.from_us
+        return min(max(self.from_us, uuid7_time_us(staged.id)) + self.lasting_us, LAST_US)
 
 
 class Staging(KeptStages):
@@ -72,7 +90,8 @@ class Staging(KeptStages):
             mode: The name of the change: "append", "overwrite", "overwrite_partitions", "upsert", "delete" or "update".
             keep: Keep it in the table under an id, to be read, and published or dropped, by anybody who knows the id.
             until: Keep it until this time, with a zone.
-            keep_for: Or for this long; 7 days if neither is given.
+            keep_for: Or for this long; 7 days if neither is given. If this clock is behind the table's horizon, the
+                time counts from that.
             **options: What the change takes, such as `partition_by` or `where`. What is said of a commit is said to
                 `commit` or `publish`. The files of an object, or of equal rows, are shared with no other version.
 
@@ -100,20 +119,20 @@ class Staging(KeptStages):
             raise InvalidInputError(
                 f"{said[0]} is said of a commit, and stage makes none; give it to commit or publish"
             )
-        kept_until_us = self._staged_until_us(keep=keep, until=until, keep_for=keep_for)
+        kept = self._kept_time(keep=keep, until=until, keep_for=keep_for)
         staged = change_by_mode(
             _Stager(self._handle, self._log.store, self._clock), data, mode, options, STAGED_MODES
         )
-        if kept_until_us is None:
+        if kept is None:
             from atio_core.changes.descriptors import shortened
 
             return shortened(staged, self._log.store)
-        record = KeptRecord(staged, kept_until_us)
+        record = KeptRecord(staged, kept.until_us(staged))
         keep_under_id(self._log, record)
         return KeptStage(self._kept, record)
 
-    def _staged_until_us(self, *, keep: object, until: object, keep_for: object) -> int | None:
-        """Return until when a stage is to be kept; None if it isn't."""
+    def _kept_time(self, *, keep: object, until: object, keep_for: object) -> _KeptTime | None:
+        """Return for how long a stage is to be kept; None if it isn't."""
         if not require_flag("keep", keep):
             if until is not None or keep_for is not None:
                 raise InvalidInputError(
@@ -129,11 +148,11 @@ class Staging(KeptStages):
             until_us = microseconds_of(require_time("until", until))
             if until_us < now_us:
                 raise refusal("until", "a time to come", until)
-            return until_us
+            return _KeptTime(until_us)
         kept_us = _KEPT_FOR_US if keep_for is None else require_duration("keep_for", keep_for) // MICROSECOND
         if now_us + kept_us > LAST_US:
             raise refusal("keep_for", "a time that ends before the year 10000", keep_for)
-        return now_us + kept_us
+        return _KeptTime(now_us, kept_us)
 
     def commit(self, descriptors: Iterable[StagedChange], **options: Unpack[CommitOptions]) -> Snapshot:
         """Make staged changes one version, all of them or none.

@@ -12,6 +12,7 @@ from atio_core.maintenance.lease import Lease
 from atio_core.storage.base import ObjectStore
 from atio_core.storage.memory import MemoryStore
 from atio_core.testing import Fault, FaultyStore, refusal
+from atio_core.times import time_of
 from tests.support.commits import Writer
 
 MINUTE_US = 60_000_000
@@ -237,19 +238,23 @@ def test_an_odd_time_is_refused(ttl: Any) -> None:
         Lease(table().log, 1, ttl)
 
 
-def test_a_clock_that_is_far_behind_is_told() -> None:
-    """A lease that would have run out before the last expiry is refused, not believed in."""
+def test_a_lease_counts_from_a_horizon_that_lies_ahead() -> None:
+    """After an expiry by a clock far ahead, leases of all others still begin, are renewed, and keep their version."""
     writer = table()
-    writer.now_us += 1000 * MINUTE_US
-    writer.expire(2, grace_us=0)
-    writer.overwrite("c")
-    writer.expire(2, grace_us=0)
-    behind = Writer(writer.store)
-    with (
-        pytest.raises(InvalidInputError, match="has been cleaned as of"),
-        Lease(behind.log, 2, TTL, clock=behind.clock),
-    ):
-        pytest.fail("it would protect nothing")
+    ahead = Writer(writer.store, now_us=writer.now_us + 1000 * MINUTE_US)
+    ahead.overwrite("c")
+    ahead.expire(2, grace_us=0)
+    horizon = time_of(writer.log.latest().horizon_us)
+    assert horizon == time_of(ahead.now_us)
+    waking = Waking(writer)
+    with Lease(writer.log, 2, TTL, clock=writer.clock, ended=waking) as held:
+        waking.asleep()
+        assert held.until == horizon + TTL == writer.table.tags()[held.name].until
+        waking.wake()
+        assert held.until == horizon + TTL
+        assert removed(writer) == []
+        assert removed(ahead) == []
+    assert removed(writer) == [2]
 
 
 def test_a_real_thread_renews_in_real_time() -> None:

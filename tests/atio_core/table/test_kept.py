@@ -27,6 +27,7 @@ from atio_core.model.entry import DAY_US, HOUR_US
 from atio_core.storage.memory import MemoryStore
 from atio_core.table import Table
 from atio_core.testing import Fault, FaultyStore, lost_answer, refusal
+from atio_core.times import time_of
 from tests.support.commits import SMALL, START_US
 
 DAY = timedelta(days=1)
@@ -263,6 +264,25 @@ def test_the_log_decides_when_the_time_has_passed(table: Table, clock: Clock) ->
     clock.now_us += 20 * DAY_US
     table.publish(stage.id)
     assert values(table) == [0, 1]
+
+
+@pytest.mark.parametrize("keep_for", [None, timedelta(hours=2)], ids=str)
+def test_a_stage_counts_from_a_horizon_that_lies_ahead(
+    table: Table, store: MemoryStore, clock: Clock, keep_for: timedelta | None
+) -> None:
+    """After an expiry by a clock far ahead, stages are still kept for as long as was said, by that clock, too."""
+    ahead = Clock()
+    ahead.now_us += 400 * DAY_US
+    wrong = Table(store=store, clock=ahead)
+    wrong.overwrite(rows(1))
+    wrong.expire(keep_last=1, grace=timedelta(0))
+    stage = table.stage(rows(2), keep=True, keep_for=keep_for)
+    assert stage.until == time_of(ahead.now_us) + (keep_for or 7 * DAY)
+    assert values(table.staged(stage.id)) == [1, 2]
+    ahead.now_us += HOUR_US
+    wrong.expire(keep_last=1, grace=timedelta(0))
+    table.publish(stage.id)
+    assert values(table) == [1, 2]
 
 
 def test_a_stage_whose_time_has_passed_is_not_published(
