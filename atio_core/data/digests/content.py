@@ -178,8 +178,7 @@ def _feeder_of(t: pa.DataType) -> tuple[_Feed, list[pa.DataType]]:
 
 def lists_of(maps: pa.Array) -> pa.Array:
     """Return maps as the lists of their entries."""
-    entries = pa.StructArray.from_arrays([maps.keys, maps.items], ["key", "value"])
-    own = maps.buffers()[:2]
+    entries, own = maps.values, maps.buffers()[:2]  # `keys` and `items` overlook where the entries begin
     return pa.Array.from_buffers(pa.list_(entries.type), len(maps), own, -1, maps.offset, [entries])
 
 

@@ -377,7 +377,8 @@ def _convert_struct(array: pa.Array, t: pa.DataType) -> pa.Array:
 def _convert_elements(array: pa.Array, t: pa.DataType) -> pa.Array:
     """Return a list or map with the same offsets into other elements."""
     if pa.types.is_map(t):
-        entries = [_convert(array.keys, t.key_type), _convert(array.items, t.item_type)]
+        pairs = array.values  # `keys` and `items` overlook where the entries begin
+        entries = [_convert(pairs.field(0), t.key_type), _convert(pairs.field(1), t.item_type)]
         child = pa.StructArray.from_arrays(entries, fields=[t.key_field, t.item_field])
     else:
         child = _convert(array.values, t.value_type)

@@ -129,8 +129,9 @@ def _structs(column: Any) -> list[Any]:
 
 def _maps(column: Any) -> list[Any]:
     pair = pa.struct([pa.field("key", column.type.key_type), pa.field("value", column.type.item_type)])
+    entries = column.values  # `keys` and `items` overlook where the entries begin
     pairs = pa.ListArray.from_arrays(
-        column.offsets, pa.StructArray.from_arrays([column.keys, column.items], fields=list(pair))
+        column.offsets, pa.StructArray.from_arrays([entries.field(0), entries.field(1)], fields=list(pair))
     )
     valid: list[bool] = column.is_valid().to_pylist()
     return [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from atio_core.data.digests.content import ContentDigest, content_digest
 from atio_core.data.frames.frames import to_piece
 from tests.support.frame_strategies import arrow_tables
-from tests.support.frames import NASTY, through_parquet
+from tests.support.frames import NASTY, sliced_entries, through_parquet
 
 
 def digest_of(values: Any, t: pa.DataType | None = None) -> str:
@@ -143,6 +143,15 @@ def test_lists_under_nulls_do_not_count() -> None:
     structs = pa.array([{"a": 1}, {"a": 2}])
     hidden = pa.Array.from_buffers(structs.type, 2, [pa.py_buffer(b"\x01")], children=[structs.field(0)])
     assert digest_of(hidden) == digest_of([{"a": 1}, None], structs.type)
+
+
+def test_maps_count_from_where_their_entries_begin() -> None:
+    """The entries of maps may be a slice: each of them counts, and what lies before it doesn't."""
+    one, two = (
+        pa.array([[(1, "a")], [(2, "b"), (3, last)]], pa.map_(pa.int8(), pa.string())) for last in "cd"
+    )
+    assert digest_of(sliced_entries(one)) == digest_of(one) != digest_of(sliced_entries(two))
+    assert digest_of(sliced_entries(one)[1:]) == digest_of(one[1:])
 
 
 DIFFERENT: list[tuple[Any, Any]] = [

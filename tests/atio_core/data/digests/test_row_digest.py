@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from atio_core.data.digests.row_digest import as_compared, compared_type, row_digests, value_digests
 from atio_core.data.schema import arrow_types
 from tests.support.frame_strategies import arrow_arrays
+from tests.support.frames import sliced_entries
 
 
 def digests(values: pa.ChunkedArray | pa.Array) -> list[tuple[int, int]]:
@@ -55,6 +56,12 @@ def test_digests_do_not_depend_on_how_values_lie(data: st.DataObject) -> None:
     cut = pa.chunked_array([*values.slice(0, start).chunks, *values.slice(start).chunks], values.type)
     assert digests(cut) == digests(values)
     assert digests(values.combine_chunks()) == digests(values)
+
+
+def test_maps_count_from_where_their_entries_begin() -> None:
+    """The entries of maps may be a slice: what lies before it is none of them."""
+    maps = pa.array([[(1, "a")], [(2, "b"), (3, "c")]], pa.map_(pa.int8(), pa.string()))
+    assert digests(sliced_entries(maps)) == digests(maps)
 
 
 def test_all_not_a_numbers_are_one() -> None:

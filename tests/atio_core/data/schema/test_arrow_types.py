@@ -17,7 +17,7 @@ from atio_core.data.schema.arrow_types import (
 )
 from atio_core.testing import assert_frames_equal
 from tests.support.frame_strategies import arrow_arrays, arrow_values
-from tests.support.frames import ARROW_TYPES, through_parquet
+from tests.support.frames import ARROW_TYPES, sliced_entries, through_parquet
 from tests.support.releases import KEEPS_MAPS, READS_FIXED_NULLS
 
 types = st.one_of(st.sampled_from(ARROW_TYPES), arrow_values().map(lambda found: found[0]))
@@ -49,6 +49,12 @@ def test_values_come_back_from_their_stored_type(values: pa.ChunkedArray) -> Non
             raise
     else:
         assert_frames_equal(pa.table({"x": values}), pa.table({"x": restore(stored, values.type)}))
+
+
+def test_maps_are_stored_from_where_their_entries_begin() -> None:
+    """The entries of maps may be a slice: what lies before it isn't stored in their place."""
+    maps = pa.array([[(1, 10)], [(2, 20), (3, 30)]], pa.map_(pa.int8(), pa.time32("s")))
+    assert store(pa.chunked_array([sliced_entries(maps)])) == store(pa.chunked_array([maps]))
 
 
 @given(st.data())

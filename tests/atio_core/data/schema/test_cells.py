@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from atio_core.data.schema.cells import json_cells, json_rows, text_cells
+from tests.support.frames import sliced_entries
 
 AT = dt.datetime(2026, 1, 31, 12, 30, 0, 123456, tzinfo=dt.UTC)
 
@@ -45,6 +46,12 @@ def test_a_value_comes_exactly(column: Any, cells: list[Any]) -> None:
     """What JSON has comes as it is; all else comes as text that says it exactly, within lists and structs too."""
     assert json_cells(column) == cells
     assert json_cells(column.slice(1)) == cells[1:]
+
+
+def test_maps_are_shown_from_where_their_entries_begin() -> None:
+    """The entries of maps may be a slice: what lies before it isn't shown."""
+    maps = pa.array([[(1, "a")], [(2, "b"), (3, "c")]], pa.map_(pa.int8(), pa.string()))
+    assert json_cells(sliced_entries(maps)) == json_cells(maps) == [[[1, "a"]], [[2, "b"], [3, "c"]]]
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC", "+02:00"])
