@@ -6,7 +6,7 @@
    - Our commit: ours, with the bytes that are stored, once its name is durable.
    - Another's: taken. Only this makes "taken" believed: stores say it of one's own create, too.
    - Nothing, and the store had said "taken": the name was freed meanwhile, or the store wants the call again.
-   - Nothing, and the answer was lost: the same bytes are sent again.
+   - Nothing, and the answer was lost: the same bytes are sent again, after a pause where the store said it is busy.
 
 The sequence of failures behind this: a request takes effect and its answer is lost; the client (or its library, by
 itself) sends it again and is told "taken"; it then takes its own object for another's and does its work twice.
@@ -14,6 +14,8 @@ itself) sends it again and is told "taken"; it then takes its own object for ano
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +24,7 @@ from atio_core.errors import AlreadyExistsError, AtioError, NotFoundError, Stora
 from atio_core.storage.base import ObjectStore
 
 _SENDS = 8
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 3.0  # ten seconds at most, between all sends
 
 
 class Answer(Enum):
@@ -64,8 +67,10 @@ def create(
         StorageError: The first send failed before it could take effect: nothing was written.
     """
     sent = False
-    found = Created(Answer.UNKNOWN)
-    for _ in range(_SENDS):
+    said: StorageError | None = None
+    for earlier in range(_SENDS):
+        if said is not None and said.facts.get("busy"):
+            _pause(earlier)
         try:
             store.put_if_absent(name, data, after=after)
             return Created(Answer.OURS, data)
@@ -77,12 +82,18 @@ def create(
             if error.facts.get("landed"):
                 # P2: it is there, but no one knows for how long; a sync that failed can't be made good
                 return Created(Answer.UNKNOWN, cause=error)
-            sent, said_taken = True, False
+            said, sent, said_taken = error, True, False
         found = _find(store, name, is_ours)
         if found.answer in (Answer.OURS, Answer.TAKEN) or (found.answer is Answer.GONE and said_taken):
             return found
         sent = True
-    return Created(Answer.UNKNOWN, cause=found.cause)
+    return Created(Answer.UNKNOWN, cause=said)
+
+
+def _pause(earlier: int) -> None:
+    """Wait a random time before an object is sent once more: all others that were turned away come again, too."""
+    longest = min(_FIRST_PAUSE_SECONDS * 2**earlier, _LONGEST_PAUSE_SECONDS)
+    time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
 
 
 def _find(store: ObjectStore, name: str, is_ours: Callable[[bytes], bool]) -> Created:

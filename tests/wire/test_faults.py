@@ -34,6 +34,8 @@ LOST = {
 ANSWERED = {
     "503 before": Fate(deliver=0, status=503, code="SlowDown"),
     "503 after": Fate(status=503, code="SlowDown"),
+    "429 before": Fate(deliver=0, status=429, code="TooManyRequests"),
+    "429 after": Fate(status=429, code="TooManyRequests"),
     "500 before": Fate(deliver=0, status=500),
     "500 after": Fate(status=500),
     "cut": Fate(cut=7),
@@ -104,7 +106,7 @@ def test_a_fault_at_any_request_of_an_append(seaweedfs: BucketServer, name: str)
     assert found == [(["first", "mine"], 2)] * requests
 
 
-@pytest.mark.parametrize("name", [*LOST, "503 after", "503 before", "409 after", "412 after"])
+@pytest.mark.parametrize("name", [*LOST, "429 after", "503 after", "503 before", "409 after", "412 after"])
 def test_a_service_that_never_answers_a_create(seaweedfs: BucketServer, name: str) -> None:
     """If no create is ever answered, and perhaps none done, the outcome is found out, or said to be unknown.
 
@@ -127,6 +129,26 @@ def test_a_service_that_never_answers_a_create(seaweedfs: BucketServer, name: st
         again = table.append(frame("mine"), idempotency_key="k")
     assert again.version == 2
     assert words(direct) == ["first", "mine"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_turns_creates_away_for_a_while(seaweedfs: BucketServer, status: int) -> None:
+    """An append waits until the service has time for its create, as for any other request."""
+    place = seaweedfs.place()
+    Table(place, storage_options=seaweedfs.storage_options).append(frame("first"))
+    with wire(seaweedfs) as watched:
+        first: list[float] = []
+
+        def decide(request: Request) -> Fate:
+            if request.kind != "create":
+                return FINE
+            first.append(time.monotonic())
+            return Fate(deliver=0, status=status) if first[-1] - first[0] < 1.5 else FINE
+
+        watched.decide = decide
+        table = Table(place, storage_options=watched.server.storage_options)
+        assert table.append(frame("mine")).version == 2
+    assert words(Table(place, storage_options=seaweedfs.storage_options)) == ["first", "mine"]
 
 
 @pytest.mark.parametrize("landed", [False, True])

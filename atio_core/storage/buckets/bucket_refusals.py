@@ -25,7 +25,7 @@ _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _UNSENT = re.compile(r"kind: Connect\b|dns error|URL scheme is not allowed")  # not `ConnectionReset`, for one
 _DENIED = (401, 403)
 _BUSY = (429, 503)
-_UNCLEAR = (408, 409, 425)  # of those that aren't the server's fault
+_UNCLEAR = (408, 409, 425, 429)  # not the server's fault; a gateway that limits rates may stand before it
 _LEAST_FAULT = 500
 _MOST_TOLD = 400
 _CUT = "response body error"
@@ -163,7 +163,7 @@ class Asking:
         unknown = writes and failure.may_have_landed
         if unknown:
             message = f"{message} It may have taken effect all the same."
-        return StorageError(message, path=name, unknown=unknown)
+        return StorageError(message, path=name, unknown=unknown, busy=failure.status in _BUSY)
 
 
 def _hint(failure: Failure) -> str:

@@ -29,7 +29,7 @@ UNKNOWN = {
     "404 Not Found": False,
     "408 Request Timeout": True,
     "409 Conflict": True,
-    "429 Too Many Requests": False,
+    "429 Too Many Requests": True,
     "500 Internal Server Error": True,
     "503 Slow Down": True,
 }
