@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -149,6 +150,22 @@ def test_a_service_that_turns_creates_away_for_a_while(seaweedfs: BucketServer, 
         table = Table(place, storage_options=watched.server.storage_options)
         assert table.append(frame("mine")).version == 2
     assert words(Table(place, storage_options=seaweedfs.storage_options)) == ["first", "mine"]
+
+
+@pytest.mark.parametrize("name", [*LOST, *ANSWERED])
+def test_a_fault_when_files_are_deleted(seaweedfs: BucketServer, name: str) -> None:
+    """An expiry goes through whatever becomes of the request that deletes its files, and leaves none behind."""
+    place = seaweedfs.place()
+    direct = Table(place, storage_options=seaweedfs.storage_options)
+    for word in ("first", "mine"):
+        direct.overwrite(frame(word))
+    with wire(seaweedfs) as watched:
+        watched.decide = Nth(FAULTS[name], 0, lambda request: request.kind == "delete_many")
+        Table(place, storage_options=watched.server.storage_options).expire(keep_last=1, grace=timedelta(0))
+        assert watched.counts["delete_many"] >= 1
+        watched.arrive()
+    assert words(direct) == ["mine"]
+    assert direct.verify("all").leftovers == ()
 
 
 @pytest.mark.parametrize("landed", [False, True])

@@ -266,7 +266,9 @@ class BucketStore:
             some = every[start : start + _DELETED_AT_ONCE]
             self.io.add("deletes")
             try:
-                self._asking.ask("delete", keys[some[0]], partial(self._client.retrying.delete, some))
+                self._asking.ask(
+                    "delete", keys[some[0]], partial(self._client.retrying.delete, some), again=True
+                )
             except NotFoundError:  # one is missing, and nobody knows what became of the others
                 with ThreadPoolExecutor(_DELETERS, thread_name_prefix="atio-delete") as pool:
                     for _ in pool.map(self._delete, (keys[key] for key in some)):

@@ -29,8 +29,9 @@ _UNCLEAR = (408, 409, 425, 429)  # not the server's fault; a gateway that limits
 _LEAST_FAULT = 500
 _MOST_TOLD = 400
 _CUT = "response body error"
+_DROPPED, _ASKED_AGAIN = "error sending request", " retries, "
 _NO_NAME = "object with invalid path"
-_SENDS = 3  # of what is asked again since its answer was cut off: the library does so for objects alone
+_SENDS = 3  # of what is asked again since its answer was lost: the library doesn't for listings and deletions
 _NOT_SATISFIABLE = 416
 _NOT_IMPLEMENTED = 501
 _NOT_THERE = ("NotSupportedError", "NotImplementedError")
@@ -48,6 +49,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         no_bucket: There is no such bucket.
         past_end: The object ends before the part that was asked for.
         cut: The answer began, and broke off.
+        dropped: The connection broke before an answer, and the library didn't ask again.
     """
 
     def __init__(self, error: BaseException, secrets: tuple[str, ...]) -> None:
@@ -59,6 +61,7 @@ class Failure(Exception):  # noqa: N818 - it goes no further than this package, 
         self.no_bucket = any(sign in text for sign in _NO_BUCKET)
         self.past_end = self.status == _NOT_SATISFIABLE or "Wanted range starting at" in text
         self.cut = _CUT in text
+        self.dropped = _DROPPED in text and _ASKED_AGAIN not in text
         self.reason = _told(text, status, secrets)
         super().__init__(self.reason)
 
@@ -135,7 +138,7 @@ class Asking:
             name: The object or the folder.
             call: Makes the call.
             writes: Whether it would change something.
-            again: Whether it may be made again where its answer broke off.
+            again: Whether it may be made again where its answer broke off, or never came.
 
         Raises:
             AtioError: What the service refused, where, and what to do.
@@ -144,7 +147,7 @@ class Asking:
             try:
                 return asked(call, self.secrets)
             except Failure as failure:
-                if left and failure.cut and again:
+                if left and again and (failure.cut or failure.dropped):
                     continue
                 error = self.refused(failure, action, name, writes=writes)
             raise error
