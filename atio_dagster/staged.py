@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import dagster as dg
 
-from atio_core.errors import InvalidInputError, StageNotFoundError
+from atio_core.errors import CommitConflictError, InvalidInputError, StageNotFoundError
 from atio_core.snapshot import Snapshot
 from atio_core.table import Table
 from atio_dagster.keys import described, plain
@@ -172,10 +172,27 @@ class StagedOutput:
         return self.table.snapshot(settled.version)
 
     def publish(self) -> Snapshot:
-        """Make it a version. Raises as `Table.publish`."""
-        return self.table.publish(
-            self.stage_id, message=self.commit["message"], properties=self.commit["properties"]
-        )
+        """Make it a version.
+
+        Raises:
+            CommitConflictError: Another version has come since it was staged, which it can't be put on; or it was
+                dropped.
+            As `Table.publish`.
+        """
+        try:
+            return self.table.publish(
+                self.stage_id, message=self.commit["message"], properties=self.commit["properties"]
+            )
+        except CommitConflictError as error:
+            name = self.made.materializations[0].asset_key.to_user_string()
+            raise CommitConflictError(
+                f"what this run has staged of the asset {name} can't be published any more, and the version before"
+                f" stands: {error}. To run its checks again, or the run from its failure, doesn't mend that: execute"
+                f" {name} again, and what follows it",
+                table=error.table,
+                version=error.version,
+                **error.facts,
+            ) from error
 
 
 def staged_output(

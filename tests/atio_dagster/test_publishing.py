@@ -561,9 +561,11 @@ def test_rows_that_are_added(definitions: Definitions, store: AtioResource, run:
     assert not result.success
     [failed] = [event for event in result.all_events if event.is_step_failure]
     error: Any = failed.step_failure_data.error
-    while error.cause is not None:
-        error = error.cause
-    assert CommitConflictError.__name__ in error.cls_name
+    causes = [error := error.cause for _ in iter(lambda: error.cause, None)]
+    told, why = causes[-2:]
+    assert CommitConflictError.__name__ in told.cls_name
+    assert "execute gated again, and what follows it" in told.message
+    assert "expected version" in why.message
     assert rows(store) == [*OLD, 9]
 
 
