@@ -369,7 +369,13 @@ def next_entry(
     clock_us = run.clock()
     time_us = max(clock_us, base.time_us)
     recent, key_lists = push(
-        base, intent.commit_id, intent.key, time_us=time_us, scratch=scratch, limits=run.log.limits
+        base,
+        intent.commit_id,
+        intent.key,
+        time_us=time_us,
+        clock_us=clock_us,
+        scratch=scratch,
+        limits=run.log.limits,
     )
     data = base.data
     if changes_rows:

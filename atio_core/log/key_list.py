@@ -2,7 +2,9 @@
 
 Both are 16 bytes: a commit's id as it is, a key as BLAKE2b digest. An entry holds between `recent` and twice as many;
 then the older half becomes a list, and neighbouring lists of like size become one. A list whose newest member is older
-than the table's key retention is dropped.
+than the table's key retention is dropped, if the clocks of this entry's writer and of the one before both say so. The
+times in the log never go back: by them, after one commit by a clock far ahead, every later one would find all lists too
+old. A clock that is right never does, for those times are no earlier than it told then.
 """
 
 from __future__ import annotations
@@ -61,15 +63,33 @@ def first_known(entry: LogEntry) -> int:
 
 
 def push(
-    base: LogEntry, commit: bytes, key: bytes, *, time_us: int, scratch: Scratch, limits: Limits
+    base: LogEntry,
+    commit: bytes,
+    key: bytes,
+    *,
+    time_us: int,
+    clock_us: int,
+    scratch: Scratch,
+    limits: Limits,
 ) -> tuple[Recent, tuple[KeyListRef, ...]]:
-    """Return the recent ids and key lists of the entry that follows `base`."""
+    """Return the recent ids and key lists of the entry that follows `base`.
+
+    Args:
+        base: The entry before.
+        commit: The commit's id.
+        key: The digest of its key.
+        time_us: The new entry's time.
+        clock_us: What its writer's clock shows.
+        scratch: Takes the lists.
+        limits: How much an entry holds.
+    """
     old = base.recent
     recent = Recent((commit, *old.commits), (key, *old.keys), (time_us, *old.times_us))
     if len(recent.commits) < 2 * limits.recent:
         return recent, base.key_lists
     spilled = _spill(recent, base.version + 1, scratch, limits.recent)
-    lists = [ref for ref in base.key_lists if ref.last_time_us >= time_us - base.key_retention_us]
+    forgotten_us = min(clock_us, base.clock_us) - base.key_retention_us
+    lists = [ref for ref in base.key_lists if ref.last_time_us >= forgotten_us]
     keep = limits.recent
     kept = Recent(recent.commits[:keep], recent.keys[:keep], recent.times_us[:keep])
     return kept, _merged([*lists, spilled], scratch, base.version, limits)

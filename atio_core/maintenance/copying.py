@@ -170,7 +170,15 @@ def _closed(log: CommitLog, base: LogEntry, entries: tuple[LogEntry, ...], clock
     scratch, commit = Scratch(log.store, base, clock), uuid7(clock, not_before_us=base.horizon_us)
     clock_us = clock()
     time_us = max(clock_us, newest.time_us)
-    recent, lists = push(newest, commit.bytes, NO_KEY, time_us=time_us, scratch=scratch, limits=log.limits)
+    recent, lists = push(
+        newest,
+        commit.bytes,
+        NO_KEY,
+        time_us=time_us,
+        clock_us=clock_us,
+        scratch=scratch,
+        limits=log.limits,
+    )
     versions = {entry.data.version for entry in entries}
     tags = {
         name: tag

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -17,16 +18,35 @@ from tests.support.stores import CountingStore
 SECOND_US = 1_000_000
 
 
-def pushed(store: MemoryStore, keys: Sequence[str | None], *, step_us: int = SECOND_US) -> LogEntry:
-    """Return the entry of a table after so many commits; that of version `n` has 16 times the byte `n` as its id."""
+def pushed(
+    store: MemoryStore,
+    keys: Sequence[str | None],
+    *,
+    step_us: int = SECOND_US,
+    ahead_us: Mapping[int, int] = MappingProxyType({}),
+) -> LogEntry:
+    """Return the entry of a table after so many commits; that of version `n` has 16 times the byte `n` as its id.
+
+    Clocks of the writers of some versions are ahead.
+    """
     entry = empty_entry("t")
     for version, key in enumerate(keys, start=1):
         scratch = Scratch(store, entry, lambda: START_US)
-        now_us = START_US + version * step_us
-        commit = bytes([version]) * 16
-        recent, lists = push(entry, commit, key_digest(key), time_us=now_us, scratch=scratch, limits=SMALL)
+        clock_us = START_US + version * step_us + ahead_us.get(version, 0)
+        time_us = max(clock_us, entry.time_us)
+        recent, lists = push(
+            entry,
+            bytes([version]) * 16,
+            key_digest(key),
+            time_us=time_us,
+            clock_us=clock_us,
+            scratch=scratch,
+            limits=SMALL,
+        )
         scratch.write()
-        entry = entry.with_(version=version, recent=recent, key_lists=lists)
+        entry = entry.with_(
+            version=version, clock_us=clock_us, time_us=time_us, recent=recent, key_lists=lists
+        )
     return entry
 
 
@@ -76,6 +96,16 @@ def test_keys_are_forgotten_after_the_retention() -> None:
     assert remembered == list(range(remembered[0], 101))
     assert first_known(entry) == remembered[0]
     assert 1 < remembered[0] <= 100 - entry.key_retention_us // DAY_US
+
+
+@pytest.mark.parametrize("wrong", range(40, 40 + 2 * SMALL.recent))
+def test_a_clock_that_is_far_ahead_forgets_no_keys(wrong: int) -> None:
+    """Neither its own commit drops keys of a minute ago, wherever it stands, nor do those after it."""
+    keys = [f"key {version}" for version in range(1, 101)]
+    store = MemoryStore()
+    entry = pushed(store, keys, ahead_us={wrong: 400 * DAY_US})
+    assert first_known(entry) == 1
+    assert [found(store, entry, key_digest(key)) for key in keys] == list(range(1, 101))
 
 
 def test_lists_that_can_not_have_it_stay_closed() -> None:
