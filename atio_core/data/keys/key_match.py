@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from atio_core.arguments import shown
 from atio_core.data.filters.filter_rows import comparable
 from atio_core.data.filters.filters import Operands, RowFilter
+from atio_core.data.schema.cells import text_cells
 from atio_core.data.schema.conform import field_id
 from atio_core.errors import DuplicateKeyError, InvalidInputError
 from atio_core.model.data_file import DataFile, Scalar
@@ -261,7 +262,10 @@ def _code(values: Any, among: Any) -> pa.Array:
 
 
 def _as_python(values: pa.ChunkedArray) -> list[Any]:
-    """Return values as Python has them; times that it hasn't as they count."""
+    """Return values as Python has them; times that it hasn't as they count, those of a day as text."""
+    t: Any = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_time64(t) and t.unit == "ns":  # Arrow would cut them to microseconds
+        return text_cells(values.cast(t))
     try:
         return values.to_pylist()
     except (ArithmeticError, ValueError):

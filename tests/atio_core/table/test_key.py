@@ -313,3 +313,17 @@ def test_a_time_that_python_does_not_have_is_told(t: pa.DataType, count: int) ->
     made.append(far, key=["id"])
     with pytest.raises(DuplicateKeyError, match=r"such as .*'id'"):
         made.append(far)
+
+
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_time_of_day_is_told_to_the_nanosecond(*, dictionary: bool) -> None:
+    """Python's times end at microseconds: two keys that differ below are told apart."""
+    times = pa.array([43_200_000_000_001, 43_200_000_000_002], pa.time64("ns"))
+    part = pa.table({"id": times.dictionary_encode() if dictionary else times})
+    made = Table(store=MemoryStore("t"), limits=SMALL)
+    made.append(part, key=["id"])
+    with pytest.raises(
+        DuplicateKeyError, match=r"such as '12:00:00.000000001', '12:00:00.000000002'"
+    ) as caught:
+        made.append(part)
+    assert caught.value.facts["keys"] == (("12:00:00.000000001",), ("12:00:00.000000002",))
