@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from atio_core.cli.exits import Exit, exit_of
+from atio_core.cli.own_words import in_own_words
 from atio_core.cli.plain import one_line
 
 
@@ -31,7 +32,7 @@ def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
 
 
 def _told(error: BaseException) -> int:
-    code, text = exit_of(error), one_line(str(error))
+    code, text = exit_of(error), one_line(in_own_words(str(error)))
     if _is_misuse(error):
         code, text = Exit.USAGE, f"{text} See atio --help."
     elif code is Exit.INTERRUPTED:

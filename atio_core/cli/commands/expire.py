@@ -13,6 +13,7 @@ from atio_core.amounts import counted, readable_bytes
 from atio_core.cli.exits import Exit, exit_of
 from atio_core.cli.options import AsJson, DryRun, Yes, duration_of
 from atio_core.cli.output import print_json, print_text
+from atio_core.cli.own_words import in_own_words
 from atio_core.cli.places import open_store, open_table
 from atio_core.cli.question import confirm
 from atio_core.cli.retention_rules import RetentionRules
@@ -79,7 +80,7 @@ def _asked(
         files = sum(report.files_removed for report in reports)
         if versions or files:
             size = readable_bytes(sum(report.bytes_removed for report in reports))
-            sys.stderr.write(f"{preview}\n")
+            sys.stderr.write(in_own_words(f"{preview}\n"))
             confirm(f"Remove {counted(versions, 'version')} and {counted(files, 'file')}, {size}?", yes=False)
     return run(dry=dry_run)
 
@@ -88,4 +89,4 @@ def _tell(report: ExpiryReport | StoreExpiryReport, *, json: bool) -> None:
     if json:
         print_json(report.to_dict())
     else:
-        print_text(str(report))
+        print_text(in_own_words(str(report)))

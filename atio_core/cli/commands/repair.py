@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from atio_core.cli.exits import Exit
 from atio_core.cli.options import AsJson, DryRun, TablePath, Yes
 from atio_core.cli.output import is_terminal, print_json, print_text
+from atio_core.cli.own_words import in_own_words
 from atio_core.cli.places import open_table
 from atio_core.cli.question import confirm
 from atio_core.maintenance.repair_report import RepairReport
@@ -52,12 +53,12 @@ def repair(
     report = run(dry=not yes or dry_run)
     if report.dry_run and not dry_run:
         if report.version is not None:
-            sys.stderr.write(f"{report}\n")
+            sys.stderr.write(in_own_words(f"{report}\n"))
             confirm(f"Repair {place.path} so?", yes=False)
         report = run(dry=False)
     if json:
         print_json(report.to_dict())
     else:
-        print_text(str(report))
+        print_text(in_own_words(str(report)))
     left = report.problems or not report.ok or (report.dry_run and report.version is not None)
     return Exit.FOUND if left else Exit.OK
