@@ -11,24 +11,37 @@ from typing import Any
 import dagster as dg
 
 from atio_core import Store
+from atio_dagster.active_runs import RUNNING
 from atio_dagster.publishing import PUBLISHED
 from example_project.definitions import atio, defs
 from example_project.settings import HOME, PROJECT
 
 FLIGHTS = "raw/flights"
-DOOMED = {"atio/demo": "killed"}
-"""The tag of the runs that are killed."""
+OURS, DOOMED = {"atio/demo": "tour"}, {"atio/demo": "killed"}
+"""The tag of the demo's runs, and that of those among them that are killed."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 def open_instance() -> dg.DagsterInstance:
-    """Return the instance in the example's home, made if it isn't there."""
+    """Return the instance in the example's home, made if it isn't there; runs of a demo that was killed have failed."""
     HOME.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "example_project" / "dagster.yaml", HOME / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(HOME)
     warnings.simplefilter("ignore")  # Dagster's own, about its own code
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    for tags in (OURS, DOOMED):
+        for record in instance.get_run_records(dg.RunsFilter(tags=tags, statuses=RUNNING)):
+            _report_killed(instance, record.dagster_run)
+    return instance
+
+
+def _report_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Do what the daemon's run monitoring does where it is on: a killed process can't say that its run has failed.
+
+    Else the run would be in progress for ever, and what it may read would never expire.
+    """
+    instance.report_run_failed(run, "The process was killed")
 
 
 def store() -> Store:
@@ -44,7 +57,7 @@ def pipeline() -> dg.JobDefinition:
 def run_history(instance: dg.DagsterInstance, first: str, last: str) -> dg.ExecuteInProcessResult:
     """Make all assets for the days from the first to the last, in one run."""
     job = defs.resolve_job_def("history")
-    tags: dict[str, str] = dict(zip(_RANGE, (first, last), strict=True))
+    tags: dict[str, str] = OURS | dict(zip(_RANGE, (first, last), strict=True))
     return job.execute_in_process(instance=instance, run_config=_QUIET, tags=dict(job.run_tags) | tags)
 
 
@@ -63,7 +76,7 @@ def run_day(
         dg.reconstructable(pipeline),
         instance,
         run_config=_QUIET | {"ops": {"raw__flights": {"config": delivery}}},
-        tags={"dagster/partition": day, **(tags or {})},
+        tags={"dagster/partition": day, **OURS, **(tags or {})},
         reexecution_options=None if again is None else dg.ReexecutionOptions(parent_run_id=again),
     )
 
@@ -83,8 +96,7 @@ def kill_run(
     [record] = instance.get_run_records(
         dg.RunsFilter(tags=DOOMED, statuses=[dg.DagsterRunStatus.STARTED]), limit=1
     )
-    # What the daemon's run monitoring does where it is on: a killed process can't say that its run has failed.
-    instance.report_run_failed(record.dagster_run, "The process was killed")
+    _report_killed(instance, record.dagster_run)
     return -child.returncode, record.dagster_run.run_id
 
 
@@ -97,7 +109,8 @@ def expire(instance: dg.DagsterInstance) -> dict[str, Any]:
     config: dict[str, Any] = _QUIET | {
         "resources": {"atio": {"config": atio.model_dump() | {"grace_minutes": 0}}}
     }
-    result = defs.resolve_job_def("expire_tables").execute_in_process(instance=instance, run_config=config)
+    job = defs.resolve_job_def("expire_tables")
+    result = job.execute_in_process(instance=instance, run_config=config, tags=OURS)
     events = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
     found = [event.asset_observation_data.asset_observation for event in events]
     return {seen.asset_key.to_user_string(): seen.metadata["atio/expiry"].value for seen in found}

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,18 @@ def test_the_demo_again(tmp_path: Path) -> None:
     for _ in range(2):
         check_form(run("demo", tmp_path), tmp_path)
         check_tables(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_demo_killed(tmp_path: Path) -> None:
+    """A demo that was killed with rows that nobody has published goes through when it is started again."""
+    environment = os.environ | {"ATIO_EXAMPLE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "example_project.demo"]
+    cleaned = atio.Table(tmp_path / "tables" / "cleaned" / "flights")
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        while not cleaned.staged():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    check_story(run("demo", tmp_path))
+    check_tables(tmp_path)
