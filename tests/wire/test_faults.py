@@ -6,6 +6,7 @@ come at random, by a seed. Whatever happens, nothing is lost and nothing doubled
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -19,6 +20,7 @@ import pandas as pd
 import pytest
 
 from atio_core.errors import CommitUnknownError, StorageError, TableNotFoundError
+from atio_core.storage.locate import locate
 from atio_core.table import Table
 from tests.support.bucket_servers import BucketServer
 from tests.support.soaking import rounds
@@ -166,6 +168,17 @@ def test_a_fault_when_files_are_deleted(seaweedfs: BucketServer, name: str) -> N
         watched.arrive()
     assert words(direct) == ["mine"]
     assert direct.verify("all").leftovers == ()
+
+
+def test_what_is_written_from_a_buffer_that_is_used_again(seaweedfs: BucketServer) -> None:
+    """A bucket holds what was in the buffer when it was written, however large the object is."""
+    store = locate(seaweedfs.place(), temporary="_atio/tmp", storage_options=seaweedfs.storage_options)
+    buffer = bytearray(1 << 20)
+    with contextlib.closing(store.open_write("a")) as out:
+        for number in range(24):
+            buffer[:] = bytes([number]) * len(buffer)
+            out.write(memoryview(buffer))
+    assert store.read("a") == b"".join(bytes([number]) * (1 << 20) for number in range(24))
 
 
 @pytest.mark.parametrize("landed", [False, True])

@@ -41,7 +41,10 @@ class BucketWriter:
         """Add bytes at the end; returns how many, always all of them."""
         view = memoryview(data).cast("B")
         if len(view):
-            self._asking.ask("write", self._name, lambda: self._out.write(view))
+            kept = (
+                view if view.readonly else bytes(view)
+            )  # it is sent later, and a caller may use its buffer again
+            self._asking.ask("write", self._name, lambda: self._out.write(kept))
             self._written += len(view)
         return len(view)
 
