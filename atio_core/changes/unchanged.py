@@ -116,7 +116,7 @@ def find_unchanged(
     content, there = content_digest(rows), _files_there(writing)
     if there is None:
         return None
-    if content == base.content:
+    if content == base.content and _are_in_order(there, content):
         same = _are_cut_from(piece, there) and _are_intact(writing, there)
     else:
         told = [(rows.num_rows, piece.info)]
@@ -141,7 +141,8 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
     there = _files_there(writing)
     if there is None:
         return False
-    if written.content != writing.base.content:
+    ordered = bool(arrangement.fields) or _are_in_order(there, written.content)
+    if written.content != writing.base.content or not ordered:
         may_be = not arrangement.fields and _tells_changes(writing.base)
         new = _pieces(written.files)
         return may_be and hold_the_same(_whole_source(writing), there, new, written.content)
@@ -151,6 +152,11 @@ def is_unchanged(writing: Writing, written: Written, schema: WrittenSchema, arra
         if not _tell_the_same(own_source(writing).schema, _pieces(there), _pieces(written.files)):
             return False
     return _are_intact(writing, there)
+
+
+def _are_in_order(files: Sequence[DataFile], content: str) -> bool:
+    """Say whether files lie as rows of this content were written: those of a compaction, which may sort, don't."""
+    return all(file.piece.get("content") == content for file in files)
 
 
 def _files_there(writing: Writing) -> Sequence[DataFile] | None:

@@ -211,6 +211,20 @@ def test_sorted_rows() -> None:
         lists.compact(sort_by=["l"])
 
 
+def test_rows_in_the_order_before_are_others() -> None:
+    """An overwrite brings back the order that a compaction has changed; one by the rows in their new order is none."""
+    table = Table(store=MemoryStore())
+    table.overwrite(part(3, 1, 2))
+    version = table.snapshot().version
+    table.compact(sort_by=["a"])
+    assert table.overwrite(part(1, 2, 3), if_unchanged="skip").version == version
+    assert table.overwrite(part(3, 1, 2), if_unchanged="skip").version > version
+    assert column(table) == [3, 1, 2]
+    table.compact(sort_by=["a"])
+    table.overwrite(iter([part(3, 1), part(2)]))
+    assert column(table) == [3, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("indexes", "files"),
     [
