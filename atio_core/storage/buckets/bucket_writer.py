@@ -41,9 +41,8 @@ class BucketWriter:
         """Add bytes at the end; returns how many, always all of them."""
         view = memoryview(data).cast("B")
         if len(view):
-            kept = (
-                view if view.readonly else bytes(view)
-            )  # it is sent later, and a caller may use its buffer again
+            # It is sent later, when the caller may have filled the buffer anew.
+            kept = view if view.readonly else bytes(view)
             self._asking.ask("write", self._name, lambda: self._out.write(kept))
             self._written += len(view)
         return len(view)
