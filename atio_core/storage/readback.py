@@ -68,6 +68,7 @@ def create(
     """
     sent = False
     said: StorageError | None = None
+    found = Created(Answer.UNKNOWN)
     for earlier in range(_SENDS):
         if said is not None and said.facts.get("busy"):
             _pause(earlier)
@@ -87,7 +88,7 @@ def create(
         if found.answer in (Answer.OURS, Answer.TAKEN) or (found.answer is Answer.GONE and said_taken):
             return found
         sent = True
-    return Created(Answer.UNKNOWN, cause=said)
+    return Created(Answer.UNKNOWN, cause=said or found.cause)
 
 
 def _pause(earlier: int) -> None:

@@ -56,7 +56,7 @@ RULES = [
     Rule(
         "After a lost answer the name is read before anything else is done",
         "storage.readback:create",
-        "sent, said_taken = True, False",
+        "said, sent, said_taken = error, True, False",
         "return Created(Answer.TAKEN)",
         shown_by=3,
     ),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import operator
 from decimal import Decimal
 from typing import Any
 
@@ -18,15 +17,8 @@ from atio_core.data.frames.frames import to_piece
 from atio_core.errors import InvalidInputError
 from atio_core.model.predicate import Compare, IsIn, Not
 from tests.support.data_files import with_ids
+from tests.support.row_filters import OPERATORS
 
-OPERATORS = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 NEVER, ALWAYS = IsIn(1, ()), Not(IsIn(1, ()))
 
 
