@@ -42,9 +42,7 @@ IfUnchanged = Literal["commit", "skip"]
 """What becomes of an overwrite by the rows that are there: a version that shares their files, or none."""
 
 _LEAST_BYTES = 4 << 20  # to be read again: less isn't worth a thread
-_FEW_BYTES = (
-    64 << 20
-)  # of a table that is read only to see whether an overwrite of some rows has made it what it is
+_FEW_BYTES = 64 << 20  # of rows that are read only to see whether they are those that are written
 _WORKERS = min(8, CORES)
 
 
