@@ -84,9 +84,8 @@ def transaction(session: Session, table: str) -> Generator[Transaction]:
             with translated(session, table):
                 made.token = _token(session)
             _commit(session, made, table)
-    except (
-        BaseException
-    ):  # wherever Ctrl-C comes: a transaction left open in the caller's connection locks others out
+    except BaseException:
+        # Wherever Ctrl-C comes: a transaction left open in the caller's connection locks others out.
         _undo(session, made, begun=begun)
         raise
 

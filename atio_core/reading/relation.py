@@ -60,10 +60,8 @@ def _unheld(schema: pa.Schema, error: Exception) -> InvalidInputError:
     for field in schema:
         try:
             duckdb.from_arrow(pa.schema([field]).empty_table())
-        except (
-            duckdb.Error,
-            pa.ArrowException,
-        ):  # of either: Arrow makes no columns of some types that it reads
+        # Of either: Arrow makes no columns of some types that it reads.
+        except (duckdb.Error, pa.ArrowException):
             return InvalidInputError(
                 f"column {field.name!r} of type {field.type} holds what DuckDB has no type for ({error}); read with"
                 " output_as='arrow', or leave the column out with columns=[…]"

@@ -102,9 +102,8 @@ def _extension_carrier(t: Any) -> pa.DataType:
 def _struct_carrier(fields: list[pa.Field]) -> pa.DataType:
     names = [field.name for field in fields]
     if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
-        raise _NoSuchTypeError(
-            f"several fields named {twice!r}"
-        )  # polars before 2 makes a broken frame of it
+        # polars before 2 makes a broken frame of it
+        raise _NoSuchTypeError(f"several fields named {twice!r}")
     return pa.struct([pa.field(field.name, _carrier(field.type)) for field in fields])
 
 

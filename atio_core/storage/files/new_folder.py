@@ -127,9 +127,8 @@ def new_folder(path: object, *, replacing: bool = False) -> Generator[NewFolder]
             try:
                 _publish(made, target, replacing=replacing)
             except OSError:
-                if not durable.has_name(
-                    os.fstat(lock), target
-                ):  # else a network drive did it, and lost its answer
+                # Else a network drive did it, and lost its answer.
+                if not durable.has_name(os.fstat(lock), target):
                     raise
         doomed = False
         _sync_name(target)
